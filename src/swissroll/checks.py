@@ -1,0 +1,33 @@
+"""Checks of values that people pass in; each error names the value, what is allowed and what came."""
+
+from __future__ import annotations
+
+import difflib
+import math
+from collections.abc import Collection
+
+
+def whole(name: str, value: object, low: int, high: int) -> None:
+    """Require an integer in [low, high]; raises ValueError otherwise."""
+    if isinstance(value, bool) or not isinstance(value, int) or not low <= value <= high:
+        raise ValueError(f"{name} must be a whole number from {low} to {high}; got {value!r}.")
+
+
+def real(name: str, value: object, low: float, high: float, *, open_low: bool = False) -> None:
+    """Require a finite number in [low, high], or in (low, high]; raises ValueError otherwise."""
+    number = isinstance(value, (int, float)) and not isinstance(value, bool) and math.isfinite(value)
+    if not number or not low <= value <= high or (open_low and value == low):  # type: ignore[operator]
+        least = f"above {low:g}" if open_low else f"of at least {low:g}"
+        raise ValueError(f"{name} must be a finite number {least} and at most {high:g}; got {value!r}.")
+
+
+def one_of(name: str, value: object, allowed: Collection[str]) -> None:
+    """Require one of some words; raises ValueError with the closest word as a suggestion."""
+    if not isinstance(value, str) or value not in allowed:
+        raise ValueError(f"{name} must be one of {', '.join(allowed)}; got {value!r}.{closest(value, allowed)}")
+
+
+def closest(word: object, allowed: Collection[str]) -> str:
+    """A ' Did you mean …?' for a misspelt word, or nothing."""
+    found = difflib.get_close_matches(str(word), allowed, n=1)
+    return f" Did you mean {found[0]!r}?" if found else ""

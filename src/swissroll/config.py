@@ -1,0 +1,150 @@
+"""The settings of a run: one frozen dataclass, checked when made, and its TOML form on disk."""
+
+from __future__ import annotations
+
+import dataclasses
+import tomllib
+from dataclasses import dataclass
+from importlib.metadata import version
+from pathlib import Path
+from platform import python_version
+from typing import Any, Literal, get_args
+
+from swissroll import checks
+
+Activation = Literal["relu", "leaky_relu", "elu", "silu", "softplus", "tanh"]
+Dataset = Literal["swiss_roll"]
+Device = Literal["auto", "cpu", "cuda", "mps"]
+Reduction = Literal["mean", "sum"]
+
+MAX_PARAMETERS = 2**28
+
+
+@dataclass(frozen=True, kw_only=True)
+class Config:
+    """Everything that decides a run. Its defaults are the notebook's.
+
+    Raises:
+        ValueError: A value is outside its range; the message says which, and what is allowed.
+    """
+
+    dataset: Dataset = "swiss_roll"
+    """The distribution that points are drawn from."""
+    noise: float = 0.0
+    """Standard deviation of Gaussian noise added to the data, in data units."""
+    latent_dim: int = 2
+    """Dimensions of the latent space."""
+    hidden_dim: int = 256
+    """Units in each hidden layer."""
+    depth: int = 3
+    """Hidden layers in the encoder, and as many in the decoder."""
+    activation: Activation = "relu"
+    """Nonlinearity of the hidden layers."""
+    beta: float = 0.01
+    """Weight of the KL term."""
+    reduction: Reduction = "mean"
+    """Average both terms of the loss over dimensions (the notebook) or sum them (the textbook)."""
+    steps: int = 1000
+    """Gradient steps."""
+    batch_size: int = 128
+    """Fresh points in each step."""
+    lr: float = 1e-3
+    """Learning rate of Adam."""
+    seed: int = 42
+    """Decides the initial weights, the data, the latent noise and the held-out points."""
+    snapshot_every: int = 100
+    """Steps between two snapshots of the weights."""
+    eval_every: int = 25
+    """Steps between two measurements on the held-out points."""
+    threads: int | None = None
+    """CPU threads; PyTorch's own choice by default."""
+    device: Device = "auto"
+    """Where to compute; auto takes CUDA where there is one, else the CPU."""
+
+    def __post_init__(self) -> None:
+        checks.one_of("dataset", self.dataset, get_args(Dataset))
+        checks.real("noise", self.noise, 0, 1e3)
+        checks.whole("latent_dim", self.latent_dim, 1, 4096)
+        checks.whole("hidden_dim", self.hidden_dim, 1, 16384)
+        checks.whole("depth", self.depth, 0, 64)
+        checks.one_of("activation", self.activation, get_args(Activation))
+        checks.real("beta", self.beta, 0, 1e6)
+        checks.one_of("reduction", self.reduction, get_args(Reduction))
+        checks.whole("steps", self.steps, 1, 10**9)
+        checks.whole("batch_size", self.batch_size, 1, 10**6)
+        checks.real("lr", self.lr, 0, 1e6, open_low=True)
+        checks.whole("seed", self.seed, 0, 2**63 - 1)
+        checks.whole("snapshot_every", self.snapshot_every, 1, 10**9)
+        checks.whole("eval_every", self.eval_every, 1, 10**9)
+        if self.threads is not None:
+            checks.whole("threads", self.threads, 1, 1024)
+        checks.one_of("device", self.device, get_args(Device))
+        self._check_size()
+
+    def _check_size(self) -> None:
+        layer = self.hidden_dim * self.hidden_dim
+        parameters = 2 * max(self.depth - 1, 0) * layer + 4 * self.hidden_dim * (self.latent_dim + 1)
+        if parameters > MAX_PARAMETERS:
+            raise ValueError(
+                f"hidden_dim={self.hidden_dim}, depth={self.depth}, latent_dim={self.latent_dim} make about "
+                f"{parameters:.1e} weights; at most {MAX_PARAMETERS:.1e} are allowed. Make the network smaller."
+            )
+
+    @classmethod
+    def from_dict(cls, values: dict[str, Any], source: str = "config") -> Config:
+        """Make a config from plain values, as read from TOML; unknown keys raise ValueError."""
+        names = [field.name for field in dataclasses.fields(cls)]
+        for key in values:
+            if key not in names:
+                raise ValueError(
+                    f"{source}: unknown key {key!r}.{checks.closest(key, names)} Allowed: {', '.join(names)}."
+                )
+        typed: dict[str, Any] = {k: _as_float(v) if k in FLOATS else v for k, v in values.items()}
+        try:
+            return cls(**typed)
+        except ValueError as error:
+            raise ValueError(f"{source}: {error}") from None
+
+    def to_toml(self) -> str:
+        """The config as TOML, with the versions that it was written under."""
+        import tomli_w
+
+        values = {k: v for k, v in dataclasses.asdict(self).items() if v is not None}
+        return tomli_w.dumps(values | {"versions": versions()})
+
+
+FLOATS = frozenset(field.name for field in dataclasses.fields(Config) if field.type == "float")
+
+
+def _as_float(value: object) -> object:
+    """TOML's 1 is an int; a float field takes it as 1.0."""
+    return float(value) if isinstance(value, int) and not isinstance(value, bool) else value
+
+
+def versions() -> dict[str, str]:
+    """Versions of what decides a run's bits."""
+    return {"python": python_version()} | {name: version(name) for name in ("swissroll", "torch", "numpy")}
+
+
+def read_values(path: Path) -> tuple[dict[str, Any], dict[str, str]]:
+    """Read a config file as (checked values, versions it was written under).
+
+    Raises:
+        ValueError: The file is missing, is not TOML, has an unknown key or a value out of range.
+    """
+    try:
+        values = tomllib.loads(path.read_text(encoding="utf-8"))
+    except OSError as error:
+        raise ValueError(f"{path}: cannot be read ({error.strerror}). Name an existing TOML file.") from None
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        raise ValueError(f"{path}: not a TOML file ({error}).") from None
+    recorded = values.pop("versions", {})
+    if not isinstance(recorded, dict):
+        raise ValueError(f"{path}: 'versions' must be a table; got {recorded!r}. Remove it.")
+    Config.from_dict(values, str(path))
+    return values, {str(k): str(v) for k, v in recorded.items()}
+
+
+def read_config(path: Path) -> Config:
+    """Read a config file; raises ValueError as :func:`read_values` does."""
+    return Config.from_dict(read_values(path)[0], str(path))

@@ -1,0 +1,113 @@
+"""The reference engine: PyTorch autograd and Adam, one gradient step at a time."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import torch
+from torch import Generator, Tensor, nn
+
+from swissroll.config import Reduction
+from swissroll.objective import combine, mean_kl, reconstruction_mse
+from swissroll.vae import VAE
+
+State = dict[str, Tensor]
+
+
+class TorchEngine:
+    """A model, its optimizer and its sources of randomness, and the step that moves them.
+
+    Args:
+        model: The VAE, already on its device.
+        batch: Draws the points of one step, shape (B, D), on the model's device.
+        beta: Weight of the KL term.
+        reduction: The loss's convention.
+        lr: Learning rate of Adam.
+        noise: Source of the latent noise; PyTorch's global one by default.
+        generators: Every generator that steps draw from, by name, so that a state can hold them.
+        fused: Use PyTorch's fused Adam: faster, and equal to the plain one but for rounding.
+    """
+
+    def __init__(
+        self,
+        model: VAE,
+        batch: Callable[[], Tensor],
+        *,
+        beta: float,
+        reduction: Reduction = "mean",
+        lr: float,
+        noise: Generator | None = None,
+        generators: dict[str, Generator] | None = None,
+        fused: bool = True,
+    ) -> None:
+        self.model, self.batch, self.beta, self.reduction = model, batch, beta, reduction
+        self.lr, self.noise, self.generators = lr, noise, generators or {}
+        self.steps_taken = 0
+        self.parameters = list(model.parameters())
+        self.optimizer = torch.optim.Adam(self.parameters, lr=lr, fused=fused)
+
+    def terms(self, x: Tensor, noise: Generator | None) -> tuple[Tensor, Tensor]:
+        """The two terms of the loss on points of shape (B, D), each averaged: squared error and KL."""
+        recon_x, mu, logvar = self.model(x, generator=noise)
+        return reconstruction_mse(recon_x, x), mean_kl(mu, logvar)
+
+    def loss(self, mse: Tensor, kl: Tensor) -> Tensor:
+        """The scalar that steps descend."""
+        dims = (self.model.data_dim, self.model.latent_dim)
+        return combine(mse, kl, beta=self.beta, reduction=self.reduction, dims=dims)
+
+    def step(self) -> Tensor:
+        """Take one gradient step; returns loss, squared error and KL before it, shape (3,), unsynchronised."""
+        measured = self.backward()
+        self.update()
+        return measured
+
+    def update(self) -> None:
+        """Move the weights by the gradient that :meth:`backward` left."""
+        self.optimizer.step()
+        self.steps_taken += 1
+
+    def backward(self) -> Tensor:
+        """Draw a batch and leave the gradient of its loss in the parameters; returns as :meth:`step` does."""
+        mse, kl = self.terms(self.batch(), self.noise)
+        loss = self.loss(mse, kl)
+        self.optimizer.zero_grad()
+        loss.backward()  # type: ignore[no-untyped-call]
+        return torch.stack([loss.detach(), mse.detach(), kl.detach()])
+
+    def gradients_are_finite(self) -> bool:
+        """Whether every entry of every gradient is a finite number."""
+        gradients = [p.grad for p in self.parameters if p.grad is not None]
+        return bool(torch.isfinite(nn.utils.get_total_norm(gradients)))
+
+    def weights_are_finite(self) -> bool:
+        """Whether every weight is a finite number."""
+        return all(bool(torch.isfinite(p).all()) for p in self.parameters)
+
+    def weights(self) -> State:
+        """A copy of the model's weights, on the CPU."""
+        return {k: v.detach().to("cpu", copy=True).contiguous() for k, v in self.model.state_dict().items()}
+
+    def state(self) -> State:
+        """A copy of all that the next steps depend on: weights, Adam's moments, generators."""
+        state = {f"model.{k}": v for k, v in self.weights().items()}
+        for index, moments in self.optimizer.state_dict()["state"].items():
+            for name, value in moments.items():
+                state[f"optimizer.{index}.{name}"] = value.detach().to("cpu", copy=True)
+        return state | {f"generator.{k}": g.get_state() for k, g in self.generators.items()}
+
+    def load_state(self, state: State) -> None:
+        """Go back to a state; raises KeyError or RuntimeError where it does not fit this engine."""
+        groups: dict[str, State] = {"model": {}, "optimizer": {}, "generator": {}}
+        for key, value in state.items():
+            group, name = key.split(".", 1)
+            groups[group][name] = value
+        self.model.load_state_dict(groups["model"])
+        moments: dict[int, State] = {}
+        for key, value in groups["optimizer"].items():
+            index, name = key.split(".")
+            moments.setdefault(int(index), {})[name] = value.clone()
+        settings = self.optimizer.state_dict()["param_groups"]
+        self.optimizer.load_state_dict({"state": moments, "param_groups": settings})
+        for name, generator in self.generators.items():
+            generator.set_state(groups["generator"][name])

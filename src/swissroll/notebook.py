@@ -1,0 +1,243 @@
+"""The teaching notebook's own functions, by its names and with its behaviour to the last bit.
+
+On the CPU, the same ``torch.manual_seed`` gives the notebook's numbers: parameters are created and random numbers
+drawn in its order, and its optimizer is the plain one. Beyond that, everything is a keyword.
+"""
+
+from __future__ import annotations
+
+import math
+import sys
+from io import BytesIO
+from typing import Any, NamedTuple
+
+import torch
+from matplotlib.figure import Figure
+from torch import Tensor
+from tqdm.auto import tqdm
+
+from swissroll import checks, plots
+from swissroll.data import generate_swiss_roll
+from swissroll.engines.torch import TorchEngine
+from swissroll.objective import mean_kl, reconstruction_mse
+from swissroll.training import Training
+from swissroll.vae import VAE
+
+__all__ = [
+    "VAE",
+    "compute_vae_loss",
+    "generate_swiss_roll",
+    "train_vae",
+    "train_vae_with_visualization",
+    "visualize_latent_space",
+    "visualize_reconstructions",
+]
+
+
+class Trained(NamedTuple):
+    """What the notebook's training functions return."""
+
+    model: VAE
+    losses: list[float]
+    device: torch.device
+
+
+class TrainedWithFigures(Trained):
+    """The same three values, with the figures drawn on the way as ``.figures``."""
+
+    figures: list[Figure]
+
+
+class ShownFigure(Figure):
+    """A figure that a notebook shows where it is made, and not once more as the result of that cell."""
+
+    def show_here(self) -> None:
+        """Show the figure, where this runs in a notebook."""
+        ipython = _ipython()
+        if ipython is not None:
+            self._shown_in = ipython.execution_count
+            self._display()
+
+    def _ipython_display_(self) -> None:
+        ipython = _ipython()
+        if ipython is None or ipython.execution_count != getattr(self, "_shown_in", None):
+            self._display()
+
+    def _display(self) -> None:
+        from IPython.display import display
+
+        picture = BytesIO()
+        self.savefig(picture, format="png", bbox_inches="tight")
+        display({"image/png": picture.getvalue(), "text/plain": repr(self)}, raw=True)  # type: ignore[no-untyped-call]
+
+
+def compute_vae_loss(model: VAE, x: Tensor, beta: float) -> Tensor:
+    """Squared error plus beta times KL, both averaged over points and dimensions.
+
+    Args:
+        model: The VAE.
+        x: Points, shape (B, D).
+        beta: Weight of the KL term.
+
+    Returns:
+        The loss, a scalar that gradients flow from. :func:`swissroll.translate` says what it is in nats.
+    """
+    recon_x, mu, logvar = model(x)
+    return reconstruction_mse(recon_x, x) + beta * mean_kl(mu, logvar)
+
+
+def train_vae(
+    n_steps: int = 1000,
+    batch_size: int = 128,
+    lr: float = 1e-3,
+    beta: float = 0.01,
+    *,
+    latent_dim: int = 2,
+    hidden_dim: int = 256,
+) -> Trained:
+    """Train a VAE on fresh Swiss-roll points, with PyTorch's global generator.
+
+    Args:
+        n_steps: Gradient steps.
+        batch_size: Points in each step.
+        lr: Learning rate of Adam.
+        beta: Weight of the KL term.
+        latent_dim: L, dimensions of the latent space.
+        hidden_dim: Units in each hidden layer.
+
+    Returns:
+        ``(model, losses, device)``: the trained VAE, one loss a step, and where it was trained.
+
+    Raises:
+        ValueError: An argument is outside its range.
+        DivergedError: A loss or gradient was not finite.
+    """
+    training = _prepare(n_steps, batch_size, lr, beta, latent_dim, hidden_dim)
+    losses: list[float] = []
+    with tqdm(total=n_steps, desc="Training VAE") as bar:
+        for record in training:
+            losses.append(record.train.loss)
+            bar.update()
+            bar.set_postfix(loss=f"{losses[-1]:.4g}", refresh=False)
+    return Trained(training.engine.model, losses, next(training.engine.model.parameters()).device)
+
+
+def train_vae_with_visualization(
+    n_steps: int = 1000,
+    batch_size: int = 128,
+    lr: float = 1e-3,
+    beta: float = 0.01,
+    viz_interval: int = 100,
+    *,
+    latent_dim: int = 2,
+    hidden_dim: int = 256,
+) -> TrainedWithFigures:
+    """Train as :func:`train_vae` does and draw the latent space before, every ``viz_interval`` steps, and after.
+
+    Returns:
+        ``(model, losses, device)``; the figures are its attribute ``figures``, the first from before training.
+
+    Raises:
+        ValueError: An argument is outside its range.
+        DivergedError: A loss or gradient was not finite.
+    """
+    checks.whole("viz_interval", viz_interval, 1, 10**9)
+    training = _prepare(n_steps, batch_size, lr, beta, latent_dim, hidden_dim, pause_every=viz_interval)
+    model, losses = training.engine.model, []
+    with tqdm(total=n_steps, desc="Training VAE") as bar:
+        bar.write("Before training")
+        figures = [visualize_latent_space(model)]
+        for record in training:
+            losses.append(record.train.loss)
+            bar.update()
+            bar.set_postfix(loss=f"{losses[-1]:.4g}", refresh=False)
+            if record.step % viz_interval == 0:
+                bar.write(f"Step {record.step}")
+                figures.append(visualize_latent_space(model))
+        bar.write("After training")
+        figures.append(visualize_latent_space(model))
+    result = TrainedWithFigures(model, losses, next(model.parameters()).device)
+    result.figures = figures
+    return result
+
+
+def visualize_reconstructions(model: VAE, n_points: int = 1000) -> Figure:
+    """Draw fresh points, their sampled reconstructions, and the lines that join each pair.
+
+    Args:
+        model: A VAE on two-dimensional data.
+        n_points: Number of points, at least 1.
+
+    Returns:
+        The figure; in a notebook it is shown, too.
+    """
+    like = next(model.parameters())
+    x = generate_swiss_roll(n_points).to(like.device)
+    with torch.no_grad():
+        recon_x = model(x)[0]
+    figure = ShownFigure(figsize=(8, 4), layout="constrained")
+    before, after = figure.subplots(1, 2)
+    plots.points(before, x.cpu().numpy(), colour=plots.BLUE, size=10)
+    plots.pairs(after, x.cpu().numpy(), recon_x.cpu().numpy())
+    plots.points(after, recon_x.cpu().numpy(), colour=plots.RED, size=10)
+    before.set_title("Original Points")
+    after.set_title("Reconstructed Points")
+    for ax in (before, after):
+        ax.axis("equal")
+    figure.show_here()
+    return figure
+
+
+def visualize_latent_space(model: VAE, n_points: int = 1000) -> Figure:
+    """Decode a grid on [-2, 2]^2 of the latent plane and draw it over fresh data.
+
+    Args:
+        model: A VAE on two-dimensional data.
+        n_points: Number of real points; the grid has floor(sqrt(n_points)) points a side.
+
+    Returns:
+        The figure; in a notebook it is shown, too.
+    """
+    real = generate_swiss_roll(n_points)
+    decoded = model.decode_grid(math.isqrt(n_points))
+    figure = ShownFigure(figsize=(4, 4), layout="constrained")
+    ax = figure.subplots()
+    plots.points(ax, real.numpy(), colour=plots.RED, label="Real", size=20)
+    plots.points(ax, decoded.cpu().numpy(), colour=plots.BLUE, label="Generated", size=20)
+    ax.legend()
+    ax.set_title("VAE Generated vs Real Data")
+    ax.axis("equal")
+    figure.show_here()
+    return figure
+
+
+def _prepare(
+    n_steps: int,
+    batch_size: int,
+    lr: float,
+    beta: float,
+    latent_dim: int,
+    hidden_dim: int,
+    *,
+    pause_every: int = 10**9,
+) -> Training:
+    checks.whole("n_steps", n_steps, 0, 10**9)
+    checks.whole("batch_size", batch_size, 1, 10**6)
+    checks.real("lr", lr, 0, 1e6, open_low=True)
+    checks.real("beta", beta, 0, 1e6)
+    device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
+    engine = TorchEngine(
+        VAE(latent_dim, hidden_dim).to(device),
+        lambda: generate_swiss_roll(batch_size).to(device),
+        beta=beta,
+        lr=lr,
+        fused=False,
+    )
+    return Training(engine, steps=n_steps, pause_every=pause_every)
+
+
+def _ipython() -> Any:
+    """The running notebook's shell, if there is one that shows pictures."""
+    module = sys.modules.get("IPython")
+    shell = module.get_ipython() if module else None
+    return shell if shell is not None and hasattr(shell, "kernel") else None

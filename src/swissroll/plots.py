@@ -1,0 +1,85 @@
+"""Pictures. Each function takes arrays and an ``Axes``, draws, and returns nothing; none opens a window."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+from matplotlib import colormaps
+from matplotlib.axes import Axes
+from matplotlib.collections import EllipseCollection, LineCollection
+from matplotlib.colors import Normalize
+from matplotlib.patches import Circle
+from numpy.typing import NDArray
+
+Array = NDArray[np.floating[Any]]
+
+# Okabe and Ito's palette, which colour-blind readers tell apart.
+BLUE, ORANGE, GREEN, RED, PURPLE = "#0072B2", "#E69F00", "#009E73", "#D55E00", "#CC79A7"
+ALONG = "viridis"
+"""Colours of the coordinate t along the data's curve."""
+
+
+def points(ax: Axes, x: Array, *, colour: str, label: str | None = None, size: float = 6) -> None:
+    """Scatter points of shape (N, D): the first two coordinates, or the only one along a line."""
+    plane = _plane(x)
+    ax.scatter(plane[:, 0], plane[:, 1], s=size, c=colour, alpha=0.5, linewidths=0, label=label, rasterized=True)
+
+
+def coloured(ax: Axes, x: Array, t: Array, *, size: float = 6) -> Any:
+    """Scatter points of shape (N, D), coloured by t, shape (N,); returns what a colour bar needs."""
+    plane = _plane(x)
+    return ax.scatter(plane[:, 0], plane[:, 1], s=size, c=t, cmap=ALONG, linewidths=0, rasterized=True)
+
+
+def pairs(ax: Axes, x: Array, recon_x: Array) -> None:
+    """Join every point, shape (N, D), to its reconstruction, shape (N, D), by a line."""
+    lines = np.stack([_plane(x), _plane(recon_x)], axis=1)
+    ax.add_collection(LineCollection(list(lines), colors="#808080", alpha=0.4, linewidths=0.6, rasterized=True))
+
+
+def ellipses(ax: Axes, mu: Array, logvar: Array, t: Array) -> None:
+    """Draw the 1-sigma ellipses of posteriors, mu and logvar of shape (N, L), coloured by t, shape (N,)."""
+    width = 2 * np.exp(0.5 * _plane(logvar))
+    if logvar.shape[1] == 1:
+        width[:, 1] = 0
+    colours = colormaps[ALONG](Normalize()(t))
+    ax.add_collection(
+        EllipseCollection(
+            width[:, 0],
+            width[:, 1],
+            np.zeros(len(mu)),
+            units="xy",
+            offsets=_plane(mu),
+            offset_transform=ax.transData,
+            edgecolors=colours,
+            facecolors="none",
+            linewidths=0.7,
+        )
+    )
+
+
+def prior_rings(ax: Axes, radii: tuple[float, ...] = (1, 2, 3)) -> None:
+    """Draw circles at 1, 2 and 3 standard deviations of N(0, I)."""
+    for radius in radii:
+        ax.add_patch(Circle((0, 0), radius, fill=False, edgecolor="#808080", linewidth=0.8, linestyle="--"))
+
+
+def curves(ax: Axes, step: Array, lines: dict[str, Array], *, ylabel: str) -> None:
+    """Draw one or more series against the step; entries that are not finite are left out."""
+    for (label, values), colour in zip(lines.items(), (BLUE, RED, GREEN, ORANGE), strict=False):
+        keep = np.isfinite(values)
+        ax.plot(step[keep], values[keep], label=label, color=colour, linewidth=1.1)
+    ax.set(xlabel="step", ylabel=ylabel)
+    ax.legend(frameon=False)
+
+
+def square(ax: Axes, extent: float, *, title: str = "", xlabel: str = "", ylabel: str = "") -> None:
+    """Fix an axes to [-extent, extent] both ways with equal units."""
+    ax.set(xlim=(-extent, extent), ylim=(-extent, extent), title=title, xlabel=xlabel, ylabel=ylabel)
+    ax.set_aspect("equal")
+
+
+def _plane(x: Array) -> Array:
+    """The first two columns; a single column is laid along a line."""
+    return x[:, :2] if x.shape[1] > 1 else np.column_stack([x[:, 0], np.zeros(len(x))])
