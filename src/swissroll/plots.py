@@ -23,7 +23,7 @@ ALONG = "viridis"
 def points(ax: Axes, x: Array, *, colour: str, label: str | None = None, size: float = 6) -> None:
     """Scatter points of shape (N, D): the first two coordinates, or the only one along a line."""
     plane = _plane(x)
-    ax.scatter(plane[:, 0], plane[:, 1], s=size, c=colour, alpha=0.5, linewidths=0, label=label, rasterized=True)
+    ax.scatter(plane[:, 0], plane[:, 1], s=size, c=colour, alpha=0.65, linewidths=0, label=label, rasterized=True)
 
 
 def coloured(ax: Axes, x: Array, t: Array, *, size: float = 6) -> Any:
@@ -55,6 +55,7 @@ def ellipses(ax: Axes, mu: Array, logvar: Array, t: Array) -> None:
             edgecolors=colours,
             facecolors="none",
             linewidths=0.7,
+            rasterized=True,
         )
     )
 
@@ -71,7 +72,25 @@ def curves(ax: Axes, step: Array, lines: dict[str, Array], *, ylabel: str) -> No
         keep = np.isfinite(values)
         ax.plot(step[keep], values[keep], label=label, color=colour, linewidth=1.1)
     ax.set(xlabel="step", ylabel=ylabel)
-    ax.legend(frameon=False)
+    ax.legend()
+
+
+def histograms(ax: Axes, values: dict[str, Array], *, xlabel: str) -> None:
+    """Draw the distributions of one or more series, each of shape (N,), as outlines over common bins."""
+    finite = {label: v[np.isfinite(v)] for label, v in values.items()}
+    bins = np.histogram_bin_edges(np.concatenate([*finite.values(), [0.0]]), bins=40).tolist()
+    styles = zip(finite.items(), (RED, BLUE, PURPLE, GREEN), ("-", "--", "-.", ":"), strict=False)
+    for (label, v), colour, line in styles:
+        ax.hist(v, bins=bins, histtype="step", density=True, label=label, color=colour, linestyle=line, linewidth=1.2)
+    room_for_legend = 1 + 0.09 * len(finite)
+    ax.set(xlabel=xlabel, ylabel="density", ylim=(0, ax.get_ylim()[1] * room_for_legend))
+    ax.legend(fontsize=7, loc="upper right")
+
+
+def along(ax: Axes, t: Array, mu: Array, sigma: Array) -> Any:
+    """Draw one latent coordinate, mean and 1-sigma bar of shape (N,), against t; returns what a colour bar needs."""
+    ax.vlines(t, mu - sigma, mu + sigma, colors="#808080", linewidth=0.5, alpha=0.6)
+    return ax.scatter(t, mu, c=t, cmap=ALONG, s=5, linewidths=0)
 
 
 def square(ax: Axes, extent: float, *, title: str = "", xlabel: str = "", ylabel: str = "") -> None:

@@ -17,7 +17,7 @@ import dataclasses
 import hashlib
 import json
 import os
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator
 from contextlib import contextmanager
 from functools import cached_property
 from pathlib import Path
@@ -138,16 +138,21 @@ def create(folder: Path, config: Config) -> Run:
     """
     if folder.exists() and (not folder.is_dir() or any(not p.name.startswith(".") for p in folder.iterdir())):
         raise RunError(f"{folder} already exists. Choose another --out, or continue that run with --resume {folder}.")
-    config = dataclasses.replace(config, threads=config.threads or torch.get_num_threads())
+    config = dataclasses.replace(config, threads=config.threads or _best_threads(config))
     try:
         folder.mkdir(parents=True, exist_ok=True)
-        _replace(folder / "config.toml", config.to_toml().encode())
+        replace_file(folder / "config.toml", config.to_toml().encode())
     except OSError as error:
         raise RunError(f"{folder}: cannot be written ({error.strerror}). Choose another folder with --out.") from None
     return Run(folder)
 
 
-def advance(run: Run) -> Iterator[Record]:
+def _best_threads(config: Config) -> int:
+    """Narrow networks step faster on one thread (benchmarks/training.py), and do not wait for a busy machine."""
+    return 1 if config.hidden_dim <= 256 else torch.get_num_threads()
+
+
+def advance(run: Run) -> Generator[Record, None, None]:
     """Train a run from where its folder says it is, and keep the folder up to date.
 
     Yields:
@@ -169,7 +174,7 @@ def advance(run: Run) -> Iterator[Record]:
             yield from _write_while_training(run, training, history)
 
 
-def _write_while_training(run: Run, training: Training, history: _History) -> Iterator[Record]:
+def _write_while_training(run: Run, training: Training, history: _History) -> Generator[Record, None, None]:
     if training.step == 0:
         _save_snapshot(run, training)
     due = monotonic() + CHECKPOINT_SECONDS
@@ -198,7 +203,7 @@ def _finish(run: Run, training: Training, history: _History, status: str, messag
     _save_checkpoint(run, training, history)
     _save_tensors(run.folder / "model.safetensors", training.engine.weights())
     state = {"status": status, "step": training.step, "message": message}
-    _replace(run.folder / "state.json", json.dumps(state, indent=1).encode())
+    replace_file(run.folder / "state.json", json.dumps(state, indent=1).encode())
     if status == "finished":
         (run.folder / "checkpoint.safetensors").unlink()
 
@@ -227,7 +232,7 @@ class _History:
     """The growing history.csv: rows are on disk for good at each :meth:`sync`."""
 
     def __init__(self, path: Path, lines: list[str]) -> None:
-        _replace(path, "".join(lines).encode())
+        replace_file(path, "".join(lines).encode())
         self.path = path
 
     def __enter__(self) -> _History:
@@ -283,7 +288,7 @@ def _save_checkpoint(run: Run, training: Training, history: _History) -> float:
 
 
 def _save_tensors(path: Path, tensors: State, metadata: dict[str, str] | None = None, *, durable: bool = True) -> None:
-    _replace(path, save(tensors, metadata), durable=durable)
+    replace_file(path, save(tensors, metadata), durable=durable)
 
 
 def _read_tensors(path: Path) -> tuple[State, dict[str, str]]:
@@ -298,7 +303,7 @@ def _damaged(path: Path, why: str) -> RunError:
     return RunError(f"{path}: damaged ({why}). Remove that file and resume: the run goes on from what is left.")
 
 
-def _replace(path: Path, data: bytes, *, durable: bool = True) -> None:
+def replace_file(path: Path, data: bytes, *, durable: bool = True) -> None:
     """Put a file in place whole: readers, and a run after a kill, see the old bytes or the new ones."""
     aside = path.with_name(f".{path.name}.tmp")
     with aside.open("wb") as file:

@@ -15,10 +15,10 @@ import numpy as np
 import torch
 from torch import Generator, Tensor
 
-from swissroll.config import Config
+from swissroll.config import Config, Reduction
 from swissroll.data import CURVES
-from swissroll.engines.torch import State, TorchEngine
-from swissroll.objective import Translation, translate
+from swissroll.engines.torch import State, TorchEngine, loss_terms
+from swissroll.objective import Translation, combine, translate
 from swissroll.vae import VAE
 
 STREAMS = ("initialisation", "data", "noise", "evaluation", "evaluation noise")
@@ -61,6 +61,13 @@ class Terms:
     kl: float
     rate: float
     distortion: float
+
+    @classmethod
+    def of(cls, measured: list[float], translation: Translation) -> Terms:
+        """Terms from a measured loss, squared error and KL."""
+        loss, mse, kl = measured
+        rate, distortion = translation.nats(mse, kl)
+        return cls(loss=loss, mse=mse, kl=kl, rate=rate, distortion=distortion)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -120,6 +127,15 @@ def held_out_points(config: Config, n: int = HELD_OUT_POINTS) -> tuple[Tensor, T
     """Points that training never draws, shape (n, D), and their coordinate t, shape (n,); fixed by the seed."""
     generator = stream(config.seed, "evaluation")
     return CURVES[config.dataset].sample(n, noise=config.noise, generator=generator)
+
+
+def evaluate(model: VAE, x: Tensor, *, beta: float, reduction: Reduction, seed: int) -> Terms:
+    """Measure points of shape (N, D), with latent noise that depends on the seed alone."""
+    with torch.no_grad():
+        mse, kl = loss_terms(model, x, stream(seed, "evaluation noise", x.device))
+        loss = combine(mse, kl, beta=beta, reduction=reduction, dims=(model.data_dim, model.latent_dim))
+    translation = translate(beta, reduction, model.data_dim, model.latent_dim)
+    return Terms.of([loss.item(), mse.item(), kl.item()], translation)
 
 
 def build(config: Config) -> Training:
@@ -185,15 +201,6 @@ class Training:
             if self.step % ANCHOR_EVERY == 0 or self.step == self.steps:
                 self._keep_anchor()
 
-    def evaluate(self) -> Terms:
-        """Measure the held-out points with the same latent noise every time."""
-        if self.held_out is None:
-            raise ValueError("This training has no held-out points to measure.")
-        noise = stream(self.seed, "evaluation noise", self.held_out.device)
-        with torch.no_grad():
-            mse, kl = self.engine.terms(self.held_out, noise)
-            return self._terms([t.item() for t in (self.engine.loss(mse, kl), mse, kl)])
-
     def load_state(self, state: State, step: int) -> None:
         """Continue from a state of the engine, taken after ``step`` steps."""
         self.engine.load_state(state)
@@ -214,20 +221,19 @@ class Training:
             self._stop_at_divergence()
         for row in values:
             self.step += 1
-            held_out = self.evaluate() if self._is_due(self.step) else None
-            yield Record(step=self.step, train=self._terms(row), held_out=held_out, seconds=seconds)
+            measured_on = self.held_out if self._is_due(self.step) else None
+            held_out = None if measured_on is None else self._evaluate(measured_on)
+            yield Record(step=self.step, train=Terms.of(row, self.translation), held_out=held_out, seconds=seconds)
+
+    def _evaluate(self, x: Tensor) -> Terms:
+        engine = self.engine
+        return evaluate(engine.model, x, beta=engine.beta, reduction=engine.reduction, seed=self.seed)
 
     def _is_due(self, step: int) -> bool:
-        return self.held_out is not None and (step % self.eval_every == 0 or step == self.steps)
+        return step % self.eval_every == 0 or step == self.steps
 
     def _must_pause(self, step: int) -> bool:
-        ends = step == self.steps or step % ANCHOR_EVERY == 0 or step % self.pause_every == 0
-        return ends or self._is_due(step)
-
-    def _terms(self, values: list[float]) -> Terms:
-        loss, mse, kl = values
-        rate, distortion = self.translation.nats(mse, kl)
-        return Terms(loss=loss, mse=mse, kl=kl, rate=rate, distortion=distortion)
+        return self._is_due(step) or step % ANCHOR_EVERY == 0 or step % self.pause_every == 0
 
     def _keep_anchor(self) -> None:
         """Copy the state, so that steps need no check of their own: a bad one is found again from here."""

@@ -147,21 +147,22 @@ class VAE(nn.Module):
         return x
 
     @torch.no_grad()
-    def decode_grid(self, size: int = 31, extent: float = 2.0) -> Tensor:
+    def decode_grid(self, size: int = 31, extent: float = 2.0, *, dims: tuple[int, int] = (0, 1)) -> Tensor:
         """Decode a square grid of the latent plane, the first coordinate varying slowest.
 
         Args:
             size: Grid points a side, at least 1.
-            extent: The grid covers [-extent, extent] in the first two latent dimensions; others are 0.
+            extent: The grid covers [-extent, extent] in two latent dimensions; the others are 0.
+            dims: Those two.
 
         Returns:
             Points, shape (size**2, D); for a single latent dimension, shape (size**2, D) along its line.
         """
         like = self.fc_mu.weight
-        return self.decode(latent_grid(size, extent, self.latent_dim).to(like))
+        return self.decode(latent_grid(size, extent, self.latent_dim, dims).to(like))
 
 
-def latent_grid(size: int, extent: float, latent_dim: int) -> Tensor:
+def latent_grid(size: int, extent: float, latent_dim: int, dims: tuple[int, int] = (0, 1)) -> Tensor:
     """The latents that :meth:`VAE.decode_grid` decodes, shape (size**2, L)."""
     checks.whole("size", size, 1, 10**4)
     checks.real("extent", extent, 0, math.inf, open_low=True)
@@ -171,7 +172,7 @@ def latent_grid(size: int, extent: float, latent_dim: int) -> Tensor:
         return z
     # NumPy's linspace in double precision, then rounded, has the notebook's bits.
     axis = torch.tensor(np.linspace(-extent, extent, size), dtype=torch.float32)
-    z[:, :2] = torch.cartesian_prod(axis, axis)
+    z[:, list(dims)] = torch.cartesian_prod(axis, axis)
     return z
 
 

@@ -14,6 +14,12 @@ from swissroll.vae import VAE
 State = dict[str, Tensor]
 
 
+def loss_terms(model: VAE, x: Tensor, noise: Generator | None) -> tuple[Tensor, Tensor]:
+    """The two terms of the loss on points of shape (B, D), each averaged: squared error and KL."""
+    recon_x, mu, logvar = model(x, generator=noise)
+    return reconstruction_mse(recon_x, x), mean_kl(mu, logvar)
+
+
 class TorchEngine:
     """A model, its optimizer and its sources of randomness, and the step that moves them.
 
@@ -46,16 +52,6 @@ class TorchEngine:
         self.parameters = list(model.parameters())
         self.optimizer = torch.optim.Adam(self.parameters, lr=lr, fused=fused)
 
-    def terms(self, x: Tensor, noise: Generator | None) -> tuple[Tensor, Tensor]:
-        """The two terms of the loss on points of shape (B, D), each averaged: squared error and KL."""
-        recon_x, mu, logvar = self.model(x, generator=noise)
-        return reconstruction_mse(recon_x, x), mean_kl(mu, logvar)
-
-    def loss(self, mse: Tensor, kl: Tensor) -> Tensor:
-        """The scalar that steps descend."""
-        dims = (self.model.data_dim, self.model.latent_dim)
-        return combine(mse, kl, beta=self.beta, reduction=self.reduction, dims=dims)
-
     def step(self) -> Tensor:
         """Take one gradient step; returns loss, squared error and KL before it, shape (3,), unsynchronised."""
         measured = self.backward()
@@ -69,8 +65,9 @@ class TorchEngine:
 
     def backward(self) -> Tensor:
         """Draw a batch and leave the gradient of its loss in the parameters; returns as :meth:`step` does."""
-        mse, kl = self.terms(self.batch(), self.noise)
-        loss = self.loss(mse, kl)
+        mse, kl = loss_terms(self.model, self.batch(), self.noise)
+        dims = (self.model.data_dim, self.model.latent_dim)
+        loss = combine(mse, kl, beta=self.beta, reduction=self.reduction, dims=dims)
         self.optimizer.zero_grad()
         loss.backward()  # type: ignore[no-untyped-call]
         return torch.stack([loss.detach(), mse.detach(), kl.detach()])

@@ -1,0 +1,221 @@
+"""The ``swissroll`` command: parses, calls, prints. Results go to stdout, progress and errors to stderr."""
+
+from __future__ import annotations
+
+import signal
+import sys
+from collections.abc import Iterator
+from contextlib import closing, contextmanager
+from dataclasses import fields
+from pathlib import Path
+from time import monotonic
+from typing import TYPE_CHECKING, Annotated, Any, NoReturn, TextIO
+
+from cyclopts import App, ArgumentCollection, CycloptsError, Parameter
+from cyclopts.config import Dict
+
+from swissroll.config import Config, read_values, versions
+
+if TYPE_CHECKING:
+    from swissroll.run import Run
+
+Flat = Annotated[Config, Parameter(name="*")]
+Flag = Annotated[bool, Parameter(negative="")]
+BAD_INPUT, DIVERGED, INTERRUPTED = 2, 1, 130
+
+
+def _settings_from_file(app: App, commands: tuple[str, ...], arguments: ArgumentCollection) -> None:
+    """Take what --config names for every setting that the command line leaves open."""
+    given = next((a for a in arguments if "--config" in a.names and a.tokens), None)
+    if given is None:
+        return
+    path = Path(given.tokens[0].value)
+    values, recorded = read_values(path)
+    if changed := [f"{k} {v} (now {versions()[k]})" for k, v in recorded.items() if versions().get(k, v) != v]:
+        print(f"swissroll: note: {path} was written under {', '.join(changed)}; bits may differ.", file=sys.stderr)
+    Dict(values, use_commands_as_keys=False)(app, commands, arguments)
+
+
+app = App(
+    name="swissroll",
+    help="A laboratory for variational autoencoders on data that a person can see.",
+    version=lambda: versions()["swissroll"],
+    version_flags=["--version"],
+    config=_settings_from_file,
+    result_action="return_value",
+)
+
+
+@app.command
+def train(
+    config: Flat = Config(),  # noqa: B008 - frozen
+    *,
+    settings: Annotated[Path | None, Parameter(name="--config")] = None,  # noqa: ARG001 - read before parsing
+    out: Path | None = None,
+    resume: Path | None = None,
+    quiet: Flag = False,
+) -> int:
+    """Train a VAE, write its folder, and make its report.
+
+    Parameters
+    ----------
+    settings
+        TOML file with settings, such as a run's config.toml; those on the command line win.
+    out
+        New folder for the run; runs/001, runs/002, ... by default.
+    resume
+        Folder of a run that was stopped or killed, to go on with; its own settings hold.
+    quiet
+        Show no progress.
+    """
+    from swissroll.run import create, load
+
+    if resume is not None:
+        _refuse_settings_on_resume(out)
+        run = load(resume)
+        if run.status == "finished":
+            print(f"{resume} is finished already.", file=sys.stderr)
+    else:
+        run = create(out or _next_folder(Path("runs")), config)
+    status = 0 if run.status == "finished" else train_run(run, quiet=quiet)
+    _report(run.folder, quiet=quiet)
+    return status
+
+
+@app.command
+def report(folder: Path, *, quiet: Flag = False) -> int:
+    """Draw a run's figures and write its report again.
+
+    Parameters
+    ----------
+    folder
+        The run's folder.
+    quiet
+        Show no progress.
+    """
+    _report(folder, quiet=quiet)
+    return 0
+
+
+def main(arguments: list[str] | None = None) -> NoReturn:
+    """Run the command line; bad input is one line on stderr and exit code 2."""
+    try:
+        status = app(arguments, exit_on_error=False, print_error=False)
+    except CycloptsError as error:
+        status = _complain(" ".join(str(error).split()))
+    except KeyboardInterrupt:
+        print("swissroll: stopped.", file=sys.stderr)
+        status = INTERRUPTED
+    except BrokenPipeError:
+        status = DIVERGED
+    except OSError as error:
+        status = _complain(f"{error.filename or 'file'}: {error.strerror or error}.")
+    except (ValueError, MemoryError) as error:
+        status = _complain(str(error) or "not enough memory. Make the network or the batch smaller.")
+    except RuntimeError as error:
+        if not _ran_out_of_memory(error):
+            raise
+        status = _complain("not enough memory. Make the network or the batch smaller.")
+    sys.exit(status if isinstance(status, int) else 0)
+
+
+def _complain(message: str) -> int:
+    print(f"swissroll: {message}", file=sys.stderr)
+    return BAD_INPUT
+
+
+def _ran_out_of_memory(error: RuntimeError) -> bool:
+    return "alloc" in str(error) or "out of memory" in str(error).lower()
+
+
+def _refuse_settings_on_resume(out: Path | None) -> None:
+    flags = {"--" + field.name.replace("_", "-") for field in fields(Config)} | {"--config"}
+    given = sorted({word.split("=")[0] for word in sys.argv[1:]} & flags) + (["--out"] if out else [])
+    if given:
+        raise ValueError(f"--resume goes on with the run's own settings; leave out {', '.join(given)}.")
+
+
+def _next_folder(parent: Path) -> Path:
+    """runs/001, or the next number that is free."""
+    taken = [int(p.name) for p in parent.iterdir() if p.name.isdecimal()] if parent.is_dir() else []
+    return parent / f"{max(taken, default=0) + 1:03d}"
+
+
+def train_run(run: Run, *, quiet: bool, stream: TextIO | None = None) -> int:
+    """Train to the end, or to Ctrl-C, or to a number that is not finite; returns the exit code.
+
+    Args:
+        run: A run's folder, as :func:`swissroll.run.create` makes it.
+        quiet: Show no bar.
+        stream: Where the bar goes; stderr by default.
+    """
+    from swissroll.run import advance
+    from swissroll.training import DivergedError
+
+    records = advance(run)
+    with _stop_on_interrupt() as stopping, _bar(run, stream, quiet=quiet) as bar, closing(records):
+        shown = 0.0
+        try:
+            for record in records:
+                if bar.n == 0:
+                    bar.initial = bar.n = record.step - 1
+                bar.n = record.step
+                if monotonic() - shown > bar.mininterval:
+                    terms, shown = record.train, monotonic()
+                    text = f"loss {terms.loss:.4f}, rate {terms.rate:.2f}, distortion {terms.distortion:.2f}"
+                    bar.set_postfix_str(text)
+                if stopping:
+                    break
+        except DivergedError as error:
+            bar.close()
+            print(f"swissroll: {error}", file=sys.stderr)
+            return DIVERGED
+    if stopping:
+        print(f"Stopped. Go on with: swissroll train --resume {run.folder}", file=sys.stderr)
+        return INTERRUPTED
+    return 0
+
+
+def _bar(run: Run, stream: TextIO | None, *, quiet: bool) -> Any:
+    from tqdm.auto import tqdm
+
+    stream = stream or sys.stderr
+    often = 0.1 if stream.isatty() else 2.0
+    return tqdm(total=run.config.steps, desc="Training", unit=" steps", mininterval=often, disable=quiet, file=stream)
+
+
+@contextmanager
+def _stop_on_interrupt() -> Iterator[list[int]]:
+    """Collect the first Ctrl-C, for the loop to end between two steps; a second one interrupts at once."""
+    signals: list[int] = []
+
+    def stop(number: int, _: object) -> None:
+        signals.append(number)
+        signal.signal(signal.SIGINT, before)
+
+    before = signal.signal(signal.SIGINT, stop)
+    try:
+        yield signals
+    finally:
+        signal.signal(signal.SIGINT, before)
+
+
+def _report(folder: Path, *, quiet: bool) -> None:
+    """Write the report, print the run's table, and say what to open."""
+    from tqdm.auto import tqdm
+
+    from swissroll.figures import FIGURES
+    from swissroll.report import summarize, write_report
+    from swissroll.run import load
+
+    run = load(folder)
+    with tqdm(total=len(FIGURES) + 1, desc="Drawing", unit=" figures", disable=quiet) as bar:
+        path = write_report(run, progress=lambda _: bar.update())
+    rows = summarize(run).rows()
+    width = max(len(name) for name, _ in rows)
+    print("\n".join(f"{name:<{width}}  {value:>10}" for name, value in rows))
+    print(f"\nreport: {path}")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,273 @@
+"""The figures of a run, each composed from measured arrays."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import cached_property
+from io import BytesIO
+from typing import Any
+
+import numpy as np
+import torch
+from matplotlib import rc_context
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+from PIL import Image
+
+from swissroll import plots
+from swissroll.config import Config
+from swissroll.plots import Array
+from swissroll.run import Run
+from swissroll.training import held_out_points, stream
+from swissroll.vae import VAE
+
+POINTS = 1000
+ELLIPSE_EVERY = 5
+FILM_FRAMES = 6
+GIF_FRAMES = 30
+INK = "#010203"
+"""Stands for the reader's text colour; the report replaces it in vector pictures."""
+STYLE: Any = {
+    "font.size": 9,
+    "axes.titlesize": 9,
+    "axes.edgecolor": INK,
+    "axes.labelcolor": INK,
+    "text.color": INK,
+    "xtick.color": INK,
+    "ytick.color": INK,
+    "axes.spines.top": False,
+    "axes.spines.right": False,
+    "legend.frameon": False,
+    "savefig.dpi": 130,
+    "svg.fonttype": "none",
+    "svg.hashsalt": "swissroll",
+}
+
+
+@dataclass(frozen=True)
+class Scene:
+    """What the figures of a run are drawn from: held-out points and what the model makes of them."""
+
+    run: Run
+
+    @property
+    def config(self) -> Config:
+        """The run's settings."""
+        return self.run.config
+
+    @property
+    def model(self) -> VAE:
+        """The trained model."""
+        return self.run.model
+
+    @cached_property
+    def held_out(self) -> tuple[Array, Array]:
+        """Points, shape (N, D), and their t, shape (N,)."""
+        x, t = held_out_points(self.config, POINTS)
+        return x.numpy(), t.numpy()
+
+    @cached_property
+    def posterior(self) -> tuple[Array, Array]:
+        """Mean and log-variance of q(z|x) at the held-out points, each of shape (N, L)."""
+        with torch.no_grad():
+            mu, logvar = self.model.encode(torch.from_numpy(self.held_out[0]))
+        return mu.numpy(), logvar.numpy()
+
+    @cached_property
+    def drawn(self) -> Array:
+        """One latent a held-out point, drawn from its posterior, shape (N, L)."""
+        mu, logvar = map(torch.from_numpy, self.posterior)
+        generator = stream(self.config.seed, "evaluation noise")
+        return self.model.reparameterize(mu, logvar, generator=generator).numpy()
+
+    @cached_property
+    def plane(self) -> tuple[int, int]:
+        """The two latent dimensions that carry most nats, the ones that are drawn."""
+        mu, logvar = self.posterior
+        rates = 0.5 * (mu**2 + np.exp(logvar) - 1 - logvar).mean(axis=0)
+        first, second = sorted(np.argsort(-rates, kind="stable")[:2]) if len(rates) > 1 else (0, 0)
+        return int(first), int(second)
+
+    @cached_property
+    def extent(self) -> float:
+        """Half the side of every data plane: the same in all pictures of a run."""
+        return 1.15 * float(np.abs(self.held_out[0][:, :2]).max())
+
+    @cached_property
+    def latent_extent(self) -> float:
+        """Half the side of every latent plane."""
+        return max(3.3, 1.1 * float(np.abs(self.posterior[0]).max()))
+
+    def in_plane(self, z: Array) -> Array:
+        """Keep the drawn dimensions of latents, shape (N, L) to (N, 2), or (N, 1) for a single one."""
+        return z if z.shape[1] == 1 else z[:, self.plane]
+
+    def grid(self, model: VAE) -> Array:
+        """The notebook's grid on [-2, 2]^2, decoded by a model, shape (961, D)."""
+        return model.decode_grid(31, dims=self.plane).numpy()
+
+
+def data(scene: Scene) -> Figure:
+    """Held-out points, coloured by their coordinate t."""
+    figure = Figure(figsize=(4.6, 3.8), layout="constrained")
+    ax = figure.subplots()
+    shown = plots.coloured(ax, *scene.held_out)
+    plots.square(ax, scene.extent, xlabel="x₁", ylabel="x₂")
+    figure.colorbar(shown, ax=ax, label="t")
+    return figure
+
+
+def losses(scene: Scene) -> Figure:
+    """The loss and its two terms, on training batches and held-out points."""
+    figure = Figure(figsize=(9, 2.7), layout="constrained")
+    history = scene.run.history
+    names = {"loss": "loss", "mse": "mean squared error", "rate": "rate (nats a point)"}
+    for ax, (name, label) in zip(figure.subplots(1, 3), names.items(), strict=True):
+        lines = {"training batch": history[name], "held-out": history[f"held_out_{name}"]}
+        plots.curves(ax, history.step, lines, ylabel=label)
+        positive = history[name][np.isfinite(history[name]) & (history[name] > 0)]
+        if name != "rate" and len(positive):
+            ax.set_yscale("log")
+    return figure
+
+
+def reconstructions(scene: Scene) -> Figure:
+    """Points, their reconstructions joined by lines, and how far these lie from each other."""
+    figure = Figure(figsize=(9, 3.1), layout="constrained")
+    x = scene.held_out[0]
+    with torch.no_grad():
+        mean = scene.model.decode(torch.from_numpy(scene.posterior[0])).numpy()
+        sampled = scene.model.decode(torch.from_numpy(scene.drawn)).numpy()
+    for ax, recon_x, title in zip(
+        figure.subplots(1, 3)[:2], (mean, sampled), ("decoded posterior mean", "decoded posterior draw"), strict=True
+    ):
+        plots.pairs(ax, x, recon_x)
+        plots.points(ax, x, colour=plots.BLUE, label="original", size=4)
+        plots.points(ax, recon_x, colour=plots.RED, label="reconstruction", size=4)
+        plots.square(ax, scene.extent, title=title, xlabel="x₁", ylabel="x₂")
+    figure.axes[0].legend(loc="upper left", fontsize=7, markerscale=2)
+    errors = {
+        name: np.linalg.norm(r - x, axis=1) for name, r in (("posterior mean", mean), ("posterior draw", sampled))
+    }
+    plots.histograms(figure.axes[2], errors, xlabel="distance to the original (data units)")
+    return figure
+
+
+def film(scene: Scene) -> Figure:
+    """The decoded grid over the data before, during and after training, on the same axes."""
+    steps = _spread(list(scene.run.snapshots), FILM_FRAMES)
+    figure = Figure(figsize=(1.75 * len(steps), 2.1), layout="constrained")
+    for ax, step in zip(np.atleast_1d(figure.subplots(1, len(steps))), steps, strict=True):
+        _frame(ax, scene, step)
+        ax.set(xticks=[], yticks=[])
+    return figure
+
+
+def film_gif(scene: Scene) -> bytes:
+    """The same as an animated GIF."""
+    frames = []
+    with rc_context(STYLE):
+        for step in _spread(list(scene.run.snapshots), GIF_FRAMES):
+            figure = Figure(figsize=(3.4, 3.6), layout="constrained")
+            _frame(figure.subplots(), scene, step)
+            picture = BytesIO()
+            figure.savefig(picture, format="png", dpi=100)
+            frames.append(Image.open(picture).convert("RGB").quantize(64))
+    file = BytesIO()
+    times = [900] + [350] * (len(frames) - 2) + [1500] if len(frames) > 1 else [1000]
+    frames[0].save(file, "GIF", save_all=True, append_images=frames[1:], duration=times, loop=0)
+    return file.getvalue()
+
+
+def posterior(scene: Scene) -> Figure:
+    """Posterior means coloured by t with their 1-sigma ellipses, over the prior's rings."""
+    figure = Figure(figsize=(5.4, 4.5), layout="constrained")
+    ax = figure.subplots()
+    mu, logvar = (scene.in_plane(a) for a in scene.posterior)
+    t = scene.held_out[1]
+    if mu.shape[1] == 1:
+        shown = plots.along(ax, t, mu[:, 0], np.exp(0.5 * logvar[:, 0]))
+        ax.set(xlabel="t", ylabel="z₁")
+    else:
+        plots.prior_rings(ax)
+        plots.ellipses(ax, mu[::ELLIPSE_EVERY], logvar[::ELLIPSE_EVERY], t[::ELLIPSE_EVERY])
+        shown = plots.coloured(ax, mu, t, size=5)
+        _latent_square(ax, scene)
+    figure.colorbar(shown, ax=ax, label="t")
+    return figure
+
+
+def aggregate(scene: Scene) -> Figure:
+    """Draws from the aggregate posterior beside draws from the prior, and their marginals."""
+    figure = Figure(figsize=(9, 3.1), layout="constrained")
+    generator = stream(scene.config.seed, "evaluation")
+    like = scene.model.fc_mu.weight
+    prior = scene.model.prior.sample(POINTS, like=like, generator=generator).numpy()
+    clouds = {"aggregate posterior": scene.in_plane(scene.drawn), "prior": scene.in_plane(prior)}
+    axes = figure.subplots(1, 3)
+    plane_dims = scene.plane if scene.config.latent_dim > 1 else (0,)
+    for (name, cloud), colour, ax in zip(clouds.items(), (plots.RED, plots.BLUE), axes, strict=False):
+        plots.points(ax, cloud, colour=colour)
+        plots.prior_rings(ax)
+        _latent_square(ax, scene, title=name)
+    marginals = {
+        f"{name}, z{_subscript(dim)}": cloud[:, column]
+        for column, dim in enumerate(plane_dims)
+        for name, cloud in clouds.items()
+    }
+    plots.histograms(axes[2], marginals, xlabel="latent coordinate")
+    return figure
+
+
+def generated(scene: Scene) -> Figure:
+    """Three things that are called 'generated', kept apart, each over the data."""
+    sets = {"decoded grid (no sample of the model)": scene.grid(scene.model)}
+    for title, noise in (("prior samples, decoded", False), ("prior samples with decoder noise", True)):
+        generator = stream(scene.config.seed, "evaluation noise")
+        sets[title] = scene.model.sample(POINTS, noise=noise, generator=generator).numpy()
+    figure = Figure(figsize=(9, 3.3), layout="constrained")
+    for ax, (title, x) in zip(figure.subplots(1, 3), sets.items(), strict=True):
+        plots.points(ax, scene.held_out[0], colour=plots.ORANGE, label="data", size=4)
+        plots.points(ax, x, colour=plots.BLUE, label="generated", size=4)
+        plots.square(ax, scene.extent, title=title, xlabel="x₁", ylabel="x₂")
+    figure.axes[0].legend(loc="upper left", fontsize=7, markerscale=2)
+    return figure
+
+
+FIGURES: dict[str, Callable[[Scene], Figure]] = {
+    "data": data,
+    "losses": losses,
+    "reconstructions": reconstructions,
+    "film": film,
+    "posterior": posterior,
+    "aggregate": aggregate,
+    "generated": generated,
+}
+
+
+def draw(name: str, scene: Scene) -> Figure:
+    """Draw one of :data:`FIGURES` in the house style."""
+    with rc_context(STYLE):
+        return FIGURES[name](scene)
+
+
+def _frame(ax: Axes, scene: Scene, step: int) -> None:
+    plots.points(ax, scene.held_out[0], colour=plots.ORANGE, size=3)
+    plots.points(ax, scene.grid(scene.run.snapshots[step]), colour=plots.BLUE, size=3)
+    plots.square(ax, scene.extent, title="before training" if step == 0 else f"step {step:,}")
+
+
+def _latent_square(ax: Axes, scene: Scene, *, title: str = "") -> None:
+    first, second = (_subscript(d) for d in scene.plane)
+    plots.square(ax, scene.latent_extent, title=title, xlabel=f"z{first}", ylabel=f"z{second}")
+
+
+def _subscript(dim: int) -> str:
+    return str(dim + 1).translate(str.maketrans("0123456789", "₀₁₂₃₄₅₆₇₈₉"))
+
+
+def _spread(steps: list[int], most: int) -> list[int]:
+    """At most so many of the steps, evenly spread, with the first and the last."""
+    chosen = np.linspace(0, len(steps) - 1, min(most, len(steps))).round().astype(int)
+    return [steps[i] for i in chosen]

@@ -1,0 +1,174 @@
+"""The report of a run: one HTML file that needs no network, and the same pictures as PNG files."""
+
+from __future__ import annotations
+
+import base64
+import dataclasses
+import json
+from collections.abc import Callable
+from importlib.resources import files
+from io import StringIO
+from pathlib import Path
+from typing import Any
+from urllib.parse import quote
+
+import numpy as np
+import torch
+from jinja2 import Environment
+from matplotlib import rc_context
+from matplotlib.figure import Figure
+from torch import nn
+
+from swissroll.figures import FIGURES, INK, STYLE, Scene, draw, film_gif
+from swissroll.objective import Translation
+from swissroll.plots import Array
+from swissroll.run import Run, replace_file
+from swissroll.training import Terms, evaluate, held_out_points, implied
+from swissroll.vae import VAE
+
+MAX_EMBEDDED_WEIGHTS = 400_000
+"""A larger decoder (1.6 MB of weights) is embedded as a decoded grid, to keep the report under 4 MB."""
+EXPLORER_POINTS = 400
+GRID_SIZE = 141
+
+
+@dataclasses.dataclass(frozen=True)
+class Summary:
+    """What a run came to: the numbers under the command and at the head of the report.
+
+    Attributes:
+        steps: Steps done.
+        seconds: Time of the steps, without measuring and drawing.
+        held_out: Terms of the loss on the held-out points.
+        translation: The decoder sigma and true beta that the loss amounts to.
+    """
+
+    steps: int
+    seconds: float
+    held_out: Terms
+    translation: Translation
+
+    def rows(self) -> list[tuple[str, str]]:
+        """Names and values, ready to print."""
+        terms = self.held_out
+        return [
+            ("steps", f"{self.steps:,}"),
+            ("training time", f"{self.seconds:.1f} s"),
+            ("loss (held-out)", f"{terms.loss:.5f}"),
+            ("reconstruction MSE", f"{terms.mse:.5f}"),
+            ("rate, in nats a point", f"{terms.rate:.3f}"),
+            ("KL, notebook's convention", f"{terms.kl:.3f}"),
+            ("implied decoder sigma", f"{self.translation.sigma:.4f}"),
+            ("distortion, in nats a point", f"{terms.distortion:.3f}" if self.translation.sigma else "-"),
+        ]
+
+
+def summarize(run: Run) -> Summary:
+    """Measure a run's latest weights on its held-out points."""
+    config, history = run.config, run.history
+    x = held_out_points(config)[0]
+    return Summary(
+        steps=len(history),
+        seconds=float(history.seconds.sum()),
+        held_out=evaluate(run.model, x, beta=config.beta, reduction=config.reduction, seed=config.seed),
+        translation=implied(config),
+    )
+
+
+def write_report(run: Run, progress: Callable[[str], object] = lambda _: None) -> Path:
+    """Draw a run's figures and write its report.
+
+    Args:
+        run: A run with weights; an unfinished one is drawn as far as it is.
+        progress: Called with the name of each figure before it is drawn.
+
+    Returns:
+        The report's path. PNG files lie beside it in ``figures/``.
+    """
+    scene = Scene(run)
+    folder = run.folder / "figures"
+    folder.mkdir(exist_ok=True)
+    pictures = {}
+    for name in FIGURES:
+        progress(name)
+        figure = draw(name, scene)
+        figure.savefig(folder / f"{name}.png", facecolor="white")
+        pictures[name] = _vector_uri(figure)
+    progress("animation")
+    animation = film_gif(scene)
+    replace_file(folder / "film.gif", animation)
+    pictures["animation"] = "data:image/gif;base64," + base64.b64encode(animation).decode()
+    path = run.folder / "report.html"
+    replace_file(path, _render(scene, pictures).encode())
+    return path
+
+
+def _render(scene: Scene, pictures: dict[str, str]) -> str:
+    run, assets = scene.run, files("swissroll") / "assets"
+    environment = Environment(autoescape=True, trim_blocks=True, lstrip_blocks=True)
+    template = environment.from_string((assets / "report.html").read_text(encoding="utf-8"))
+    return template.render(
+        config={k: v for k, v in dataclasses.asdict(run.config).items() if v is not None},
+        summary=summarize(run),
+        status=run.status,
+        message=run.message,
+        pictures=pictures,
+        script=(assets / "explorer.js").read_text(encoding="utf-8"),
+        explorer=json.dumps(_explorer(scene)),
+        embedded=_decoder_size(run.model) <= MAX_EMBEDDED_WEIGHTS,
+        latent_dim=run.config.latent_dim,
+    )
+
+
+def _vector_uri(figure: Figure) -> str:
+    """An SVG whose text takes the colour that the reader's light or dark page has."""
+    file = StringIO()
+    with rc_context(STYLE):
+        figure.savefig(file, format="svg", transparent=True, metadata={"Date": None})
+    svg = file.getvalue().replace(INK, "currentColor")
+    style = (
+        "<style>svg{color:#222}text{font-family:system-ui,sans-serif!important}"
+        "@media(prefers-color-scheme:dark){svg{color:#ddd}}@media print{svg{color:#000}}</style>"
+    )
+    svg = svg[svg.index("<svg") :].replace("<defs>", style + "<defs>", 1)
+    return "data:image/svg+xml," + quote(svg, safe=" ;/?:@&=+$,-_.!~*'()<>")
+
+
+def _explorer(scene: Scene) -> dict[str, Any]:
+    """What the page needs to decode a latent under the pointer."""
+    mu = scene.in_plane(scene.posterior[0])[:EXPLORER_POINTS]
+    x, t = scene.held_out
+    found = {
+        "latentDim": scene.config.latent_dim,
+        "plane": list(scene.plane),
+        "latentExtent": scene.latent_extent,
+        "dataExtent": scene.extent,
+        "means": _pack(mu if mu.shape[1] == 2 else np.column_stack([mu, np.zeros(len(mu))])),
+        "points": _pack(x[:EXPLORER_POINTS, :2] if x.shape[1] > 1 else np.column_stack([x, 0 * x])),
+        "t": _pack((t - t.min()) / (t.max() - t.min())),
+        "activation": scene.config.activation,
+    }
+    if _decoder_size(scene.model) <= MAX_EMBEDDED_WEIGHTS:
+        linear = [layer for layer in scene.model.decoder if isinstance(layer, nn.Linear)]
+        found["layers"] = [
+            {"in": m.in_features, "out": m.out_features, "weight": _pack(m.weight), "bias": _pack(m.bias)}
+            for m in linear
+        ]
+    else:
+        grid = scene.model.decode_grid(GRID_SIZE, scene.latent_extent, dims=scene.plane)
+        if scene.config.latent_dim == 1:
+            line = torch.linspace(-scene.latent_extent, scene.latent_extent, GRID_SIZE)[:, None]
+            with torch.no_grad():
+                grid = scene.model.decode(line).repeat_interleave(GRID_SIZE, dim=0)
+        found["grid"] = {"size": GRID_SIZE, "dim": grid.shape[1], "values": _pack(grid)}
+    return found
+
+
+def _decoder_size(model: VAE) -> int:
+    return sum(p.numel() for p in model.decoder.parameters())
+
+
+def _pack(values: torch.Tensor | Array) -> str:
+    """Little-endian float32, base64."""
+    array = values.detach().cpu().numpy() if isinstance(values, torch.Tensor) else values
+    return base64.b64encode(np.ascontiguousarray(array, dtype="<f4").tobytes()).decode()
