@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from contextlib import closing, contextmanager
 from dataclasses import fields
 from pathlib import Path
-from time import monotonic
+from time import time
 from typing import TYPE_CHECKING, Annotated, Any, NoReturn, TextIO
 
 from cyclopts import App, ArgumentCollection, CycloptsError, Parameter
@@ -18,6 +18,7 @@ from swissroll.config import Config, read_values, versions
 
 if TYPE_CHECKING:
     from swissroll.run import Run
+    from swissroll.training import Record
 
 Flat = Annotated[Config, Parameter(name="*")]
 Flag = Annotated[bool, Parameter(negative="")]
@@ -42,6 +43,7 @@ app = App(
     version=lambda: versions()["swissroll"],
     version_flags=["--version"],
     config=_settings_from_file,
+    help_format="plaintext",
     result_action="return_value",
 )
 
@@ -83,7 +85,7 @@ def train(
 
 
 @app.command
-def report(folder: Path, *, quiet: Flag = False) -> int:
+def report(folder: Path, /, *, quiet: Flag = False) -> int:
     """Draw a run's figures and write its report again.
 
     Parameters
@@ -152,18 +154,10 @@ def train_run(run: Run, *, quiet: bool, stream: TextIO | None = None) -> int:
     from swissroll.run import advance
     from swissroll.training import DivergedError
 
-    records = advance(run)
-    with _stop_on_interrupt() as stopping, _bar(run, stream, quiet=quiet) as bar, closing(records):
-        shown = 0.0
+    with _stop_on_interrupt() as stopping, _bar(run, stream, quiet=quiet) as bar, closing(advance(run)) as records:
         try:
             for record in records:
-                if bar.n == 0:
-                    bar.initial = bar.n = record.step - 1
-                bar.n = record.step
-                if monotonic() - shown > bar.mininterval:
-                    terms, shown = record.train, monotonic()
-                    text = f"loss {terms.loss:.4f}, rate {terms.rate:.2f}, distortion {terms.distortion:.2f}"
-                    bar.set_postfix_str(text)
+                _show(bar, record)
                 if stopping:
                     break
         except DivergedError as error:
@@ -182,6 +176,19 @@ def _bar(run: Run, stream: TextIO | None, *, quiet: bool) -> Any:
     stream = stream or sys.stderr
     often = 0.1 if stream.isatty() else 2.0
     return tqdm(total=run.config.steps, desc="Training", unit=" steps", mininterval=often, disable=quiet, file=stream)
+
+
+def _show(bar: Any, record: Record) -> None:
+    """Bring the bar to a record; its text is made only when the bar is about to be drawn."""
+    if bar.disable:
+        return
+    if bar.n == 0:
+        bar.initial = bar.n = bar.last_print_n = record.step - 1
+    if bar.n - bar.last_print_n + 1 >= bar.miniters and time() - bar.last_print_t >= bar.mininterval:
+        terms = record.train
+        text = f"loss {terms.loss:.4f}, rate {terms.rate:.2f}, distortion {terms.distortion:.2f}"
+        bar.set_postfix_str(text, refresh=False)
+    bar.update(record.step - bar.n)
 
 
 @contextmanager

@@ -5,7 +5,6 @@ from __future__ import annotations
 import dataclasses
 import tomllib
 from dataclasses import dataclass
-from importlib.metadata import version
 from pathlib import Path
 from platform import python_version
 from typing import Any, Literal, get_args
@@ -123,6 +122,8 @@ def _as_float(value: object) -> object:
 
 def versions() -> dict[str, str]:
     """Versions of what decides a run's bits."""
+    from importlib.metadata import version
+
     return {"python": python_version()} | {name: version(name) for name in ("swissroll", "torch", "numpy")}
 
 

@@ -31,7 +31,7 @@ from safetensors.torch import save
 
 from swissroll.config import Config, read_config
 from swissroll.engines.torch import State
-from swissroll.training import DivergedError, Record, Terms, Training, build, build_model
+from swissroll.training import DivergedError, Record, Terms, Training, build, build_model, choose_device
 from swissroll.vae import VAE
 
 TERMS = ("loss", "mse", "kl", "rate", "distortion")
@@ -40,7 +40,7 @@ CHECKPOINT_SECONDS = 2.0
 """Least time between two checkpoints; a slow disk gets fewer (they take at most a fiftieth of the time)."""
 
 
-class RunError(Exception):
+class RunError(ValueError):
     """A folder that is not a run, or is damaged; the message says what to do."""
 
 
@@ -131,14 +131,17 @@ def load(folder: str | os.PathLike[str]) -> Run:
 def create(folder: Path, config: Config) -> Run:
     """Make a run's folder with its config, ready to :func:`advance`.
 
-    The settings that a machine decides (threads) are written down as it decides them.
+    The settings that a machine decides (device, threads) are written down as it decides them.
 
     Raises:
         RunError: The folder exists and is not empty, or cannot be made.
+        ValueError: The config's device is not on this machine.
     """
+    config = dataclasses.replace(
+        config, device=choose_device(config.device).type, threads=config.threads or _best_threads(config)
+    )
     if folder.exists() and (not folder.is_dir() or any(not p.name.startswith(".") for p in folder.iterdir())):
         raise RunError(f"{folder} already exists. Choose another --out, or continue that run with --resume {folder}.")
-    config = dataclasses.replace(config, threads=config.threads or _best_threads(config))
     try:
         folder.mkdir(parents=True, exist_ok=True)
         replace_file(folder / "config.toml", config.to_toml().encode())
