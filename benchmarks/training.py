@@ -60,7 +60,7 @@ def notebook_loop(width: int, steps: int) -> float:
         recon_x, mu, logvar = model(x)
         loss = torch.mean((recon_x - x) ** 2) - 0.005 * torch.mean(1 + logvar - mu.pow(2) - logvar.exp())
         optimizer.zero_grad()
-        loss.backward()  # type: ignore[no-untyped-call]
+        loss.backward()
         optimizer.step()
         losses.append(loss.item())
         bar.set_postfix({"loss": loss.item()})

@@ -101,7 +101,9 @@ def test_a_state_continues_to_the_same_weights() -> None:
 def test_an_overflowing_loss_stops_with_its_step_and_term(bursts: bool) -> None:
     training = build(replace(SMALL, lr=1e5))
     training.bursts = bursts
-    with pytest.raises(DivergedError, match=r"not finite at step \d+; .* learning rate was 100000: try 0\.001") as caught:
+    with pytest.raises(
+        DivergedError, match=r"not finite at step \d+; .* learning rate was 100000: try 0\.001"
+    ) as caught:
         list(training)
     assert caught.value.term in {"reconstruction", "KL"}
     assert caught.value.step > 1
@@ -111,7 +113,6 @@ def test_an_overflowing_loss_stops_with_its_step_and_term(bursts: bool) -> None:
 
 def test_a_gradient_that_is_not_finite_is_named_and_the_state_before_it_kept() -> None:
     training, healthy = build(SMALL), build(SMALL)
-    calls = 0
 
     def poison(gradient: torch.Tensor) -> torch.Tensor:
         # Acts on the 31st gradient of the run, and on the same one when the steps are taken again.
@@ -119,11 +120,9 @@ def test_a_gradient_that_is_not_finite_is_named_and_the_state_before_it_kept() -
 
     training.engine.parameters[0].register_hook(poison)
     with pytest.raises(DivergedError, match="The gradient was not finite at step 31"):
-        for _ in training:
-            calls += 1
+        list(training)
     for record in healthy:
         if record.step == 30:
             break
     assert torch.equal(weights(training), weights(healthy))
     assert training.step == 30
-    assert calls == 31

@@ -154,36 +154,48 @@ def train_run(run: Run, *, quiet: bool, stream: TextIO | None = None) -> int:
     from swissroll.run import advance
     from swissroll.training import DivergedError
 
-    with _stop_on_interrupt() as stopping, _bar(run, stream, quiet=quiet) as bar, closing(advance(run)) as records:
+    bar, problem = None, ""
+    with _stop_on_interrupt() as stopping, closing(advance(run)) as records:
         try:
             for record in records:
+                bar = bar or _bar(run, record.step - 1, stream, quiet=quiet)
                 _show(bar, record)
                 if stopping:
                     break
         except DivergedError as error:
-            bar.close()
-            print(f"swissroll: {error}", file=sys.stderr)
-            return DIVERGED
+            problem = str(error)
+        finally:
+            if bar:
+                bar.close()
+    if problem:
+        print(f"swissroll: {problem}", file=sys.stderr)
+        return DIVERGED
     if stopping:
         print(f"Stopped. Go on with: swissroll train --resume {run.folder}", file=sys.stderr)
         return INTERRUPTED
     return 0
 
 
-def _bar(run: Run, stream: TextIO | None, *, quiet: bool) -> Any:
+def _bar(run: Run, done: int, stream: TextIO | None, *, quiet: bool) -> Any:
     from tqdm.auto import tqdm
 
     stream = stream or sys.stderr
     often = 0.1 if stream.isatty() else 2.0
-    return tqdm(total=run.config.steps, desc="Training", unit=" steps", mininterval=often, disable=quiet, file=stream)
+    return tqdm(
+        initial=done,
+        total=run.config.steps,
+        desc="Training",
+        unit=" steps",
+        mininterval=often,
+        disable=quiet,
+        file=stream,
+    )
 
 
 def _show(bar: Any, record: Record) -> None:
     """Bring the bar to a record; its text is made only when the bar is about to be drawn."""
     if bar.disable:
         return
-    if bar.n == 0:
-        bar.initial = bar.n = bar.last_print_n = record.step - 1
     if bar.n - bar.last_print_n + 1 >= bar.miniters and time() - bar.last_print_t >= bar.mininterval:
         terms = record.train
         text = f"loss {terms.loss:.4f}, rate {terms.rate:.2f}, distortion {terms.distortion:.2f}"

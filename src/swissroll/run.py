@@ -37,7 +37,9 @@ from swissroll.vae import VAE
 TERMS = ("loss", "mse", "kl", "rate", "distortion")
 COLUMNS = ("step", *TERMS, *(f"held_out_{name}" for name in TERMS), "seconds")
 CHECKPOINT_SECONDS = 2.0
-"""Least time between two checkpoints; a slow disk gets fewer (they take at most a fiftieth of the time)."""
+"""Least time between two checkpoints."""
+CHECKPOINT_SHARE = 0.02
+"""Most of the time that checkpoints may take: a slow disk gets fewer."""
 
 
 class RunError(ValueError):
@@ -137,9 +139,8 @@ def create(folder: Path, config: Config) -> Run:
         RunError: The folder exists and is not empty, or cannot be made.
         ValueError: The config's device is not on this machine.
     """
-    config = dataclasses.replace(
-        config, device=choose_device(config.device).type, threads=config.threads or _best_threads(config)
-    )
+    decided: Any = {"device": choose_device(config.device).type, "threads": config.threads or _best_threads(config)}
+    config = dataclasses.replace(config, **decided)
     if folder.exists() and (not folder.is_dir() or any(not p.name.startswith(".") for p in folder.iterdir())):
         raise RunError(f"{folder} already exists. Choose another --out, or continue that run with --resume {folder}.")
     try:
@@ -189,7 +190,7 @@ def _write_while_training(run: Run, training: Training, history: _History) -> Ge
                 _save_snapshot(run, training)
             if monotonic() > due and training.settled:
                 took = _save_checkpoint(run, training, history)
-                due = monotonic() + max(CHECKPOINT_SECONDS, 50 * took)
+                due = monotonic() + max(CHECKPOINT_SECONDS, took / CHECKPOINT_SHARE)
             yield record
     except GeneratorExit:
         while not training.settled:

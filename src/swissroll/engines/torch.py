@@ -69,7 +69,7 @@ class TorchEngine:
         dims = (self.model.data_dim, self.model.latent_dim)
         loss = combine(mse, kl, beta=self.beta, reduction=self.reduction, dims=dims)
         self.optimizer.zero_grad()
-        loss.backward()  # type: ignore[no-untyped-call]
+        loss.backward()
         return torch.stack([loss.detach(), mse.detach(), kl.detach()])
 
     def gradients_are_finite(self) -> bool:

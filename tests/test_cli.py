@@ -1,0 +1,182 @@
+"""The command as a person types it: in a process of its own, judged by its output, exit code and folder."""
+
+import io
+import os
+import signal
+import subprocess
+import sys
+import tomllib
+from contextlib import redirect_stderr, redirect_stdout
+from pathlib import Path
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+import swissroll
+from swissroll.cli import main
+
+QUICK = ["--steps", "20", "--hidden-dim", "8", "--quiet"]
+
+
+def run_command(*arguments: str, cwd: Path) -> "subprocess.CompletedProcess[str]":
+    command = [sys.executable, "-m", "swissroll.cli", *arguments]
+    return subprocess.run(command, cwd=cwd, capture_output=True, text=True, check=False)
+
+
+def call(arguments: list[str], capsys: pytest.CaptureFixture[str]) -> tuple[int, str, str]:
+    with pytest.raises(SystemExit) as ended:
+        main(arguments)
+    out, err = capsys.readouterr()
+    return int(ended.value.code or 0), out, err
+
+
+def test_train_writes_a_folder_and_ends_with_its_report(tmp_path: Path) -> None:
+    done = run_command("train", *QUICK[:-1], cwd=tmp_path)
+    assert done.returncode == 0, done.stderr
+    assert "Training" in done.stderr
+    lines = done.stdout.splitlines()
+    assert [line.split("  ")[0] for line in lines[:8]] == [
+        "steps", "training time", "loss (held-out)", "reconstruction MSE", "rate, in nats a point",
+        "KL, notebook's convention", "implied decoder sigma", "distortion, in nats a point",
+    ]  # fmt: skip
+    assert lines[-1] == "report: runs/001/report.html"
+    names = {p.name for p in (tmp_path / "runs/001").iterdir()}
+    assert names >= {"config.toml", "history.csv", "model.safetensors", "snapshots", "figures", "report.html"}
+    assert run_command("train", *QUICK, cwd=tmp_path).stdout.splitlines()[-1] == "report: runs/002/report.html"
+
+
+def test_help_does_not_wait_for_torch(tmp_path: Path) -> None:
+    code = (
+        "import sys, swissroll, swissroll.cli as c\ntry: c.main(['--help'])\nexcept SystemExit: pass\n"
+        "heavy = {'torch', 'matplotlib', 'numpy'} & set(sys.modules)\nassert not heavy, heavy"
+    )
+    subprocess.run([sys.executable, "-c", code], cwd=tmp_path, check=True, capture_output=True)
+
+
+def test_config_file_repeats_a_run_and_flags_win_over_it(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    assert call(["train", *QUICK, "--beta", "0.02", "--out", "a"], capsys)[0] == 0
+    assert call(["train", "--config", "a/config.toml", "--quiet", "--out", "b"], capsys)[0] == 0
+    assert Path("a/model.safetensors").read_bytes() == Path("b/model.safetensors").read_bytes()
+    assert call(["train", "--config", "a/config.toml", "--beta", "0.5", "--quiet", "--out", "c"], capsys)[0] == 0
+    assert swissroll.load("c").config.beta == 0.5
+    assert swissroll.load("c").config.hidden_dim == 8
+
+
+BAD = [
+    (["--steps", "-3"], "steps must be a whole number from 1"),
+    (["--steps", "many"], "--steps"),
+    (["--beta", "nan"], "beta must be a finite number of at least 0"),
+    (["--beta=-1"], "beta must be"),
+    (["--lr", "inf"], "lr must be a finite number above 0"),
+    (["--latent-dim", "0"], "latent_dim must be a whole number from 1"),
+    (["--activation", "rellu"], "--activation"),
+    (["--stepz", "3"], "Did you mean --steps"),
+    (["surplus"], "surplus"),
+    (["--out", "/proc/nowhere"], "Choose another folder with --out"),
+    (["--config", "absent.toml"], "Name an existing TOML file"),
+    (["--config", "unknown.toml"], "unknown key 'betta'. Did you mean 'beta'?"),
+    (["--resume", "absent"], "is not a run"),
+    (["--resume", "absent", "--out", "elsewhere"], "leave out --out"),
+]
+
+
+@pytest.mark.parametrize(("arguments", "message"), BAD, ids=[" ".join(a) for a, _ in BAD])
+def test_bad_input_is_one_line_exit_code_2_and_no_folder(
+    arguments: list[str], message: str, tmp_path: Path, capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:  # fmt: skip
+    monkeypatch.chdir(tmp_path)
+    Path("unknown.toml").write_text("betta = 1\n", encoding="utf-8")
+    code, out, err = call(["train", *arguments], capsys)
+    assert code == 2
+    assert out == ""
+    assert err.count("\n") == 1
+    assert message in err
+    assert [p.name for p in tmp_path.iterdir()] == ["unknown.toml"]
+
+
+def test_an_unwritable_folder_is_refused(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    (tmp_path / "file").write_text("", encoding="utf-8")
+    code, _, err = call(["train", *QUICK, "--out", str(tmp_path / "file/run")], capsys)
+    assert (code, err.count("\n")) == (2, 1)
+    assert "cannot be written" in err
+
+
+def test_a_truncated_checkpoint_is_refused(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    folder = tmp_path / "run"
+    assert call(["train", *QUICK, "--out", str(folder)], capsys)[0] == 0
+    (folder / "state.json").unlink()
+    (folder / "checkpoint.safetensors").write_bytes((folder / "model.safetensors").read_bytes()[:1000])
+    code, _, err = call(["train", "--resume", str(folder)], capsys)
+    assert (code, err.count("\n")) == (2, 1)
+    assert "checkpoint.safetensors: damaged" in err
+
+
+NUMBERS = st.one_of(st.integers(-5, 40), st.floats(), st.sampled_from(["", "x", "1e3", "--", "\t", "0x3", "None"]))
+FLAGS = st.sampled_from(
+    ["--steps", "--beta", "--lr", "--latent-dim", "--hidden-dim", "--depth", "--noise", "--seed", "--batch-size",
+     "--snapshot-every", "--eval-every", "--threads", "--activation", "--reduction", "--device", "--dataset"]
+)  # fmt: skip
+
+
+@settings(max_examples=150, deadline=None)
+@given(given_flags=st.dictionaries(FLAGS, NUMBERS, min_size=1, max_size=4))
+def test_any_flags_are_taken_or_refused_in_one_line(
+    given_flags: dict[str, object], tmp_path_factory: pytest.TempPathFactory
+) -> None:
+    """Stops short of training: what is taken makes a folder with a config, what is refused makes nothing."""
+    folder = tmp_path_factory.mktemp("cli") / "run"
+    arguments = ["train", *(word for k, v in given_flags.items() for word in (k, str(v))), "--out", str(folder)]
+    out, err = io.StringIO(), io.StringIO()
+    with pytest.MonkeyPatch.context() as patch, redirect_stdout(out), redirect_stderr(err):
+        patch.setattr("swissroll.cli.train_run", lambda *_, **__: 0)
+        patch.setattr("swissroll.cli._report", lambda *_, **__: None)
+        with pytest.raises(SystemExit) as ended:
+            main(arguments)
+    assert ended.value.code in (0, 2)
+    if ended.value.code == 2:
+        assert err.getvalue().count("\n") == 1
+        assert not folder.exists()
+    else:
+        assert tomllib.loads((folder / "config.toml").read_text(encoding="utf-8"))
+    assert out.getvalue() == ""
+
+
+def test_ctrl_c_ends_a_run_with_what_it_has(tmp_path: Path) -> None:
+    command = [
+        sys.executable,
+        "-m",
+        "swissroll.cli",
+        "train",
+        "--steps",
+        "1000000",
+        "--hidden-dim",
+        "8",
+        "--out",
+        "run",
+    ]
+    process = subprocess.Popen(command, cwd=tmp_path, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+    history = tmp_path / "run/history.csv"
+    while not history.exists() or history.stat().st_size < 1000:
+        assert process.poll() is None
+        os.sched_yield()
+    process.send_signal(signal.SIGINT)
+    out, err = process.communicate()
+    assert process.returncode == 130
+    assert "Go on with: swissroll train --resume run" in err
+    assert out.splitlines()[-1] == "report: run/report.html"
+    run = swissroll.load(tmp_path / "run")
+    assert run.status == "stopped"
+    assert len(run.history) > 0
+
+
+def test_divergence_is_one_line_with_its_step_and_a_report(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    code, out, err = call(["train", *QUICK, "--lr", "1e5", "--out", str(tmp_path / "run")], capsys)
+    assert code == 1
+    assert err.count("\n") == 1
+    assert "not finite at step" in err
+    assert "report.html" in out

@@ -1,0 +1,176 @@
+"""A run's folder: what is in it, and that no kill at any moment changes what it ends in."""
+
+import os
+import random
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from safetensors.torch import load_file
+
+import swissroll
+from swissroll.config import Config
+from swissroll.run import Run, RunError, advance, create
+from swissroll.training import DivergedError, build
+
+SMALL = Config(steps=60, hidden_dim=16, batch_size=32, eval_every=20, snapshot_every=25)
+KILLS = int(os.environ.get("SWISSROLL_KILLS", "6"))
+# The real command, with a checkpoint after every step, so that most kills fall into one.
+COMMAND = (
+    "import swissroll.run as r; r.CHECKPOINT_SECONDS = 0; r.CHECKPOINT_SHARE = 1e9; "
+    "from swissroll.cli import main; main()"
+)
+
+
+def trained(folder: Path, config: Config = SMALL) -> Run:
+    run = create(folder, config)
+    for _ in advance(run):
+        pass
+    return swissroll.load(folder)
+
+
+def untimed(folder: Path) -> list[str]:
+    lines = (folder / "history.csv").read_text(encoding="utf-8").splitlines()
+    return [line.rpartition(",")[0] for line in lines]
+
+
+def test_a_run_comes_back_from_its_folder(tmp_path: Path) -> None:
+    run = trained(tmp_path / "run")
+    expected = build(SMALL)
+    losses = [record.train.loss for record in expected]
+    assert run.status == "finished"
+    assert run.config.steps == 60
+    assert run.history.step.tolist() == list(range(1, 61))
+    assert run.history.loss.tolist() == losses
+    assert np.isfinite(run.history.held_out_loss).nonzero()[0].tolist() == [19, 39, 59]
+    assert list(run.snapshots) == [0, 25, 50, 60]
+    for key, value in expected.engine.weights().items():
+        assert torch.equal(run.model.state_dict()[key], value)
+        assert torch.equal(run.snapshots[60].state_dict()[key], value)
+    assert not torch.equal(run.snapshots[0].fc_mu.weight, run.model.fc_mu.weight)
+
+
+def test_its_config_makes_the_same_run_again(tmp_path: Path) -> None:
+    run = trained(tmp_path / "run")
+    again = trained(tmp_path / "again", run.config)
+    assert (tmp_path / "run/config.toml").read_bytes() == (tmp_path / "again/config.toml").read_bytes()
+    assert (tmp_path / "run/model.safetensors").read_bytes() == (tmp_path / "again/model.safetensors").read_bytes()
+    assert untimed(run.folder) == untimed(again.folder)
+
+
+def test_nothing_in_the_folder_is_pickled(tmp_path: Path) -> None:
+    trained(tmp_path / "run")
+    suffixes = {p.suffix for p in (tmp_path / "run").rglob("*") if p.is_file()}
+    assert suffixes == {".toml", ".csv", ".safetensors", ".json", ""}
+    assert load_file(tmp_path / "run/model.safetensors")
+
+
+def test_a_closed_run_ends_cleanly_and_goes_on_to_the_same_end(tmp_path: Path) -> None:
+    whole = trained(tmp_path / "whole")
+    run = create(tmp_path / "cut", SMALL)
+    for record in advance(run):
+        if record.step == 33:
+            break
+    cut = swissroll.load(run.folder)
+    assert (cut.status, len(cut.history)) == ("stopped", 33)
+    assert [record.step for record in advance(cut)] == list(range(34, 61))
+    assert untimed(run.folder) == untimed(whole.folder)
+    assert (run.folder / "model.safetensors").read_bytes() == (whole.folder / "model.safetensors").read_bytes()
+
+
+def test_a_diverged_run_keeps_its_last_good_state(tmp_path: Path) -> None:
+    run = create(tmp_path / "run", Config(steps=60, hidden_dim=16, lr=1e5))
+    with pytest.raises(DivergedError):
+        list(advance(run))
+    run = swissroll.load(run.folder)
+    assert run.status == "diverged"
+    assert "learning rate was 100000" in run.message
+    assert all(torch.isfinite(p).all() for p in run.model.parameters())
+
+
+def test_an_existing_folder_is_never_overwritten(tmp_path: Path) -> None:
+    (tmp_path / "notes.txt").write_text("mine", encoding="utf-8")
+    with pytest.raises(RunError, match="already exists"):
+        create(tmp_path, SMALL)
+    assert [p.name for p in tmp_path.iterdir()] == ["notes.txt"]
+
+
+def test_two_processes_cannot_train_one_folder(tmp_path: Path) -> None:
+    run = create(tmp_path / "run", SMALL)
+    first = advance(run)
+    next(first)
+    with pytest.raises(RunError, match="being trained by another process"):
+        next(advance(run))
+    first.close()
+
+
+@pytest.mark.parametrize(
+    ("damage", "message"),
+    [
+        (lambda f: (f / "checkpoint.safetensors").write_bytes(b"\x08" * 100), "damaged"),
+        (lambda f: os.truncate(f / "checkpoint.safetensors", 5000), "damaged"),
+        (lambda f: (f / "checkpoint.safetensors").write_bytes(b""), "damaged"),
+        (lambda f: (f / "history.csv").write_text("step\n", encoding="utf-8"), "shorter than the checkpoint"),
+        (lambda f: (f / "config.toml").write_text("beta = 3", encoding="utf-8"), "was changed since"),
+    ],
+)
+def test_a_damaged_folder_is_refused_with_what_to_do(damage: object, message: str, tmp_path: Path) -> None:
+    run = create(tmp_path / "run", SMALL)
+    for record in advance(run):
+        if record.step == 30:
+            break
+    damage(run.folder)  # type: ignore[operator]
+    with pytest.raises(RunError, match=message) as caught:
+        list(advance(run))
+    assert "\n" not in str(caught.value)
+
+
+def test_a_checkpoint_that_was_removed_restarts_the_run(tmp_path: Path) -> None:
+    whole = trained(tmp_path / "whole")
+    run = create(tmp_path / "run", SMALL)
+    for record in advance(run):
+        if record.step == 30:
+            break
+    (run.folder / "checkpoint.safetensors").unlink()
+    assert len(list(advance(run))) == 60
+    assert untimed(run.folder) == untimed(whole.folder)
+
+
+def test_kills_at_random_moments_end_in_the_same_bytes(tmp_path: Path) -> None:
+    """SIGKILL the real command again and again; weights and history equal those of a run never interrupted."""
+    moments = random.Random(0)  # noqa: S311
+    arguments = ["--steps", "1500", "--hidden-dim", "32", "--quiet", "--snapshot-every", "100", "--threads", "1"]
+    whole, killed = tmp_path / "whole", tmp_path / "killed"
+    subprocess.run([sys.executable, "-c", COMMAND, "train", *arguments, "--out", str(whole)], check=True)
+    kills = 0
+    while kills < KILLS:
+        began = (killed / "config.toml").exists()
+        where = ["--resume", str(killed)] if began else [*arguments, "--out", str(killed)]
+        process = subprocess.Popen([sys.executable, "-c", COMMAND, "train", *where], stdout=subprocess.DEVNULL)
+        if kills:  # The first one is killed while it starts.
+            wait_until_it_moves(killed, process)
+        time.sleep(moments.uniform(0, 0.3))
+        process.send_signal(signal.SIGKILL)
+        if process.wait() == 0:
+            break
+        kills += 1
+    resume = ["--resume", str(killed)] if (killed / "config.toml").exists() else [*arguments, "--out", str(killed)]
+    subprocess.run([sys.executable, "-c", COMMAND, "train", *resume], check=True)
+    print(f"{kills} kills")
+    assert kills >= min(KILLS, 4)
+    assert untimed(killed) == untimed(whole)
+    assert (killed / "model.safetensors").read_bytes() == (whole / "model.safetensors").read_bytes()
+    assert {p.name for p in (killed / "snapshots").iterdir()} >= {p.name for p in (whole / "snapshots").iterdir()}
+
+
+def wait_until_it_moves(folder: Path, process: "subprocess.Popen[bytes]") -> None:
+    """Wait for the history to change: from then on the process trains."""
+    path = folder / "history.csv"
+    before = path.stat().st_mtime_ns if path.exists() else 0
+    while process.poll() is None and (not path.exists() or path.stat().st_mtime_ns == before):
+        time.sleep(0.01)
