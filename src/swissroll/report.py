@@ -99,11 +99,12 @@ def write_report(run: Run, progress: Callable[[str], object] = lambda _: None) -
     replace_file(folder / "film.gif", animation)
     pictures["animation"] = "data:image/gif;base64," + base64.b64encode(animation).decode()
     path = run.folder / "report.html"
-    replace_file(path, _render(scene, pictures).encode())
+    replace_file(path, render(scene, pictures).encode())
     return path
 
 
-def _render(scene: Scene, pictures: dict[str, str]) -> str:
+def render(scene: Scene, pictures: dict[str, str]) -> str:
+    """The page, from the pictures' addresses by name and what the explorer needs."""
     run, assets = scene.run, files("swissroll") / "assets"
     environment = Environment(autoescape=True, trim_blocks=True, lstrip_blocks=True)
     template = environment.from_string((assets / "report.html").read_text(encoding="utf-8"))
