@@ -9,12 +9,12 @@ from contextlib import closing, contextmanager
 from dataclasses import fields
 from pathlib import Path
 from time import time
-from typing import TYPE_CHECKING, Annotated, Any, NoReturn, TextIO
+from typing import TYPE_CHECKING, Annotated, Any, Literal, NoReturn, TextIO
 
 from cyclopts import App, ArgumentCollection, CycloptsError, Parameter
 from cyclopts.config import Dict
 
-from swissroll.config import Config, read_values, versions
+from swissroll.config import PRESETS, Config, read_values, versions
 
 if TYPE_CHECKING:
     from swissroll.run import Run
@@ -26,15 +26,21 @@ BAD_INPUT, DIVERGED, INTERRUPTED = 2, 1, 130
 
 
 def _settings_from_file(app: App, commands: tuple[str, ...], arguments: ArgumentCollection) -> None:
-    """Take what --config names for every setting that the command line leaves open."""
-    given = next((a for a in arguments if "--config" in a.names and a.tokens), None)
-    if given is None:
-        return
-    path = Path(given.tokens[0].value)
+    """Take what --config or --preset says for every setting that the command line leaves open."""
+    given = {name: a.tokens[0].value for a in arguments for name in a.names if a.tokens}
+    if "--config" in given and "--preset" in given:
+        raise ValueError("--config and --preset both choose settings; leave out one of them.")
+    values = PRESETS.get(given.get("--preset", "notebook"), {})
+    if "--config" in given:
+        values = _read_settings(Path(given["--config"]))
+    Dict(values, use_commands_as_keys=False)(app, commands, arguments)
+
+
+def _read_settings(path: Path) -> dict[str, Any]:
     values, recorded = read_values(path)
     if changed := [f"{k} {v} (now {versions()[k]})" for k, v in recorded.items() if versions().get(k, v) != v]:
         print(f"swissroll: note: {path} was written under {', '.join(changed)}; bits may differ.", file=sys.stderr)
-    Dict(values, use_commands_as_keys=False)(app, commands, arguments)
+    return values
 
 
 app = App(
@@ -53,6 +59,7 @@ def train(
     config: Flat = Config(),  # noqa: B008 - frozen
     *,
     settings: Annotated[Path | None, Parameter(name="--config")] = None,  # noqa: ARG001 - read before parsing
+    preset: Literal["notebook", "best", "best-long"] = "notebook",  # noqa: ARG001 - read before parsing
     out: Path | None = None,
     resume: Path | None = None,
     quiet: Flag = False,
@@ -63,6 +70,8 @@ def train(
     ----------
     settings
         TOML file with settings, such as a run's config.toml; those on the command line win.
+    preset
+        Recipe that decides the settings left open: the notebook's, a better one at the same cost, a long one.
     out
         New folder for the run; runs/001, runs/002, ... by default.
     resume
@@ -131,7 +140,7 @@ def _ran_out_of_memory(error: RuntimeError) -> bool:
 
 
 def _refuse_settings_on_resume(out: Path | None) -> None:
-    flags = {"--" + field.name.replace("_", "-") for field in fields(Config)} | {"--config"}
+    flags = {"--" + field.name.replace("_", "-") for field in fields(Config)} | {"--config", "--preset"}
     given = sorted({word.split("=")[0] for word in sys.argv[1:]} & flags) + (["--out"] if out else [])
     if given:
         raise ValueError(f"--resume goes on with the run's own settings; leave out {', '.join(given)}.")

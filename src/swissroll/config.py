@@ -14,7 +14,9 @@ from swissroll import checks
 Activation = Literal["relu", "leaky_relu", "elu", "silu", "softplus", "tanh"]
 Dataset = Literal["swiss_roll"]
 Device = Literal["auto", "cpu", "cuda", "mps"]
+Initialization = Literal["default", "he"]
 Reduction = Literal["mean", "sum"]
+Schedule = Literal["constant", "cosine"]
 
 MAX_PARAMETERS = 2**28
 
@@ -39,8 +41,14 @@ class Config:
     """Hidden layers in the encoder, and as many in the decoder."""
     activation: Activation = "relu"
     """Nonlinearity of the hidden layers."""
+    initialization: Initialization = "default"
+    """Initial weights of the hidden layers: PyTorch's own, or He's."""
+    components: int = 0
+    """Gaussians in a learned mixture prior; 0 is the standard normal prior."""
     beta: float = 0.01
     """Weight of the KL term."""
+    beta_start: float | None = None
+    """Beta at the first step; it moves geometrically to beta over the first 70 % of the steps."""
     reduction: Reduction = "mean"
     """Average both terms of the loss over dimensions (the notebook) or sum them (the textbook)."""
     steps: int = 1000
@@ -48,7 +56,11 @@ class Config:
     batch_size: int = 128
     """Fresh points in each step."""
     lr: float = 1e-3
-    """Learning rate of Adam."""
+    """Learning rate of Adam; with a schedule, its peak."""
+    lr_schedule: Schedule = "constant"
+    """What the learning rate does after the warm-up: stay, or fall to 0 along a cosine."""
+    warmup: int = 0
+    """Steps over which the learning rate first rises from 0."""
     seed: int = 42
     """Decides the initial weights, the data, the latent noise and the held-out points."""
     snapshot_every: int = 100
@@ -67,11 +79,18 @@ class Config:
         checks.whole("hidden_dim", self.hidden_dim, 1, 16384)
         checks.whole("depth", self.depth, 0, 64)
         checks.one_of("activation", self.activation, get_args(Activation))
+        checks.one_of("initialization", self.initialization, get_args(Initialization))
+        checks.whole("components", self.components, 0, 10**4)
         checks.real("beta", self.beta, 0, 1e6)
+        if self.beta_start is not None:
+            checks.real("beta_start", self.beta_start, 0, 1e6, open_low=True)
+            checks.real("beta, with beta_start,", self.beta, 0, 1e6, open_low=True)
         checks.one_of("reduction", self.reduction, get_args(Reduction))
         checks.whole("steps", self.steps, 1, 10**9)
         checks.whole("batch_size", self.batch_size, 1, 10**6)
         checks.real("lr", self.lr, 0, 1e6, open_low=True)
+        checks.one_of("lr_schedule", self.lr_schedule, get_args(Schedule))
+        checks.whole("warmup", self.warmup, 0, 10**9)
         checks.whole("seed", self.seed, 0, 2**63 - 1)
         checks.whole("snapshot_every", self.snapshot_every, 1, 10**9)
         checks.whole("eval_every", self.eval_every, 1, 10**9)
@@ -112,7 +131,22 @@ class Config:
         return tomli_w.dumps(values | {"versions": versions()})
 
 
-FLOATS = frozenset(field.name for field in dataclasses.fields(Config) if field.type == "float")
+FLOATS = frozenset(field.name for field in dataclasses.fields(Config) if str(field.type).startswith("float"))
+
+BEST: dict[str, Any] = {
+    "components": 20,
+    "initialization": "he",
+    "lr": 1e-2,
+    "lr_schedule": "cosine",
+    "warmup": 50,
+}
+PRESETS: dict[str, dict[str, Any]] = {
+    "notebook": {},
+    "best": BEST,
+    "best-long": BEST
+    | {"steps": 10_000, "components": 50, "lr": 5e-3, "warmup": 200, "beta_start": 0.03, "beta": 0.001},
+}
+"""Recipes by name: what each sets differently from the notebook's defaults."""
 
 
 def _as_float(value: object) -> object:

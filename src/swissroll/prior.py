@@ -13,6 +13,12 @@ from torch import Generator, Tensor, nn
 from swissroll import checks
 
 
+def log_normal(z: Tensor, mu: Tensor, logvar: Tensor) -> Tensor:
+    """Log density of N(mu, exp(logvar)) in nats, summed over the last dimension; arguments broadcast."""
+    scaled = (z - mu).square() * torch.exp(-logvar)
+    return -0.5 * (scaled + logvar + math.log(2 * math.pi)).sum(dim=-1)
+
+
 class StandardNormal(nn.Module):
     """N(0, I) over L latent dimensions."""
 
@@ -50,8 +56,7 @@ class Mixture(nn.Module):
 
     def log_prob(self, z: Tensor) -> Tensor:
         """Log density in nats, shape (N,), of latents of shape (N, L)."""
-        scaled = (z.unsqueeze(-2) - self.means).square() * torch.exp(-self.logvars)
-        densities = -0.5 * (scaled + self.logvars + math.log(2 * math.pi)).sum(dim=-1)
+        densities = log_normal(z.unsqueeze(-2), self.means, self.logvars)
         return torch.logsumexp(densities + self.logits.log_softmax(dim=0), dim=-1)
 
     @torch.no_grad()

@@ -9,6 +9,7 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import partial
 from time import perf_counter
 
 import numpy as np
@@ -23,6 +24,8 @@ from swissroll.vae import VAE
 
 STREAMS = ("initialisation", "data", "noise", "evaluation", "evaluation noise")
 HELD_OUT_POINTS = 512
+BETA_SHARE = 0.7
+"""The part of a run over which beta moves from ``beta_start`` to ``beta``."""
 ANCHOR_EVERY = 100
 """Steps between two copies of the state that a diverging run goes back to."""
 
@@ -118,6 +121,8 @@ def build_model(config: Config) -> VAE:
         data_dim=CURVES[config.dataset].data_dim,
         depth=config.depth,
         activation=config.activation,
+        initialization=config.initialization,
+        components=config.components,
         decoder_sigma=implied(config).sigma,
         generator=stream(config.seed, "initialisation"),
     )
@@ -138,6 +143,17 @@ def evaluate(model: VAE, x: Tensor, *, beta: float, reduction: Reduction, seed: 
     return Terms.of([loss.item(), mse.item(), kl.item()], translation)
 
 
+def scheduled(config: Config, done: int) -> tuple[float, float]:
+    """Learning rate and beta of the step that follows ``done`` steps."""
+    lr, beta = config.lr * min(1.0, (done + 1) / (config.warmup + 1)), config.beta
+    if config.lr_schedule == "cosine" and done > config.warmup:
+        lr *= 0.5 * (1 + math.cos(math.pi * (done - config.warmup) / max(1, config.steps - config.warmup)))
+    if config.beta_start is not None:
+        left = max(0.0, 1 - done / (BETA_SHARE * config.steps))
+        beta *= (config.beta_start / config.beta) ** left
+    return lr, beta
+
+
 def build(config: Config) -> Training:
     """Turn a config into a training that is ready to start; raises ValueError for an absent device."""
     device = choose_device(config.device)
@@ -149,6 +165,7 @@ def build(config: Config) -> Training:
         beta=config.beta,
         reduction=config.reduction,
         lr=config.lr,
+        schedule=partial(scheduled, config),
         noise=noise,
         generators={"data": data, "noise": noise},
     )

@@ -16,7 +16,7 @@ import torch
 from torch import Generator, Tensor, nn
 
 from swissroll import checks
-from swissroll.config import Activation
+from swissroll.config import Activation, Initialization
 from swissroll.prior import Mixture, StandardNormal
 
 ACTIVATIONS: dict[str, type[nn.Module]] = {
@@ -38,6 +38,7 @@ class VAE(nn.Module):
         data_dim: D, coordinates of a point, at least 1.
         depth: Hidden layers in the encoder and as many in the decoder; 0 makes a linear VAE.
         activation: Nonlinearity of the hidden layers.
+        initialization: 'default' is PyTorch's; 'he' draws the hidden layers' weights from N(0, 2 / inputs), biases 0.
         components: Gaussians in a learned mixture prior; 0 is the standard normal prior.
         decoder_sigma: Standard deviation of p(x|z), in data units; only draws with noise need it.
         generator: Source of the initial weights; PyTorch's global one by default. The same seed gives the same
@@ -55,6 +56,7 @@ class VAE(nn.Module):
         data_dim: int = 2,
         depth: int = 3,
         activation: Activation = "relu",
+        initialization: Initialization = "default",
         components: int = 0,
         decoder_sigma: float | None = None,
         generator: Generator | None = None,
@@ -65,6 +67,7 @@ class VAE(nn.Module):
         checks.whole("data_dim", data_dim, 1, 10**6)
         checks.whole("depth", depth, 0, 1000)
         checks.one_of("activation", activation, get_args(Activation))
+        checks.one_of("initialization", initialization, get_args(Initialization))
         checks.whole("components", components, 0, 10**4)
         self.latent_dim, self.hidden_dim, self.data_dim = latent_dim, hidden_dim, data_dim
         self.depth, self.activation, self.decoder_sigma = depth, activation, decoder_sigma
@@ -75,6 +78,9 @@ class VAE(nn.Module):
         self.fc_logvar = _linear(features, latent_dim, generator)
         self.decoder = _hidden_layers(latent_dim, hidden_dim, depth, activation, generator)
         self.decoder.append(_linear(hidden_dim if depth else latent_dim, data_dim, generator))
+        if initialization == "he":
+            _he_initialize(self.encoder, generator)
+            _he_initialize(nn.Sequential(*list(self.decoder)[:-1]), generator)
         self.prior: StandardNormal | Mixture = StandardNormal(latent_dim)
         if components:
             self.prior = Mixture(latent_dim, components, generator=generator)
@@ -195,3 +201,11 @@ def _linear(inputs: int, outputs: int, generator: Generator | None) -> nn.Linear
     bound = 1 / math.sqrt(inputs)
     nn.init.uniform_(layer.bias, -bound, bound, generator=generator)
     return layer
+
+
+def _he_initialize(layers: nn.Sequential, generator: Generator | None) -> None:
+    """Source: He et al. (2015), "Delving Deep into Rectifiers", equation 10."""
+    for layer in layers:
+        if isinstance(layer, nn.Linear):
+            nn.init.kaiming_normal_(layer.weight, nonlinearity="relu", generator=generator)
+            nn.init.zeros_(layer.bias)

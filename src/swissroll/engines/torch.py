@@ -9,15 +9,24 @@ from torch import Generator, Tensor, nn
 
 from swissroll.config import Reduction
 from swissroll.objective import combine, mean_kl, reconstruction_mse
+from swissroll.prior import StandardNormal, log_normal
 from swissroll.vae import VAE
 
 State = dict[str, Tensor]
 
 
 def loss_terms(model: VAE, x: Tensor, noise: Generator | None) -> tuple[Tensor, Tensor]:
-    """The two terms of the loss on points of shape (B, D), each averaged: squared error and KL."""
-    recon_x, mu, logvar = model(x, generator=noise)
-    return reconstruction_mse(recon_x, x), mean_kl(mu, logvar)
+    """The two terms of the loss on points of shape (B, D), each averaged: squared error and KL.
+
+    The KL from a standard normal prior is exact; from a mixture it is estimated without bias from the same draw of z.
+    """
+    if isinstance(model.prior, StandardNormal):
+        recon_x, mu, logvar = model(x, generator=noise)
+        return reconstruction_mse(recon_x, x), mean_kl(mu, logvar)
+    mu, logvar = model.encode(x)
+    z = model.reparameterize(mu, logvar, generator=noise)
+    kl = (log_normal(z, mu, logvar) - model.prior.log_prob(z)).mean() / model.latent_dim
+    return reconstruction_mse(model.decode(z), x), kl
 
 
 class TorchEngine:
@@ -26,9 +35,10 @@ class TorchEngine:
     Args:
         model: The VAE, already on its device.
         batch: Draws the points of one step, shape (B, D), on the model's device.
-        beta: Weight of the KL term.
+        beta: Weight of the KL term; with a schedule, the one that measurements use.
         reduction: The loss's convention.
         lr: Learning rate of Adam.
+        schedule: Maps the steps already taken to the next step's learning rate and beta; both stay by default.
         noise: Source of the latent noise; PyTorch's global one by default.
         generators: Every generator that steps draw from, by name, so that a state can hold them.
         fused: Use PyTorch's fused Adam: faster, and equal to the plain one but for rounding.
@@ -42,12 +52,13 @@ class TorchEngine:
         beta: float,
         reduction: Reduction = "mean",
         lr: float,
+        schedule: Callable[[int], tuple[float, float]] | None = None,
         noise: Generator | None = None,
         generators: dict[str, Generator] | None = None,
         fused: bool = True,
     ) -> None:
         self.model, self.batch, self.beta, self.reduction = model, batch, beta, reduction
-        self.lr, self.noise, self.generators = lr, noise, generators or {}
+        self.lr, self.schedule, self.noise, self.generators = lr, schedule, noise, generators or {}
         self.steps_taken = 0
         self.parameters = list(model.parameters())
         self.optimizer = torch.optim.Adam(self.parameters, lr=lr, fused=fused)
@@ -65,9 +76,11 @@ class TorchEngine:
 
     def backward(self) -> Tensor:
         """Draw a batch and leave the gradient of its loss in the parameters; returns as :meth:`step` does."""
+        lr, beta = self.schedule(self.steps_taken) if self.schedule else (self.lr, self.beta)
+        self.optimizer.param_groups[0]["lr"] = lr
         mse, kl = loss_terms(self.model, self.batch(), self.noise)
         dims = (self.model.data_dim, self.model.latent_dim)
-        loss = combine(mse, kl, beta=self.beta, reduction=self.reduction, dims=dims)
+        loss = combine(mse, kl, beta=beta, reduction=self.reduction, dims=dims)
         self.optimizer.zero_grad()
         loss.backward()
         return torch.stack([loss.detach(), mse.detach(), kl.detach()])
