@@ -8,13 +8,13 @@ from __future__ import annotations
 
 import math
 import sys
+import warnings
 from io import BytesIO
 from typing import Any, NamedTuple
 
 import torch
 from matplotlib.figure import Figure
 from torch import Tensor
-from tqdm.auto import tqdm
 
 from swissroll import checks, plots
 from swissroll.data import generate_swiss_roll
@@ -22,6 +22,11 @@ from swissroll.engines.torch import TorchEngine
 from swissroll.objective import mean_kl, reconstruction_mse
 from swissroll.training import Training
 from swissroll.vae import VAE
+
+with warnings.catch_warnings():
+    # Without ipywidgets the bar is drawn in text, which is fine and no reason to greet people with a warning.
+    warnings.filterwarnings("ignore", "IProgress not found")
+    from tqdm.auto import tqdm
 
 __all__ = [
     "VAE",
