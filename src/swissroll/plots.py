@@ -35,7 +35,9 @@ def coloured(ax: Axes, x: Array, t: Array, *, size: float = 6) -> Any:
 def pairs(ax: Axes, x: Array, recon_x: Array) -> None:
     """Join every point, shape (N, D), to its reconstruction, shape (N, D), by a line."""
     lines = np.stack([_plane(x), _plane(recon_x)], axis=1)
-    ax.add_collection(LineCollection(list(lines), colors="#808080", alpha=0.4, linewidths=0.6, rasterized=True))
+    ax.add_collection(
+        LineCollection(list(lines), colors="#808080", alpha=0.4, linewidths=0.6, rasterized=True, zorder=0)
+    )
 
 
 def ellipses(ax: Axes, mu: Array, logvar: Array, t: Array) -> None:
