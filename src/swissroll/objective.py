@@ -116,8 +116,9 @@ def translate(
 ) -> Translation:
     """Say which decoder noise and which true beta a loss amounts to.
 
-    Multiplying ``mean`` by D / (2 sigma^2) gives |x - x'|^2 / (2 sigma^2) + true_beta R with
-    true_beta = beta D / (2 L sigma^2); for ``sum`` the factor is 1 / (2 sigma^2) and true_beta = beta / (2 sigma^2).
+    Multiplying ``mean`` by ``D / (2 sigma^2)`` gives ``|x - x'|^2 / (2 sigma^2) + true_beta R`` with
+    ``true_beta = beta D / (2 L sigma^2)``; for ``sum`` the factor is ``1 / (2 sigma^2)`` and
+    ``true_beta = beta / (2 sigma^2)``.
 
     Args:
         beta: Weight of the KL term, at least 0.
