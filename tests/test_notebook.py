@@ -78,7 +78,7 @@ def plain_training(
     for step in range(1, steps + 1):
         loss = plain_loss(model, roll(batch), beta)
         adam.zero_grad()
-        loss.backward()  # type: ignore[no-untyped-call]
+        loss.backward()
         adam.step()
         losses.append(loss.item())
         if draw_every and step % draw_every == 0:
@@ -168,7 +168,7 @@ def test_compute_vae_loss_equals_the_transcription(model: VAE) -> None:
     loss = compute_vae_loss(model, x, 0.3)
     torch.manual_seed(5)
     assert torch.equal(loss, plain_loss(model, x, 0.3))
-    loss.backward()  # type: ignore[no-untyped-call]
+    loss.backward()
     assert all(p.grad is not None for p in model.parameters())
 
 
