@@ -134,8 +134,9 @@ class Config:
 FLOATS = frozenset(field.name for field in dataclasses.fields(Config) if str(field.type).startswith("float"))
 
 BEST: dict[str, Any] = {
-    "components": 20,
+    "activation": "silu",
     "initialization": "he",
+    "components": 20,
     "lr": 1e-2,
     "lr_schedule": "cosine",
     "warmup": 50,

@@ -41,7 +41,8 @@ class Mixture(nn.Module):
     Args:
         latent_dim: L, at least 1.
         components: K, at least 1.
-        generator: Source of the initial means, drawn from N(0, I); PyTorch's global one by default.
+        generator: Source of the initial means, drawn from N(0, I); PyTorch's global one by default. The initial
+            log-variances are -2: components wider than the posteriors they are to cover are slow to shrink.
 
     Source: Tomczak and Welling (2018), "VAE with a VampPrior", section 3.1 (the mixture-of-Gaussians prior).
     """
@@ -52,7 +53,7 @@ class Mixture(nn.Module):
         self.latent_dim, self.components = latent_dim, components
         self.logits = nn.Parameter(torch.zeros(components))
         self.means = nn.Parameter(torch.randn(components, latent_dim, generator=generator))
-        self.logvars = nn.Parameter(torch.zeros(components, latent_dim))
+        self.logvars = nn.Parameter(torch.full((components, latent_dim), -2.0))
 
     def log_prob(self, z: Tensor) -> Tensor:
         """Log density in nats, shape (N,), of latents of shape (N, L)."""
