@@ -23,7 +23,7 @@ from swissroll.cli import train_run
 from swissroll.config import Config
 from swissroll.run import create
 
-STEPS = {32: 1500, 256: 600, 1024: 120}
+STEPS = {32: 2000, 256: 800, 1024: 250}
 
 
 class PlainVAE(nn.Module):

@@ -65,7 +65,7 @@ class Config:
     """Decides the initial weights, the data, the latent noise and the held-out points."""
     snapshot_every: int = 100
     """Steps between two snapshots of the weights."""
-    eval_every: int = 25
+    eval_every: int = 50
     """Steps between two measurements on the held-out points."""
     threads: int | None = None
     """CPU threads; by default 1 for narrow networks, else PyTorch's own choice."""

@@ -204,12 +204,15 @@ def _write_while_training(run: Run, training: Training, history: _History) -> Ge
 
 
 def _finish(run: Run, training: Training, history: _History, status: str, message: str = "") -> None:
-    _save_checkpoint(run, training, history)
+    if status == "finished":
+        history.sync()
+    else:
+        _save_checkpoint(run, training, history)
     _save_tensors(run.folder / "model.safetensors", training.engine.weights())
     state = {"status": status, "step": training.step, "message": message}
     replace_file(run.folder / "state.json", json.dumps(state, indent=1).encode())
     if status == "finished":
-        (run.folder / "checkpoint.safetensors").unlink()
+        (run.folder / "checkpoint.safetensors").unlink(missing_ok=True)
 
 
 def _restore(run: Run, training: Training) -> list[str]:
