@@ -12,7 +12,7 @@ from typing import Any, Literal, get_args
 from swissroll import checks
 
 Activation = Literal["relu", "leaky_relu", "elu", "silu", "softplus", "tanh"]
-Dataset = Literal["swiss_roll"]
+Dataset = Literal["swiss_roll", "moons", "circles", "spirals", "helix"]
 Device = Literal["auto", "cpu", "cuda", "mps"]
 Initialization = Literal["default", "he"]
 Reduction = Literal["mean", "sum"]

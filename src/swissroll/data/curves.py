@@ -1,4 +1,8 @@
-"""Curves that points are drawn from, each with its own coordinate t."""
+"""Curves that points are drawn from, each with its own coordinate t.
+
+A curve has one piece (the roll, the helix) or several (two moons); t runs through the pieces one after the other, each
+taking an equal share of its range, so that one number names a point and t is uniform whatever the shape.
+"""
 
 from __future__ import annotations
 
@@ -23,6 +27,8 @@ class Curve:
         stop: Largest t.
         coordinate: Maps u, uniform on [0, 1), to t on [start, stop).
         position: Maps t, shape (N,), to points, shape (N, D).
+        pieces: Number of pieces; each takes an equal share of [start, stop).
+        closed: Whether each piece ends where it starts.
     """
 
     name: str
@@ -31,6 +37,28 @@ class Curve:
     stop: float
     coordinate: Callable[[Tensor], Tensor]
     position: Callable[[Tensor], Tensor]
+    pieces: int = 1
+    closed: bool = False
+
+    def piece(self, t: Tensor) -> Tensor:
+        """Which piece each t lies on, whole numbers from 0, shape (N,)."""
+        share = (t - self.start) * (self.pieces / (self.stop - self.start))
+        return share.floor().clamp(0, self.pieces - 1).long()
+
+    def intervals(self) -> Tensor:
+        """First and last t of every piece, shape (pieces, 2), float64.
+
+        The last one is the largest number that still belongs to its piece.
+        """
+        edges = torch.linspace(self.start, self.stop, self.pieces + 1, dtype=torch.float64)
+        last = torch.nextafter(edges[1:], edges[:-1])
+        return torch.stack([edges[:-1], last], dim=1)
+
+    def midpoints(self, n: int) -> Tensor:
+        """Evenly spread t, shape (n,), float64: the middles of n equal parts of [start, stop)."""
+        checks.whole("n", n, 1, 10**9)
+        u = (torch.arange(n, dtype=torch.float64) + 0.5) / n
+        return self.start + (self.stop - self.start) * u
 
     def sample(
         self,
@@ -67,6 +95,54 @@ def _swiss_roll(t: Tensor) -> Tensor:
     return torch.stack([t * torch.cos(t), t * torch.sin(t)], dim=1) / 15.0
 
 
+def _moons(t: Tensor) -> Tensor:
+    """Two half circles of radius 2/3 that reach into one another; the whole part of t is the moon."""
+    lower, share = _split(t, 2)
+    x, y = torch.cos(math.pi * share), torch.sin(math.pi * share)
+    # The lower moon is the upper one turned by half a circle about (1/2, 1/4).
+    turn = 1 - 2 * lower
+    return torch.stack([turn * (x - 0.5), turn * (y - 0.25)], dim=1) / 1.5
+
+
+def _circles(t: Tensor) -> Tensor:
+    """Circles of radius 0.8 and 0.4 about the origin, as many points on each; the whole part of t is the circle."""
+    inner, turns = _split(t, 2)
+    angle, radius = 2 * math.pi * turns, 0.8 - 0.4 * inner
+    return torch.stack([radius * torch.cos(angle), radius * torch.sin(angle)], dim=1)
+
+
+def _spirals(t: Tensor) -> Tensor:
+    """Three Archimedean arms of three quarters of a turn; the whole part of t is the arm."""
+    arm, share = _split(t, 3)
+    angle, radius = 2 * math.pi / 3 * arm + 1.5 * math.pi * share, 0.15 + 0.85 * share
+    return torch.stack([radius * torch.cos(angle), radius * torch.sin(angle)], dim=1)
+
+
+def _helix(t: Tensor) -> Tensor:
+    """Three turns of radius 0.6 that climb from -0.9 to 0.9; t is the angle."""
+    return torch.stack([0.6 * torch.cos(t), 0.6 * torch.sin(t), (0.3 / math.pi) * t], dim=1)
+
+
+def _split(t: Tensor, pieces: int) -> tuple[Tensor, Tensor]:
+    """Whole part of t, at most pieces - 1, and the rest, in [0, 1]."""
+    piece = t.floor().clamp(0, pieces - 1)
+    return piece, t - piece
+
+
+def _pieces(name: str, pieces: int, position: Callable[[Tensor], Tensor], *, closed: bool = False) -> Curve:
+    """A plane curve of several pieces with t in [0, pieces): its whole part is the piece."""
+    return Curve(
+        name=name,
+        data_dim=2,
+        start=0.0,
+        stop=float(pieces),
+        coordinate=lambda u: pieces * u,
+        position=position,
+        pieces=pieces,
+        closed=closed,
+    )
+
+
 CURVES = {
     "swiss_roll": Curve(
         name="swiss_roll",
@@ -76,6 +152,17 @@ CURVES = {
         # In the notebook's order, which decides the last bit.
         coordinate=lambda u: 1.5 * math.pi * (1 + 2 * u),
         position=_swiss_roll,
+    ),
+    "moons": _pieces("moons", 2, _moons),
+    "circles": _pieces("circles", 2, _circles, closed=True),
+    "spirals": _pieces("spirals", 3, _spirals),
+    "helix": Curve(
+        name="helix",
+        data_dim=3,
+        start=-3 * math.pi,
+        stop=3 * math.pi,
+        coordinate=lambda u: 3 * math.pi * (2 * u - 1),
+        position=_helix,
     ),
 }
 
