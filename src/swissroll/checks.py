@@ -5,6 +5,10 @@ from __future__ import annotations
 import difflib
 import math
 from collections.abc import Collection
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from torch import Tensor
 
 
 def whole(name: str, value: object, low: int, high: int) -> None:
@@ -25,6 +29,34 @@ def one_of(name: str, value: object, allowed: Collection[str]) -> None:
     """Require one of some words; raises ValueError with the closest word as a suggestion."""
     if not isinstance(value, str) or value not in allowed:
         raise ValueError(f"{name} must be one of {', '.join(allowed)}; got {value!r}.{closest(value, allowed)}")
+
+
+def points(name: str, value: Any, *, dim: int | None = None, least: int = 1) -> Tensor:
+    """Take points, a tensor or array of shape (N, D), as float64 on the CPU.
+
+    Args:
+        name: What the error calls them.
+        value: The points.
+        dim: The D that is needed; any of at least 1 by default.
+        least: Smallest N that is allowed.
+
+    Raises:
+        ValueError: The shape is another one, or a coordinate is not finite.
+    """
+    import torch
+
+    x = torch.as_tensor(value).detach().to("cpu", torch.float64)
+    fits = x.ndim == 2 and len(x) >= least and x.shape[1] >= 1 and dim in (None, x.shape[1])
+    if not fits:
+        allowed = f"(N, {'D' if dim is None else dim}) with N of at least {least}"
+        raise ValueError(f"{name} must have shape {allowed}; got shape {tuple(x.shape)}.")
+    bad = (~torch.isfinite(x)).any(dim=1).nonzero()
+    if len(bad):
+        row = int(bad[0, 0])
+        raise ValueError(
+            f"{name} must be finite; {len(bad)} of {len(x)} points are not, first row {row}: {x[row].tolist()}."
+        )
+    return x
 
 
 def closest(word: object, allowed: Collection[str]) -> str:

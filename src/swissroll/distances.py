@@ -1,0 +1,314 @@
+"""Distances between two samples of points, and the floor that each has.
+
+Two samples of one distribution are never at distance zero, so a distance means little beside no floor: the same
+measure between real points and other real points, of the same number.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Generator, Tensor
+
+from swissroll import checks
+
+Array = NDArray[np.float64]
+
+NAMES = ("w2", "sliced_w2", "energy", "mmd", "two_sample")
+PROJECTIONS = 128
+NEIGHBOURS = 15
+BLUR = 0.02
+BANDWIDTH = 0.1
+EXACT = 500
+"""Most points in an exact W2 of a comparison, whose time grows faster than the square of their number."""
+ROWS = 1024
+"""Rows of a matrix of pairwise distances in memory at a time."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Distance:
+    """A distance to real points beside its floor.
+
+    Attributes:
+        value: The distance.
+        floor: The same between real points and other real points: its mean over several draws.
+        floor_sd: Its standard deviation over these draws.
+        n: Points in each sample.
+    """
+
+    value: float
+    floor: float
+    floor_sd: float
+    n: int
+
+
+@dataclass(frozen=True, kw_only=True)
+class Distances:
+    """A sample's distances to real points; the functions of this module say what each is.
+
+    Attributes:
+        w2: :func:`wasserstein`, in the points' units.
+        sliced_w2: :func:`sliced_wasserstein`, in the points' units.
+        energy: :func:`energy_distance`, in the square root of the points' units.
+        mmd: :func:`mmd`, without unit.
+        two_sample: :func:`two_sample_test`, a share: 0.5 is not told apart, 1 told apart.
+    """
+
+    w2: Distance
+    sliced_w2: Distance
+    energy: Distance
+    mmd: Distance
+    two_sample: Distance
+
+
+def wasserstein(a: Any, b: Any) -> float:
+    """Exact 2-Wasserstein distance: the root of the least mean squared length of moves that turn a into b.
+
+    Args:
+        a: Points, shape (N, D).
+        b: Points, shape (M, D).
+
+    Returns:
+        W2 (not its square), in the points' units. Seconds at N = M = 3000; it grows faster than N squared.
+
+    Raises:
+        ValueError: A sample is empty or not finite, or they differ in D.
+
+    Source: Peyre and Cuturi (2019), "Computational Optimal Transport", equation 2.17; solved by POT's network simplex.
+    """
+    import ot
+
+    x, y = _pair(a, b)
+    least = ot.emd2(ot.unif(len(x)), ot.unif(len(y)), _squares(x, y), numItermax=10**8)
+    return math.sqrt(max(float(least), 0.0))
+
+
+def sliced_wasserstein(a: Any, b: Any, *, projections: int = PROJECTIONS, generator: Generator | None = None) -> float:
+    """Sliced 2-Wasserstein distance: the root of the mean, over random directions, of the squared W2 along each.
+
+    A sample moved by v is at a distance of about |v| / sqrt(D): each direction sees its part of v.
+
+    Args:
+        a: Points, shape (N, D).
+        b: Points, shape (M, D).
+        projections: Number of directions, at least 1.
+        generator: Source of the directions; PyTorch's global one by default.
+
+    Returns:
+        The distance, in the points' units.
+
+    Raises:
+        ValueError: A sample is empty or not finite, they differ in D, or projections is out of range.
+
+    Source: Bonneel et al. (2015), "Sliced and Radon Wasserstein Barycenters of Measures".
+    """
+    import ot
+
+    checks.whole("projections", projections, 1, 10**6)
+    x, y = _pair(a, b)
+    directions = torch.randn(projections, x.shape[1], generator=generator, dtype=torch.float64)
+    directions = (directions / directions.norm(dim=1, keepdim=True)).numpy()
+    along_x, along_y = x @ directions.T, y @ directions.T
+    if len(x) == len(y):
+        return math.sqrt(float(np.mean((np.sort(along_x, axis=0) - np.sort(along_y, axis=0)) ** 2)))
+    return math.sqrt(float(np.mean(ot.wasserstein_1d(along_x, along_y, p=2))))
+
+
+def energy_distance(a: Any, b: Any) -> float:
+    """Energy distance sqrt(2 E|X - Y| - E|X - X'| - E|Y - Y'|), with all pairs of a sample, each with itself too.
+
+    Args:
+        a: Points, shape (N, D).
+        b: Points, shape (M, D).
+
+    Returns:
+        The distance, in the square root of the points' units; 0 only for equal samples.
+
+    Raises:
+        ValueError: A sample is empty or not finite, or they differ in D.
+
+    Source: Szekely and Rizzo (2013), "Energy statistics"; the root as in SciPy's ``energy_distance``.
+    """
+    x, y = _pair(a, b)
+    return _root_of_contrast(x, y, np.sqrt)
+
+
+def mmd(a: Any, b: Any, *, bandwidth: float = BANDWIDTH) -> float:
+    """Maximum mean discrepancy with the Gaussian kernel exp(-|x - y|^2 / (2 bandwidth^2)).
+
+    The biased estimate, from all pairs of a sample, each with itself too: it is a distance, never negative, and 0 for
+    equal samples. It sees differences of about the bandwidth's size.
+
+    Args:
+        a: Points, shape (N, D).
+        b: Points, shape (M, D).
+        bandwidth: Standard deviation of the kernel, in the points' units, above 0.
+
+    Returns:
+        The MMD (not its square), without unit, at most sqrt(2).
+
+    Raises:
+        ValueError: A sample is empty or not finite, they differ in D, or bandwidth is not above 0.
+
+    Source: Gretton et al. (2012), "A Kernel Two-Sample Test", equation 5.
+    """
+    checks.real("bandwidth", bandwidth, 0, math.inf, open_low=True)
+    x, y = _pair(a, b)
+    return _root_of_contrast(x, y, lambda squares: -np.exp(-0.5 / bandwidth**2 * squares))
+
+
+def two_sample_test(
+    a: Any, b: Any, *, neighbours: int = NEIGHBOURS, blur: float = BLUR, generator: Generator | None = None
+) -> float:
+    """How well a k-nearest-neighbour classifier tells one sample from the other, each point left out in turn.
+
+    Points on a curve are told from points a hair's breadth off it, however near: without blur the test saturates.
+
+    Args:
+        a: Points, shape (N, D), independent of b's.
+        b: Points, shape (M, D).
+        neighbours: k, odd and below N + M.
+        blur: Standard deviation of Gaussian noise added to both samples, in the points' units.
+        generator: Source of that noise; PyTorch's global one by default.
+
+    Returns:
+        The share classified rightly, averaged over the two samples: 0.5 is not told apart, 1 told apart.
+
+    Raises:
+        ValueError: A sample is empty or not finite, they differ in D, or an argument is out of range.
+
+    Source: Lopez-Paz and Oquab (2017), "Revisiting Classifier Two-Sample Tests".
+    """
+    from scipy.spatial import KDTree
+
+    checks.real("blur", blur, 0, math.inf)
+    samples = [torch.from_numpy(s) for s in _pair(a, b)]
+    checks.whole("neighbours", neighbours, 1, sum(map(len, samples)) - 1)
+    if neighbours % 2 == 0:
+        raise ValueError(f"neighbours must be odd, so that no vote ties; got {neighbours}.")
+    blurred = [s + blur * torch.randn(s.shape, generator=generator, dtype=s.dtype) for s in samples]
+    points = torch.cat(blurred).numpy()
+    label = np.repeat([False, True], [len(s) for s in samples])
+    found = KDTree(points).query(points, k=neighbours + 1)[1]
+    # Each point is left out of its own vote; among many equal points it may not be found at all.
+    itself = found == np.arange(len(points))[:, None]
+    itself[~itself.any(axis=1), -1] = True
+    votes = label[found[~itself].reshape(-1, neighbours)].mean(axis=1) > 0.5
+    right = votes == label
+    return float((right[~label].mean() + right[label].mean()) / 2)
+
+
+class Yardstick:
+    """Real points to measure samples against, with the floor of every distance.
+
+    Args:
+        real: Real points, shape (N, D).
+        real_again: Other real points, at least two samples of shape (N, D): the draws of the floors.
+        exact: Most points in an exact W2; larger samples are thinned at random.
+        blur: Noise of :func:`two_sample_test`, in the points' units.
+        bandwidth: Kernel of :func:`mmd`, in the points' units.
+        seed: Fixes directions, blur and thinning, the same ones for every sample.
+
+    Attributes:
+        floors: Mean and standard deviation of each distance between real points, by its name.
+
+    Raises:
+        ValueError: A sample is empty, too small or not finite, they differ in D, or an argument is out of range.
+    """
+
+    def __init__(
+        self,
+        real: Any,
+        real_again: Sequence[Any],
+        *,
+        exact: int = EXACT,
+        blur: float = BLUR,
+        bandwidth: float = BANDWIDTH,
+        seed: int = 0,
+    ) -> None:
+        checks.whole("exact", exact, 1, 10**5)
+        checks.whole("seed", seed, 0, 2**63 - 1)
+        if len(real_again) < 2:
+            raise ValueError(
+                f"real_again must hold at least 2 samples, to tell a floor's spread; got {len(real_again)}."
+            )
+        self.real = checks.points("real", real)
+        self.exact, self.blur, self.bandwidth, self.seed = exact, blur, bandwidth, seed
+        draws = [self.measure(sample) for sample in real_again]
+        columns = {name: [draw[name][0] for draw in draws] for name in NAMES}
+        self.floors = {name: (float(np.mean(c)), float(np.std(c, ddof=1))) for name, c in columns.items()}
+
+    def compare(self, generated: Any) -> Distances:
+        """Measure a sample, shape (M, D), against the real points."""
+        measured = {}
+        for name, (value, n) in self.measure(generated).items():
+            floor, sd = self.floors[name]
+            measured[name] = Distance(value=value, floor=floor, floor_sd=sd, n=n)
+        return Distances(**measured)
+
+    def measure(self, sample: Any) -> dict[str, tuple[float, int]]:
+        """Every distance of a sample to the real points, without floors: by name, value and number of points."""
+        points = checks.points("sample", sample, dim=self.real.shape[1])
+        n = min(len(points), len(self.real))
+        few = min(n, self.exact)
+        # Equal numbers, thinned at random: a decoded grid comes in order.
+        x, y = self._thin(points, n), self._thin(self.real, n)
+        values = {
+            "w2": wasserstein(x[:few], y[:few]),
+            "sliced_w2": sliced_wasserstein(x, y, generator=self._generator()),
+            "energy": energy_distance(x, y),
+            "mmd": mmd(x, y, bandwidth=self.bandwidth),
+            "two_sample": two_sample_test(x, y, blur=self.blur, generator=self._generator()),
+        }
+        return {name: (value, few if name == "w2" else n) for name, value in values.items()}
+
+    def _generator(self) -> Generator:
+        return Generator().manual_seed(self.seed)
+
+    def _thin(self, points: Tensor, n: int) -> Tensor:
+        return points[torch.randperm(len(points), generator=self._generator())[:n]]
+
+
+def compare(generated: Any, real: Any, real_again: Sequence[Any], **settings: Any) -> Distances:
+    """Measure a sample against real points, with floors.
+
+    Args:
+        generated: Points, shape (N, D).
+        real: Real points, shape (N, D).
+        real_again: At least two other samples of real points, each of shape (N, D).
+        **settings: As :class:`Yardstick` takes them; it also serves several samples at the price of one.
+
+    Raises:
+        ValueError: As :class:`Yardstick` says.
+    """
+    return Yardstick(real, real_again, **settings).compare(generated)
+
+
+def _pair(a: Any, b: Any) -> tuple[Array, Array]:
+    x = checks.points("a", a)
+    y = checks.points("b", b, dim=x.shape[1])
+    return x.numpy(), y.numpy()
+
+
+def _squares(x: Array, y: Array) -> Array:
+    """Squared Euclidean distances, shape (N, M)."""
+    from scipy.spatial.distance import cdist
+
+    squares: Array = cdist(x, y, "sqeuclidean")
+    return squares
+
+
+def _root_of_contrast(x: Array, y: Array, of_squares: Callable[[Array], Array]) -> float:
+    """sqrt(2 E f(x, y) - E f(x, x') - E f(y, y')) for f a function of the squared distance."""
+
+    def mean(a: Array, b: Array) -> float:
+        rows = (of_squares(_squares(a[i : i + ROWS], b)).sum() for i in range(0, len(a), ROWS))
+        return float(sum(rows)) / (len(a) * len(b))
+
+    return math.sqrt(max(2 * mean(x, y) - mean(x, x) - mean(y, y), 0.0))

@@ -1,0 +1,306 @@
+"""What a trained model is worth, in numbers: one call, one frozen record.
+
+A VAE makes points in three ways, kept apart here: a decoded grid (the notebook's picture, which is no sample of the
+model), prior draws through the decoder, and the same with the decoder's noise, which alone is the model's p(x).
+"""
+
+from __future__ import annotations
+
+import copy
+import dataclasses
+import math
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Generator, Tensor
+
+from swissroll import checks
+from swissroll.data import Curve
+from swissroll.distances import Distances, Yardstick
+from swissroll.geometry import Continuity, Fit, continuity, fit
+from swissroll.objective import distortion
+from swissroll.prior import StandardNormal
+from swissroll.vae import VAE
+
+ACTIVE = 0.01
+"""Least variance of a posterior mean over the data for its latent unit to be active."""
+LATENT_BANDWIDTH = 0.5
+"""Kernel of the MMD between aggregate posterior and prior; N(0, I) has scale 1."""
+FLOOR_DRAWS = 3
+"""Samples of real points that a floor is the mean of."""
+EVEN_POINTS = 500
+"""Even t along the curve at which the continuity of the posterior mean is measured."""
+STREAMS = ("data", "floors", "posterior", "prior", "noise", "aggregate floors")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Reconstruction:
+    """How well points come back.
+
+    Attributes:
+        mse: Squared error of the decoded posterior mean, averaged over points and coordinates, in squared data units.
+        sampled_mse: The same with one draw from the posterior each.
+        variance: Variance of the data, averaged over coordinates: what a decoder that ignores z can reach.
+        distortion: -E log p(x|z), in nats a point; None without decoder noise.
+        elbo: -(distortion + rate), in nats a point; None without decoder noise.
+    """
+
+    mse: float
+    sampled_mse: float
+    variance: float
+    distortion: float | None
+    elbo: float | None
+
+
+@dataclass(frozen=True, kw_only=True)
+class Latent:
+    """How the latent space is used.
+
+    Attributes:
+        rate: KL of q(z|x) from the model's prior, averaged over points, in nats a point.
+        rates: KL of each latent dimension from N(0, 1), in nats a point, length L; for the standard normal prior they
+            add up to the rate.
+        activity: Variance of each posterior mean over the data, length L.
+        active: Active units: dimensions whose activity is above 0.01 (Burda et al. 2016, section 5.1.1).
+        continuity: How the posterior mean follows the noiseless curve.
+        aggregate: Draws from the aggregate posterior q(z) = E_x q(z|x) against draws from the prior; floors are prior
+            draws against prior draws.
+    """
+
+    rate: float
+    rates: tuple[float, ...]
+    activity: tuple[float, ...]
+    active: int
+    continuity: Continuity
+    aggregate: Distances
+
+
+@dataclass(frozen=True, kw_only=True)
+class Generated:
+    """Points made in one way, against the curve and against real points.
+
+    Attributes:
+        fit: How they cover the curve.
+        distances: Their distances to real points, with floors.
+    """
+
+    fit: Fit
+    distances: Distances
+
+
+@dataclass(frozen=True, kw_only=True)
+class Evidence:
+    """The model's evidence on real points, in nats a point.
+
+    Attributes:
+        log_evidence: Mean log p(x).
+        error: Error of that mean from the quadrature.
+        gap: Mean of log p(x) - ELBO: what inference loses.
+        floor: Lowest mean negative log p(x) that any model with this decoder sigma can reach.
+        above_floor: Negative log evidence less the floor.
+    """
+
+    log_evidence: float
+    error: float
+    gap: float
+    floor: float
+    above_floor: float
+
+
+@dataclass(frozen=True, kw_only=True)
+class Metrics:
+    """Everything that :func:`measure` measures.
+
+    Attributes:
+        n: Points in each sample.
+        seed: What all randomness was derived from.
+        noise: Standard deviation of the data's noise, in data units.
+        sigma: Standard deviation of the decoder's noise, in data units.
+        reconstruction: How well points come back.
+        latent: How the latent space is used.
+        real: How a real sample of n points covers the curve: the floor of the three fits below.
+        grid: The decoded grid on [-2, 2]^2, of about n points.
+        prior: Prior draws through the decoder.
+        noisy_prior: The same with the decoder's noise: draws from the model's p(x); None without decoder noise.
+        evidence: None where it was not asked for.
+    """
+
+    n: int
+    seed: int
+    noise: float
+    sigma: float
+    reconstruction: Reconstruction
+    latent: Latent
+    real: Fit
+    grid: Generated
+    prior: Generated
+    noisy_prior: Generated | None
+    evidence: Evidence | None = None
+
+    def to_dict(self) -> dict[str, Any]:
+        """All numbers as plain nested dicts, lists, floats and ints, ready for JSON."""
+        values: dict[str, Any] = _plain(dataclasses.asdict(self))
+        return values
+
+
+@torch.no_grad()
+def measure(model: VAE, curve: Curve, *, noise: float = 0.0, sigma: float, n: int = 1000, seed: int = 0) -> Metrics:
+    """Measure a model on fresh points of its data's curve.
+
+    On the CPU, with every draw derived from the seed: the same arguments give the same numbers, and the global
+    generator is left alone.
+
+    Args:
+        model: A trained VAE; it is not changed.
+        curve: Where its data come from.
+        noise: Standard deviation of the data's noise, in data units.
+        sigma: Decoder standard deviation, in data units; 0 is a decoder without noise.
+        n: Points in each sample, 100 to 20,000. W2 is taken from at most 500 of them.
+        seed: Decides every draw.
+
+    Raises:
+        ValueError: An argument is out of range, the curve has another D than the model, or the model's outputs are
+            not finite.
+    """
+    checks.real("noise", noise, 0, 1e3)
+    checks.real("sigma", sigma, 0, 1e6)
+    checks.whole("n", n, 100, 20_000)
+    checks.whole("seed", seed, 0, 2**63 - 1)
+    if model.data_dim != curve.data_dim:
+        raise ValueError(f"The model takes {model.data_dim} coordinates, but {curve.name} has {curve.data_dim}.")
+    model = copy.deepcopy(model).cpu()
+    x = _real(model, curve, n, noise, _stream(seed, "data"))
+    again = _stream(seed, "floors")
+    yardstick = Yardstick(x, [_real(model, curve, n, noise, again) for _ in range(FLOOR_DRAWS)], seed=seed)
+    drawn = model.decode(_prior(model, n, _stream(seed, "prior")))
+    noisy = drawn + sigma * torch.randn(drawn.shape, generator=_stream(seed, "noise"), dtype=drawn.dtype)
+
+    def generated(points: Tensor, name: str) -> Generated:
+        points = checks.points(name, points)
+        return Generated(fit=fit(curve, points), distances=yardstick.compare(points))
+
+    mu, logvar = _posterior(model, x)
+    z = model.reparameterize(mu, logvar, generator=_stream(seed, "posterior"))
+    latent = _latent(model, curve, (mu, logvar), z, seed)
+    return Metrics(
+        n=n,
+        seed=seed,
+        noise=noise,
+        sigma=sigma,
+        reconstruction=_reconstruction(model, x, mu, z, curve, noise, sigma, latent.rate),
+        latent=latent,
+        real=fit(curve, x),
+        grid=generated(model.decode_grid(math.isqrt(n)), "the decoded grid"),
+        prior=generated(drawn, "decoded prior samples"),
+        noisy_prior=generated(noisy, "prior samples with noise") if sigma > 0 else None,
+    )
+
+
+def rates(mu: Tensor, logvar: Tensor) -> Tensor:
+    """KL of each latent dimension of q(z|x) from N(0, 1), averaged over points, in nats, shape (L,).
+
+    Args:
+        mu: Posterior means, shape (N, L).
+        logvar: Posterior log-variances, shape (N, L).
+
+    Source: Kingma and Welling (2014), appendix B.
+    """
+    return 0.5 * (mu.square() + logvar.exp() - 1 - logvar).mean(dim=0)
+
+
+def activity(mu: Tensor) -> Tensor:
+    """Variance over the data of each latent dimension's posterior mean, shape (L,), for means of shape (N, L).
+
+    Source: Burda, Grosse and Salakhutdinov (2016), "Importance Weighted Autoencoders", section 5.1.1.
+    """
+    return mu.var(dim=0)
+
+
+def total_rate(model: VAE, mu: Tensor, logvar: Tensor, z: Tensor) -> float:
+    """KL of q(z|x) from the model's prior, averaged over points, in nats a point.
+
+    Exact for the standard normal prior; for a mixture the mean of log q(z|x) - log p(z) over one z a point.
+
+    Args:
+        model: Holds the prior.
+        mu: Posterior means, shape (N, L).
+        logvar: Posterior log-variances, shape (N, L).
+        z: One draw from each posterior, shape (N, L).
+    """
+    if isinstance(model.prior, StandardNormal):
+        return rates(mu, logvar).sum().item()
+    log_q = -0.5 * ((z - mu).square() * torch.exp(-logvar) + logvar + math.log(2 * math.pi)).sum(dim=1)
+    return (log_q - model.prior.log_prob(z)).mean().item()
+
+
+def variance(curve: Curve, noise: float = 0.0) -> float:
+    """Variance of the data, averaged over coordinates, in squared data units; exact to the rounding of a fine sum."""
+    x = curve.position(curve.midpoints(2**14))
+    return x.var(dim=0, correction=0).mean().item() + noise**2
+
+
+def _latent(model: VAE, curve: Curve, posterior: tuple[Tensor, Tensor], z: Tensor, seed: int) -> Latent:
+    mu, logvar = (p.double() for p in posterior)
+    again, prior, n = _stream(seed, "aggregate floors"), _stream(seed, "prior"), len(z)
+    yardstick = Yardstick(
+        _prior(model, n, prior),
+        [_prior(model, n, again) for _ in range(FLOOR_DRAWS)],
+        blur=0.0,
+        bandwidth=LATENT_BANDWIDTH,
+        seed=seed,
+    )
+    t = curve.midpoints(EVEN_POINTS)
+    along = _posterior(model, curve.position(t).to(z.dtype))[0]
+    variances = activity(mu)
+    return Latent(
+        rate=total_rate(model, mu, logvar, z.double()),
+        rates=tuple(rates(mu, logvar).tolist()),
+        activity=tuple(variances.tolist()),
+        active=int((variances > ACTIVE).sum()),
+        continuity=continuity(along, t, curve=curve),
+        aggregate=yardstick.compare(z),
+    )
+
+
+def _reconstruction(
+    model: VAE, x: Tensor, mu: Tensor, z: Tensor, curve: Curve, noise: float, sigma: float, rate: float
+) -> Reconstruction:
+    mean, sampled = (checks.points("reconstructions", model.decode(latents)) for latents in (mu, z))
+    lost = distortion(sampled, x.double(), sigma).mean().item() if sigma > 0 else None
+    return Reconstruction(
+        mse=(mean - x).square().mean().item(),
+        sampled_mse=(sampled - x).square().mean().item(),
+        variance=variance(curve, noise),
+        distortion=lost,
+        elbo=None if lost is None else -(lost + rate),
+    )
+
+
+def _posterior(model: VAE, x: Tensor) -> tuple[Tensor, Tensor]:
+    """Mean and log-variance of q(z|x), checked to be finite."""
+    mu, logvar = model.encode(x)
+    checks.points("posterior means", mu)
+    checks.points("posterior variances", logvar.exp())
+    return mu, logvar
+
+
+def _real(model: VAE, curve: Curve, n: int, noise: float, generator: Generator) -> Tensor:
+    return curve.sample(n, noise=noise, generator=generator)[0].to(model.fc_mu.weight.dtype)
+
+
+def _prior(model: VAE, n: int, generator: Generator) -> Tensor:
+    return model.prior.sample(n, like=model.fc_mu.weight, generator=generator)
+
+
+def _stream(seed: int, name: str) -> Generator:
+    """A source of randomness for one purpose, apart from those that training derives from the same seed."""
+    sequence = np.random.SeedSequence(seed, spawn_key=(1000 + STREAMS.index(name),))
+    return Generator().manual_seed(int(sequence.generate_state(1, np.uint64)[0] >> 1))
+
+
+def _plain(value: Any) -> Any:
+    if isinstance(value, dict):
+        return {k: _plain(v) for k, v in value.items()}
+    return [_plain(v) for v in value] if isinstance(value, (list, tuple)) else value
