@@ -55,6 +55,16 @@ def test_distance_agrees_with_a_bounded_search(curve: Curve) -> None:
     np.testing.assert_allclose(found.distance.numpy(), at, rtol=0, atol=1e-14)
 
 
+@pytest.mark.parametrize("nearer", [5e-6, -5e-6])
+def test_halfway_between_two_pieces_the_nearer_one_is_found(nearer: float) -> None:
+    angle = torch.linspace(0, 6, 100, dtype=torch.float64)
+    x = (0.6 + nearer) * torch.stack([torch.cos(angle), torch.sin(angle)], dim=1)
+    found = project(CIRCLES, x)
+    # On a grid alone the wrong circle often has the nearest point.
+    torch.testing.assert_close(found.distance, torch.full((100,), 0.2 - 5e-6, dtype=torch.float64), rtol=0, atol=1e-12)
+    assert torch.equal(CIRCLES.piece(found.t), torch.full((100,), int(nearer < 0)))
+
+
 @curves
 def test_points_on_the_curve_are_found(curve: Curve) -> None:
     t = curve.midpoints(1001)
@@ -192,6 +202,17 @@ def test_a_closed_curve_laid_on_a_line_is_torn_at_its_seam() -> None:
     t = CIRCLES.midpoints(400)
     assert continuity(t[:, None], t, curve=CIRCLES).tears == 2
     assert continuity(CIRCLES.position(t), t, curve=CIRCLES).tears == 0
+
+
+@pytest.mark.parametrize("shift", [-4, 0])
+def test_a_tear_at_the_seam_is_one_tear(shift: int) -> None:
+    share = torch.arange(200, dtype=torch.float64) / 200
+    # Eight of 200 steps go half way round.
+    around = torch.where(share < 0.04, share * 12.5, 0.5 + (share - 0.04) / 1.92).roll(shift)
+    mu = torch.stack([torch.cos(2 * math.pi * around), torch.sin(2 * math.pi * around)], dim=1)
+    found = continuity(mu.repeat(2, 1), torch.cat([share, 1 + share]), curve=CIRCLES)
+    assert found.tears == 2
+    assert found.torn == pytest.approx(0.5, abs=0.01)
 
 
 def test_the_tails_of_a_normal_latent_are_no_tears() -> None:

@@ -187,6 +187,16 @@ def test_a_collapsed_model_has_no_active_unit() -> None:
     assert found.aggregate.two_sample.value == pytest.approx(0.5, abs=0.12)
 
 
+def test_a_unit_is_active_above_a_hundredth() -> None:
+    model = VAE(2, depth=0)
+    with torch.no_grad():
+        # The roll's first coordinate has variance 0.194, so the means' variances are 0.0078 and 0.0124.
+        model.fc_mu.weight.copy_(torch.tensor([[0.2, 0.0], [0.253, 0.0]]))
+    found = measure(model, CURVES["swiss_roll"], sigma=0.1, n=1000).latent
+    assert found.activity == pytest.approx((0.0078, 0.0124), rel=0.1)
+    assert found.active == 1
+
+
 @pytest.mark.parametrize("settings", [{"latent_dim": 1}, {"latent_dim": 5}, {"components": 4}])
 def test_other_latent_spaces_are_measured(settings: dict[str, Any]) -> None:
     found = measure(VAE(hidden_dim=8, **settings), CURVES["swiss_roll"], sigma=0.1, n=100)

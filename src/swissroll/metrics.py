@@ -91,22 +91,24 @@ class Generated:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Evidence:
+class EvidenceSummary:
     """The model's evidence on real points, in nats a point.
 
     Attributes:
-        log_evidence: Mean log p(x).
-        error: Error of that mean from the quadrature.
+        log_evidence: Mean log p(x), or of a lower bound on it.
+        error: Estimated error of that mean.
+        bound: Whether it is only a bound.
         gap: Mean of log p(x) - ELBO: what inference loses.
-        floor: Lowest mean negative log p(x) that any model with this decoder sigma can reach.
+        floor: Lowest mean negative log p(x) that any model with this decoder sigma can reach; None where not known.
         above_floor: Negative log evidence less the floor.
     """
 
     log_evidence: float
     error: float
+    bound: bool
     gap: float
-    floor: float
-    above_floor: float
+    floor: float | None
+    above_floor: float | None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -137,7 +139,7 @@ class Metrics:
     grid: Generated
     prior: Generated
     noisy_prior: Generated | None
-    evidence: Evidence | None = None
+    evidence: EvidenceSummary | None = None
 
     def to_dict(self) -> dict[str, Any]:
         """All numbers as plain nested dicts, lists, floats and ints, ready for JSON."""
