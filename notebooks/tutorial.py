@@ -51,6 +51,7 @@ from swissroll import (
     visualize_reconstructions,
 )
 from swissroll.data import CURVES
+from swissroll.training import evaluate
 
 QUICK = os.environ.get("SWISSROLL_QUICK") == "1"
 STEPS = 100 if QUICK else 1000
@@ -422,7 +423,8 @@ def off_the_roll(model):
 
 watch = (0, STEPS // 20, STEPS // 10, 3 * STEPS // 10, STEPS)
 training = build(Config(steps=STEPS, eval_every=STEPS // 20))
-film, measured = {0: copy.deepcopy(training.engine.model).cpu()}, {0: training.evaluate()}
+untrained = evaluate(training.engine.model, training.held_out, beta=0.01, reduction="mean", seed=42)
+film, measured = {0: copy.deepcopy(training.engine.model).cpu()}, {0: untrained}
 for record in training:
     if record.step in watch:
         film[record.step] = copy.deepcopy(training.engine.model).cpu()
