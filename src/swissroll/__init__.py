@@ -10,6 +10,8 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from swissroll.config import Config
+    from swissroll.evidence import log_evidence
+    from swissroll.floor import evidence_floor
     from swissroll.notebook import (
         compute_vae_loss,
         generate_swiss_roll,
@@ -31,8 +33,10 @@ _HOMES = {
     "compute_vae_loss": "notebook",
     "distortion": "objective",
     "elbo": "objective",
+    "evidence_floor": "floor",
     "generate_swiss_roll": "notebook",
     "load": "run",
+    "log_evidence": "evidence",
     "rate": "objective",
     "train_vae": "notebook",
     "train_vae_with_visualization": "notebook",
@@ -49,8 +53,10 @@ __all__ = [
     "compute_vae_loss",
     "distortion",
     "elbo",
+    "evidence_floor",
     "generate_swiss_roll",
     "load",
+    "log_evidence",
     "rate",
     "train_vae",
     "train_vae_with_visualization",

@@ -1,0 +1,208 @@
+r"""The best that any model could do: the floor under the negative log evidence, and the data's own entropy.
+
+A decoder with standard deviation sigma makes p(x) = E_m N(x; m, sigma^2 I), where m = decode(z) follows some
+distribution P. Whatever the encoder, the decoder and the prior,
+
+    -E log p(x)  >=  min over P of  -E_x log E_{m ~ P} N(x; m, sigma^2 I)                      the floor, in nats
+
+The same minimum bounds every negative ELBO. It is a convex problem in P (the maximum likelihood of a mixing
+distribution, and the rate-distortion function of the data at this sigma, up to a constant), with a certificate: with
+D(m) = E_x [N(x; m) / p(x)], no P is better than p by more than log max_m D(m).
+
+Sources: Blahut (1972) and Arimoto (1972) for the iteration of the weights; Lindsay (1983), "The geometry of mixture
+likelihoods", section 5, for the certificate; Rose (1994), "A mapping approach to rate-distortion computation and
+analysis", for atoms that move.
+"""
+
+from __future__ import annotations
+
+import itertools
+import math
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from swissroll import checks
+from swissroll.data import Curve
+
+PANEL = 16
+"""Gauss-Legendre nodes in each piece of the coordinate."""
+MAX_NODES = 2**15
+MAX_LATTICE = 2**21
+CHUNK = 2**12
+"""Lattice points whose density is computed at a time."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Floor:
+    """The lowest mean negative log evidence, in nats a point.
+
+    Attributes:
+        value: Reached by the mixture found, and so an upper bound: no lower than the floor itself.
+        lower: No model is below it, up to the numerical error of the averages over the curve, about 1e-5.
+        upper: ``value``, or for an entropy with its numerical error.
+        sigma: Decoder standard deviation, in data units.
+        noise: Standard deviation of the data's noise, in data units.
+        atoms: Means of the mixture that reaches ``value``, shape (K, D).
+        weights: Their weights, shape (K,).
+    """
+
+    value: float
+    lower: float
+    upper: float
+    sigma: float
+    noise: float
+    atoms: Tensor
+    weights: Tensor
+
+
+def evidence_floor(
+    curve: Curve, sigma: float, *, noise: float = 0.0, tolerance: float = 5e-4, steps: int = 1000
+) -> Floor:
+    """Bracket the lowest mean negative log evidence of any model whose decoder has standard deviation sigma.
+
+    With noise of at least sigma the floor is the data's entropy: a decoder whose means are the curve blurred by the
+    rest of the noise is exact. Below, atoms start on the curve and move off it where that pays (a curved arc is
+    better covered from inside).
+
+    Args:
+        curve: The curve that points come from.
+        sigma: Decoder standard deviation, in data units, above 0.
+        noise: Standard deviation of the noise on the data, in data units.
+        tolerance: Width of the bracket, in nats, at which to stop.
+        steps: Iterations after which to stop; the bracket is right all the same.
+
+    Raises:
+        ValueError: sigma or noise is outside its range, or so small beside the curve that it would not fit in memory.
+    """
+    checks.real("sigma", sigma, 0, 1e6, open_low=True)
+    checks.real("noise", noise, 0, 1e6)
+    checks.real("tolerance", tolerance, 0, 1, open_low=True)
+    checks.whole("steps", steps, 1, 10**7)
+    if noise >= sigma:
+        value = data_entropy(curve, noise)
+        atoms, weights = _curve_nodes(curve, noise)
+        return _floor(value, (value - 1e-6, value + 1e-6), sigma, noise, atoms, weights)
+    x, mass = _noisy_nodes(curve, noise, sigma)
+    atoms = _curve_nodes(curve, sigma, spacing=1.2)[0]
+    weights = torch.full((len(atoms),), 1 / len(atoms), dtype=torch.float64)
+    for step in range(1, steps + 1):
+        atoms, weights = _improve(x, mass, atoms, weights, sigma)
+        if step % 100 == 0 or step == steps:
+            value, excess = _certify(x, mass, atoms, weights, sigma)
+            if excess < tolerance:
+                break
+    return _floor(value, (value - excess, value), sigma, noise, atoms, weights)
+
+
+def data_entropy(curve: Curve, noise: float) -> float:
+    """Differential entropy of noisy points of a curve, in nats: no model's mean -log p(x) is below it.
+
+    The density, the curve's convolved with N(0, noise^2 I), is summed on a lattice of 0.6 noise around the curve,
+    where such a sum is exact to far below 1e-6.
+
+    Args:
+        curve: The curve, in two or three dimensions.
+        noise: Standard deviation of the noise, in data units, above 0: without noise the entropy is minus infinity.
+
+    Raises:
+        ValueError: noise is not above 0, or so small beside the curve that the lattice would not fit in memory.
+    """
+    checks.real("noise", noise, 0, 1e6, open_low=True)
+    nodes, mass = _curve_nodes(curve, noise)
+    spacing, constant = 0.6 * noise, curve.data_dim / 2 * math.log(2 * math.pi * noise**2)
+    total = 0.0
+    for points in torch.split(_lattice(nodes, spacing, 7 * noise), CHUNK):
+        log_p = (_log_kernel(points, nodes, noise) + mass.log()).logsumexp(dim=1) - constant
+        total -= float((log_p.exp() * log_p).sum())
+    return total * spacing**curve.data_dim
+
+
+def _floor(
+    value: float, bracket: tuple[float, float], sigma: float, noise: float, atoms: Tensor, weights: Tensor
+) -> Floor:
+    lower, upper = bracket
+    return Floor(value=value, lower=lower, upper=upper, sigma=sigma, noise=noise, atoms=atoms, weights=weights)
+
+
+def _curve_nodes(curve: Curve, scale: float, spacing: float = 0.4) -> tuple[Tensor, Tensor]:
+    """Points (n, D) and weights (n,) for means over the curve of what varies over ``scale``."""
+    trial = curve.position(curve.coordinate(torch.linspace(0, 1, 4097, dtype=torch.float64)))
+    # The stretch that is run through fastest decides the number of nodes.
+    fastest = float((trial[1:] - trial[:-1]).norm(dim=1).max()) * 4096
+    pieces = max(1, math.ceil(fastest / (spacing * scale) / PANEL))
+    if pieces * PANEL > MAX_NODES:
+        raise ValueError(
+            f"A scale of {scale:g} is too small for the curve {curve.name}; it needs over {MAX_NODES} nodes."
+        )
+    at, weights = (torch.tensor(a) for a in np.polynomial.legendre.leggauss(PANEL))
+    u = ((torch.arange(pieces)[:, None] + (at + 1) / 2) / pieces).flatten()
+    return curve.position(curve.coordinate(u)), (weights / 2 / pieces).repeat(pieces)
+
+
+def _noisy_nodes(curve: Curve, noise: float, sigma: float) -> tuple[Tensor, Tensor]:
+    """Points and weights for means over the noisy data of what varies over sigma, above the noise."""
+    if noise == 0:
+        return _curve_nodes(curve, sigma)
+    x, mass = _curve_nodes(curve, sigma, spacing=0.8)
+    order = 3 + math.ceil(4 * noise / sigma)
+    at, weights = (torch.tensor(a) for a in np.polynomial.hermite_e.hermegauss(order))
+    blur = torch.cartesian_prod(*[at] * curve.data_dim)
+    shares = torch.cartesian_prod(*[weights / weights.sum()] * curve.data_dim).prod(dim=1)
+    near = shares > 1e-7
+    shares = shares[near] / shares[near].sum()
+    if len(x) * len(shares) > MAX_NODES * 8:
+        raise ValueError(f"sigma={sigma:g} is too small for the noisy curve {curve.name}; make it larger.")
+    return (x[:, None] + noise * blur[near]).flatten(0, 1), (mass[:, None] * shares).flatten()
+
+
+def _log_kernel(x: Tensor, m: Tensor, sigma: float) -> Tensor:
+    """Log of N(x; m, sigma^2 I) without its constant, shape (N, K)."""
+    return torch.cdist(x, m, compute_mode="donot_use_mm_for_euclid_dist").square() / (-2 * sigma**2)
+
+
+def _ratios(x: Tensor, mass: Tensor, atoms: Tensor, weights: Tensor, sigma: float) -> tuple[Tensor, Tensor]:
+    """Log p(x) without its constant, shape (N,), and each point's share in D, mass / p(x), shape (N,)."""
+    log_p = (_log_kernel(x, atoms, sigma) + weights.log()).logsumexp(dim=1)
+    return log_p, mass * torch.exp(-log_p)
+
+
+def _improve(x: Tensor, mass: Tensor, atoms: Tensor, weights: Tensor, sigma: float) -> tuple[Tensor, Tensor]:
+    """One step for weights (Blahut-Arimoto) and atoms (to the mean of what they explain); never a worse mixture."""
+    kernel = _log_kernel(x, atoms, sigma).exp_()
+    shares = kernel * (mass / (kernel @ weights))[:, None]
+    gain = shares.sum(dim=0)
+    return shares.T @ x / gain[:, None], weights * gain
+
+
+def _certify(x: Tensor, mass: Tensor, atoms: Tensor, weights: Tensor, sigma: float) -> tuple[float, float]:
+    """The mixture's mean -log p(x), and the most that any other is below it: log max_m D(m), in nats.
+
+    D is a sum of bumps at the points; its maxima are climbed to from the points and the atoms by mean shift.
+    """
+    log_p, share = _ratios(x, mass, atoms, weights, sigma)
+    m = torch.cat([x[:: max(1, len(x) // 500)], atoms])
+    for _ in range(20):
+        shares = _log_kernel(x, m, sigma).exp_() * share[:, None]
+        density = shares.sum(dim=0)
+        m = shares.T @ x / density[:, None]
+    value = x.shape[1] / 2 * math.log(2 * math.pi * sigma**2) - float(mass @ log_p)
+    return value, max(0.0, math.log(float(density.max())))
+
+
+def _lattice(nodes: Tensor, spacing: float, reach: float) -> Tensor:
+    """Lattice points, shape (M, D), of which every one within ``reach`` of a node is one."""
+    cell = 4 * spacing
+    around = math.ceil(reach / cell)
+    steps = torch.tensor(list(itertools.product(range(-around, around + 1), repeat=nodes.shape[1])))
+    cells = torch.unique((nodes / cell).floor().long(), dim=0)
+    if len(cells) * len(steps) > 16 * MAX_LATTICE:
+        raise ValueError(f"The noise is too small beside the curve: {len(cells)} cells of {cell:g}; make it larger.")
+    cells = torch.unique((cells[:, None] + steps).flatten(0, 1), dim=0)
+    if len(cells) * 4 ** nodes.shape[1] > MAX_LATTICE:
+        raise ValueError(f"The noise is too small beside the curve: over {MAX_LATTICE} lattice points; make it larger.")
+    inside = torch.tensor(list(itertools.product(range(4), repeat=nodes.shape[1])))
+    lattice: Tensor = (cells[:, None] * cell + inside * spacing).flatten(0, 1)
+    return lattice.to(nodes.dtype)
