@@ -15,7 +15,8 @@ from playwright.sync_api import Page, sync_playwright
 
 import swissroll
 from swissroll.config import Config
-from swissroll.figures import FIGURES, Scene
+from swissroll.doctor import examine
+from swissroll.figures import Scene, available
 from swissroll.report import MAX_EMBEDDED_WEIGHTS, render, summarize, write_report
 from swissroll.run import Run, advance, create
 from swissroll.training import DivergedError
@@ -87,7 +88,7 @@ def hover(page: Page, across: float, down: float) -> tuple[list[float], list[flo
 )
 def test_hover_decodes_as_torch_does_for_every_activation(settings: dict[str, Any], tmp_path: Path) -> None:
     run = trained(tmp_path / "run", **settings)
-    (run.folder / "report.html").write_text(render(Scene(run), {}), encoding="utf-8")
+    (run.folder / "report.html").write_text(render(Scene(run), {}, examine(run)), encoding="utf-8")
     check_hover(run)
 
 
@@ -133,7 +134,7 @@ def test_arrow_keys_move_the_point(run: Run) -> None:
 def test_every_picture_loads_with_its_alternative_text(scheme: Any, run: Run) -> None:
     with opened(run, color_scheme=scheme) as page:
         pictures = page.locator("img").all()
-        assert len(pictures) == len(FIGURES) + 1
+        assert len(pictures) == len(available(run.config)) + 1
         for picture in pictures:
             assert picture.evaluate("i => i.complete && i.naturalWidth > 0")
             assert len(picture.get_attribute("alt") or "") > 30

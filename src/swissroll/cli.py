@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import signal
 import sys
 from collections.abc import Iterator
@@ -17,6 +18,7 @@ from cyclopts.config import Dict
 from swissroll.config import PRESETS, Config, read_values, versions
 
 if TYPE_CHECKING:
+    from swissroll.metrics import Metrics
     from swissroll.run import Run
     from swissroll.training import Record
 
@@ -104,7 +106,26 @@ def report(folder: Path, /, *, quiet: Flag = False) -> int:
     quiet
         Show no progress.
     """
-    _report(folder, quiet=quiet)
+    _report(folder, evidence=_has_evidence(folder), quiet=quiet)
+    return 0
+
+
+@app.command
+def evaluate(folder: Path, /, *, quiet: Flag = False) -> int:
+    """Measure all that a run's model is worth, evidence included, and write its report again.
+
+    Parameters
+    ----------
+    folder
+        The run's folder; metrics.json is written there.
+    quiet
+        Show no progress.
+    """
+    from swissroll.tables import GENERATED_HEAD, MODEL_HEAD, generated_rows, model_rows, text
+
+    metrics = _report(folder, evidence=True, quiet=quiet)
+    if metrics is not None:
+        print(f"\n{text(MODEL_HEAD, model_rows(metrics))}\n\n{text(GENERATED_HEAD, generated_rows(metrics))}")
     return 0
 
 
@@ -228,21 +249,40 @@ def _stop_on_interrupt() -> Iterator[list[int]]:
         signal.signal(signal.SIGINT, before)
 
 
-def _report(folder: Path, *, quiet: bool) -> None:
-    """Write the report, print the run's table, and say what to open."""
+def _report(folder: Path, *, evidence: bool = False, quiet: bool) -> Metrics | None:
+    """Measure a run, write metrics.json and the report, print the run's table, and say what to do next."""
     from tqdm.auto import tqdm
 
-    from swissroll.figures import FIGURES
-    from swissroll.report import summarize, write_report
+    from swissroll.doctor import examine
+    from swissroll.figures import available
+    from swissroll.report import summarize, write_metrics, write_report
     from swissroll.run import load
 
     run = load(folder)
-    with tqdm(total=len(FIGURES) + 1, desc="Drawing", unit=" figures", disable=quiet) as bar:
-        path = write_report(run, progress=lambda _: bar.update())
-    rows = summarize(run).rows()
+    with tqdm(total=len(available(run.config)) + 2, desc="Measuring", unit=" parts", disable=quiet) as bar:
+        examined = examine(run, evidence=evidence)
+        write_metrics(run, examined)
+        bar.set_description("Drawing")
+        bar.update()
+        path = write_report(run, examined, progress=lambda _: bar.update())
+    metrics, diagnosis = examined
+    _print_pairs([*summarize(run).rows(), ("diagnosis", diagnosis.name)])
+    print(f"\n{diagnosis.name}: {diagnosis.evidence}.\nto try: {diagnosis.advice}\n\nreport: {path}")
+    return metrics
+
+
+def _has_evidence(folder: Path) -> bool:
+    """Whether the run was evaluated before, so that its report keeps what it showed."""
+    try:
+        found = json.loads((folder / "metrics.json").read_text(encoding="utf-8"))
+        return bool(found["metrics"]["evidence"])
+    except (OSError, ValueError, KeyError, TypeError):
+        return False
+
+
+def _print_pairs(rows: list[tuple[str, str]]) -> None:
     width = max(len(name) for name, _ in rows)
     print("\n".join(f"{name:<{width}}  {value:>10}" for name, value in rows))
-    print(f"\nreport: {path}")
 
 
 if __name__ == "__main__":

@@ -17,13 +17,15 @@ from PIL import Image
 
 from swissroll import plots
 from swissroll.config import Config
+from swissroll.evidence import EXACT_DIMS, posterior_on_grid
 from swissroll.plots import Array
 from swissroll.run import Run
-from swissroll.training import held_out_points, stream
+from swissroll.training import held_out_points, implied, stream
 from swissroll.vae import VAE
 
 POINTS = 1000
 ELLIPSE_EVERY = 5
+POSTERIORS = 4
 FILM_FRAMES = 6
 GIF_FRAMES = 30
 INK = "#010203"
@@ -235,6 +237,20 @@ def generated(scene: Scene) -> Figure:
     return figure
 
 
+def true_posterior(scene: Scene) -> Figure:
+    """The true posterior of four points, by quadrature, under the encoder's ellipse."""
+    x, t = scene.held_out
+    order = np.argsort(t)
+    chosen = order[np.linspace(0, len(order) - 1, 2 * POSTERIORS + 1).round().astype(int)[1::2]]
+    axis, density = posterior_on_grid(scene.model, torch.from_numpy(x[chosen]), size=320, extent=scene.latent_extent)
+    figure = Figure(figsize=(9, 2.6), layout="constrained")
+    for ax, which, true in zip(figure.subplots(1, POSTERIORS), chosen, density.numpy(), strict=True):
+        mu, sigma = scene.posterior[0][which], np.exp(0.5 * scene.posterior[1][which])
+        plots.posterior_window(ax, axis.numpy(), true, mu, sigma)
+        ax.set_title(f"t = {t[which]:.1f}")
+    return figure
+
+
 FIGURES: dict[str, Callable[[Scene], Figure]] = {
     "data": data,
     "losses": losses,
@@ -244,12 +260,19 @@ FIGURES: dict[str, Callable[[Scene], Figure]] = {
     "aggregate": aggregate,
     "generated": generated,
 }
+"""The figures of every run."""
+
+
+def available(config: Config) -> dict[str, Callable[[Scene], Figure]]:
+    """The figures that a run can have: the true posterior needs a decoder with noise and at most two latents."""
+    exact = config.latent_dim <= EXACT_DIMS and implied(config).sigma > 0
+    return FIGURES | ({"true_posterior": true_posterior} if exact else {})
 
 
 def draw(name: str, scene: Scene) -> Figure:
-    """Draw one of :data:`FIGURES` in the house style."""
+    """Draw one of the :func:`available` figures in the house style."""
     with rc_context(STYLE):
-        return FIGURES[name](scene)
+        return available(scene.config)[name](scene)
 
 
 def _frame(ax: Axes, scene: Scene, step: int) -> None:

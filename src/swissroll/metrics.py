@@ -17,8 +17,10 @@ import torch
 from torch import Generator, Tensor
 
 from swissroll import checks
+from swissroll import evidence as exact
 from swissroll.data import Curve
 from swissroll.distances import Distances, Yardstick
+from swissroll.floor import evidence_floor
 from swissroll.geometry import Continuity, Fit, continuity, fit
 from swissroll.objective import distortion
 from swissroll.prior import StandardNormal
@@ -30,9 +32,10 @@ LATENT_BANDWIDTH = 0.5
 """Kernel of the MMD between aggregate posterior and prior; N(0, I) has scale 1."""
 FLOOR_DRAWS = 3
 """Samples of real points that a floor is the mean of."""
+EVIDENCE_POINTS = 500
 EVEN_POINTS = 500
 """Even t along the curve at which the continuity of the posterior mean is measured."""
-STREAMS = ("data", "floors", "posterior", "prior", "noise", "aggregate floors")
+STREAMS = ("data", "floors", "posterior", "prior", "noise", "aggregate floors", "importance")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -95,20 +98,25 @@ class EvidenceSummary:
     """The model's evidence on real points, in nats a point.
 
     Attributes:
-        log_evidence: Mean log p(x), or of a lower bound on it.
-        error: Estimated error of that mean.
-        bound: Whether it is only a bound.
+        n: Points that it is the mean over.
+        log_evidence: Mean log p(x), or of the importance-weighted lower bound on it.
+        error: Numerical error of that mean: of the quadrature, or of the bound's draws.
+        standard_error: Standard error of that mean as an estimate for the whole distribution; 0 for data without
+            noise, whose points are spread evenly along the curve.
+        bound: Whether ``log_evidence`` is only a bound (above two latent dimensions).
         gap: Mean of log p(x) - ELBO: what inference loses.
-        floor: Lowest mean negative log p(x) that any model with this decoder sigma can reach; None where not known.
+        floor: Lowest mean negative log p(x) that any model with this decoder sigma can reach.
         above_floor: Negative log evidence less the floor.
     """
 
+    n: int
     log_evidence: float
     error: float
+    standard_error: float
     bound: bool
     gap: float
-    floor: float | None
-    above_floor: float | None
+    floor: float
+    above_floor: float
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -116,6 +124,7 @@ class Metrics:
     """Everything that :func:`measure` measures.
 
     Attributes:
+        data_dim: D.
         n: Points in each sample.
         seed: What all randomness was derived from.
         noise: Standard deviation of the data's noise, in data units.
@@ -129,6 +138,7 @@ class Metrics:
         evidence: None where it was not asked for.
     """
 
+    data_dim: int
     n: int
     seed: int
     noise: float
@@ -148,7 +158,16 @@ class Metrics:
 
 
 @torch.no_grad()
-def measure(model: VAE, curve: Curve, *, noise: float = 0.0, sigma: float, n: int = 1000, seed: int = 0) -> Metrics:
+def measure(
+    model: VAE,
+    curve: Curve,
+    *,
+    noise: float = 0.0,
+    sigma: float,
+    n: int = 1000,
+    seed: int = 0,
+    evidence: bool = False,
+) -> Metrics:
     """Measure a model on fresh points of its data's curve.
 
     On the CPU, with every draw derived from the seed: the same arguments give the same numbers, and the global
@@ -161,6 +180,8 @@ def measure(model: VAE, curve: Curve, *, noise: float = 0.0, sigma: float, n: in
         sigma: Decoder standard deviation, in data units; 0 is a decoder without noise.
         n: Points in each sample, 100 to 20,000. W2 is taken from at most 500 of them.
         seed: Decides every draw.
+        evidence: Also find the evidence of the first 500 points, and the floor under it: seconds, not a second.
+            Needs a decoder with noise.
 
     Raises:
         ValueError: An argument is out of range, the curve has another D than the model, or the model's outputs are
@@ -187,6 +208,7 @@ def measure(model: VAE, curve: Curve, *, noise: float = 0.0, sigma: float, n: in
     z = model.reparameterize(mu, logvar, generator=_stream(seed, "posterior"))
     latent = _latent(model, curve, (mu, logvar), z, seed)
     return Metrics(
+        data_dim=curve.data_dim,
         n=n,
         seed=seed,
         noise=noise,
@@ -197,6 +219,7 @@ def measure(model: VAE, curve: Curve, *, noise: float = 0.0, sigma: float, n: in
         grid=generated(model.decode_grid(math.isqrt(n)), "the decoded grid"),
         prior=generated(drawn, "decoded prior samples"),
         noisy_prior=generated(noisy, "prior samples with noise") if sigma > 0 else None,
+        evidence=_evidence(model, curve, x[:EVIDENCE_POINTS], noise, sigma, seed) if evidence and sigma > 0 else None,
     )
 
 
@@ -277,6 +300,25 @@ def _reconstruction(
         variance=variance(curve, noise),
         distortion=lost,
         elbo=None if lost is None else -(lost + rate),
+    )
+
+
+def _evidence(model: VAE, curve: Curve, x: Tensor, noise: float, sigma: float, seed: int) -> EvidenceSummary:
+    if noise == 0:
+        # Even points integrate over the curve; drawn ones would add their own scatter.
+        x = curve.position(curve.midpoints(len(x))).to(x.dtype)
+    found = exact.evidence(model, x, sigma=sigma, generator=_stream(seed, "importance"))
+    mean = found.log_p.mean().item()
+    floor = evidence_floor(curve, sigma, noise=noise).lower
+    return EvidenceSummary(
+        n=len(x),
+        log_evidence=mean,
+        error=found.error.mean().item() if not found.bound else found.error.norm().item() / len(x),
+        standard_error=found.log_p.std().item() / math.sqrt(len(x)) if noise > 0 else 0.0,
+        bound=found.bound,
+        gap=found.gap.mean().item(),
+        floor=floor,
+        above_floor=-mean - floor,
     )
 
 

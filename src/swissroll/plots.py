@@ -9,7 +9,7 @@ from matplotlib import colormaps
 from matplotlib.axes import Axes
 from matplotlib.collections import EllipseCollection, LineCollection
 from matplotlib.colors import Normalize
-from matplotlib.patches import Circle
+from matplotlib.patches import Circle, Ellipse
 from numpy.typing import NDArray
 
 Array = NDArray[np.floating[Any]]
@@ -93,6 +93,32 @@ def along(ax: Axes, t: Array, mu: Array, sigma: Array) -> Any:
     """Draw one latent coordinate, mean and 1-sigma bar of shape (N,), against t; returns what a colour bar needs."""
     ax.vlines(t, mu - sigma, mu + sigma, colors="#808080", linewidth=0.5, alpha=0.6)
     return ax.scatter(t, mu, c=t, cmap=ALONG, s=5, linewidths=0)
+
+
+def posterior_window(ax: Axes, axis: Array, density: Array, mu: Array, sigma: Array) -> None:
+    """Draw a true posterior around the encoder's Gaussian.
+
+    Args:
+        ax: Where to draw.
+        axis: Grid of each latent coordinate, shape (G,).
+        density: True posterior on it, shape (G,) or (G, G).
+        mu: Encoder's mean, shape (L,).
+        sigma: Encoder's standard deviations, shape (L,).
+    """
+    reach = 4.5 * float(sigma.max())
+    if len(mu) == 1:
+        gaussian = np.exp(-0.5 * ((axis - mu) / sigma) ** 2) / (sigma * np.sqrt(2 * np.pi))
+        ax.plot(axis, density, color=BLUE, label="true posterior")
+        ax.plot(axis, gaussian, color=RED, linestyle="--", label="encoder")
+        ax.set(xlim=(mu[0] - reach, mu[0] + reach), xlabel="z₁")
+        return
+    half = (axis[1] - axis[0]) / 2
+    edges = (axis[0] - half, axis[-1] + half) * 2
+    ax.imshow(density.T, origin="lower", extent=edges, cmap="Blues", aspect="equal", interpolation="bilinear")
+    for size, line in ((1, "-"), (2, "--")):
+        width, height = 2 * size * sigma
+        ax.add_patch(Ellipse((mu[0], mu[1]), width, height, fill=False, edgecolor=RED, linestyle=line))
+    ax.set(xlim=(mu[0] - reach, mu[0] + reach), ylim=(mu[1] - reach, mu[1] + reach), xlabel="z₁", ylabel="z₂")
 
 
 def square(ax: Axes, extent: float, *, title: str = "", xlabel: str = "", ylabel: str = "") -> None:

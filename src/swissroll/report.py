@@ -19,10 +19,13 @@ from matplotlib import rc_context
 from matplotlib.figure import Figure
 from torch import nn
 
-from swissroll.figures import FIGURES, INK, STYLE, Scene, draw, film_gif
+from swissroll.doctor import Diagnosis, examine
+from swissroll.figures import INK, STYLE, Scene, available, draw, film_gif
+from swissroll.metrics import Metrics
 from swissroll.objective import Translation
 from swissroll.plots import Array
 from swissroll.run import Run, replace_file
+from swissroll.tables import GENERATED_HEAD, MODEL_HEAD, generated_rows, model_rows
 from swissroll.training import Terms, evaluate, held_out_points, implied
 from swissroll.vae import VAE
 
@@ -30,6 +33,9 @@ MAX_EMBEDDED_WEIGHTS = 400_000
 """A larger decoder (1.6 MB of weights) is embedded as a decoded grid, to keep the report under 4 MB."""
 EXPLORER_POINTS = 400
 GRID_SIZE = 141
+
+
+Examined = tuple[Metrics | None, Diagnosis]
 
 
 @dataclasses.dataclass(frozen=True)
@@ -75,11 +81,14 @@ def summarize(run: Run) -> Summary:
     )
 
 
-def write_report(run: Run, progress: Callable[[str], object] = lambda _: None) -> Path:
+def write_report(
+    run: Run, examined: Examined | None = None, progress: Callable[[str], object] = lambda _: None
+) -> Path:
     """Draw a run's figures and write its report.
 
     Args:
         run: A run with weights; an unfinished one is drawn as far as it is.
+        examined: What :func:`swissroll.doctor.examine` found; by default it is asked, without the evidence.
         progress: Called with the name of each figure before it is drawn.
 
     Returns:
@@ -89,7 +98,7 @@ def write_report(run: Run, progress: Callable[[str], object] = lambda _: None) -
     folder = run.folder / "figures"
     folder.mkdir(exist_ok=True)
     pictures = {}
-    for name in FIGURES:
+    for name in available(run.config):
         progress(name)
         figure = draw(name, scene)
         figure.savefig(folder / f"{name}.png", facecolor="white")
@@ -99,12 +108,21 @@ def write_report(run: Run, progress: Callable[[str], object] = lambda _: None) -
     replace_file(folder / "film.gif", animation)
     pictures["animation"] = "data:image/gif;base64," + base64.b64encode(animation).decode()
     path = run.folder / "report.html"
-    replace_file(path, render(scene, pictures).encode())
+    replace_file(path, render(scene, pictures, examined or examine(run)).encode())
     return path
 
 
-def render(scene: Scene, pictures: dict[str, str]) -> str:
-    """The page, from the pictures' addresses by name and what the explorer needs."""
+def write_metrics(run: Run, examined: Examined) -> None:
+    """Write a run's metrics.json: every number that was measured, and the diagnosis."""
+    metrics, diagnosis = examined
+    values = {"metrics": metrics and metrics.to_dict(), "diagnosis": dataclasses.asdict(diagnosis)}
+    replace_file(run.folder / "metrics.json", json.dumps(values, indent=1).encode())
+
+
+def render(scene: Scene, pictures: dict[str, str], examined: Examined) -> str:
+    """The page, from the pictures' addresses by name and what was measured."""
+    metrics, diagnosis = examined
+    tables = [] if metrics is None else [(MODEL_HEAD, model_rows(metrics)), (GENERATED_HEAD, generated_rows(metrics))]
     run, assets = scene.run, files("swissroll") / "assets"
     environment = Environment(autoescape=True, trim_blocks=True, lstrip_blocks=True)
     template = environment.from_string((assets / "report.html").read_text(encoding="utf-8"))
@@ -114,6 +132,11 @@ def render(scene: Scene, pictures: dict[str, str]) -> str:
         status=run.status,
         message=run.message,
         pictures=pictures,
+        diagnosis=diagnosis,
+        metrics=metrics,
+        tables=[]
+        if metrics is None
+        else [(MODEL_HEAD, model_rows(metrics)), (GENERATED_HEAD, generated_rows(metrics))],
         script=(assets / "explorer.js").read_text(encoding="utf-8"),
         explorer=json.dumps(_explorer(scene)),
         embedded=_decoder_size(run.model) <= MAX_EMBEDDED_WEIGHTS,

@@ -1,0 +1,192 @@
+"""What ails a model: a diagnosis with its evidence and one thing to try. The first rule that holds wins.
+
+The thresholds were found on the Swiss roll and tried on other shapes; docs/doctor.md shows where they were right.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from swissroll.config import Config
+from swissroll.data import CURVES
+from swissroll.metrics import Metrics, measure
+from swissroll.run import Run
+from swissroll.training import implied
+
+FALLING = 0.03
+"""A loss that fell by more than this share over the last third of a run is still falling."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Symptoms:
+    """What the rules look at.
+
+    Attributes:
+        finite: Whether every loss and gradient was a finite number.
+        loss: Held-out loss a coordinate, in the notebook's convention, in squared data units.
+        variance: V, the data's variance averaged over coordinates: what a decoder that ignores z reaches.
+        sampled_mse: Squared error of a decoded posterior draw, averaged over coordinates.
+        rate: KL of q(z|x) from the prior, in nats a point.
+        active: Active units.
+        useful: Units that could be active: min(D, L).
+        told_apart: How well a test tells aggregate posterior from prior: 0.5 not at all, 1 always.
+        above_floor: Negative log evidence less the floor, in nats; nan where it was not measured.
+        fell: Share by which the loss fell over the last third of the run.
+    """
+
+    finite: bool
+    loss: float
+    variance: float
+    sampled_mse: float
+    rate: float
+    active: int
+    useful: int
+    told_apart: float
+    above_floor: float
+    fell: float
+
+
+@dataclass(frozen=True, kw_only=True)
+class Diagnosis:
+    """What the doctor says.
+
+    Attributes:
+        name: The diagnosis, such as 'holes in the prior'.
+        evidence: The measured numbers that it rests on.
+        advice: One thing to try.
+    """
+
+    name: str
+    evidence: str
+    advice: str
+
+
+@dataclass(frozen=True)
+class Rule:
+    """A diagnosis, when it holds, the evidence to quote (filled from the symptoms), and what to try."""
+
+    name: str
+    holds: Callable[[Symptoms], bool]
+    evidence: str
+    advice: str
+
+
+RULES = (
+    Rule(
+        "diverged",
+        lambda s: not s.finite or s.loss > 1.1 * s.variance,
+        "loss {loss:.3g} against the data's variance {variance:.3g}",
+        "Divide the learning rate by ten.",
+    ),
+    Rule(
+        "collapsed",
+        lambda s: s.active == 0 or (s.rate < 0.01 and s.sampled_mse > 0.9 * s.variance),
+        "{active} active units, rate {rate:.3f} nats: the decoder ignores the latent",
+        "Divide beta by ten.",
+    ),
+    Rule(
+        "partly collapsed",
+        lambda s: s.active < s.useful,
+        "{active} of {useful} useful units active",
+        "Divide beta by three.",
+    ),
+    Rule(
+        "over-regularised",
+        lambda s: s.sampled_mse > 0.1 * s.variance,
+        "squared error {sampled_mse:.3g}, more than a tenth of the data's variance {variance:.3g}",
+        "Divide beta by three.",
+    ),
+    Rule(
+        "under-regularised",
+        lambda s: s.told_apart > 0.7 and s.sampled_mse < 0.01 * s.variance,
+        "aggregate posterior told from the prior {told_apart:.2f} of the time; squared error only {sampled_mse:.2g}",
+        "Multiply beta by ten.",
+    ),
+    Rule(
+        "under-trained",
+        lambda s: s.above_floor > 0.7 and s.fell > FALLING,
+        "evidence {above_floor:.2f} nats from the floor; the loss fell by {fell:.0%} over the last third",
+        "Train ten times as long.",
+    ),
+    Rule(
+        "too narrow",
+        lambda s: s.above_floor > 0.5 and 0.58 < s.told_apart < 0.75,
+        "evidence {above_floor:.2f} nats from the floor, which training does not close any more",
+        "Double the hidden width.",
+    ),
+    Rule(
+        "holes in the prior",
+        lambda s: s.told_apart > 0.58,
+        "aggregate posterior told from the prior {told_apart:.2f} of the time (0.5 is not at all)",
+        "Use --preset best, or 'swissroll repair' on this run: both fit the prior to the aggregate posterior.",
+    ),
+)
+HEALTHY = Rule(
+    "healthy",
+    lambda _: True,
+    "{active} active units; aggregate posterior told from the prior {told_apart:.2f} of the time (0.5 is not at all)",
+    "Nothing ails this model. For a sharper one, --preset best-long.",
+)
+
+
+def diagnose(symptoms: Symptoms) -> Diagnosis:
+    """Name the first rule that holds, with its numbers."""
+    rule = next((rule for rule in RULES if rule.holds(symptoms)), HEALTHY)
+    return Diagnosis(name=rule.name, evidence=rule.evidence.format(**vars(symptoms)), advice=rule.advice)
+
+
+def examine(run: Run, *, evidence: bool = False) -> tuple[Metrics | None, Diagnosis]:
+    """Measure a run's model and say what ails it.
+
+    Args:
+        run: A run with weights.
+        evidence: Also measure the evidence, which two of the rules need.
+
+    Returns:
+        The metrics, None where the model's outputs are not finite, and the diagnosis.
+    """
+    config = run.config
+    curve, sigma = CURVES[config.dataset], implied(config).sigma
+    try:
+        metrics = measure(run.model, curve, noise=config.noise, sigma=sigma, seed=config.seed, evidence=evidence)
+    except ValueError as error:
+        return None, Diagnosis(name="diverged", evidence=run.message or str(error), advice=RULES[0].advice)
+    finite = run.status != "diverged"
+    return metrics, diagnose(symptoms(config, run.history.loss, metrics, finite=finite))
+
+
+def symptoms(config: Config, history: NDArray[np.float64], metrics: Metrics, *, finite: bool) -> Symptoms:
+    """Collect what the rules look at.
+
+    Args:
+        config: The run's settings.
+        history: Its training loss a step, shape (steps,).
+        metrics: What :func:`swissroll.metrics.measure` found.
+        finite: Whether training ended without a number that was not finite.
+    """
+    error, latent = metrics.reconstruction, metrics.latent
+    dims = len(latent.rates) if config.reduction == "mean" else metrics.data_dim
+    return Symptoms(
+        finite=finite,
+        loss=error.sampled_mse + config.beta * latent.rate / dims,
+        variance=error.variance,
+        sampled_mse=error.sampled_mse,
+        rate=latent.rate,
+        active=latent.active,
+        useful=min(metrics.data_dim, len(latent.rates)),
+        told_apart=latent.aggregate.two_sample.value,
+        above_floor=metrics.evidence.above_floor if metrics.evidence else math.nan,
+        fell=_fell(history),
+    )
+
+
+def _fell(losses: NDArray[np.float64]) -> float:
+    """Share by which a noisy series fell over its last third: medians of the ninths at its ends."""
+    ninth = max(1, len(losses) // 9)
+    before, after = np.median(losses[-3 * ninth : -2 * ninth or None]), np.median(losses[-ninth:])
+    return float(1 - after / before) if before > 0 else 0.0

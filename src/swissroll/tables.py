@@ -1,0 +1,85 @@
+"""Metrics as rows of text, each value beside its floor, for the terminal and for the report."""
+
+from __future__ import annotations
+
+from swissroll.distances import NAMES, Distance
+from swissroll.metrics import Generated, Metrics
+
+LABELS = {
+    "w2": "W2 to real points",
+    "sliced_w2": "sliced W2",
+    "energy": "energy distance",
+    "mmd": "MMD",
+    "two_sample": "told from real points",
+}
+GENERATED_HEAD = ("generated points", "decoded grid", "prior samples", "with decoder noise", "real points")
+MODEL_HEAD = ("the model", "value", "floor", "verdict")
+
+Rows = list[tuple[str, ...]]
+
+
+def model_rows(metrics: Metrics) -> Rows:
+    """What the model is worth: name, value, floor and verdict."""
+    error, latent = metrics.reconstruction, metrics.latent
+    along, each = latent.continuity, ", ".join(f"z{i + 1} {r:.2f}" for i, r in enumerate(latent.rates[:8]))
+    share = f"{error.sampled_mse / error.variance:.2%} of the data's variance"
+    return [
+        ("reconstruction MSE, posterior mean", f"{error.mse:.5f}", "0", ""),
+        ("reconstruction MSE, posterior draw", f"{error.sampled_mse:.5f}", "0", share),
+        ("rate, nats a point", f"{latent.rate:.3f}", "", each),
+        ("active units", str(latent.active), "", f"of {len(latent.rates)}"),
+        *_evidence_rows(metrics),
+        ("aggregate posterior told from prior", *_beside(latent.aggregate.two_sample)),
+        ("tears along the data's curve", str(along.tears), "0", "torn" if along.tears else "continuous"),
+        ("trustworthiness of the latent space", f"{along.trustworthiness:.4f}", "1", ""),
+    ]
+
+
+def generated_rows(metrics: Metrics) -> Rows:
+    """Points made in three ways, and real ones: distances to the curve, coverage and distances to real points."""
+    sets = (metrics.grid, metrics.prior, metrics.noisy_prior)
+    fits = [*(s.fit if s else None for s in sets), metrics.real]
+    rows: Rows = [
+        ("off the curve, median", *(f"{f.off_median:.4f}" if f else "-" for f in fits)),
+        ("off the curve, 90th percentile", *(f"{f.off_p90:.4f}" if f else "-" for f in fits)),
+        ("share of the curve covered", *(f"{f.coverage:.2f}" if f else "-" for f in fits)),
+        ("longest gap, share of t", *(f"{f.gap:.3f}" if f else "-" for f in fits)),
+        ("KS distance of t from uniform", *(f"{f.ks:.3f}" if f else "-" for f in fits)),
+    ]
+    return rows + [_distance_row(name, sets) for name in NAMES]
+
+
+def text(head: tuple[str, ...], rows: Rows) -> str:
+    """A table for the terminal: the first column to the left, the others to the right, the last as it comes."""
+    columns = list(zip(head, *rows, strict=True))
+    widths = [max(map(len, column)) for column in columns]
+    lines = []
+    for row in (head, *rows):
+        cells = [row[0].ljust(widths[0]), *(cell.rjust(width) for cell, width in zip(row[1:], widths[1:], strict=True))]
+        lines.append("  ".join(cells).rstrip())
+    return "\n".join([lines[0], "-" * max(map(len, lines)), *lines[1:]])
+
+
+def _evidence_rows(metrics: Metrics) -> Rows:
+    found = metrics.evidence
+    if found is None:
+        return []
+    name = "negative log evidence, nats (a bound)" if found.bound else "negative log evidence, nats"
+    numerical = f"± {found.error + found.standard_error:.1g}"
+    return [
+        (name, f"{-found.log_evidence:.4f}", f"{found.floor:.4f}", f"{found.above_floor:.3f} above, {numerical}"),
+        ("gap of the ELBO, nats", f"{found.gap:.4f}", "0", ""),
+    ]
+
+
+def _distance_row(name: str, sets: tuple[Generated | None, ...]) -> tuple[str, ...]:
+    measured: list[Distance | None] = [getattr(s.distances, name) if s else None for s in sets]
+    floor = next(d for d in measured if d is not None)
+    cells = (f"{d.value:.3f}" if d else "-" for d in measured)
+    return (LABELS[name], *cells, f"{floor.floor:.3f} ± {floor.floor_sd:.3f}")
+
+
+def _beside(distance: Distance) -> tuple[str, str, str]:
+    at_floor = distance.value <= distance.floor + 2 * distance.floor_sd
+    verdict = "at its floor" if at_floor else "above its floor"
+    return f"{distance.value:.3f}", f"{distance.floor:.3f} ± {distance.floor_sd:.3f}", verdict
