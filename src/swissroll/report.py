@@ -134,9 +134,7 @@ def render(scene: Scene, pictures: dict[str, str], examined: Examined) -> str:
         pictures=pictures,
         diagnosis=diagnosis,
         metrics=metrics,
-        tables=[]
-        if metrics is None
-        else [(MODEL_HEAD, model_rows(metrics)), (GENERATED_HEAD, generated_rows(metrics))],
+        tables=tables,
         script=(assets / "explorer.js").read_text(encoding="utf-8"),
         explorer=json.dumps(_explorer(scene)),
         embedded=_decoder_size(run.model) <= MAX_EMBEDDED_WEIGHTS,
