@@ -1,6 +1,7 @@
 """The command as a person types it: in a process of its own, judged by its output, exit code and folder."""
 
 import io
+import json
 import os
 import signal
 import subprocess
@@ -172,6 +173,35 @@ def test_ctrl_c_ends_a_run_with_what_it_has(tmp_path: Path) -> None:
     run = swissroll.load(tmp_path / "run")
     assert run.status == "stopped"
     assert len(run.history) > 0
+
+
+def test_evaluate_prints_the_metrics_with_their_floors_and_keeps_them(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    folder = tmp_path / "run"
+    assert call(["train", *QUICK, "--out", str(folder)], capsys)[0] == 0
+    first = json.loads((folder / "metrics.json").read_text(encoding="utf-8"))
+    assert first["metrics"]["evidence"] is None
+    code, out, err = call(["evaluate", str(folder), "--quiet"], capsys)
+    assert (code, err) == (0, "")
+    found = json.loads((folder / "metrics.json").read_text(encoding="utf-8"))
+    evidence = found["metrics"]["evidence"]
+    assert evidence["floor"] <= -evidence["log_evidence"]
+    assert f"{-evidence['log_evidence']:.4f}" in out
+    assert f"{evidence['floor']:.4f}" in out
+    assert f"diagnosis  {found['diagnosis']['name']:>23}"[-23:] in out
+    report = (folder / "report.html").read_text(encoding="utf-8")
+    assert f"{-evidence['log_evidence']:.4f}" in report
+    assert call(["report", str(folder), "--quiet"], capsys)[0] == 0
+    assert f"{-evidence['log_evidence']:.4f}" in (folder / "report.html").read_text(encoding="utf-8")
+
+
+def test_presets_set_what_they_name_and_flags_win(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    folder = str(tmp_path / "run")
+    arguments = ["train", *QUICK, "--preset", "best", "--components", "3", "--out", folder]
+    assert call(arguments, capsys)[0] == 0
+    config = swissroll.load(folder).config
+    assert (config.activation, config.lr, config.components, config.steps) == ("silu", 1e-2, 3, 20)
 
 
 def test_divergence_is_one_line_with_its_step_and_a_report(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
