@@ -81,6 +81,12 @@ BAD = [
     (["--config", "absent.toml"], "Name an existing TOML file"),
     (["--config", "unknown.toml"], "unknown key 'betta'. Did you mean 'beta'?"),
     (["--resume", "absent"], "is not a run"),
+    (["--latent-dim", "2.4"], "--latent-dim must be a whole number"),
+    (["--seed", "9007199254740993.0"], "--seed must be a whole number"),
+    (["--beta", "1e-323"], "beta must be 0 or at least 1e-12"),
+    (["--batch-size", "1000000", "--hidden-dim", "4096"], "Make the network or the batch smaller"),
+    (["--resume", "absent", "--batch_size", "64"], "leave out --batch-size"),
+    (["--out", "bad\udcffname"], "not valid UTF-8"),
     (["--resume", "absent", "--out", "elsewhere"], "leave out --out"),
 ]
 
@@ -168,8 +174,8 @@ def test_ctrl_c_ends_a_run_with_what_it_has(tmp_path: Path) -> None:
     process.send_signal(signal.SIGINT)
     out, err = process.communicate()
     assert process.returncode == 130
-    assert "Go on with: swissroll train --resume run" in err
-    assert out.splitlines()[-1] == "report: run/report.html"
+    assert "Stopped." in err
+    assert out.splitlines()[-2:] == ["report: run/report.html", "stopped; go on with: swissroll train --resume run"]
     run = swissroll.load(tmp_path / "run")
     assert run.status == "stopped"
     assert len(run.history) > 0

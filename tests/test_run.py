@@ -16,7 +16,7 @@ from safetensors.torch import load_file
 import swissroll
 from swissroll.config import Config
 from swissroll.run import Run, RunError, advance, create
-from swissroll.training import DivergedError, build
+from swissroll.training import DivergedError, Training, build
 
 SMALL = Config(steps=60, hidden_dim=16, batch_size=32, eval_every=20, snapshot_every=25)
 KILLS = int(os.environ.get("SWISSROLL_KILLS", "6"))
@@ -128,6 +128,74 @@ def test_a_damaged_folder_is_refused_with_what_to_do(damage: object, message: st
     with pytest.raises(RunError, match=message) as caught:
         list(advance(run))
     assert "\n" not in str(caught.value)
+
+
+def test_the_latest_weights_are_those_of_the_latest_checkpoint(tmp_path: Path) -> None:
+    run = create(tmp_path / "run", SMALL)
+    for record in advance(run):
+        if record.step == 20:
+            break
+    stale = run.folder / "model.safetensors"
+    older = stale.read_bytes()
+    for record in advance(run):
+        if record.step == 40:
+            break
+    stale.write_bytes(older)
+    assert swissroll.load(run.folder).step == 40
+    expected = load_file(run.folder / "checkpoint.safetensors")["model.fc_mu.weight"]
+    assert torch.equal(swissroll.load(run.folder).model.fc_mu.weight, expected)
+
+
+def test_a_finished_run_without_its_model_is_trained_again(tmp_path: Path) -> None:
+    run = trained(tmp_path / "run")
+    whole = (run.folder / "model.safetensors").read_bytes()
+    (run.folder / "model.safetensors").unlink()
+    assert swissroll.load(run.folder).status == "unfinished"
+    assert len(list(advance(run))) == 60
+    assert (run.folder / "model.safetensors").read_bytes() == whole
+
+
+def test_settings_that_were_changed_after_training_are_refused(tmp_path: Path) -> None:
+    run = trained(tmp_path / "run")
+    path = run.folder / "config.toml"
+    path.write_text(path.read_text(encoding="utf-8").replace("beta = 0.01", "beta = 0.5"), encoding="utf-8")
+    with pytest.raises(RunError, match=r"config\.toml was changed since"):
+        _ = swissroll.load(run.folder).model
+
+
+@pytest.mark.parametrize("line", ["zzz", "1,2", "5" + ",x" * 11])
+def test_a_damaged_history_is_refused_before_training_goes_on(line: str, tmp_path: Path) -> None:
+    run = create(tmp_path / "run", SMALL)
+    for record in advance(run):
+        if record.step == 30:
+            break
+    path = run.folder / "history.csv"
+    lines = path.read_text(encoding="utf-8").splitlines()
+    path.write_text("\n".join([*lines[:5], line, *lines[6:]]) + "\n", encoding="utf-8")
+    with pytest.raises(RunError, match=r"history\.csv: damaged"):
+        next(advance(run))
+
+
+@pytest.mark.parametrize("stop", [33, 55])
+def test_bursts_are_kept_whole_when_a_run_is_closed(stop: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """As on a device whose records come in bursts: no snapshot is lost, and the end is the same."""
+    whole = trained(tmp_path / "whole")
+    built = Training.__init__
+
+    def in_bursts(self: Training, *arguments: object, **settings: object) -> None:
+        built(self, *arguments, **settings)  # type: ignore[arg-type]
+        self.bursts = True
+
+    monkeypatch.setattr(Training, "__init__", in_bursts)
+    run = create(tmp_path / "cut", SMALL)
+    for record in advance(run):
+        if record.step == stop:
+            break
+    for _ in advance(run):
+        pass
+    assert untimed(run.folder) == untimed(whole.folder)
+    assert list(swissroll.load(run.folder).snapshots) == list(whole.snapshots)
+    assert (run.folder / "model.safetensors").read_bytes() == (whole.folder / "model.safetensors").read_bytes()
 
 
 def test_a_checkpoint_that_was_removed_restarts_the_run(tmp_path: Path) -> None:

@@ -6,6 +6,7 @@ from dataclasses import replace
 import pytest
 import torch
 
+from swissroll import train_vae
 from swissroll.config import Config
 from swissroll.training import DivergedError, Training, build, held_out_points, stream
 
@@ -126,3 +127,18 @@ def test_a_gradient_that_is_not_finite_is_named_and_the_state_before_it_kept() -
             break
     assert torch.equal(weights(training), weights(healthy))
     assert training.step == 30
+
+
+def test_divergence_under_the_global_generator_is_found_at_its_own_step() -> None:
+    torch.manual_seed(2)
+    with pytest.raises(DivergedError) as caught:
+        train_vae(300, 16, lr=0.2, hidden_dim=64)
+    assert caught.value.step <= 300
+
+
+def test_a_last_step_that_breaks_the_model_is_noticed() -> None:
+    training = build(replace(SMALL, steps=1, lr=1e6))
+    with pytest.raises(DivergedError, match="held-out loss was not finite at step 1"):
+        list(training)
+    assert torch.isfinite(weights(training)).all()
+    assert training.step == 0

@@ -5,6 +5,8 @@ from __future__ import annotations
 import difflib
 import math
 from collections.abc import Collection
+from contextlib import suppress
+from numbers import Integral, Real
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
@@ -12,23 +14,34 @@ if TYPE_CHECKING:
 
 
 def whole(name: str, value: object, low: int, high: int) -> None:
-    """Require an integer in [low, high]; raises ValueError otherwise."""
-    if isinstance(value, bool) or not isinstance(value, int) or not low <= value <= high:
-        raise ValueError(f"{name} must be a whole number from {low} to {high}; got {value!r}.")
+    """Require an integer in [low, high], of Python or NumPy; raises ValueError otherwise."""
+    if isinstance(value, bool) or not isinstance(value, Integral) or not low <= int(value) <= high:
+        raise ValueError(f"{name} must be a whole number from {low} to {high}; got {_short(value)}.")
 
 
 def real(name: str, value: object, low: float, high: float, *, open_low: bool = False) -> None:
     """Require a finite number in [low, high], or in (low, high]; raises ValueError otherwise."""
-    number = isinstance(value, (int, float)) and not isinstance(value, bool) and math.isfinite(value)
-    if not number or not low <= value <= high or (open_low and value == low):  # type: ignore[operator]
+    number = math.nan
+    if isinstance(value, Real) and not isinstance(value, bool):
+        with suppress(OverflowError):
+            number = float(value)
+    if not math.isfinite(number) or not low <= number <= high or (open_low and number == low):
         least = f"above {low:g}" if open_low else f"of at least {low:g}"
-        raise ValueError(f"{name} must be a finite number {least} and at most {high:g}; got {value!r}.")
+        raise ValueError(f"{name} must be a finite number {least} and at most {high:g}; got {_short(value)}.")
+
+
+def _short(value: object) -> str:
+    """A value's text, cut where it is long; a whole number may be too long to print at all."""
+    if isinstance(value, int) and abs(value) >= 10**30:
+        return "a number of over 30 digits"
+    text = repr(value)
+    return text if len(text) <= 60 else text[:57] + "..."
 
 
 def one_of(name: str, value: object, allowed: Collection[str]) -> None:
     """Require one of some words; raises ValueError with the closest word as a suggestion."""
     if not isinstance(value, str) or value not in allowed:
-        raise ValueError(f"{name} must be one of {', '.join(allowed)}; got {value!r}.{closest(value, allowed)}")
+        raise ValueError(f"{name} must be one of {', '.join(allowed)}; got {_short(value)}.{closest(value, allowed)}")
 
 
 def points(name: str, value: Any, *, dim: int | None = None, least: int = 1) -> Tensor:

@@ -2,17 +2,18 @@
 
 from __future__ import annotations
 
+import io
 import json
+import re
 import signal
 import sys
 from collections.abc import Iterator
-from contextlib import closing, contextmanager
-from dataclasses import fields
+from contextlib import closing, contextmanager, suppress
 from pathlib import Path
 from time import time
 from typing import TYPE_CHECKING, Annotated, Any, Literal, NoReturn, TextIO
 
-from cyclopts import App, ArgumentCollection, CycloptsError, Parameter
+from cyclopts import App, Argument, ArgumentCollection, CycloptsError, Parameter
 from cyclopts.config import Dict
 
 from swissroll.config import PRESETS, Config, read_values, versions
@@ -29,13 +30,25 @@ BAD_INPUT, DIVERGED, INTERRUPTED = 2, 1, 130
 
 def _settings_from_file(app: App, commands: tuple[str, ...], arguments: ArgumentCollection) -> None:
     """Take what --config or --preset says for every setting that the command line leaves open."""
-    given = {name: a.tokens[0].value for a in arguments for name in a.names if a.tokens}
+    given = {a.name: a.tokens[0].value for a in arguments if a.tokens}
+    for argument in arguments:
+        _refuse_fractions(argument)
+    if "--resume" in given and (others := sorted(given.keys() - {"--resume", "--quiet"})):
+        raise ValueError(f"--resume goes on with the run's own settings; leave out {', '.join(others)}.")
     if "--config" in given and "--preset" in given:
         raise ValueError("--config and --preset both choose settings; leave out one of them.")
     values = PRESETS.get(given.get("--preset", "notebook"), {})
     if "--config" in given:
         values = _read_settings(Path(given["--config"]))
     Dict(values, use_commands_as_keys=False)(app, commands, arguments)
+
+
+def _refuse_fractions(argument: Argument) -> None:
+    """Cyclopts would round 2.4 to 2 where a whole number is asked for."""
+    whole = argument.hint in (int, int | None)
+    for token in argument.tokens:
+        if whole and not re.fullmatch(r"[+-]?\d{1,30}", token.value):
+            raise ValueError(f"{argument.name} must be a whole number; got {token.value!r}.")
 
 
 def _read_settings(path: Path) -> dict[str, Any]:
@@ -52,6 +65,7 @@ app = App(
     version_flags=["--version"],
     config=_settings_from_file,
     help_format="plaintext",
+    suppress_keyboard_interrupt=False,
     result_action="return_value",
 )
 
@@ -81,17 +95,18 @@ def train(
     quiet
         Show no progress.
     """
-    from swissroll.run import create, load
+    from swissroll.run import load
 
     if resume is not None:
-        _refuse_settings_on_resume(out)
         run = load(resume)
         if run.status == "finished":
             print(f"{resume} is finished already.", file=sys.stderr)
     else:
-        run = create(out or _next_folder(Path("runs")), config)
+        run = _create(out, config)
     status = 0 if run.status == "finished" else train_run(run, quiet=quiet)
     _report(run.folder, quiet=quiet)
+    if status == INTERRUPTED:
+        print(f"stopped; go on with: swissroll train --resume {run.folder}")
     return status
 
 
@@ -131,12 +146,15 @@ def evaluate(folder: Path, /, *, quiet: Flag = False) -> int:
 
 def main(arguments: list[str] | None = None) -> NoReturn:
     """Run the command line; bad input is one line on stderr and exit code 2."""
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="backslashreplace")
     try:
         status = app(arguments, exit_on_error=False, print_error=False)
     except CycloptsError as error:
         status = _complain(" ".join(str(error).split()))
     except KeyboardInterrupt:
-        print("swissroll: stopped.", file=sys.stderr)
+        print("swissroll: stopped. What was trained is on disk; 'swissroll report DIR' draws it.", file=sys.stderr)
         status = INTERRUPTED
     except BrokenPipeError:
         status = DIVERGED
@@ -160,11 +178,14 @@ def _ran_out_of_memory(error: RuntimeError) -> bool:
     return "alloc" in str(error) or "out of memory" in str(error).lower()
 
 
-def _refuse_settings_on_resume(out: Path | None) -> None:
-    flags = {"--" + field.name.replace("_", "-") for field in fields(Config)} | {"--config", "--preset"}
-    given = sorted({word.split("=")[0] for word in sys.argv[1:]} & flags) + (["--out"] if out else [])
-    if given:
-        raise ValueError(f"--resume goes on with the run's own settings; leave out {', '.join(given)}.")
+def _create(folder: Path | None, config: Config) -> Run:
+    from swissroll.run import FolderTakenError, create
+
+    if folder is not None:
+        return create(folder, config)
+    while True:  # Another process may take the same number first.
+        with suppress(FolderTakenError):
+            return create(_next_folder(Path("runs")), config)
 
 
 def _next_folder(parent: Path) -> Path:
@@ -181,7 +202,7 @@ def train_run(run: Run, *, quiet: bool, stream: TextIO | None = None) -> int:
         quiet: Show no bar.
         stream: Where the bar goes; stderr by default.
     """
-    from swissroll.run import advance
+    from swissroll.run import advance, load
     from swissroll.training import DivergedError
 
     bar, problem = None, ""
@@ -200,8 +221,8 @@ def train_run(run: Run, *, quiet: bool, stream: TextIO | None = None) -> int:
     if problem:
         print(f"swissroll: {problem}", file=sys.stderr)
         return DIVERGED
-    if stopping:
-        print(f"Stopped. Go on with: swissroll train --resume {run.folder}", file=sys.stderr)
+    if stopping and load(run.folder).status != "finished":
+        print("Stopped. Drawing what there is; Ctrl-C again leaves that out.", file=sys.stderr)
         return INTERRUPTED
     return 0
 

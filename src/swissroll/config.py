@@ -19,6 +19,7 @@ Reduction = Literal["mean", "sum"]
 Schedule = Literal["constant", "cosine"]
 
 MAX_PARAMETERS = 2**28
+MAX_ACTIVATIONS = 2**30
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -73,6 +74,10 @@ class Config:
     """Where to compute; auto takes CUDA where there is one, else the CPU."""
 
     def __post_init__(self) -> None:
+        for field in dataclasses.fields(self):
+            value = getattr(self, field.name)
+            if hasattr(value, "item"):  # NumPy's numbers, as Python's.
+                object.__setattr__(self, field.name, value.item())
         checks.one_of("dataset", self.dataset, get_args(Dataset))
         checks.real("noise", self.noise, 0, 1e3)
         checks.whole("latent_dim", self.latent_dim, 1, 4096)
@@ -82,6 +87,8 @@ class Config:
         checks.one_of("initialization", self.initialization, get_args(Initialization))
         checks.whole("components", self.components, 0, 10**4)
         checks.real("beta", self.beta, 0, 1e6)
+        if 0 < self.beta < 1e-12:
+            raise ValueError(f"beta must be 0 or at least 1e-12; got {self.beta!r}.")
         if self.beta_start is not None:
             checks.real("beta_start", self.beta_start, 0, 1e6, open_low=True)
             checks.real("beta, with beta_start,", self.beta, 0, 1e6, open_low=True)
@@ -100,12 +107,15 @@ class Config:
         self._check_size()
 
     def _check_size(self) -> None:
-        layer = self.hidden_dim * self.hidden_dim
-        parameters = 2 * max(self.depth - 1, 0) * layer + 4 * self.hidden_dim * (self.latent_dim + 1)
-        if parameters > MAX_PARAMETERS:
+        layers = max(self.depth - 1, 0) * self.hidden_dim**2 if self.depth else 0
+        parameters = 2 * layers + (4 * self.hidden_dim + 2 * self.components) * (self.latent_dim + 1)
+        numbers = self.batch_size * max(2 * self.hidden_dim * self.depth, self.components * self.latent_dim, 1)
+        if parameters > MAX_PARAMETERS or numbers > MAX_ACTIVATIONS:
             raise ValueError(
-                f"hidden_dim={self.hidden_dim}, depth={self.depth}, latent_dim={self.latent_dim} make about "
-                f"{parameters:.1e} weights; at most {MAX_PARAMETERS:.1e} are allowed. Make the network smaller."
+                f"hidden_dim={self.hidden_dim}, depth={self.depth}, latent_dim={self.latent_dim}, "
+                f"components={self.components}, batch_size={self.batch_size} need about {parameters:.1e} weights and "
+                f"{numbers:.1e} numbers a step; at most {MAX_PARAMETERS:.1e} and {MAX_ACTIVATIONS:.1e} are allowed. "
+                "Make the network or the batch smaller."
             )
 
     @classmethod
@@ -152,7 +162,8 @@ PRESETS: dict[str, dict[str, Any]] = {
 
 def _as_float(value: object) -> object:
     """TOML's 1 is an int; a float field takes it as 1.0."""
-    return float(value) if isinstance(value, int) and not isinstance(value, bool) else value
+    small = isinstance(value, int) and not isinstance(value, bool) and abs(value) < 10**15
+    return float(value) if small else value  # type: ignore[arg-type]
 
 
 def versions() -> dict[str, str]:
@@ -169,10 +180,10 @@ def read_values(path: Path) -> tuple[dict[str, Any], dict[str, str]]:
         ValueError: The file is missing, is not TOML, has an unknown key or a value out of range.
     """
     try:
-        values = tomllib.loads(path.read_text(encoding="utf-8"))
+        values = tomllib.loads(path.read_text(encoding="utf-8-sig"))
     except OSError as error:
         raise ValueError(f"{path}: cannot be read ({error.strerror}). Name an existing TOML file.") from None
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+    except ValueError as error:
         raise ValueError(f"{path}: not a TOML file ({error}).") from None
     recorded = values.pop("versions", {})
     if not isinstance(recorded, dict):

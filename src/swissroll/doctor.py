@@ -187,6 +187,8 @@ def symptoms(config: Config, history: NDArray[np.float64], metrics: Metrics, *, 
 
 def _fell(losses: NDArray[np.float64]) -> float:
     """Share by which a noisy series fell over its last third: medians of the ninths at its ends."""
-    ninth = max(1, len(losses) // 9)
-    before, after = np.median(losses[-3 * ninth : -2 * ninth or None]), np.median(losses[-ninth:])
+    if len(losses) < 9:
+        return 0.0
+    ninth = len(losses) // 9
+    before, after = np.median(losses[-3 * ninth : -2 * ninth]), np.median(losses[-ninth:])
     return float(1 - after / before) if before > 0 else 0.0

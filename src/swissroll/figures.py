@@ -19,6 +19,7 @@ from swissroll import plots
 from swissroll.config import Config
 from swissroll.evidence import EXACT_DIMS, posterior_on_grid
 from swissroll.plots import Array
+from swissroll.prior import StandardNormal
 from swissroll.run import Run
 from swissroll.training import held_out_points, implied, stream
 from swissroll.vae import VAE
@@ -99,7 +100,7 @@ class Scene:
     @cached_property
     def latent_extent(self) -> float:
         """Half the side of every latent plane."""
-        return max(3.3, 1.1 * float(np.abs(self.posterior[0]).max()))
+        return min(max(3.3, 1.1 * float(np.abs(self.posterior[0]).max())), 1e3)
 
     def in_plane(self, z: Array) -> Array:
         """Keep the drawn dimensions of latents, shape (N, L) to (N, 2), or (N, 1) for a single one."""
@@ -192,7 +193,7 @@ def posterior(scene: Scene) -> Figure:
         shown = plots.along(ax, t, mu[:, 0], np.exp(0.5 * logvar[:, 0]))
         ax.set(xlabel="t", ylabel="z₁")
     else:
-        plots.prior_rings(ax)
+        _prior(ax, scene)
         plots.ellipses(ax, mu[::ELLIPSE_EVERY], logvar[::ELLIPSE_EVERY], t[::ELLIPSE_EVERY])
         shown = plots.coloured(ax, mu, t, size=5)
         _latent_square(ax, scene)
@@ -211,7 +212,7 @@ def aggregate(scene: Scene) -> Figure:
     plane_dims = scene.plane if scene.config.latent_dim > 1 else (0,)
     for (name, cloud), colour, ax in zip(clouds.items(), (plots.RED, plots.BLUE), axes, strict=False):
         plots.points(ax, cloud, colour=colour)
-        plots.prior_rings(ax)
+        _prior(ax, scene)
         _latent_square(ax, scene, title=name)
     marginals = {
         f"{name}, z{_subscript(dim)}": cloud[:, column]
@@ -279,6 +280,16 @@ def _frame(ax: Axes, scene: Scene, step: int) -> None:
     plots.points(ax, scene.held_out[0], colour=plots.ORANGE, size=3)
     plots.points(ax, scene.grid(scene.run.snapshots[step]), colour=plots.BLUE, size=3)
     plots.square(ax, scene.extent, title="before training" if step == 0 else f"step {step:,}")
+
+
+def _prior(ax: Axes, scene: Scene) -> None:
+    """The prior's rings; for a mixture, the 1-sigma ellipse of each component."""
+    prior = scene.model.prior
+    if isinstance(prior, StandardNormal):
+        plots.prior_rings(ax)
+    elif scene.config.latent_dim > 1:
+        means, logvars = (scene.in_plane(p.detach().numpy()) for p in (prior.means, prior.logvars))
+        plots.ellipses(ax, means, logvars, colour="#808080")
 
 
 def _latent_square(ax: Axes, scene: Scene, *, title: str = "") -> None:

@@ -176,6 +176,7 @@ def visualize_reconstructions(model: VAE, n_points: int = 1000) -> Figure:
     Returns:
         The figure; in a notebook it is shown, too.
     """
+    _require_plane(model)
     like = next(model.parameters())
     x = generate_swiss_roll(n_points).to(like.device)
     with torch.no_grad():
@@ -203,6 +204,7 @@ def visualize_latent_space(model: VAE, n_points: int = 1000) -> Figure:
     Returns:
         The figure; in a notebook it is shown, too.
     """
+    _require_plane(model)
     real = generate_swiss_roll(n_points)
     decoded = model.decode_grid(math.isqrt(n_points))
     figure = ShownFigure(figsize=(4, 4), layout="constrained")
@@ -214,6 +216,11 @@ def visualize_latent_space(model: VAE, n_points: int = 1000) -> Figure:
     ax.axis("equal")
     figure.show_here()
     return figure
+
+
+def _require_plane(model: VAE) -> None:
+    if model.data_dim != 2:
+        raise ValueError(f"The picture is of two-dimensional data; the model has data_dim={model.data_dim}.")
 
 
 def _prepare(

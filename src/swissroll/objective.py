@@ -65,9 +65,11 @@ def distortion(recon_x: Tensor, x: Tensor, sigma: float) -> Tensor:
         unbiased one-sample estimate of -E_q log p(x|z).
 
     Raises:
-        ValueError: sigma is not above 0.
+        ValueError: sigma is not above 0, or the points differ in D.
     """
-    checks.real("sigma", sigma, 0, math.inf, open_low=True)
+    if recon_x.shape[-1] != x.shape[-1]:
+        raise ValueError(f"recon_x and x must have the same D; got {recon_x.shape[-1]} and {x.shape[-1]}.")
+    checks.real("sigma", sigma, 1e-100, 1e100)
     squares = (recon_x - x).square().sum(dim=-1)
     return squares / (2 * sigma**2) + _log_normaliser(x.shape[-1], sigma)
 
@@ -130,16 +132,16 @@ def translate(
     Raises:
         ValueError: An argument is outside its range.
     """
-    checks.real("beta", beta, 0, math.inf)
+    checks.real("beta", beta, 0, 1e100)
     checks.one_of("reduction", reduction, ("mean", "sum"))
     checks.whole("data_dim", data_dim, 1, 10**9)
     checks.whole("latent_dim", latent_dim, 1, 10**9)
     variance = beta / 2 * (data_dim / latent_dim if reduction == "mean" else 1.0)
     if sigma is None:
         return Translation(sigma=math.sqrt(variance), true_beta=1.0, data_dim=data_dim, latent_dim=latent_dim)
-    checks.real("sigma", sigma, 0, math.inf, open_low=True)
+    checks.real("sigma", sigma, 1e-100, 1e100)
     return Translation(sigma=sigma, true_beta=variance / sigma**2, data_dim=data_dim, latent_dim=latent_dim)
 
 
 def _log_normaliser(dim: int, sigma: float) -> float:
-    return dim / 2 * math.log(2 * math.pi * sigma**2)
+    return dim / 2 * (math.log(2 * math.pi) + 2 * math.log(sigma))

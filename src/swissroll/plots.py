@@ -19,6 +19,9 @@ BLUE, ORANGE, GREEN, RED, PURPLE = "#0072B2", "#E69F00", "#009E73", "#D55E00", "
 ALONG = "viridis"
 """Colours of the coordinate t along the data's curve."""
 
+WIDEST = 20.0
+"""Standard deviation, in units of the prior's, above which a posterior is drawn no wider."""
+
 
 def points(ax: Axes, x: Array, *, colour: str, label: str | None = None, size: float = 6) -> None:
     """Scatter points of shape (N, D): the first two coordinates, or the only one along a line."""
@@ -40,12 +43,13 @@ def pairs(ax: Axes, x: Array, recon_x: Array) -> None:
     )
 
 
-def ellipses(ax: Axes, mu: Array, logvar: Array, t: Array) -> None:
-    """Draw the 1-sigma ellipses of posteriors, mu and logvar of shape (N, L), coloured by t, shape (N,)."""
-    width = 2 * np.exp(0.5 * _plane(logvar))
+def ellipses(ax: Axes, mu: Array, logvar: Array, t: Array | None = None, *, colour: str = "") -> None:
+    """Draw 1-sigma ellipses of Gaussians, mu and logvar of shape (N, L), coloured by t, shape (N,), or all alike."""
+    # An ellipse far wider than the axes would take Agg forever, and shows nothing.
+    width = 2 * np.exp(0.5 * np.clip(_plane(logvar), -20, 2 * np.log(WIDEST)))
     if logvar.shape[1] == 1:
         width[:, 1] = 0
-    colours = colormaps[ALONG](Normalize()(t))
+    colours = colour if t is None else colormaps[ALONG](Normalize()(t))
     ax.add_collection(
         EllipseCollection(
             width[:, 0],
@@ -91,6 +95,7 @@ def histograms(ax: Axes, values: dict[str, Array], *, xlabel: str) -> None:
 
 def along(ax: Axes, t: Array, mu: Array, sigma: Array) -> Any:
     """Draw one latent coordinate, mean and 1-sigma bar of shape (N,), against t; returns what a colour bar needs."""
+    sigma = np.minimum(sigma, WIDEST)
     ax.vlines(t, mu - sigma, mu + sigma, colors="#808080", linewidth=0.5, alpha=0.6)
     return ax.scatter(t, mu, c=t, cmap=ALONG, s=5, linewidths=0)
 

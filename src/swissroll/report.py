@@ -24,7 +24,7 @@ from swissroll.figures import INK, STYLE, Scene, available, draw, film_gif
 from swissroll.metrics import Metrics
 from swissroll.objective import Translation
 from swissroll.plots import Array
-from swissroll.run import Run, replace_file
+from swissroll.run import Run, RunError, replace_file
 from swissroll.tables import GENERATED_HEAD, MODEL_HEAD, generated_rows, model_rows
 from swissroll.training import Terms, evaluate, held_out_points, implied
 from swissroll.vae import VAE
@@ -71,11 +71,11 @@ class Summary:
 
 def summarize(run: Run) -> Summary:
     """Measure a run's latest weights on its held-out points."""
-    config, history = run.config, run.history
+    config = run.config
     x = held_out_points(config)[0]
     return Summary(
-        steps=len(history),
-        seconds=float(history.seconds.sum()),
+        steps=run.step,
+        seconds=float(run.history.seconds[: run.step].sum()),
         held_out=evaluate(run.model, x, beta=config.beta, reduction=config.reduction, seed=config.seed),
         translation=implied(config),
     )
@@ -89,26 +89,29 @@ def write_report(
     Args:
         run: A run with weights; an unfinished one is drawn as far as it is.
         examined: What :func:`swissroll.doctor.examine` found; by default it is asked, without the evidence.
-        progress: Called with the name of each figure before it is drawn.
+        progress: Called with the name of each figure once it is drawn.
 
     Returns:
         The report's path. PNG files lie beside it in ``figures/``.
     """
     scene = Scene(run)
+    if not run.snapshots:
+        raise RunError(f"{run.folder}: holds no snapshot to draw. 'swissroll train --resume {run.folder}' makes them.")
+    examined = examined or examine(run)
     folder = run.folder / "figures"
     folder.mkdir(exist_ok=True)
     pictures = {}
     for name in available(run.config):
-        progress(name)
         figure = draw(name, scene)
         figure.savefig(folder / f"{name}.png", facecolor="white")
         pictures[name] = _vector_uri(figure)
-    progress("animation")
+        progress(name)
     animation = film_gif(scene)
+    progress("animation")
     replace_file(folder / "film.gif", animation)
     pictures["animation"] = "data:image/gif;base64," + base64.b64encode(animation).decode()
     path = run.folder / "report.html"
-    replace_file(path, render(scene, pictures, examined or examine(run)).encode())
+    replace_file(path, render(scene, pictures, examined).encode())
     return path
 
 

@@ -46,6 +46,13 @@ class RunError(ValueError):
     """A folder that is not a run, or is damaged; the message says what to do."""
 
 
+class FolderTakenError(RunError):
+    """A new run's folder holds something already."""
+
+    def __init__(self, folder: Path) -> None:
+        super().__init__(f"{folder} already exists. Choose another --out, or continue that run with --resume {folder}.")
+
+
 @dataclasses.dataclass(frozen=True)
 class Run:
     """A run that lies in a folder. Attributes are read when asked for.
@@ -64,30 +71,48 @@ class Run:
     @cached_property
     def history(self) -> np.recarray[Any, Any]:
         """One row a step, with the columns of history.csv; nan where the held-out points were not measured."""
-        return _read_history(self.folder / "history.csv")
+        path = self.folder / "history.csv"
+        return _parse_history(path, _read_lines(path))
 
     @cached_property
     def model(self) -> VAE:
-        """The VAE with its latest weights."""
-        path = self.folder / "model.safetensors"
-        if path.exists():
-            return self._with_weights(_read_tensors(path)[0])
-        path = self.folder / "checkpoint.safetensors"
-        if not path.exists():
-            return build_model(self.config)
-        state = _read_tensors(path)[0]
-        return self._with_weights({k.removeprefix("model."): v for k, v in state.items() if k.startswith("model.")})
+        """The VAE with its latest weights; raises RunError where nothing was trained yet."""
+        return self._latest[1]
+
+    @property
+    def step(self) -> int:
+        """Steps that the latest weights have seen."""
+        return self._latest[0]
+
+    @cached_property
+    def _latest(self) -> tuple[int, VAE]:
+        """The checkpoint, which is ahead of an older model; else the model; else the last snapshot."""
+        checkpoint, model = self.folder / "checkpoint.safetensors", self.folder / "model.safetensors"
+        if checkpoint.exists():
+            state, metadata = _read_tensors(checkpoint)
+            weights = {k.removeprefix("model."): v for k, v in state.items() if k.startswith("model.")}
+        elif model.exists():
+            weights, metadata = _read_tensors(model)
+        elif self.snapshots:
+            return list(self.snapshots.items())[-1]
+        else:
+            raise RunError(f"{self.folder}: nothing is trained yet. 'swissroll train --resume {self.folder}' begins.")
+        if metadata["config"] != _digest(self.config):
+            raise RunError(f"{self.folder}: config.toml was changed since the weights were written. Undo that.")
+        return metadata["step"], self._with_weights(weights)
 
     @cached_property
     def snapshots(self) -> dict[int, VAE]:
         """The VAE as it was after each step that has a snapshot; 0 is before training."""
-        paths = sorted((self.folder / "snapshots").glob("step-*.safetensors"))
+        paths = sorted((self.folder / "snapshots").glob("step-[0-9]*[0-9].safetensors"))
         return {int(p.stem.removeprefix("step-")): self._with_weights(_read_tensors(p)[0]) for p in paths}
 
     @property
     def status(self) -> str:
         """'finished', 'stopped' (Ctrl-C), 'diverged', or 'unfinished' (killed, or still training)."""
-        return str(self._state.get("status", "unfinished"))
+        status = str(self._state.get("status", "unfinished"))
+        has_model = (self.folder / "model.safetensors").exists()
+        return "unfinished" if status == "finished" and not has_model else status
 
     @property
     def message(self) -> str:
@@ -141,13 +166,18 @@ def create(folder: Path, config: Config) -> Run:
     """
     decided: Any = {"device": choose_device(config.device).type, "threads": config.threads or _best_threads(config)}
     config = dataclasses.replace(config, **decided)
-    if folder.exists() and (not folder.is_dir() or any(not p.name.startswith(".") for p in folder.iterdir())):
-        raise RunError(f"{folder} already exists. Choose another --out, or continue that run with --resume {folder}.")
     try:
+        str(folder).encode()
+        if folder.exists() and (not folder.is_dir() or any(not p.name.startswith(".") for p in folder.iterdir())):
+            raise FolderTakenError(folder)
         folder.mkdir(parents=True, exist_ok=True)
-        replace_file(folder / "config.toml", config.to_toml().encode())
-    except OSError as error:
-        raise RunError(f"{folder}: cannot be written ({error.strerror}). Choose another folder with --out.") from None
+        with _lock(folder):
+            if (folder / "config.toml").exists():
+                raise FolderTakenError(folder)
+            replace_file(folder / "config.toml", config.to_toml().encode())
+    except (OSError, UnicodeError) as error:
+        why = "its name is not valid UTF-8" if isinstance(error, UnicodeError) else error.strerror
+        raise RunError(f"{folder!s:.200}: cannot be written ({why}). Choose another folder with --out.") from None
     return Run(folder)
 
 
@@ -183,19 +213,23 @@ def _write_while_training(run: Run, training: Training, history: _History) -> Ge
         _save_snapshot(run, training)
     due = monotonic() + CHECKPOINT_SECONDS
     records = iter(training)
+
+    def keep(record: Record) -> None:
+        history.add(record)
+        if record.step % run.config.snapshot_every == 0 or record.step == training.steps:
+            _save_snapshot(run, training)
+
     try:
         for record in records:
-            history.add(record)
-            if record.step % run.config.snapshot_every == 0 or record.step == training.steps:
-                _save_snapshot(run, training)
+            keep(record)
             if monotonic() > due and training.settled:
                 took = _save_checkpoint(run, training, history)
                 due = monotonic() + max(CHECKPOINT_SECONDS, took / CHECKPOINT_SHARE)
             yield record
     except GeneratorExit:
         while not training.settled:
-            history.add(next(records))
-        _finish(run, training, history, "stopped")
+            keep(next(records))
+        _finish(run, training, history, "finished" if training.step == training.steps else "stopped")
         return
     except DivergedError as error:
         _finish(run, training, history, "diverged", str(error))
@@ -208,7 +242,7 @@ def _finish(run: Run, training: Training, history: _History, status: str, messag
         history.sync()
     else:
         _save_checkpoint(run, training, history)
-    _save_tensors(run.folder / "model.safetensors", training.engine.weights())
+    _save_tensors(run.folder / "model.safetensors", training.engine.weights(), _metadata(run, training))
     state = {"status": status, "step": training.step, "message": message}
     replace_file(run.folder / "state.json", json.dumps(state, indent=1).encode())
     if status == "finished":
@@ -222,16 +256,18 @@ def _restore(run: Run, training: Training) -> list[str]:
     if not path.exists():
         return [header]
     state, metadata = _read_tensors(path)
-    if metadata.get("config") != _digest(run.config):
+    if metadata["config"] != _digest(run.config):
         raise RunError(f"{run.folder}: config.toml was changed since the checkpoint. Undo that, or train anew.")
-    lines = (run.folder / "history.csv").read_text(encoding="utf-8").splitlines(keepends=True)
+    kept = _read_lines(run.folder / "history.csv")
+    lines = [line + "\n" for line in kept]
     try:
-        step = int(metadata["step"])
+        step = metadata["step"]
         training.load_state(state, step)
     except (KeyError, ValueError, RuntimeError):
         raise _damaged(path, "it does not fit this run") from None
     if lines[:1] != [header] or len(lines) <= step:
         raise RunError(f"{run.folder}: history.csv is shorter than the checkpoint. Train anew in another folder.")
+    _parse_history(run.folder / "history.csv", kept[: step + 1])
     return lines[: step + 1]
 
 
@@ -264,19 +300,28 @@ def _values(terms: Terms) -> tuple[str, ...]:
     return tuple(repr(getattr(terms, name)) for name in TERMS)
 
 
-def _read_history(path: Path) -> np.recarray[Any, Any]:
-    text = path.read_text(encoding="utf-8") if path.exists() else ""
-    lines = text[: text.rfind("\n") + 1].splitlines()  # A killed run may leave half a line.
-    rows = [tuple(float(v or "nan") for v in line.split(",")) for line in lines[1:]]
+def _read_lines(path: Path) -> list[str]:
+    """The whole lines of a history; a killed run may leave half a line."""
+    try:
+        text = path.read_text(encoding="utf-8") if path.exists() else ""
+    except (OSError, UnicodeError) as error:
+        raise _damaged(path, str(error)) from None
+    return text[: text.rfind("\n") + 1].splitlines()
+
+
+def _parse_history(path: Path, lines: list[str]) -> np.recarray[Any, Any]:
     types = [(name, np.int64 if name == "step" else np.float64) for name in COLUMNS]
     try:
+        rows = [tuple(float(v or "nan") for v in line.split(",")) for line in lines[1:]]
         return np.array(rows, dtype=types).view(np.recarray)
     except ValueError:
-        raise _damaged(path, "its rows do not have the columns of this version") from None
+        raise _damaged(path, "a row does not have this version's columns of numbers") from None
 
 
 def _digest(config: Config) -> str:
-    return hashlib.sha256(repr(config).encode()).hexdigest()
+    """A fingerprint of the settings; those at their defaults do not count, so that later versions can add some."""
+    changed = {k: v for k, v in dataclasses.asdict(config).items() if v != getattr(Config, k)}
+    return hashlib.sha256(repr(sorted(changed.items())).encode()).hexdigest()
 
 
 def _save_snapshot(run: Run, training: Training) -> None:
@@ -289,25 +334,33 @@ def _save_checkpoint(run: Run, training: Training, history: _History) -> float:
     """Save all that the next steps depend on; returns the seconds it took."""
     began = monotonic()
     history.sync()
-    metadata = {"step": str(training.step), "config": _digest(run.config)}
-    _save_tensors(run.folder / "checkpoint.safetensors", training.engine.state(), metadata)
+    _save_tensors(run.folder / "checkpoint.safetensors", training.engine.state(), _metadata(run, training))
     return monotonic() - began
+
+
+def _metadata(run: Run, training: Training) -> dict[str, str]:
+    # One entry: safetensors writes several in any order, and the same run is to have the same bytes.
+    return {"run": json.dumps({"step": training.step, "config": _digest(run.config)})}
 
 
 def _save_tensors(path: Path, tensors: State, metadata: dict[str, str] | None = None, *, durable: bool = True) -> None:
     replace_file(path, save(tensors, metadata), durable=durable)
 
 
-def _read_tensors(path: Path) -> tuple[State, dict[str, str]]:
+def _read_tensors(path: Path) -> tuple[State, dict[str, Any]]:
+    """A file's tensors, and of which run and step they are."""
     try:
         with safe_open(path, framework="pt") as file:
-            return {key: file.get_tensor(key) for key in file.keys()}, file.metadata() or {}  # noqa: SIM118
-    except (SafetensorError, OSError) as error:
+            tensors = {key: file.get_tensor(key) for key in file.keys()}  # noqa: SIM118
+            found = json.loads((file.metadata() or {}).get("run", "{}"))
+            return tensors, {"step": int(found.get("step", 0)), "config": str(found.get("config", ""))}
+    except (SafetensorError, OSError, ValueError, AttributeError, TypeError) as error:
         raise _damaged(path, str(error)) from None
 
 
 def _damaged(path: Path, why: str) -> RunError:
-    return RunError(f"{path}: damaged ({why}). Remove that file and resume: the run goes on from what is left.")
+    folder = path.parent.parent if path.parent.name == "snapshots" else path.parent
+    return RunError(f"{path}: damaged ({why}). Remove that file, then 'swissroll train --resume {folder}'.")
 
 
 def replace_file(path: Path, data: bytes, *, durable: bool = True) -> None:

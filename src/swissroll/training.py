@@ -11,6 +11,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import partial
 from time import perf_counter
+from typing import NoReturn
 
 import numpy as np
 import torch
@@ -35,12 +36,12 @@ class DivergedError(ArithmeticError):
 
     Attributes:
         step: The step whose loss or gradient it was, counted from 1.
-        term: 'reconstruction', 'KL' or 'gradient'.
+        term: 'reconstruction', 'KL', 'loss' (their weighted sum), 'held-out' (its loss after the step) or 'gradient'.
     """
 
     def __init__(self, step: int, term: str, lr: float) -> None:
         self.step, self.term = step, term
-        what = "gradient" if term == "gradient" else f"{term} term"
+        what = {"gradient": "gradient", "loss": "loss", "held-out": "held-out loss"}.get(term, f"{term} term")
         super().__init__(
             f"The {what} was not finite at step {step}; the last good state is kept. "
             f"The learning rate was {lr:g}: try {min(lr / 10, 1e-3):g}."
@@ -234,17 +235,21 @@ class Training:
             measured.append(self.engine.step())
         values = torch.stack(measured).tolist() if self.bursts else [measured[0].tolist()]
         seconds = (perf_counter() - start) / len(values)
-        if not all(math.isfinite(v) for row in values for v in row):
-            self._stop_at_divergence()
         for row in values:
+            if not _finite(*row):
+                self._stop_at_divergence(self.step + 1, "reconstruction")
             self.step += 1
-            measured_on = self.held_out if self._is_due(self.step) else None
-            held_out = None if measured_on is None else self._evaluate(measured_on)
+            held_out = self._evaluate() if self._is_due(self.step) else None
             yield Record(step=self.step, train=Terms.of(row, self.translation), held_out=held_out, seconds=seconds)
 
-    def _evaluate(self, x: Tensor) -> Terms:
+    def _evaluate(self) -> Terms | None:
         engine = self.engine
-        return evaluate(engine.model, x, beta=engine.beta, reduction=engine.reduction, seed=self.seed)
+        if self.held_out is None:
+            return None
+        terms = evaluate(engine.model, self.held_out, beta=engine.beta, reduction=engine.reduction, seed=self.seed)
+        if not _finite(terms.loss, terms.mse, terms.kl):
+            self._stop_at_divergence(self.step, "held-out")
+        return terms
 
     def _is_due(self, step: int) -> bool:
         return step % self.eval_every == 0 or step == self.steps
@@ -255,23 +260,32 @@ class Training:
     def _keep_anchor(self) -> None:
         """Copy the state, so that steps need no check of their own: a bad one is found again from here."""
         if not self.engine.weights_are_finite():
-            self._stop_at_divergence()
+            self._stop_at_divergence(self.step, "gradient")
         self.anchor, self.anchor_step = self.engine.state(), self.step
 
-    def _stop_at_divergence(self) -> None:
-        """Take the steps since the anchor again, each checked, and end in the last state whose loss was finite."""
+    def _stop_at_divergence(self, noticed: int, term: str) -> NoReturn:
+        """Take the steps from the anchor to where it was noticed again, each checked.
+
+        Ends before the first step whose loss or gradient is not finite, in the last state whose loss was.
+        """
         engine = self.engine
         self.load_state(self.anchor, self.anchor_step)
         good, good_step = self.anchor, self.anchor_step
-        while True:
+        while engine.steps_taken < noticed:
             here = engine.state()
-            _, mse, kl = engine.backward().tolist()
-            broken = next((name for name, v in (("reconstruction", mse), ("KL", kl)) if not math.isfinite(v)), None)
-            if broken is None:
-                good, good_step = here, engine.steps_taken
-                broken = None if engine.gradients_are_finite() else "gradient"
-            if broken is not None:
-                step = engine.steps_taken + 1
-                self.load_state(good, good_step)
-                raise DivergedError(step, broken, engine.lr)
+            loss, mse, kl = engine.backward().tolist()
+            step = engine.steps_taken + 1
+            if not _finite(loss, mse, kl):
+                noticed, term = step, "reconstruction" if not _finite(mse) else "KL" if not _finite(kl) else "loss"
+                break
+            good, good_step = here, engine.steps_taken
+            if not engine.gradients_are_finite():
+                noticed, term = step, "gradient"
+                break
             engine.update()
+        self.load_state(good, good_step)
+        raise DivergedError(noticed, term, engine.lr)
+
+
+def _finite(*values: float) -> bool:
+    return all(map(math.isfinite, values))

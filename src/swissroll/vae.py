@@ -67,6 +67,8 @@ class VAE(nn.Module):
         checks.whole("data_dim", data_dim, 1, 10**6)
         checks.whole("depth", depth, 0, 1000)
         checks.one_of("activation", activation, get_args(Activation))
+        if decoder_sigma is not None:
+            checks.real("decoder_sigma", decoder_sigma, 0, 1e100)
         checks.one_of("initialization", initialization, get_args(Initialization))
         checks.whole("components", components, 0, 10**4)
         self.latent_dim, self.hidden_dim, self.data_dim = latent_dim, hidden_dim, data_dim
@@ -159,7 +161,7 @@ class VAE(nn.Module):
         Args:
             size: Grid points a side, at least 1.
             extent: The grid covers [-extent, extent] in two latent dimensions; the others are 0.
-            dims: Those two.
+            dims: Those two, different ones below L; a single latent dimension needs none.
 
         Returns:
             Points, shape (size**2, D); for a single latent dimension, shape (size**2, D) along its line.
@@ -171,11 +173,13 @@ class VAE(nn.Module):
 def latent_grid(size: int, extent: float, latent_dim: int, dims: tuple[int, int] = (0, 1)) -> Tensor:
     """The latents that :meth:`VAE.decode_grid` decodes, shape (size**2, L)."""
     checks.whole("size", size, 1, 10**4)
-    checks.real("extent", extent, 0, math.inf, open_low=True)
+    checks.real("extent", extent, 0, 1e6, open_low=True)
     z = torch.zeros(size * size, latent_dim)
     if latent_dim == 1:
         z[:, 0] = torch.linspace(-extent, extent, size * size)
         return z
+    if [len(dims), len({*dims})] != [2, 2] or not {*dims} <= {*range(latent_dim)}:
+        raise ValueError(f"dims must be two different latent dimensions below {latent_dim}; got {dims!r}.")
     # NumPy's linspace in double precision, then rounded, has the notebook's bits.
     axis = torch.tensor(np.linspace(-extent, extent, size), dtype=torch.float32)
     z[:, list(dims)] = torch.cartesian_prod(axis, axis)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 
 import torch
-from torch import Generator, Tensor, nn
+from torch import Generator, Tensor
 
 from swissroll.config import Reduction
 from swissroll.objective import combine, mean_kl, reconstruction_mse
@@ -40,7 +40,8 @@ class TorchEngine:
         lr: Learning rate of Adam.
         schedule: Maps the steps already taken to the next step's learning rate and beta; both stay by default.
         noise: Source of the latent noise; PyTorch's global one by default.
-        generators: Every generator that steps draw from, by name, so that a state can hold them.
+        generators: Every generator that steps draw from, by name, so that a state can hold them; PyTorch's global
+            ones by default.
         fused: Use PyTorch's fused Adam: faster, and equal to the plain one but for rounding.
     """
 
@@ -58,7 +59,7 @@ class TorchEngine:
         fused: bool = True,
     ) -> None:
         self.model, self.batch, self.beta, self.reduction = model, batch, beta, reduction
-        self.lr, self.schedule, self.noise, self.generators = lr, schedule, noise, generators or {}
+        self.lr, self.schedule, self.noise, self.generators = lr, schedule, noise, generators or _global_generators()
         self.steps_taken = 0
         self.parameters = list(model.parameters())
         self.optimizer = torch.optim.Adam(self.parameters, lr=lr, fused=fused)
@@ -87,8 +88,7 @@ class TorchEngine:
 
     def gradients_are_finite(self) -> bool:
         """Whether every entry of every gradient is a finite number."""
-        gradients = [p.grad for p in self.parameters if p.grad is not None]
-        return bool(torch.isfinite(nn.utils.get_total_norm(gradients)))
+        return all(bool(torch.isfinite(p.grad).all()) for p in self.parameters if p.grad is not None)
 
     def weights_are_finite(self) -> bool:
         """Whether every weight is a finite number."""
@@ -121,3 +121,8 @@ class TorchEngine:
         self.optimizer.load_state_dict({"state": moments, "param_groups": settings})
         for name, generator in self.generators.items():
             generator.set_state(groups["generator"][name])
+
+
+def _global_generators() -> dict[str, Generator]:
+    cuda = torch.cuda.default_generators if torch.cuda.is_initialized() else ()
+    return {"global": torch.default_generator} | {f"cuda{i}": g for i, g in enumerate(cuda)}
