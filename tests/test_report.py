@@ -159,7 +159,15 @@ def test_the_animation_has_a_frame_a_snapshot(run: Run) -> None:
 
 @pytest.mark.parametrize(
     "settings",
-    [{"beta": 0.0}, {"latent_dim": 1}, {"latent_dim": 6, "reduction": "sum"}, {"noise": 0.1, "depth": 0}, {"lr": 10.0}],
+    [
+        {"beta": 0.0},
+        {"latent_dim": 1},
+        {"latent_dim": 6, "reduction": "sum"},
+        {"noise": 0.1, "depth": 0},
+        {"lr": 10.0},
+        {"noise": 1000.0, "depth": 0},
+        {"noise": 1000.0, "beta": 0.0, "batch_size": 1, "latent_dim": 50},
+    ],
     ids=str,
 )
 def test_every_kind_of_run_has_a_report(settings: dict[str, Any], tmp_path: Path) -> None:

@@ -155,7 +155,9 @@ def examine(run: Run, *, evidence: bool = False) -> tuple[Metrics | None, Diagno
     try:
         metrics = measure(run.model, curve, noise=config.noise, sigma=sigma, seed=config.seed, evidence=evidence)
     except ValueError as error:
-        return None, Diagnosis(name="diverged", evidence=run.message or str(error), advice=RULES[0].advice)
+        return None, Diagnosis(
+            name="diverged", evidence=(run.message or str(error)).rstrip("."), advice=RULES[0].advice
+        )
     finite = run.status != "diverged"
     return metrics, diagnose(symptoms(config, run.history.loss, metrics, finite=finite))
 

@@ -26,6 +26,8 @@ from swissroll.vae import VAE
 
 POINTS = 1000
 ELLIPSE_EVERY = 5
+FARTHEST = 1e3
+"""Bound on the latents and standard deviations that are drawn."""
 POSTERIORS = 4
 FILM_FRAMES = 6
 GIF_FRAMES = 30
@@ -72,10 +74,10 @@ class Scene:
 
     @cached_property
     def posterior(self) -> tuple[Array, Array]:
-        """Mean and log-variance of q(z|x) at the held-out points, each of shape (N, L)."""
+        """Mean and log-variance of q(z|x) at the held-out points, each of shape (N, L); bounded, to be drawn."""
         with torch.no_grad():
             mu, logvar = self.model.encode(torch.from_numpy(self.held_out[0]))
-        return mu.numpy(), logvar.numpy()
+        return _bounded(mu, FARTHEST).numpy(), _bounded(logvar, 2 * np.log(FARTHEST)).numpy()
 
     @cached_property
     def drawn(self) -> Array:
@@ -100,7 +102,7 @@ class Scene:
     @cached_property
     def latent_extent(self) -> float:
         """Half the side of every latent plane."""
-        return min(max(3.3, 1.1 * float(np.abs(self.posterior[0]).max())), 1e3)
+        return max(3.3, 1.1 * float(np.abs(self.posterior[0]).max()))
 
     def in_plane(self, z: Array) -> Array:
         """Keep the drawn dimensions of latents, shape (N, L) to (N, 2), or (N, 1) for a single one."""
@@ -290,6 +292,11 @@ def _prior(ax: Axes, scene: Scene) -> None:
     elif scene.config.latent_dim > 1:
         means, logvars = (scene.in_plane(p.detach().numpy()) for p in (prior.means, prior.logvars))
         plots.ellipses(ax, means, logvars, colour="#808080")
+
+
+def _bounded(values: torch.Tensor, most: float) -> torch.Tensor:
+    """Values within [-most, most]; a diverged model's pictures are wrong at their edges, but there."""
+    return values.nan_to_num(0.0).clamp(-most, most)
 
 
 def _latent_square(ax: Axes, scene: Scene, *, title: str = "") -> None:

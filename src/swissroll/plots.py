@@ -110,7 +110,7 @@ def posterior_window(ax: Axes, axis: Array, density: Array, mu: Array, sigma: Ar
         mu: Encoder's mean, shape (L,).
         sigma: Encoder's standard deviations, shape (L,).
     """
-    reach = 4.5 * float(sigma.max())
+    reach = max(4.5 * float(sigma.max()), 1e-3)
     if len(mu) == 1:
         gaussian = np.exp(-0.5 * ((axis - mu) / sigma) ** 2) / (sigma * np.sqrt(2 * np.pi))
         ax.plot(axis, density, color=BLUE, label="true posterior")

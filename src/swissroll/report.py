@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import dataclasses
 import json
+import math
 from collections.abc import Callable
 from importlib.resources import files
 from io import StringIO
@@ -60,13 +61,19 @@ class Summary:
         return [
             ("steps", f"{self.steps:,}"),
             ("training time", f"{self.seconds:.1f} s"),
-            ("loss (held-out)", f"{terms.loss:.5f}"),
-            ("reconstruction MSE", f"{terms.mse:.5f}"),
-            ("rate, in nats a point", f"{terms.rate:.3f}"),
-            ("KL, notebook's convention", f"{terms.kl:.3f}"),
-            ("implied decoder sigma", f"{self.translation.sigma:.4f}"),
-            ("distortion, in nats a point", f"{terms.distortion:.3f}" if self.translation.sigma else "-"),
+            ("loss (held-out)", _number(terms.loss, 5)),
+            ("reconstruction MSE", _number(terms.mse, 5)),
+            ("rate, in nats a point", _number(terms.rate, 3)),
+            ("KL, notebook's convention", _number(terms.kl, 3)),
+            ("implied decoder sigma", _number(self.translation.sigma, 4)),
+            ("distortion, in nats a point", _number(terms.distortion, 3) if self.translation.sigma else "-"),
         ]
+
+
+def _number(value: float, digits: int) -> str:
+    if not math.isfinite(value):
+        return "not finite"
+    return f"{value:.{digits}f}" if abs(value) < 1e6 else f"{value:.2e}"
 
 
 def summarize(run: Run) -> Summary:
