@@ -144,7 +144,9 @@ def test_the_floor_meets_the_entropy_where_the_noise_meets_sigma() -> None:
     assert evidence_floor(ROLL, 0.05, noise=0.1).value == entropy
 
 
-@pytest.mark.parametrize(("sigma", "noise"), [(0.0, 0.0), (-1.0, 0.0), (math.nan, 0.0), (0.1, -0.1), (1e-7, 0.0)])
+@pytest.mark.parametrize(
+    ("sigma", "noise"), [(0.0, 0.0), (-1.0, 0.0), (math.nan, 0.0), (0.1, -0.1), (2e-3, 0.0), (1e-7, 0.0)]
+)
 def test_bad_input_is_refused(sigma: float, noise: float) -> None:
     with pytest.raises(ValueError, match=r"sigma|noise|scale"):
         evidence_floor(ROLL, sigma, noise=noise)

@@ -31,6 +31,8 @@ PANEL = 16
 """Gauss-Legendre nodes in each piece of the coordinate."""
 MAX_NODES = 2**15
 MAX_LATTICE = 2**21
+MAX_KERNEL = 2**23
+"""Pairs of a point and an atom that an iteration may hold, 64 MiB in float64."""
 CHUNK = 2**12
 """Lattice points whose density is computed at a time."""
 
@@ -75,7 +77,8 @@ def evidence_floor(
         steps: Iterations after which to stop; the bracket is right all the same.
 
     Raises:
-        ValueError: sigma or noise is outside its range, or so small beside the curve that it would not fit in memory.
+        ValueError: sigma or noise is outside its range, or sigma is so small beside the curve (for the roll, under
+            about 0.0045) that it would take minutes.
     """
     checks.real("sigma", sigma, 0, 1e6, open_low=True)
     checks.real("noise", noise, 0, 1e6)
@@ -87,6 +90,11 @@ def evidence_floor(
         return _floor(value, (value - 1e-6, value + 1e-6), sigma, noise, atoms, weights)
     x, mass = _noisy_nodes(curve, noise, sigma)
     atoms = _curve_nodes(curve, sigma, spacing=1.2)[0]
+    if len(x) * len(atoms) > MAX_KERNEL:
+        raise ValueError(
+            f"sigma must be larger: at {sigma:g} the curve {curve.name} needs {len(x)} points and {len(atoms)} atoms, "
+            f"and at most {MAX_KERNEL} pairs of them are allowed."
+        )
     weights = torch.full((len(atoms),), 1 / len(atoms), dtype=torch.float64)
     for step in range(1, steps + 1):
         atoms, weights = _improve(x, mass, atoms, weights, sigma)
