@@ -165,7 +165,15 @@ def create(folder: Path, config: Config) -> Run:
         ValueError: The config's device is not on this machine.
     """
     decided: Any = {"device": choose_device(config.device).type, "threads": config.threads or _best_threads(config)}
-    config = dataclasses.replace(config, **decided)
+    return make_folder(folder, dataclasses.replace(config, **decided))
+
+
+def make_folder(folder: Path, config: Config) -> Run:
+    """Make a run's folder that holds nothing but the config, as it is.
+
+    Raises:
+        RunError: The folder exists and is not empty, or cannot be made.
+    """
     try:
         str(folder).encode()
         if folder.exists() and (not folder.is_dir() or any(not p.name.startswith(".") for p in folder.iterdir())):
@@ -200,7 +208,7 @@ def advance(run: Run) -> Generator[Record, None, None]:
     run = load(run.folder)
     if run.status == "finished":
         return
-    with _threads(run.config.threads), _lock(run.folder):
+    with use_threads(run.config.threads), _lock(run.folder):
         training = build(run.config)
         lines = _restore(run, training)
         (run.folder / "state.json").unlink(missing_ok=True)
@@ -210,14 +218,14 @@ def advance(run: Run) -> Generator[Record, None, None]:
 
 def _write_while_training(run: Run, training: Training, history: _History) -> Generator[Record, None, None]:
     if training.step == 0:
-        _save_snapshot(run, training)
+        save_snapshot(run, 0, training.engine.weights())
     due = monotonic() + CHECKPOINT_SECONDS
     records = iter(training)
 
     def keep(record: Record) -> None:
         history.add(record)
         if record.step % run.config.snapshot_every == 0 or record.step == training.steps:
-            _save_snapshot(run, training)
+            save_snapshot(run, record.step, training.engine.weights())
 
     try:
         for record in records:
@@ -242,9 +250,7 @@ def _finish(run: Run, training: Training, history: _History, status: str, messag
         history.sync()
     else:
         _save_checkpoint(run, training, history)
-    _save_tensors(run.folder / "model.safetensors", training.engine.weights(), _metadata(run, training))
-    state = {"status": status, "step": training.step, "message": message}
-    replace_file(run.folder / "state.json", json.dumps(state, indent=1).encode())
+    save_end(run, training.engine.weights(), step=training.step, status=status, message=message)
     if status == "finished":
         (run.folder / "checkpoint.safetensors").unlink(missing_ok=True)
 
@@ -324,23 +330,31 @@ def _digest(config: Config) -> str:
     return hashlib.sha256(repr(sorted(changed.items())).encode()).hexdigest()
 
 
-def _save_snapshot(run: Run, training: Training) -> None:
+def save_snapshot(run: Run, step: int, weights: State) -> None:
+    """Write the weights that a run had after a step; 0 is before training."""
     folder = run.folder / "snapshots"
     folder.mkdir(exist_ok=True)
-    _save_tensors(folder / f"step-{training.step:09d}.safetensors", training.engine.weights(), durable=False)
+    _save_tensors(folder / f"step-{step:09d}.safetensors", weights, durable=False)
+
+
+def save_end(run: Run, weights: State, *, step: int, status: str, message: str = "") -> None:
+    """Write the weights that a run ended with and how it ended; ``status`` as :attr:`Run.status` has it."""
+    _save_tensors(run.folder / "model.safetensors", weights, _metadata(run, step))
+    state = {"status": status, "step": step, "message": message}
+    replace_file(run.folder / "state.json", json.dumps(state, indent=1).encode())
 
 
 def _save_checkpoint(run: Run, training: Training, history: _History) -> float:
     """Save all that the next steps depend on; returns the seconds it took."""
     began = monotonic()
     history.sync()
-    _save_tensors(run.folder / "checkpoint.safetensors", training.engine.state(), _metadata(run, training))
+    _save_tensors(run.folder / "checkpoint.safetensors", training.engine.state(), _metadata(run, training.step))
     return monotonic() - began
 
 
-def _metadata(run: Run, training: Training) -> dict[str, str]:
+def _metadata(run: Run, step: int) -> dict[str, str]:
     # One entry: safetensors writes several in any order, and the same run is to have the same bytes.
-    return {"run": json.dumps({"step": training.step, "config": _digest(run.config)})}
+    return {"run": json.dumps({"step": step, "config": _digest(run.config)})}
 
 
 def _save_tensors(path: Path, tensors: State, metadata: dict[str, str] | None = None, *, durable: bool = True) -> None:
@@ -379,7 +393,7 @@ def replace_file(path: Path, data: bytes, *, durable: bool = True) -> None:
 
 
 @contextmanager
-def _threads(n: int | None) -> Iterator[None]:
+def use_threads(n: int | None) -> Iterator[None]:
     """Compute with n CPU threads: their number may decide a sum's last bit."""
     before = torch.get_num_threads()
     torch.set_num_threads(n or before)

@@ -23,7 +23,7 @@ from swissroll.engines.torch import State, TorchEngine, loss_terms
 from swissroll.objective import Translation, combine, translate
 from swissroll.vae import VAE
 
-STREAMS = ("initialisation", "data", "noise", "evaluation", "evaluation noise")
+STREAMS = ("initialisation", "data", "noise", "evaluation", "evaluation noise", "repair")
 HELD_OUT_POINTS = 512
 BETA_SHARE = 0.7
 """The part of a run over which beta moves from ``beta_start`` to ``beta``."""

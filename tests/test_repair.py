@@ -1,0 +1,152 @@
+"""A prior fitted after training, judged by scikit-learn's own score and by what the copy leaves alone."""
+
+import shutil
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+from sklearn.mixture import GaussianMixture
+
+import swissroll
+from swissroll.cli import main
+from swissroll.config import Config
+from swissroll.data import CURVES
+from swissroll.figures import Scene, draw
+from swissroll.metrics import measure
+from swissroll.prior import Mixture
+from swissroll.repair import fit_mixture, repair
+from swissroll.run import Run, RunError, advance, create
+from swissroll.training import implied
+
+SMALL = Config(steps=400, hidden_dim=64, lr=3e-3, snapshot_every=150, eval_every=200)
+
+
+def trained(folder: Path, config: Config = SMALL, stop: int | None = None) -> Run:
+    records = advance(create(folder, config))
+    for record in records:
+        if record.step == stop:
+            break
+    records.close()
+    return swissroll.load(folder)
+
+
+@pytest.fixture(scope="module")
+def run(tmp_path_factory: pytest.TempPathFactory) -> Run:
+    return trained(tmp_path_factory.mktemp("repair") / "run")
+
+
+@pytest.fixture(scope="module")
+def repaired(run: Run) -> Run:
+    return repair(run, run.folder.with_name("copy"), components=12)
+
+
+def contents(folder: Path) -> dict[Path, bytes]:
+    return {p.relative_to(folder): p.read_bytes() for p in folder.rglob("*") if p.is_file()}
+
+
+def told_apart(run: Run) -> float:
+    sigma = implied(run.config).sigma
+    return measure(run.model, CURVES["swiss_roll"], sigma=sigma, seed=1).latent.aggregate.two_sample.value
+
+
+def test_the_prior_is_the_mixture_that_scikit_learn_fitted(monkeypatch: pytest.MonkeyPatch) -> None:
+    fitted, fit = [], GaussianMixture.fit
+
+    def spied(self: GaussianMixture, z: Any) -> GaussianMixture:
+        fitted.append(fit(self, z))
+        return self
+
+    monkeypatch.setattr(GaussianMixture, "fit", spied)
+    z = torch.randn(2000, 3, generator=torch.Generator().manual_seed(0), dtype=torch.float64)
+    z[:500] = 0.1 * z[:500] + 2
+    prior = fit_mixture(z, 4, generator=torch.Generator().manual_seed(1))
+    fresh = z[:300] + 0.3
+    assert prior.log_prob(fresh).mean().item() == pytest.approx(fitted[0].score(fresh.numpy()), abs=1e-5)
+    np.testing.assert_allclose(prior.log_prob(z).detach(), fitted[0].score_samples(z.numpy()), atol=1e-4)
+
+
+def test_the_copy_comes_back_as_a_finished_run_with_its_history(run: Run, repaired: Run) -> None:
+    found = swissroll.load(repaired.folder)
+    assert found.status == "finished"
+    assert "fitted after training" in found.message
+    assert found.config.components == 12
+    assert isinstance(found.model.prior, Mixture)
+    assert (found.folder / "history.csv").read_bytes() == (run.folder / "history.csv").read_bytes()
+    assert list(found.snapshots) == [0, 150, 300, 400]
+    assert torch.equal(found.snapshots[400].prior.get_parameter("means"), found.model.prior.means)
+
+
+def test_encoder_and_decoder_keep_every_bit_at_every_snapshot(run: Run, repaired: Run) -> None:
+    pairs = [(run.model, repaired.model), *((m, repaired.snapshots[step]) for step, m in run.snapshots.items())]
+    for before, after in pairs:
+        for key, value in before.state_dict().items():
+            assert torch.equal(after.state_dict()[key], value), key
+
+
+def test_a_test_tells_the_aggregate_posterior_from_the_prior_no_more(run: Run, repaired: Run) -> None:
+    before, after = told_apart(run), told_apart(repaired)
+    assert before > 0.6
+    assert after < 0.55
+
+
+def test_a_mixture_is_fitted_anew_and_the_same_way_twice(repaired: Run, tmp_path: Path) -> None:
+    before = contents(repaired.folder)
+    first, second = (repair(repaired, tmp_path / name, components=3) for name in "ab")
+    assert first.model.prior.get_parameter("means").shape == (3, 2)
+    assert contents(first.folder) == contents(second.folder)
+    assert contents(repaired.folder) == before
+
+
+def test_a_stopped_run_is_repaired_where_it_stopped(tmp_path: Path) -> None:
+    stopped = trained(tmp_path / "run", SMALL, stop=20)
+    before = contents(stopped.folder)
+    copy = repair(stopped, tmp_path / "copy", components=2)
+    assert list(copy.snapshots) == [0, 20]
+    assert copy.snapshots[0].fc_mu.weight.equal(stopped.snapshots[0].fc_mu.weight)
+    assert contents(stopped.folder) == before
+
+
+@pytest.mark.parametrize("components", [0, -1, 501, 2.0])
+def test_a_number_of_components_out_of_range_is_refused(run: Run, tmp_path: Path, components: Any) -> None:
+    with pytest.raises(ValueError, match="components must be a whole number from 1 to 500"):
+        repair(run, tmp_path / "copy", components=components)
+    assert not (tmp_path / "copy").exists()
+
+
+def test_what_cannot_be_repaired_is_refused(run: Run, tmp_path: Path) -> None:
+    with pytest.raises(RunError, match="already exists"):
+        repair(run, run.folder, components=2)
+    with pytest.raises(RunError, match="not trained yet"):
+        repair(create(tmp_path / "new", SMALL), tmp_path / "copy")
+    diverged = trained(tmp_path / "stopped", SMALL, stop=5)
+    (diverged.folder / "state.json").write_text('{"status": "diverged"}', encoding="utf-8")
+    with pytest.raises(RunError, match="diverged"):
+        repair(diverged, tmp_path / "copy")
+    assert not (tmp_path / "copy").exists()
+
+
+def test_the_film_of_a_copy_shows_its_training(repaired: Run) -> None:
+    titles = [ax.get_title() for ax in draw("film", Scene(swissroll.load(repaired.folder))).axes]
+    assert titles == ["before training", "step 150", "step 300", "step 400"]
+
+
+def test_the_command_writes_a_copy_beside_the_run_and_reports_it(
+    run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    reported: list[Path] = []
+    monkeypatch.setattr("swissroll.cli._report", lambda folder, **_: reported.append(folder))
+    monkeypatch.chdir(tmp_path)
+    shutil.copytree(run.folder, "run")
+    before = contents(Path("run"))
+    for code in (0, 2):
+        with pytest.raises(SystemExit) as ended:
+            main(["repair", "run/", "--components", "5", "--quiet"])
+        assert ended.value.code == code
+    assert reported == [Path("run-repaired")]
+    assert swissroll.load("run-repaired").config.components == 5
+    assert contents(Path("run")) == before
+    out, err = capsys.readouterr()
+    assert (out, err.count("\n")) == ("", 1)
+    assert "run-repaired already exists" in err
