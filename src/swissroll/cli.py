@@ -144,6 +144,38 @@ def evaluate(folder: Path, /, *, quiet: Flag = False) -> int:
     return 0
 
 
+@app.command
+def repair(folder: Path, /, *, out: Path | None = None, components: int = 20, quiet: Flag = False) -> int:
+    """Copy a run with a mixture prior fitted to its aggregate posterior, without training, and report the copy.
+
+    Parameters
+    ----------
+    folder
+        The run's folder; it stays as it is.
+    out
+        New folder for the copy; the run's own with -repaired behind it by default.
+    components
+        Gaussians in the mixture, 1 to 500.
+    quiet
+        Show no progress.
+    """
+    from swissroll.repair import repair as write_repaired
+    from swissroll.run import load
+
+    beside = folder if folder.name not in ("", "..") else folder.resolve()
+    repaired = write_repaired(load(folder), out or Path(f"{beside}-repaired"), components=components)
+    _report(repaired.folder, evidence=_has_evidence(folder), quiet=quiet)
+    return 0
+
+
+@app.command
+def selftest() -> int:
+    """Compute known answers, a line each, in under a minute; the exit code is 1 if any is wrong."""
+    from swissroll.selftest import selftest as found_all
+
+    return 0 if found_all(lambda line: print(line, flush=True)) else 1
+
+
 def main(arguments: list[str] | None = None) -> NoReturn:
     """Run the command line; bad input is one line on stderr and exit code 2."""
     for stream in (sys.stdout, sys.stderr):
