@@ -182,9 +182,14 @@ def symptoms(config: Config, history: NDArray[np.float64], metrics: Metrics, *, 
         active=latent.active,
         useful=min(metrics.data_dim, len(latent.rates)),
         told_apart=latent.aggregate.two_sample.value,
-        above_floor=metrics.evidence.above_floor if metrics.evidence else math.nan,
+        above_floor=_above_floor(metrics),
         fell=_fell(history),
     )
+
+
+def _above_floor(metrics: Metrics) -> float:
+    found = metrics.evidence.above_floor if metrics.evidence else None
+    return math.nan if found is None else found
 
 
 def _fell(losses: NDArray[np.float64]) -> float:

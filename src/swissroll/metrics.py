@@ -105,7 +105,8 @@ class EvidenceSummary:
             noise, whose points are spread evenly along the curve.
         bound: Whether ``log_evidence`` is only a bound (above two latent dimensions).
         gap: Mean of log p(x) - ELBO: what inference loses.
-        floor: Lowest mean negative log p(x) that any model with this decoder sigma can reach.
+        floor: Lowest mean negative log p(x) that any model with this decoder sigma can reach; None where sigma is so
+            small beside the curve that it would take minutes.
         above_floor: Negative log evidence less the floor.
     """
 
@@ -115,8 +116,8 @@ class EvidenceSummary:
     standard_error: float
     bound: bool
     gap: float
-    floor: float
-    above_floor: float
+    floor: float | None
+    above_floor: float | None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -309,7 +310,10 @@ def _evidence(model: VAE, curve: Curve, x: Tensor, noise: float, sigma: float, s
         x = curve.position(curve.midpoints(len(x))).to(x.dtype)
     found = exact.evidence(model, x, sigma=sigma, generator=_stream(seed, "importance"))
     mean = found.log_p.mean().item()
-    floor = evidence_floor(curve, sigma, noise=noise).lower
+    try:
+        floor = evidence_floor(curve, sigma, noise=noise).lower
+    except ValueError:
+        floor = None
     return EvidenceSummary(
         n=len(x),
         log_evidence=mean,
@@ -318,7 +322,7 @@ def _evidence(model: VAE, curve: Curve, x: Tensor, noise: float, sigma: float, s
         bound=found.bound,
         gap=found.gap.mean().item(),
         floor=floor,
-        above_floor=-mean - floor,
+        above_floor=None if floor is None else -mean - floor,
     )
 
 

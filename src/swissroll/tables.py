@@ -65,9 +65,11 @@ def _evidence_rows(metrics: Metrics) -> Rows:
     if found is None:
         return []
     name = "negative log evidence, nats (a bound)" if found.bound else "negative log evidence, nats"
-    numerical = f"± {found.error + found.standard_error:.1g}"
+    verdict = f"± {found.error + found.standard_error:.1g}"
+    if found.above_floor is not None:
+        verdict = f"{found.above_floor:.3f} above, {verdict}"
     return [
-        (name, f"{-found.log_evidence:.4f}", f"{found.floor:.4f}", f"{found.above_floor:.3f} above, {numerical}"),
+        (name, f"{-found.log_evidence:.4f}", "-" if found.floor is None else f"{found.floor:.4f}", verdict),
         ("gap of the ELBO, nats", f"{found.gap:.4f}", "0", ""),
     ]
 
