@@ -147,13 +147,17 @@ def examine(run: Run, *, evidence: bool = False) -> tuple[Metrics | None, Diagno
         run: A run with weights.
         evidence: Also measure the evidence, which two of the rules need.
 
+    Raises:
+        RunError: The run is damaged, or nothing is trained yet.
+
     Returns:
         The metrics, None where the model's outputs are not finite, and the diagnosis.
     """
     config = run.config
     curve, sigma = CURVES[config.dataset], implied(config).sigma
+    model = run.model
     try:
-        metrics = measure(run.model, curve, noise=config.noise, sigma=sigma, seed=config.seed, evidence=evidence)
+        metrics = measure(model, curve, noise=config.noise, sigma=sigma, seed=config.seed, evidence=evidence)
     except ValueError as error:
         return None, Diagnosis(
             name="diverged", evidence=(run.message or str(error)).rstrip("."), advice=RULES[0].advice

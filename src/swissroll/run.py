@@ -97,7 +97,7 @@ class Run:
             return list(self.snapshots.items())[-1]
         else:
             raise RunError(f"{self.folder}: nothing is trained yet. 'swissroll train --resume {self.folder}' begins.")
-        if metadata["config"] != _digest(self.config):
+        if metadata["config"] not in ("", _digest(self.config)):
             raise RunError(f"{self.folder}: config.toml was changed since the weights were written. Undo that.")
         return metadata["step"], self._with_weights(weights)
 
