@@ -23,7 +23,7 @@ from swissroll.cli import train_run
 from swissroll.config import Config
 from swissroll.run import create
 
-STEPS = {32: 2000, 256: 800, 1024: 250}
+STEPS = {32: 2000, 256: 1000, 1024: 500}
 
 
 class PlainVAE(nn.Module):
