@@ -31,8 +31,12 @@ PANEL = 16
 """Gauss-Legendre nodes in each piece of the coordinate."""
 MAX_NODES = 2**15
 MAX_LATTICE = 2**21
-MAX_KERNEL = 2**23
-"""Pairs of a point and an atom that an iteration may hold, 64 MiB in float64."""
+ROUND = 100
+"""Steps between two certificates."""
+MAX_PAIRS = 2**22
+"""Pairs of a point and an atom near it that an iteration may hold, about 0.3 GiB in all."""
+REACH = 10.0
+"""Distance, in sigmas, beyond which an atom explains nothing of a point."""
 CHUNK = 2**12
 """Lattice points whose density is computed at a time."""
 
@@ -78,7 +82,7 @@ def evidence_floor(
 
     Raises:
         ValueError: sigma or noise is outside its range, or sigma is so small beside the curve (for the roll, under
-            about 0.0045) that it would take minutes.
+            about 0.0006) that it would take minutes.
     """
     checks.real("sigma", sigma, 0, 1e6, open_low=True)
     checks.real("noise", noise, 0, 1e6)
@@ -90,18 +94,12 @@ def evidence_floor(
         return _floor(value, (value - 1e-6, value + 1e-6), sigma, noise, atoms, weights)
     x, mass = _noisy_nodes(curve, noise, sigma)
     atoms = _curve_nodes(curve, sigma, spacing=1.2)[0]
-    if len(x) * len(atoms) > MAX_KERNEL:
-        raise ValueError(
-            f"sigma must be larger: at {sigma:g} the curve {curve.name} needs {len(x)} points and {len(atoms)} atoms, "
-            f"and at most {MAX_KERNEL} pairs of them are allowed."
-        )
     weights = torch.full((len(atoms),), 1 / len(atoms), dtype=torch.float64)
-    for step in range(1, steps + 1):
-        atoms, weights = _improve(x, mass, atoms, weights, sigma)
-        if step % 100 == 0 or step == steps:
-            value, excess = _certify(x, mass, atoms, weights, sigma)
-            if excess < tolerance:
-                break
+    for done in range(0, steps, ROUND):
+        atoms, weights = _improve(x, mass, atoms, weights, sigma, min(ROUND, steps - done))
+        value, excess = _certify(x, mass, atoms, weights, sigma)
+        if excess < tolerance:
+            break
     return _floor(value, (value - excess, value), sigma, noise, atoms, weights)
 
 
@@ -171,18 +169,43 @@ def _log_kernel(x: Tensor, m: Tensor, sigma: float) -> Tensor:
     return torch.cdist(x, m, compute_mode="donot_use_mm_for_euclid_dist").square() / (-2 * sigma**2)
 
 
-def _ratios(x: Tensor, mass: Tensor, atoms: Tensor, weights: Tensor, sigma: float) -> tuple[Tensor, Tensor]:
-    """Log p(x) without its constant, shape (N,), and each point's share in D, mass / p(x), shape (N,)."""
-    log_p = (_log_kernel(x, atoms, sigma) + weights.log()).logsumexp(dim=1)
-    return log_p, mass * torch.exp(-log_p)
+def _improve(
+    x: Tensor, mass: Tensor, atoms: Tensor, weights: Tensor, sigma: float, steps: int
+) -> tuple[Tensor, Tensor]:
+    """Steps for weights (Blahut-Arimoto) and atoms (to the mean of what they explain); none makes a worse mixture.
+
+    Only pairs within ``REACH`` sigma take part: what is left out is below e^-50 of a point's density.
+    """
+    i, j = _pairs(x, atoms, REACH * sigma)
+    for _ in range(steps):
+        kernel = torch.exp(_squares(x[i], atoms[j]) / (-2 * sigma**2))
+        density = torch.zeros_like(mass).index_add_(0, i, kernel * weights[j])
+        gain, atoms = _shift(x[i], kernel * (mass / density)[i], j, len(atoms))
+        weights = weights * gain
+    return atoms, weights
 
 
-def _improve(x: Tensor, mass: Tensor, atoms: Tensor, weights: Tensor, sigma: float) -> tuple[Tensor, Tensor]:
-    """One step for weights (Blahut-Arimoto) and atoms (to the mean of what they explain); never a worse mixture."""
-    kernel = _log_kernel(x, atoms, sigma).exp_()
-    shares = kernel * (mass / (kernel @ weights))[:, None]
-    gain = shares.sum(dim=0)
-    return shares.T @ x / gain[:, None], weights * gain
+def _shift(x: Tensor, shares: Tensor, j: Tensor, size: int) -> tuple[Tensor, Tensor]:
+    """Sums (K,) of shares (P,) by their atom j, and the means (K, D) of the points x (P, D) that they weigh."""
+    sums = torch.zeros(size, dtype=x.dtype).index_add_(0, j, shares)
+    return sums, torch.zeros(size, x.shape[1], dtype=x.dtype).index_add_(0, j, shares[:, None] * x) / sums[:, None]
+
+
+def _squares(x: Tensor, m: Tensor) -> Tensor:
+    """Squared distances (P,) of pairs of points, each of shape (P, D)."""
+    return (x - m).square().sum(dim=1)
+
+
+def _pairs(x: Tensor, m: Tensor, reach: float) -> tuple[Tensor, Tensor]:
+    """Indices of all pairs of a point and an atom within reach, each of shape (P,), ordered by point."""
+    from scipy.spatial import KDTree
+
+    tree = KDTree(m.numpy())
+    counts = torch.from_numpy(tree.query_ball_point(x.numpy(), reach, return_length=True))
+    if int(counts.sum()) > MAX_PAIRS:
+        raise ValueError(f"sigma must be larger beside the curve: {int(counts.sum())} pairs, over {MAX_PAIRS}.")
+    near = tree.query_ball_point(x.numpy(), reach)
+    return torch.arange(len(x)).repeat_interleave(counts), torch.tensor(np.concatenate(near), dtype=torch.long)
 
 
 def _certify(x: Tensor, mass: Tensor, atoms: Tensor, weights: Tensor, sigma: float) -> tuple[float, float]:
@@ -190,14 +213,16 @@ def _certify(x: Tensor, mass: Tensor, atoms: Tensor, weights: Tensor, sigma: flo
 
     D is a sum of bumps at the points; its maxima are climbed to from the points and the atoms by mean shift.
     """
-    log_p, share = _ratios(x, mass, atoms, weights, sigma)
+    i, j = _pairs(x, atoms, REACH * sigma)
+    density = torch.zeros_like(mass)
+    density.index_add_(0, i, torch.exp(_squares(x[i], atoms[j]) / (-2 * sigma**2)) * weights[j])
     m = torch.cat([x[:: max(1, len(x) // 500)], atoms])
+    i, j = _pairs(x, m, REACH * sigma)
     for _ in range(20):
-        shares = _log_kernel(x, m, sigma).exp_() * share[:, None]
-        density = shares.sum(dim=0)
-        m = shares.T @ x / density[:, None]
-    value = x.shape[1] / 2 * math.log(2 * math.pi * sigma**2) - float(mass @ log_p)
-    return value, max(0.0, math.log(float(density.max())))
+        kernel = torch.exp(_squares(x[i], m[j]) / (-2 * sigma**2))
+        gain, m = _shift(x[i], kernel * (mass / density)[i], j, len(m))
+    value = x.shape[1] / 2 * math.log(2 * math.pi * sigma**2) - float(mass @ density.log())
+    return value, max(0.0, math.log(float(gain.max())))
 
 
 def _lattice(nodes: Tensor, spacing: float, reach: float) -> Tensor:
