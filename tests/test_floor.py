@@ -12,7 +12,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy.integrate import quad
 from scipy.optimize import minimize
-from scipy.special import logsumexp
+from scipy.special import ive, logsumexp
 from scipy.stats import norm
 
 from swissroll.data import CURVES, Curve
@@ -145,7 +145,7 @@ def test_the_floor_meets_the_entropy_where_the_noise_meets_sigma() -> None:
 
 
 @pytest.mark.parametrize(
-    ("sigma", "noise"), [(0.0, 0.0), (-1.0, 0.0), (math.nan, 0.0), (0.1, -0.1), (2e-3, 0.0), (1e-7, 0.0)]
+    ("sigma", "noise"), [(0.0, 0.0), (-1.0, 0.0), (math.nan, 0.0), (0.1, -0.1), (2e-4, 0.0), (1e-7, 0.0)]
 )
 def test_bad_input_is_refused(sigma: float, noise: float) -> None:
     with pytest.raises(ValueError, match=r"sigma|noise|scale"):
@@ -156,3 +156,34 @@ def test_bad_input_is_refused(sigma: float, noise: float) -> None:
 def test_entropy_without_noise_is_refused(noise: float) -> None:
     with pytest.raises(ValueError, match=r"noise|scale"):
         data_entropy(ROLL, noise)
+
+
+def test_entropy_of_noisy_circles_is_an_integral_over_the_radius() -> None:
+    noise = 0.1
+
+    def integrand(r: float) -> float:
+        """2 pi r times -p log p; each circle of radius R, blurred, has a Bessel density in r."""
+        near = [np.exp(-((r - R) ** 2) / (2 * noise**2)) * ive(0, r * R / noise**2) for R in (0.8, 0.4)]
+        p = sum(near) / 2 / (2 * math.pi * noise**2)
+        return float(-2 * math.pi * r * p * np.log(p)) if p > 0 else 0.0
+
+    expected = quad(integrand, 0, 1.8, points=[0.4, 0.8], epsabs=1e-10, limit=200)[0]
+    assert data_entropy(CURVES["circles"], noise) == pytest.approx(expected, abs=2e-6)
+
+
+@pytest.mark.parametrize("name", list(CURVES))
+def test_every_curve_has_a_floor_below_a_mixture_on_the_curve(name: str) -> None:
+    curve, sigma = CURVES[name], 0.1
+    floor = evidence_floor(curve, sigma)
+    x = curve.position(curve.midpoints(1000)).numpy()
+    assert floor.upper - floor.lower < 5e-4
+    assert floor.lower < loss(x, x[::5], np.full(200, -math.log(200)), sigma) < floor.lower + 0.1
+
+
+def test_the_floor_of_a_fine_sigma_on_a_segment_is_near_the_wide_limit() -> None:
+    sigma = 2e-3
+    # Far from its ends a line is best covered evenly: density 1/length along, N(0; 0, sigma^2) across.
+    limit = math.log(2) + 0.5 * math.log(2 * math.pi * sigma**2)
+    floor = evidence_floor(SEGMENT, sigma)
+    assert floor.lower <= limit + 2 * sigma
+    assert floor.upper == pytest.approx(limit, abs=5 * sigma)
