@@ -10,8 +10,10 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from swissroll.config import Config
+    from swissroll.doctor import examine
     from swissroll.evidence import log_evidence
     from swissroll.floor import evidence_floor
+    from swissroll.metrics import measure
     from swissroll.notebook import (
         compute_vae_loss,
         generate_swiss_roll,
@@ -34,9 +36,11 @@ _HOMES = {
     "distortion": "objective",
     "elbo": "objective",
     "evidence_floor": "floor",
+    "examine": "doctor",
     "generate_swiss_roll": "notebook",
     "load": "run",
     "log_evidence": "evidence",
+    "measure": "metrics",
     "rate": "objective",
     "train_vae": "notebook",
     "train_vae_with_visualization": "notebook",
@@ -54,9 +58,11 @@ __all__ = [
     "distortion",
     "elbo",
     "evidence_floor",
+    "examine",
     "generate_swiss_roll",
     "load",
     "log_evidence",
+    "measure",
     "rate",
     "train_vae",
     "train_vae_with_visualization",

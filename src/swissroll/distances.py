@@ -92,7 +92,7 @@ def wasserstein(a: Any, b: Any) -> float:
 def sliced_wasserstein(a: Any, b: Any, *, projections: int = PROJECTIONS, generator: Generator | None = None) -> float:
     """Sliced 2-Wasserstein distance: the root of the mean, over random directions, of the squared W2 along each.
 
-    A sample moved by v is at a distance of about |v| / sqrt(D): each direction sees its part of v.
+    A sample moved by v is at a distance of about ``|v| / sqrt(D)``: each direction sees its part of v.
 
     Args:
         a: Points, shape (N, D).
@@ -121,7 +121,7 @@ def sliced_wasserstein(a: Any, b: Any, *, projections: int = PROJECTIONS, genera
 
 
 def energy_distance(a: Any, b: Any) -> float:
-    """Energy distance sqrt(2 E|X - Y| - E|X - X'| - E|Y - Y'|), with all pairs of a sample, each with itself too.
+    """Energy distance ``sqrt(2 E|X - Y| - E|X - X'| - E|Y - Y'|)``, with all pairs of a sample, each with itself too.
 
     Args:
         a: Points, shape (N, D).
@@ -140,7 +140,7 @@ def energy_distance(a: Any, b: Any) -> float:
 
 
 def mmd(a: Any, b: Any, *, bandwidth: float = BANDWIDTH) -> float:
-    """Maximum mean discrepancy with the Gaussian kernel exp(-|x - y|^2 / (2 bandwidth^2)).
+    """Maximum mean discrepancy with the Gaussian kernel ``exp(-|x - y|^2 / (2 bandwidth^2))``.
 
     The biased estimate, from all pairs of a sample, each with itself too: it is a distance, never negative, and 0 for
     equal samples. It sees differences of about the bandwidth's size.

@@ -18,8 +18,10 @@ from swissroll.metrics import Metrics, measure
 from swissroll.run import Run
 from swissroll.training import implied
 
-FALLING = 0.03
-"""A loss that fell by more than this share over the last third of a run is still falling."""
+FALLING = 0.2
+"""A loss that fell by more than this share over the last two thirds of a run is still falling."""
+FAR = 0.7
+"""Nats above the floor that neither beta nor the prior alone explains."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -36,7 +38,8 @@ class Symptoms:
         useful: Units that could be active: min(D, L).
         told_apart: How well a test tells aggregate posterior from prior: 0.5 not at all, 1 always.
         above_floor: Negative log evidence less the floor, in nats; nan where it was not measured.
-        fell: Share by which the loss fell over the last third of the run.
+        fell: Share by which the loss fell over the last two thirds of the run.
+        peak: Highest training loss after the first third of the run, in the units of ``loss``.
     """
 
     finite: bool
@@ -49,6 +52,7 @@ class Symptoms:
     told_apart: float
     above_floor: float
     fell: float
+    peak: float
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -79,8 +83,8 @@ class Rule:
 RULES = (
     Rule(
         "diverged",
-        lambda s: not s.finite or s.loss > 1.1 * s.variance,
-        "loss {loss:.3g} against the data's variance {variance:.3g}",
+        lambda s: not s.finite or s.loss > 1.1 * s.variance or s.peak > 1.5 * s.variance,
+        "loss {loss:.3g}, and up to {peak:.3g} late in training, against the data's variance {variance:.3g}",
         "Divide the learning rate by ten.",
     ),
     Rule(
@@ -96,8 +100,15 @@ RULES = (
         "Divide beta by three.",
     ),
     Rule(
+        "unstable",
+        lambda s: s.sampled_mse > 0.1 * s.variance and s.peak > 1.5 * s.loss and s.fell <= FALLING,
+        "squared error {sampled_mse:.3g}; the loss ends at {loss:.3g}, after leaps to {peak:.3g}",
+        "Divide the learning rate by three.",
+    ),
+    Rule(
         "over-regularised",
-        lambda s: s.sampled_mse > 0.1 * s.variance,
+        # Error far above the evidence's floor is not beta's: the floor allows for the sigma that beta implies.
+        lambda s: s.sampled_mse > 0.1 * s.variance and not s.above_floor > FAR,
         "squared error {sampled_mse:.3g}, more than a tenth of the data's variance {variance:.3g}",
         "Divide beta by three.",
     ),
@@ -109,13 +120,13 @@ RULES = (
     ),
     Rule(
         "under-trained",
-        lambda s: s.above_floor > 0.7 and s.fell > FALLING,
-        "evidence {above_floor:.2f} nats from the floor; the loss fell by {fell:.0%} over the last third",
+        lambda s: s.above_floor > FAR and s.fell > FALLING,
+        "evidence {above_floor:.2f} nats from the floor; the loss fell by {fell:.0%} over the last two thirds",
         "Train ten times as long.",
     ),
     Rule(
         "too narrow",
-        lambda s: s.above_floor > 0.5 and 0.58 < s.told_apart < 0.75,
+        lambda s: s.above_floor > 0.6 and 0.58 < s.told_apart < 0.75,
         "evidence {above_floor:.2f} nats from the floor, which training does not close any more",
         "Double the hidden width.",
     ),
@@ -177,6 +188,7 @@ def symptoms(config: Config, history: NDArray[np.float64], metrics: Metrics, *, 
     """
     error, latent = metrics.reconstruction, metrics.latent
     dims = len(latent.rates) if config.reduction == "mean" else metrics.data_dim
+    scale = 1 if config.reduction == "mean" else metrics.data_dim
     return Symptoms(
         finite=finite,
         loss=error.sampled_mse + config.beta * latent.rate / dims,
@@ -188,6 +200,7 @@ def symptoms(config: Config, history: NDArray[np.float64], metrics: Metrics, *, 
         told_apart=latent.aggregate.two_sample.value,
         above_floor=_above_floor(metrics),
         fell=_fell(history),
+        peak=float(history[len(history) // 3 :].max(initial=0.0)) / scale,
     )
 
 
@@ -197,9 +210,9 @@ def _above_floor(metrics: Metrics) -> float:
 
 
 def _fell(losses: NDArray[np.float64]) -> float:
-    """Share by which a noisy series fell over its last third: medians of the ninths at its ends."""
-    if len(losses) < 9:
-        return 0.0
+    """Share by which a noisy series fell over its last two thirds, by medians of ninths; 0 for less than nine."""
     ninth = len(losses) // 9
-    before, after = np.median(losses[-3 * ninth : -2 * ninth]), np.median(losses[-ninth:])
+    if ninth == 0:
+        return 0.0
+    before, after = np.median(losses[-6 * ninth : -5 * ninth]), np.median(losses[-ninth:])
     return float(1 - after / before) if before > 0 else 0.0

@@ -79,7 +79,7 @@ class Continuity:
             and overall. A network is continuous, so a tear is a very fast, short stretch; neighbouring fast steps are
             one tear. Gradual stretching, as towards the tails of the prior, is none.
         torn: Share of its path's length that lies in tears, in [0, 1].
-        monotonicity: |Spearman's rho| between t and the latent direction that follows t best, averaged over the
+        monotonicity: Size of Spearman's rho between t and the latent direction that follows t best, averaged over the
             pieces; 1 where t can be read off a straight line.
         trustworthiness: Share of latent neighbourhoods that are neighbourhoods along the curve, 1 at best
             (Venna and Kaski 2001).

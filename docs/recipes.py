@@ -1,0 +1,186 @@
+"""Measure the doctor and the recipes over several seeds; print the tables as Markdown.
+
+    python docs/recipes.py doctor            what the doctor says of runs that ail, and of other distributions
+    python docs/recipes.py recipes           the notebook's recipe, the same repaired, and --preset best (5 seeds)
+    python docs/recipes.py recipes --long    the same with --preset best-long, which takes minutes a seed
+
+Runs lie in --folder (default runs/recipes), each with what was measured in row.json, and are used again from there: a
+script that was interrupted goes on. Entries are mean ± standard deviation over seeds.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+from collections import Counter
+from collections.abc import Callable
+from contextlib import suppress
+from dataclasses import asdict, replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+
+from swissroll.config import PRESETS, Config
+from swissroll.doctor import Symptoms, diagnose, examine, symptoms
+from swissroll.run import Run, advance, create, load
+from swissroll.training import DivergedError
+
+SEEDS, FEWER = 5, 3
+ILL: dict[str, dict[str, Any]] = {
+    "lr 1": {"lr": 1.0},
+    "lr 0.03": {"lr": 0.03},
+    "beta 1": {"beta": 1.0},
+    "beta 0.38": {"beta": 0.38},
+    "beta 0.1": {"beta": 0.1},
+    "beta 0.001": {"beta": 1e-3},
+    "beta 0.00001": {"beta": 1e-5},
+    "100 steps": {"steps": 100},
+    "width 32": {"hidden_dim": 32},
+    "notebook": PRESETS["notebook"],
+    "best": PRESETS["best"],
+}
+OTHERS: dict[str, dict[str, Any]] = {
+    f"{curve}, {preset}": {"dataset": curve, **PRESETS[preset]}
+    for curve in ("moons", "circles", "spirals", "helix")
+    for preset in ("notebook", "best")
+} | {f"{curve}, notebook, width 512": {"dataset": curve, "hidden_dim": 512} for curve in ("spirals", "helix")}
+
+Row = dict[str, Any]
+Columns = dict[str, tuple[Callable[[Row], float], int]]
+"""By the column's head: what it shows of a row, and its decimals."""
+
+SYMPTOMS: Columns = {
+    "peak / V": (lambda r: r["symptoms"]["peak"] / r["symptoms"]["variance"], 2),
+    "loss / V": (lambda r: r["symptoms"]["loss"] / r["symptoms"]["variance"], 3),
+    "MSE / V": (lambda r: r["symptoms"]["sampled_mse"] / r["symptoms"]["variance"], 4),
+    "rate": (lambda r: r["symptoms"]["rate"], 2),
+    "active": (lambda r: r["symptoms"]["active"], 1),
+    "told apart": (lambda r: r["symptoms"]["told_apart"], 3),
+    "above floor": (lambda r: r["symptoms"]["above_floor"], 3),
+    "fell": (lambda r: r["symptoms"]["fell"], 3),
+}
+WORTH: Columns = {
+    "off-curve median": (lambda r: r["off_median"], 4),
+    "90th percentile": (lambda r: r["off_p90"], 4),
+    "W2": (lambda r: r["w2"], 3),
+    "its floor": (lambda r: r["w2_floor"], 3),
+    "two-sample test": (lambda r: r["two_sample"], 3),
+    "nats above floor": (lambda r: r["symptoms"]["above_floor"], 3),
+}
+
+
+def trained(folder: Path, config: Config) -> Run:
+    """The finished run of a config: found in the folder, or trained to its end there."""
+    run = load(folder) if (folder / "config.toml").exists() else create(folder, config)
+    if replace(run.config, threads=None, device="auto") != replace(config, threads=None, device="auto"):
+        raise SystemExit(f"{folder} holds a run with other settings. Name another --folder.")
+    if run.status not in ("finished", "diverged"):
+        with suppress(DivergedError):
+            for _ in advance(run):
+                pass
+    return load(folder)
+
+
+def measured(run: Run) -> Row:
+    """What a run came to, from its row.json where it was measured before."""
+    path = run.folder / "row.json"
+    if not path.exists():
+        path.write_text(json.dumps(_measure(run)), encoding="utf-8")
+    row: Row = json.loads(path.read_text(encoding="utf-8"))
+    return row
+
+
+def _measure(run: Run) -> Row:
+    metrics, _ = examine(run, evidence=True)
+    if metrics is None:
+        return {"symptoms": None}
+    found, made = symptoms(run.config, run.history.loss, metrics, finite=run.status != "diverged"), metrics.prior
+    return {
+        "symptoms": asdict(found),
+        "off_median": made.fit.off_median,
+        "off_p90": made.fit.off_p90,
+        "w2": made.distances.w2.value,
+        "w2_floor": made.distances.w2.floor,
+        "two_sample": made.distances.two_sample.value,
+    }
+
+
+def verdicts(rows: list[Row]) -> str:
+    """What the doctor says of these rows, most frequent first: '4 healthy, 1 too narrow'."""
+    names = [diagnose(Symptoms(**row["symptoms"])).name if row["symptoms"] else "diverged" for row in rows]
+    return ", ".join(f"{count} {name}" for name, count in Counter(names).most_common())
+
+
+def cell(rows: list[Row], value: Callable[[Row], float], digits: int) -> str:
+    """Mean ± standard deviation of one column, over the rows that could be measured."""
+    values = np.array([value(row) for row in rows if row["symptoms"] and np.isfinite(value(row))])
+    if not len(values):
+        return "-"
+    if np.abs(values).max() > 1e4:
+        return f"up to {values.max():.0e}"
+    return f"{values.mean():.{digits}f}" + (f" ± {values.std(ddof=1):.{digits}f}" if len(values) > 1 else "")
+
+
+def line(name: str, rows: list[Row], columns: Columns, *cells: str) -> None:
+    """Print one line of a table."""
+    shown = [cell(rows, value, digits) for value, digits in columns.values()]
+    print(f"| {' | '.join([name, *cells, *shown])} |", flush=True)
+
+
+def head(*names: str) -> None:
+    """Print a table's head."""
+    print(f"| {' | '.join(names)} |\n|{'---|' * len(names)}", flush=True)
+
+
+def runs(folder: Path, name: str, settings: dict[str, Any], seeds: int) -> list[Run]:
+    """A setting's runs, one a seed."""
+    base = "-".join(name.replace(",", "").split())
+    configs = [Config(**{"snapshot_every": 500, **settings, "seed": seed}) for seed in range(seeds)]
+    return [trained(folder / f"{base}-{config.seed}", config) for config in configs]
+
+
+def doctor(folder: Path) -> None:
+    """What the doctor says of runs that ail, and of the same recipes on other distributions."""
+    for label, settings, seeds in (("run", ILL, SEEDS), ("distribution, recipe", OTHERS, FEWER)):
+        head(label, f"verdict, of {seeds} seeds", *SYMPTOMS)
+        for name, values in settings.items():
+            rows = [measured(run) for run in runs(folder, name, values, seeds)]
+            line(name, rows, SYMPTOMS, verdicts(rows))
+        print()
+
+
+def recipes(folder: Path, *, long: bool) -> None:
+    """What the recipes are worth."""
+    head("recipe", "seeds", *WORTH)
+    for name in ("notebook", "notebook repaired", "best", *(["best-long"] if long else [])):
+        plain = runs(folder, name.removesuffix(" repaired"), PRESETS[name.removesuffix(" repaired")], SEEDS)
+        rows = [measured(repaired(run) if name.endswith("repaired") else run) for run in plain]
+        line(name, rows, WORTH, str(len(rows)))
+
+
+def repaired(run: Run) -> Run:
+    """The run with a mixture of 20 Gaussians fitted to its aggregate posterior, in a folder beside it."""
+    from swissroll.repair import repair
+
+    folder = run.folder.with_name(f"{run.folder.name}-repaired")
+    return load(folder) if (folder / "config.toml").exists() else repair(run, folder, components=20)
+
+
+def main() -> None:
+    """Read the command line and print the tables asked for."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("table", choices=["doctor", "recipes"])
+    parser.add_argument("--folder", type=Path, default=Path("runs/recipes"))
+    parser.add_argument("--long", action="store_true", help="with --preset best-long, too")
+    given = parser.parse_args()
+    torch.set_num_threads(1)
+    if given.table == "doctor":
+        doctor(given.folder)
+    else:
+        recipes(given.folder, long=given.long)
+
+
+if __name__ == "__main__":
+    main()

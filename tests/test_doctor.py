@@ -1,0 +1,215 @@
+"""The doctor: each rule on both sides of its threshold, their order, and runs whose illness is known."""
+
+from __future__ import annotations
+
+import dataclasses
+import math
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+from torch import Tensor
+
+from swissroll.config import Config
+from swissroll.data import CURVES
+from swissroll.doctor import HEALTHY as NO_RULE
+from swissroll.doctor import RULES, Symptoms, diagnose, examine, symptoms
+from swissroll.metrics import Metrics, measure
+from swissroll.run import Run, advance, create, load
+from swissroll.training import DivergedError
+from swissroll.vae import VAE
+
+HEALTHY = Symptoms(
+    finite=True,
+    loss=0.1,
+    variance=1.0,
+    sampled_mse=0.02,
+    rate=3.0,
+    active=2,
+    useful=2,
+    told_apart=0.51,
+    above_floor=0.02,
+    fell=0.05,
+    peak=0.12,
+)
+
+
+def named(**changes: Any) -> str:
+    return diagnose(dataclasses.replace(HEALTHY, **changes)).name
+
+
+def test_a_sane_run_is_healthy() -> None:
+    assert named() == "healthy"
+    assert named(above_floor=math.nan) == "healthy"
+
+
+@pytest.mark.parametrize(
+    ("name", "inside", "outside"),
+    [
+        ("diverged", {"finite": False}, {}),
+        ("diverged", {"loss": 1.11}, {"loss": 1.09}),
+        ("diverged", {"peak": 1.51}, {"peak": 1.49}),
+        ("collapsed", {"active": 0}, {"active": 2}),
+        ("collapsed", {"rate": 0.009, "sampled_mse": 0.91}, {"rate": 0.011, "sampled_mse": 0.91}),
+        ("collapsed", {"rate": 0.009, "sampled_mse": 0.91}, {"rate": 0.009, "sampled_mse": 0.89}),
+        ("partly collapsed", {"active": 1}, {"active": 1, "useful": 1}),
+        ("unstable", {"sampled_mse": 0.11, "peak": 0.151}, {"sampled_mse": 0.11, "peak": 0.149}),
+        ("unstable", {"sampled_mse": 0.11, "peak": 0.2}, {"sampled_mse": 0.09, "peak": 0.2}),
+        (
+            "unstable",
+            {"sampled_mse": 0.11, "peak": 0.2, "fell": 0.19},
+            {"sampled_mse": 0.11, "peak": 0.2, "fell": 0.21},
+        ),
+        ("over-regularised", {"sampled_mse": 0.11}, {"sampled_mse": 0.09}),
+        ("over-regularised", {"sampled_mse": 0.11, "above_floor": 0.69}, {"sampled_mse": 0.11, "above_floor": 0.71}),
+        ("over-regularised", {"sampled_mse": 0.11, "above_floor": math.nan}, {"above_floor": math.nan}),
+        (
+            "under-regularised",
+            {"told_apart": 0.71, "sampled_mse": 0.009},
+            {"told_apart": 0.69, "sampled_mse": 0.009},
+        ),
+        (
+            "under-regularised",
+            {"told_apart": 0.71, "sampled_mse": 0.009},
+            {"told_apart": 0.71, "sampled_mse": 0.011},
+        ),
+        ("under-trained", {"above_floor": 0.71, "fell": 0.21}, {"above_floor": 0.69, "fell": 0.21}),
+        ("under-trained", {"above_floor": 0.71, "fell": 0.21}, {"above_floor": 0.71, "fell": 0.19}),
+        ("too narrow", {"above_floor": 0.61, "told_apart": 0.65}, {"above_floor": 0.59, "told_apart": 0.65}),
+        ("too narrow", {"above_floor": 0.61, "told_apart": 0.59}, {"above_floor": 0.61, "told_apart": 0.57}),
+        ("too narrow", {"above_floor": 0.61, "told_apart": 0.74}, {"above_floor": 0.61, "told_apart": 0.76}),
+        ("holes in the prior", {"told_apart": 0.59}, {"told_apart": 0.57}),
+        ("holes in the prior", {"told_apart": 0.59, "above_floor": math.nan}, {"above_floor": math.nan}),
+    ],
+)
+def test_a_rule_holds_on_one_side_of_its_threshold(name: str, inside: Any, outside: Any) -> None:
+    assert named(**inside) == name
+    assert named(**outside) != name
+
+
+def test_the_first_rule_that_holds_wins() -> None:
+    ill = {"finite": False, "active": 0, "sampled_mse": 0.5, "told_apart": 0.72, "above_floor": 1.0, "peak": 0.3}
+    cures: list[tuple[str, dict[str, Any]]] = [
+        ("diverged", {"finite": True}),
+        ("collapsed", {"active": 1}),
+        ("partly collapsed", {"active": 2}),
+        ("unstable", {"peak": 0.1, "above_floor": 0.6}),
+        ("over-regularised", {"sampled_mse": 0.005, "above_floor": 1.0, "fell": 0.3}),
+        ("under-regularised", {"sampled_mse": 0.02}),
+        ("under-trained", {"fell": 0.1}),
+        ("too narrow", {"above_floor": 0.2}),
+        ("holes in the prior", {"told_apart": 0.5}),
+        ("healthy", {}),
+    ]
+    for name, cure in cures:
+        assert named(**ill) == name
+        ill |= cure
+    assert [name for name, _ in cures[:-1]] == [rule.name for rule in RULES]
+
+
+@pytest.mark.parametrize("rule", RULES, ids=lambda rule: rule.name)
+def test_evidence_quotes_numbers_and_advice_is_one_sentence(rule: Any) -> None:
+    told = rule.evidence.format(**vars(HEALTHY))
+    assert any(c.isdigit() for c in told)
+    assert "{" not in told
+    assert rule.advice.endswith(".")
+
+
+def trained(folder: Path, **settings: Any) -> Run:
+    run = create(folder, Config(hidden_dim=32, steps=200, seed=0, **settings))
+    try:
+        for _ in advance(run):
+            pass
+    except DivergedError:
+        pass
+    return load(folder)
+
+
+def test_a_run_at_beta_1_is_collapsed(tmp_path: Path) -> None:
+    metrics, diagnosis = examine(trained(tmp_path / "run", beta=1.0))
+    assert metrics is not None
+    assert diagnosis.name == "collapsed"
+    assert "0 active units" in diagnosis.evidence
+
+
+@pytest.mark.parametrize("lr", [1.0, 1e4])
+def test_a_run_at_a_huge_learning_rate_is_diverged(tmp_path: Path, lr: float) -> None:
+    assert examine(trained(tmp_path / "run", lr=lr))[1].name == "diverged"
+
+
+def test_a_run_that_leapt_and_came_back_is_diverged(tmp_path: Path) -> None:
+    run = trained(tmp_path / "run", beta=0.02)
+    metrics, before = examine(run)
+    assert metrics is not None
+    history = run.history.loss.copy()
+    history[100] = 10.0
+    after = diagnose(symptoms(run.config, history, metrics, finite=True))
+    assert (before.name == "diverged", after.name) == (False, "diverged")
+
+
+class Perfect(VAE):
+    """A VAE whose prior draws are points of the curve: z is the normal quantile of t's share of its range."""
+
+    def __init__(self) -> None:
+        super().__init__(1, 4)
+        self.curve = CURVES["circles"]
+
+    def encode(self, x: Tensor) -> tuple[Tensor, Tensor]:
+        angle = torch.atan2(x[:, 1], x[:, 0]) / (2 * math.pi) % 1
+        share = (angle + (x.norm(dim=1) < 0.6)) / 2
+        z = torch.special.ndtri(share.double().clamp(1e-9, 1 - 1e-9))[:, None]
+        return z.to(x), torch.full_like(z, -12).to(x)
+
+    def decode(self, z: Tensor) -> Tensor:
+        share = torch.special.ndtr(z[:, 0].double()).clamp(0, 1 - 1e-12)
+        return self.curve.position(2 * share).to(z)
+
+
+def of_a_perfect_model() -> tuple[Config, Metrics]:
+    config = Config(dataset="circles", latent_dim=1, beta=0.005)
+    return config, measure(Perfect(), CURVES["circles"], sigma=0.0707, n=400, evidence=True)
+
+
+@pytest.mark.parametrize("seed", range(5))
+def test_a_model_that_is_its_data_is_healthy(seed: int) -> None:
+    config, _ = of_a_perfect_model()
+    metrics = measure(Perfect(), CURVES["circles"], sigma=0.0707, n=400, seed=seed, evidence=True)
+    steps = torch.linspace(0.5, 0.1, 1000).double().numpy()
+    found = symptoms(config, np.minimum(steps, 0.12), metrics, finite=True)
+    assert abs(found.above_floor) < 0.02
+    assert diagnose(found).name == "healthy"
+
+
+def test_loss_is_a_coordinate_in_both_conventions() -> None:
+    config, metrics = of_a_perfect_model()
+    mse, rate = metrics.reconstruction.sampled_mse, metrics.latent.rate
+    flat = np.full(90, 0.3)
+    mean = symptoms(config, flat, metrics, finite=True)
+    total = symptoms(dataclasses.replace(config, reduction="sum"), flat, metrics, finite=True)
+    # Half of |x - x'|^2 + beta * rate is the error a coordinate and half the rate's term.
+    assert mean.loss == pytest.approx(mse + 0.005 * rate)
+    assert total.loss == pytest.approx((2 * mse + 0.005 * rate) / 2)
+    assert (mean.peak, total.peak) == pytest.approx((0.3, 0.15))
+
+
+@pytest.mark.parametrize("steps", [0, 1, 8, 9, 900])
+def test_fall_of_an_exponential_is_known(steps: int) -> None:
+    config, metrics = of_a_perfect_model()
+    fell = symptoms(config, np.exp(-np.arange(steps) / 900), metrics, finite=True).fell
+    # The ninths whose medians are compared are five ninths of the run apart.
+    assert fell == pytest.approx(1 - math.exp(-5 * (steps // 9) / 900))
+
+
+def test_peak_is_of_the_last_two_thirds() -> None:
+    config, metrics = of_a_perfect_model()
+    history = np.full(90, 0.1)
+    history[29], history[30], history[80] = 9.0, 2.0, 1.0
+    assert symptoms(config, history, metrics, finite=True).peak == 2.0
+
+
+def test_the_page_has_every_rule_in_order_with_its_advice() -> None:
+    page = (Path(__file__).resolve().parents[1] / "docs" / "doctor.md").read_text(encoding="utf-8")
+    rows = [[cell.strip() for cell in line.strip("|").split("|")] for line in page.splitlines() if line[:2] == "| "]
+    assert [(row[0], row[2]) for row in rows[1:]] == [(rule.name, rule.advice) for rule in (*RULES, NO_RULE)]
