@@ -191,7 +191,7 @@ def make_folder(folder: Path, config: Config) -> Run:
 
 def _best_threads(config: Config) -> int:
     """Narrow networks step faster on one thread (benchmarks/training.py), and do not wait for a busy machine."""
-    return 1 if config.hidden_dim <= 256 else torch.get_num_threads()
+    return 1 if config.hidden_dim <= 64 else torch.get_num_threads()
 
 
 def advance(run: Run) -> Generator[Record, None, None]:
