@@ -18,7 +18,8 @@ from swissroll.config import PRESETS, Config
 from swissroll.data import CURVES
 from swissroll.distances import sliced_wasserstein
 from swissroll.geometry import fit
-from swissroll.training import build, stream
+from swissroll.streams import stream
+from swissroll.training import build
 
 LENGTHS = (100, 150, 200, 250, 300, 400, 600, 1000)
 SEEDS = range(5)

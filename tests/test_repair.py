@@ -17,7 +17,8 @@ from swissroll.figures import Scene, draw
 from swissroll.metrics import measure
 from swissroll.prior import Mixture
 from swissroll.repair import fit_mixture, repair
-from swissroll.run import Run, RunError, advance, create
+from swissroll.run import Run, advance, create
+from swissroll.storage import RunError
 from swissroll.training import implied
 
 SMALL = Config(steps=400, hidden_dim=64, lr=3e-3, snapshot_every=150, eval_every=200)

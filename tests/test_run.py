@@ -15,7 +15,8 @@ from safetensors.torch import load_file
 
 import swissroll
 from swissroll.config import Config
-from swissroll.run import Run, RunError, advance, create
+from swissroll.run import Run, advance, create
+from swissroll.storage import RunError
 from swissroll.training import DivergedError, Training, build
 
 SMALL = Config(steps=60, hidden_dim=16, batch_size=32, eval_every=20, snapshot_every=25)
@@ -184,7 +185,7 @@ def test_bursts_are_kept_whole_when_a_run_is_closed(stop: int, tmp_path: Path, m
 
     def in_bursts(self: Training, *arguments: object, **settings: object) -> None:
         built(self, *arguments, **settings)  # type: ignore[arg-type]
-        self.bursts = True
+        self.engine.longest = 100
 
     monkeypatch.setattr(Training, "__init__", in_bursts)
     run = create(tmp_path / "cut", SMALL)

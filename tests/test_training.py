@@ -8,7 +8,8 @@ import torch
 
 from swissroll import train_vae
 from swissroll.config import Config
-from swissroll.training import DivergedError, Training, build, held_out_points, stream
+from swissroll.streams import stream
+from swissroll.training import DivergedError, Training, build, held_out_points
 
 SMALL = Config(steps=60, hidden_dim=16, batch_size=32, eval_every=20, snapshot_every=25)
 
@@ -66,7 +67,7 @@ def test_held_out_points_depend_on_the_seed_alone() -> None:
 def test_runs_that_differ_in_one_setting_share_data_and_start() -> None:
     one, other = build(SMALL), build(replace(SMALL, beta=1.0))
     assert torch.equal(weights(one), weights(other))
-    assert torch.equal(one.engine.batch(), other.engine.batch())
+    assert one.engine.take(1)[0][1:] == other.engine.take(1)[0][1:]
 
 
 def test_streams_are_independent_of_each_other() -> None:
@@ -76,7 +77,7 @@ def test_streams_are_independent_of_each_other() -> None:
 
 def test_bursts_give_the_same_records_and_pause_where_asked() -> None:
     plain, bursts = build(SMALL), build(SMALL)
-    bursts.bursts = True
+    bursts.engine.longest = 100
     expected = [(r.step, r.train, r.held_out) for r in plain]
     found = []
     for record in bursts:
@@ -101,7 +102,7 @@ def test_a_state_continues_to_the_same_weights() -> None:
 @pytest.mark.parametrize("bursts", [False, True])
 def test_an_overflowing_loss_stops_with_its_step_and_term(bursts: bool) -> None:
     training = build(replace(SMALL, lr=1e5))
-    training.bursts = bursts
+    training.engine.longest = 100 if bursts else 1
     with pytest.raises(
         DivergedError, match=r"not finite at step \d+; .* learning rate was 100000: try 0\.001"
     ) as caught:
@@ -109,7 +110,7 @@ def test_an_overflowing_loss_stops_with_its_step_and_term(bursts: bool) -> None:
     assert caught.value.term in {"reconstruction", "KL"}
     assert caught.value.step > 1
     assert torch.isfinite(weights(training)).all()
-    assert math.isfinite(training.engine.backward()[0].item())
+    assert math.isfinite(training.engine.take(1)[0][0])
 
 
 def test_a_gradient_that_is_not_finite_is_named_and_the_state_before_it_kept() -> None:
@@ -119,7 +120,7 @@ def test_a_gradient_that_is_not_finite_is_named_and_the_state_before_it_kept() -
         # Acts on the 31st gradient of the run, and on the same one when the steps are taken again.
         return gradient * math.nan if training.engine.steps_taken == 30 else gradient
 
-    training.engine.parameters[0].register_hook(poison)
+    next(training.engine.model.parameters()).register_hook(poison)
     with pytest.raises(DivergedError, match="The gradient was not finite at step 31"):
         list(training)
     for record in healthy:

@@ -53,7 +53,8 @@ def _refuse_fractions(argument: Argument) -> None:
 
 def _read_settings(path: Path) -> dict[str, Any]:
     values, recorded = read_values(path)
-    if changed := [f"{k} {v} (now {versions()[k]})" for k, v in recorded.items() if versions().get(k, v) != v]:
+    now = versions(xla=True)
+    if changed := [f"{k} {v} (now {now[k]})" for k, v in recorded.items() if now.get(k, v) != v]:
         print(f"swissroll: note: {path} was written under {', '.join(changed)}; bits may differ.", file=sys.stderr)
     return values
 
@@ -211,7 +212,8 @@ def _ran_out_of_memory(error: RuntimeError) -> bool:
 
 
 def _create(folder: Path | None, config: Config) -> Run:
-    from swissroll.run import FolderTakenError, create
+    from swissroll.run import create
+    from swissroll.storage import FolderTakenError
 
     if folder is not None:
         return create(folder, config)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import tomllib
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from platform import python_version
@@ -14,6 +15,7 @@ from swissroll import checks
 Activation = Literal["relu", "leaky_relu", "elu", "silu", "softplus", "tanh"]
 Dataset = Literal["swiss_roll", "moons", "circles", "spirals", "helix"]
 Device = Literal["auto", "cpu", "cuda", "mps"]
+Engine = Literal["auto", "torch", "xla"]
 Initialization = Literal["default", "he"]
 Reduction = Literal["mean", "sum"]
 Schedule = Literal["constant", "cosine"]
@@ -73,6 +75,9 @@ class Config:
     device: Device = "auto"
     """Where to compute; auto takes CUDA where there is one, else the CPU."""
 
+    engine: Engine = "auto"
+    """Who computes the steps; auto takes the faster one of those installed."""
+
     def __post_init__(self) -> None:
         for field in dataclasses.fields(self):
             value = getattr(self, field.name)
@@ -104,6 +109,7 @@ class Config:
         if self.threads is not None:
             checks.whole("threads", self.threads, 1, 1024)
         checks.one_of("device", self.device, get_args(Device))
+        checks.one_of("engine", self.engine, get_args(Engine))
         self._check_size()
 
     def _check_size(self) -> None:
@@ -138,7 +144,7 @@ class Config:
         import tomli_w
 
         values = {k: v for k, v in dataclasses.asdict(self).items() if v is not None}
-        return tomli_w.dumps(values | {"versions": versions()})
+        return tomli_w.dumps(values | {"versions": versions(xla=self.engine == "xla")})
 
 
 FLOATS = frozenset(field.name for field in dataclasses.fields(Config) if str(field.type).startswith("float"))
@@ -166,11 +172,14 @@ def _as_float(value: object) -> object:
     return float(value) if small else value  # type: ignore[arg-type]
 
 
-def versions() -> dict[str, str]:
-    """Versions of what decides a run's bits."""
-    from importlib.metadata import version
+def versions(*, xla: bool = False) -> dict[str, str]:
+    """Versions of what decides a run's bits, those of the fast engine too where it is asked for and installed."""
+    from importlib.metadata import PackageNotFoundError, version
 
-    return {"python": python_version()} | {name: version(name) for name in ("swissroll", "torch", "numpy")}
+    found = {"python": python_version()} | {name: version(name) for name in ("swissroll", "torch", "numpy")}
+    with suppress(PackageNotFoundError):
+        found |= {name: version(name) for name in ("jax", "jaxlib") if xla}
+    return found
 
 
 def read_values(path: Path) -> tuple[dict[str, Any], dict[str, str]]:

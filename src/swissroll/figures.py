@@ -21,7 +21,8 @@ from swissroll.evidence import EXACT_DIMS, posterior_on_grid
 from swissroll.plots import Array
 from swissroll.prior import StandardNormal
 from swissroll.run import Run
-from swissroll.training import held_out_points, implied, stream
+from swissroll.streams import stream
+from swissroll.training import held_out_points, implied
 from swissroll.vae import VAE
 
 POINTS = 1000

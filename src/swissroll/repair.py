@@ -23,8 +23,9 @@ from torch import Generator, Tensor
 from swissroll import checks
 from swissroll.data import CURVES
 from swissroll.prior import Mixture
-from swissroll.run import Run, RunError, load, make_folder, replace_file, save_end, save_snapshot
-from swissroll.training import stream
+from swissroll.run import Run, load, make_folder, save_end, save_snapshot
+from swissroll.storage import RunError, replace_file
+from swissroll.streams import stream
 
 DRAWS = 20_000
 """Draws from the aggregate posterior that the mixture is fitted to."""

@@ -25,7 +25,8 @@ from swissroll.figures import INK, STYLE, Scene, available, draw, film_gif
 from swissroll.metrics import Metrics
 from swissroll.objective import Translation
 from swissroll.plots import Array
-from swissroll.run import Run, RunError, replace_file
+from swissroll.run import Run
+from swissroll.storage import RunError, replace_file
 from swissroll.tables import GENERATED_HEAD, MODEL_HEAD, generated_rows, model_rows
 from swissroll.training import Terms, evaluate, held_out_points, implied
 from swissroll.vae import VAE

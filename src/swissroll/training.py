@@ -1,34 +1,43 @@
 """The training loop: one generator that yields what happened; it draws, prints and writes nothing.
 
-Randomness comes in separate streams (initialisation, data, noise, evaluation), all derived from one seed, so that
-two runs that differ in one setting share everything else.
+This is also the one place that turns a config into objects.
 """
 
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import partial
+from importlib.util import find_spec
+from itertools import pairwise
 from time import perf_counter
-from typing import NoReturn
+from typing import TYPE_CHECKING, Literal, NoReturn
 
-import numpy as np
 import torch
-from torch import Generator, Tensor
+from torch import Tensor
 
 from swissroll.config import Config, Reduction
 from swissroll.data import CURVES
-from swissroll.engines.torch import State, TorchEngine, loss_terms
-from swissroll.objective import Translation, combine, translate
+from swissroll.engines import Engine, State
+from swissroll.engines.torch import BURST, TorchEngine, measured_terms
+from swissroll.objective import Translation, translate
+from swissroll.streams import Draws, stream
 from swissroll.vae import VAE
 
-STREAMS = ("initialisation", "data", "noise", "evaluation", "evaluation noise", "repair")
+if TYPE_CHECKING:
+    from swissroll.engines.xla import XlaEngine
+
 HELD_OUT_POINTS = 512
 BETA_SHARE = 0.7
 """The part of a run over which beta moves from ``beta_start`` to ``beta``."""
 ANCHOR_EVERY = 100
 """Steps between two copies of the state that a diverging run goes back to."""
+BURST_FLOPS = 5e10
+"""Operations of the fast engine between two records that are seen: about half a second."""
+OVERHEAD = 1e8
+PAYS = 1e12
+""":func:`xla_pays` where a run's steps, each of its operations and this overhead, come to more than that."""
 
 
 class DivergedError(ArithmeticError):
@@ -91,12 +100,6 @@ class Record:
     seconds: float
 
 
-def stream(seed: int, name: str, device: torch.device | str = "cpu") -> Generator:
-    """One of a run's independent sources of randomness, derived from its seed."""
-    sequence = np.random.SeedSequence(seed, spawn_key=(STREAMS.index(name),))
-    return Generator(device).manual_seed(int(sequence.generate_state(1, np.uint64)[0] >> 1))
-
-
 def choose_device(device: str) -> torch.device:
     """Turn a config's device into one that is there; raises ValueError where it is not."""
     if device == "auto":
@@ -137,11 +140,9 @@ def held_out_points(config: Config, n: int = HELD_OUT_POINTS) -> tuple[Tensor, T
 
 def evaluate(model: VAE, x: Tensor, *, beta: float, reduction: Reduction, seed: int) -> Terms:
     """Measure points of shape (N, D), with latent noise that depends on the seed alone."""
-    with torch.no_grad():
-        mse, kl = loss_terms(model, x, stream(seed, "evaluation noise", x.device))
-        loss = combine(mse, kl, beta=beta, reduction=reduction, dims=(model.data_dim, model.latent_dim))
+    terms = measured_terms(model, x, beta=beta, reduction=reduction, seed=seed)
     translation = translate(beta, reduction, model.data_dim, model.latent_dim)
-    return Terms.of([loss.item(), mse.item(), kl.item()], translation)
+    return Terms.of([term.item() for term in terms], translation)
 
 
 def scheduled(config: Config, done: int) -> tuple[float, float]:
@@ -155,27 +156,84 @@ def scheduled(config: Config, done: int) -> tuple[float, float]:
     return lr, beta
 
 
+def flops(config: Config) -> float:
+    """Floating-point operations of the matrix products in one step: forward, and backward to weights and inputs."""
+    data_dim = CURVES[config.dataset].data_dim
+    ends = (data_dim, 2 * config.latent_dim), (config.latent_dim, data_dim)
+    products = 0
+    for inputs, outputs in ends:
+        sizes = [inputs, *[config.hidden_dim] * config.depth, outputs]
+        products += sum(a * b for a, b in pairwise(sizes))
+    return 3 * 2.0 * config.batch_size * products
+
+
+def xla_is_here() -> bool:
+    """Whether JAX, which the fast engine needs, is installed."""
+    try:
+        return find_spec("jax") is not None
+    except (ImportError, ValueError):
+        return False
+
+
+def xla_pays(config: Config) -> bool:
+    """Whether the fast engine would win back the seconds that it takes to start."""
+    return config.device in ("auto", "cpu", "cuda") and config.steps * (OVERHEAD + flops(config)) > PAYS
+
+
+def choose_engine(config: Config) -> Literal["torch", "xla"]:
+    """The engine that a config names, or for 'auto' the one that is done first, of those that are here.
+
+    Raises:
+        ValueError: The config names the fast engine, and JAX is not installed.
+    """
+    if config.engine == "xla" and not xla_is_here():
+        raise ValueError("engine 'xla' needs JAX: pip install 'swissroll[xla]', or choose engine 'torch'.")
+    if config.engine == "auto":
+        return "xla" if xla_is_here() and xla_pays(config) else "torch"
+    return config.engine
+
+
 def build(config: Config) -> Training:
-    """Turn a config into a training that is ready to start; raises ValueError for an absent device."""
+    """Turn a config into a training that is ready to start.
+
+    Raises:
+        ValueError: The config's device or engine is not on this machine.
+    """
+    engine = build_lanes([config]) if choose_engine(config) == "xla" else _build_torch(config)
+    return Training(
+        engine,
+        steps=config.steps,
+        eval_every=config.eval_every,
+        pause_every=config.snapshot_every,
+    )
+
+
+def build_lanes(configs: Sequence[Config]) -> XlaEngine:
+    """The fast engine for runs that share a shape (:func:`swissroll.together.shape_of`), one lane each."""
+    from swissroll.engines.xla import XlaEngine
+
+    return XlaEngine(
+        [build_model(config) for config in configs],
+        configs,
+        schedule=scheduled,
+        held_out=[held_out_points(config)[0] for config in configs],
+        longest=max(1, min(BURST, int(BURST_FLOPS / flops(configs[0]) / len(configs)))),
+    )
+
+
+def _build_torch(config: Config) -> TorchEngine:
     device = choose_device(config.device)
-    data, noise = stream(config.seed, "data", device), stream(config.seed, "noise", device)
-    curve = CURVES[config.dataset]
-    engine = TorchEngine(
+    draws = Draws(config, device)
+    return TorchEngine(
         build_model(config).to(device),
-        lambda: curve.sample(config.batch_size, noise=config.noise, generator=data, device=device)[0],
+        lambda: draws.points(1)[0],
         beta=config.beta,
         reduction=config.reduction,
         lr=config.lr,
         schedule=partial(scheduled, config),
-        noise=noise,
-        generators={"data": data, "noise": noise},
-    )
-    return Training(
-        engine,
-        steps=config.steps,
+        noise=draws.generators["noise"],
+        generators=draws.generators,
         held_out=held_out_points(config)[0].to(device),
-        eval_every=config.eval_every,
-        pause_every=config.snapshot_every,
         seed=config.seed,
     )
 
@@ -183,34 +241,23 @@ def build(config: Config) -> Training:
 class Training:
     """Iterate over it to train: it yields one :class:`Record` a step.
 
-    Between two records the engine may be read (weights, state) but not changed. Where reading a number makes the
-    device wait (anything but the CPU), records come in bursts that end at each measurement and each pause; at a
-    burst's last record the engine is at that record's step.
+    Between two records the engine may be read (weights, state) but not changed. An engine that takes several steps at
+    a time has its records come in bursts that end at each measurement and each pause; at a burst's last record the
+    engine is at that record's step.
 
     Args:
         engine: Computes the steps.
         steps: Steps to take in all.
-        held_out: Points to measure on, shape (N, D), on the engine's device; None to measure nothing.
-        eval_every: Steps between two measurements; the last step is always measured.
+        eval_every: Steps between two measurements of the engine's held-out points; the last step is always measured.
         pause_every: Steps at which the engine must not run ahead of the records.
-        seed: Fixes the latent noise of the measurements.
     """
 
-    def __init__(
-        self,
-        engine: TorchEngine,
-        *,
-        steps: int,
-        held_out: Tensor | None = None,
-        eval_every: int = 25,
-        pause_every: int = 100,
-        seed: int = 0,
-    ) -> None:
+    def __init__(self, engine: Engine, *, steps: int, eval_every: int = 25, pause_every: int = 100) -> None:
         self.engine, self.steps, self.step = engine, steps, 0
-        self.held_out, self.eval_every, self.pause_every, self.seed = held_out, eval_every, pause_every, seed
-        self.bursts = engine.parameters[0].device.type != "cpu"
+        self.eval_every, self.pause_every = eval_every, pause_every
         model = engine.model
         self.translation = translate(engine.beta, engine.reduction, model.data_dim, model.latent_dim)
+        self._began: float | None = None
 
     def __iter__(self) -> Iterator[Record]:
         self._keep_anchor()
@@ -221,8 +268,8 @@ class Training:
 
     def load_state(self, state: State, step: int) -> None:
         """Continue from a state of the engine, taken after ``step`` steps."""
-        self.engine.load_state(state)
-        self.step = self.engine.steps_taken = step
+        self.engine.load_state(state, step)
+        self.step = step
 
     @property
     def settled(self) -> bool:
@@ -230,32 +277,33 @@ class Training:
         return self.engine.steps_taken == self.step
 
     def _burst(self) -> Iterator[Record]:
-        start, measured = perf_counter(), [self.engine.step()]
-        while self.bursts and not self._must_pause(self.engine.steps_taken):
-            measured.append(self.engine.step())
-        values = torch.stack(measured).tolist() if self.bursts else [measured[0].tolist()]
-        seconds = (perf_counter() - start) / len(values)
-        for row in values:
-            if not _finite(*row):
+        n = self._length(self.step)
+        then = self._length(self.step + n) if self.engine.longest > 1 else 0
+        began = self._began or perf_counter()
+        rows = self.engine.take(n, then)
+        ended = perf_counter()
+        # An engine that works ahead has begun the next burst by now.
+        self._began = ended if then else None
+        for row in rows:
+            if not finite(*row):
                 self._stop_at_divergence(self.step + 1, "reconstruction")
             self.step += 1
-            held_out = self._evaluate() if self._is_due(self.step) else None
-            yield Record(step=self.step, train=Terms.of(row, self.translation), held_out=held_out, seconds=seconds)
+            held_out = self._measure() if is_due(self, self.step) else None
+            terms = Terms.of(row, self.translation)
+            yield Record(step=self.step, train=terms, held_out=held_out, seconds=(ended - began) / n)
 
-    def _evaluate(self) -> Terms | None:
-        engine = self.engine
-        if self.held_out is None:
+    def _length(self, step: int) -> int:
+        """Steps from ``step`` to the next one at which the engine must pause, as far as it goes at once."""
+        periods = (self.eval_every, self.pause_every, ANCHOR_EVERY)
+        return max(0, min(self.engine.longest, self.steps - step, *(p - step % p for p in periods)))
+
+    def _measure(self) -> Terms | None:
+        measured = self.engine.measure()
+        if not measured:
             return None
-        terms = evaluate(engine.model, self.held_out, beta=engine.beta, reduction=engine.reduction, seed=self.seed)
-        if not _finite(terms.loss, terms.mse, terms.kl):
+        if not finite(*measured):
             self._stop_at_divergence(self.step, "held-out")
-        return terms
-
-    def _is_due(self, step: int) -> bool:
-        return step % self.eval_every == 0 or step == self.steps
-
-    def _must_pause(self, step: int) -> bool:
-        return self._is_due(step) or step % ANCHOR_EVERY == 0 or step % self.pause_every == 0
+        return Terms.of(measured, self.translation)
 
     def _keep_anchor(self) -> None:
         """Copy the state, so that steps need no check of their own: a bad one is found again from here."""
@@ -272,20 +320,26 @@ class Training:
         self.load_state(self.anchor, self.anchor_step)
         good, good_step = self.anchor, self.anchor_step
         while engine.steps_taken < noticed:
-            here = engine.state()
-            loss, mse, kl = engine.backward().tolist()
-            step = engine.steps_taken + 1
-            if not _finite(loss, mse, kl):
-                noticed, term = step, "reconstruction" if not _finite(mse) else "KL" if not _finite(kl) else "loss"
+            here, here_step = engine.state(), engine.steps_taken
+            ((loss, mse, kl),) = engine.take(1)
+            if not finite(loss, mse, kl):
+                term = "reconstruction" if not finite(mse) else "KL" if not finite(kl) else "loss"
+                noticed = here_step + 1
                 break
-            good, good_step = here, engine.steps_taken
-            if not engine.gradients_are_finite():
-                noticed, term = step, "gradient"
+            good, good_step = here, here_step
+            # Adam takes a gradient that is not finite into the weights.
+            if not engine.weights_are_finite():
+                noticed, term = here_step + 1, "gradient"
                 break
-            engine.update()
         self.load_state(good, good_step)
         raise DivergedError(noticed, term, engine.lr)
 
 
-def _finite(*values: float) -> bool:
+def is_due(of: Config | Training, step: int) -> bool:
+    """Whether the held-out points are measured after this step."""
+    return step % of.eval_every == 0 or step == of.steps
+
+
+def finite(*values: float) -> bool:
+    """Whether every value is a finite number."""
     return all(map(math.isfinite, values))

@@ -8,11 +8,14 @@ import torch
 from torch import Generator, Tensor
 
 from swissroll.config import Reduction
+from swissroll.engines import State
 from swissroll.objective import combine, mean_kl, reconstruction_mse
 from swissroll.prior import StandardNormal, log_normal
+from swissroll.streams import stream
 from swissroll.vae import VAE
 
-State = dict[str, Tensor]
+BURST = 100
+"""Most steps between two reads of a device that waits for each."""
 
 
 def loss_terms(model: VAE, x: Tensor, noise: Generator | None) -> tuple[Tensor, Tensor]:
@@ -29,6 +32,15 @@ def loss_terms(model: VAE, x: Tensor, noise: Generator | None) -> tuple[Tensor, 
     return reconstruction_mse(model.decode(z), x), kl
 
 
+@torch.no_grad()
+def measured_terms(
+    model: VAE, x: Tensor, *, beta: float, reduction: Reduction, seed: int
+) -> tuple[Tensor, Tensor, Tensor]:
+    """Loss, squared error and KL on points of shape (N, D), with latent noise that depends on the seed alone."""
+    mse, kl = loss_terms(model, x, stream(seed, "evaluation noise", x.device))
+    return combine(mse, kl, beta=beta, reduction=reduction, dims=(model.data_dim, model.latent_dim)), mse, kl
+
+
 class TorchEngine:
     """A model, its optimizer and its sources of randomness, and the step that moves them.
 
@@ -43,6 +55,8 @@ class TorchEngine:
         generators: Every generator that steps draw from, by name, so that a state can hold them; PyTorch's global
             ones by default.
         fused: Use PyTorch's fused Adam: faster, and equal to the plain one but for rounding.
+        held_out: Points to measure on, shape (N, D), on the model's device.
+        seed: Fixes the latent noise of the measurements.
     """
 
     def __init__(
@@ -57,12 +71,30 @@ class TorchEngine:
         noise: Generator | None = None,
         generators: dict[str, Generator] | None = None,
         fused: bool = True,
+        held_out: Tensor | None = None,
+        seed: int = 0,
     ) -> None:
         self.model, self.batch, self.beta, self.reduction = model, batch, beta, reduction
         self.lr, self.schedule, self.noise, self.generators = lr, schedule, noise, generators or _global_generators()
+        self.held_out, self.seed = held_out, seed
         self.steps_taken = 0
         self.parameters = list(model.parameters())
+        # On the CPU, reading a loss is free; elsewhere each read makes the device wait.
+        self.longest = 1 if self.parameters[0].device.type == "cpu" else BURST
         self.optimizer = torch.optim.Adam(self.parameters, lr=lr, fused=fused)
+
+    def take(self, n: int, then: int = 0) -> list[list[float]]:  # noqa: ARG002 - works ahead of nothing
+        """Take n steps; returns loss, squared error and KL of each before its update."""
+        measured = [self.step() for _ in range(n)]
+        rows: list[list[float]] = [measured[0].tolist()] if n == 1 else torch.stack(measured).tolist()
+        return rows
+
+    def measure(self) -> list[float]:
+        """Loss, squared error and KL of the held-out points, with latent noise that depends on the seed alone."""
+        if self.held_out is None:
+            return []
+        terms = measured_terms(self.model, self.held_out, beta=self.beta, reduction=self.reduction, seed=self.seed)
+        return [term.item() for term in terms]
 
     def step(self) -> Tensor:
         """Take one gradient step; returns loss, squared error and KL before it, shape (3,), unsynchronised."""
@@ -86,10 +118,6 @@ class TorchEngine:
         loss.backward()
         return torch.stack([loss.detach(), mse.detach(), kl.detach()])
 
-    def gradients_are_finite(self) -> bool:
-        """Whether every entry of every gradient is a finite number."""
-        return all(bool(torch.isfinite(p.grad).all()) for p in self.parameters if p.grad is not None)
-
     def weights_are_finite(self) -> bool:
         """Whether every weight is a finite number."""
         return all(bool(torch.isfinite(p).all()) for p in self.parameters)
@@ -106,8 +134,8 @@ class TorchEngine:
                 state[f"optimizer.{index}.{name}"] = value.detach().to("cpu", copy=True)
         return state | {f"generator.{k}": g.get_state() for k, g in self.generators.items()}
 
-    def load_state(self, state: State) -> None:
-        """Go back to a state; raises KeyError or RuntimeError where it does not fit this engine."""
+    def load_state(self, state: State, step: int) -> None:
+        """Go to a state, taken after ``step`` steps; raises KeyError or RuntimeError where it does not fit."""
         groups: dict[str, State] = {"model": {}, "optimizer": {}, "generator": {}}
         for key, value in state.items():
             group, name = key.split(".", 1)
@@ -121,6 +149,7 @@ class TorchEngine:
         self.optimizer.load_state_dict({"state": moments, "param_groups": settings})
         for name, generator in self.generators.items():
             generator.set_state(groups["generator"][name])
+        self.steps_taken = step
 
 
 def _global_generators() -> dict[str, Generator]:

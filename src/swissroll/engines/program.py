@@ -1,0 +1,153 @@
+"""The program that the fast engine compiles: the model, its loss and Adam, written as functions of arrays.
+
+They are the formulas of :mod:`swissroll.vae`, :mod:`swissroll.prior` and :mod:`swissroll.objective` once more, as JAX
+differentiates them; the tests hold both to the same numbers.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import lru_cache, partial
+from types import ModuleType
+from typing import Any, NamedTuple
+
+from swissroll.config import Activation, Reduction
+from swissroll.objective import combine
+
+Weights = dict[str, Any]
+"""Weights by their name in the VAE's ``state_dict``, as JAX arrays."""
+
+BETA_1, BETA_2, EPSILON = 0.9, 0.999, 1e-8
+"""Adam's constants, PyTorch's defaults."""
+
+
+class Moments(NamedTuple):
+    """What Adam moves: weights and the running means of gradients and their squares, each of shape (R, P)."""
+
+    weights: Any
+    first: Any
+    second: Any
+
+
+@dataclass(frozen=True)
+class Shape:
+    """What a program is compiled for: everything else goes in as arrays.
+
+    Attributes:
+        layout: Name and shape of every weight, in the order of the model's parameters.
+        depth: Hidden layers in the encoder and as many in the decoder.
+        activation: Their nonlinearity.
+        reduction: The loss's convention.
+        dims: D and L.
+        lanes: R, runs that are trained together.
+    """
+
+    layout: tuple[tuple[str, tuple[int, ...]], ...]
+    depth: int
+    activation: Activation
+    reduction: Reduction
+    dims: tuple[int, int]
+    lanes: int
+
+    def unpack(self, flat: Any) -> Weights:
+        """One lane's weights by name, from their concatenation, shape (P,)."""
+        weights, start = {}, 0
+        for name, shape in self.layout:
+            size = math.prod(shape)
+            weights[name] = flat[start : start + size].reshape(shape)
+            start += size
+        return weights
+
+
+@lru_cache(maxsize=64)
+def compiled(jax: ModuleType, shape: Shape) -> tuple[Any, Any]:
+    """The compiled steps and the compiled measurement of all lanes."""
+    lift = jax.vmap if shape.lanes > 1 else partial(_single, jax)
+    step = lift(partial(_step, jax, shape))
+    terms = lift(lambda flat, x, eps: jax.numpy.stack(_terms(jax, shape, shape.unpack(flat), x, eps)))
+
+    def advance(moments: Moments, n: Any, x: Any, eps: Any, rates: Any, betas: Any, roots: Any) -> tuple[Moments, Any]:
+        weights = jax.vmap(shape.unpack)
+        lanes = jax.numpy.ones(shape.lanes, dtype=roots.dtype)
+
+        def body(i: Any, carry: tuple[tuple[Weights, Weights, Weights], Any]) -> Any:
+            state, measured = carry
+            state, row = step(state, x[i], eps[i], rates[i], betas[i], roots[i] * lanes)
+            return state, jax.lax.dynamic_update_index_in_dim(measured, row, i, 0)
+
+        start = tuple(weights(part) for part in moments)
+        empty = jax.numpy.zeros((x.shape[0], shape.lanes, 3), dtype=x.dtype)
+        after, measured = jax.lax.fori_loop(0, n, body, (start, empty))
+        flat = (jax.vmap(partial(_join, jax, shape))(part) for part in after)
+        return Moments(*flat), measured
+
+    return jax.jit(advance), jax.jit(terms)
+
+
+def _single(jax: ModuleType, function: Callable[..., Any]) -> Callable[..., Any]:
+    """A function of lanes from one of a single lane: batched products of one are slower than plain ones."""
+
+    def lifted(*lanes: Any) -> Any:
+        result = function(*jax.tree.map(lambda a: a[0], lanes))
+        return jax.tree.map(lambda a: a[None], result)
+
+    return lifted
+
+
+def _join(jax: ModuleType, shape: Shape, weights: Weights) -> Any:
+    return jax.numpy.concatenate([weights[name].ravel() for name, _ in shape.layout])
+
+
+def _step(
+    jax: ModuleType, shape: Shape, state: tuple[Weights, Weights, Weights], x: Any, eps: Any, rate: Any, beta: Any,
+    root: Any,
+) -> tuple[tuple[Weights, Weights, Weights], Any]:  # fmt: skip
+    """One step of Adam for one lane: points (B, D), noise (B, L); rate and root hold Adam's corrections.
+
+    Source: Kingma and Ba (2015), "Adam", algorithm 1, with its last lines rearranged as in PyTorch.
+    """
+
+    def loss(weights: Weights) -> tuple[Any, Any]:
+        mse, kl = _terms(jax, shape, weights, x, eps)
+        total = combine(mse, kl, beta=beta, reduction=shape.reduction, dims=shape.dims)
+        return total, jax.numpy.stack([total, mse, kl])
+
+    weights, first, second = state
+    gradient, row = jax.grad(loss, has_aux=True)(weights)
+    first = jax.tree.map(lambda m, g: m + (1 - BETA_1) * (g - m), first, gradient)
+    second = jax.tree.map(lambda v, g: BETA_2 * v + (1 - BETA_2) * g * g, second, gradient)
+    weights = jax.tree.map(lambda w, m, v: w - rate * m / (jax.numpy.sqrt(v) / root + EPSILON), weights, first, second)
+    return (weights, first, second), row
+
+
+def _terms(jax: ModuleType, shape: Shape, weights: Weights, x: Any, eps: Any) -> tuple[Any, Any]:
+    """Squared error and KL of points (B, D) with latent noise (B, L), each averaged; as the reference's loss_terms."""
+    np_ = jax.numpy
+    h = _layers(jax, shape, weights, "encoder", x, shape.depth)
+    mu, logvar = (_linear(weights, name, h) for name in ("fc_mu", "fc_logvar"))
+    z = mu + np_.exp(0.5 * logvar) * eps
+    recon_x = _linear(weights, f"decoder.{2 * shape.depth}", _layers(jax, shape, weights, "decoder", z, shape.depth))
+    mse = np_.mean((recon_x - x) ** 2)
+    if "prior.means" not in weights:
+        return mse, -0.5 * np_.mean(1 + logvar - mu**2 - np_.exp(logvar))
+    densities = _log_normal(np_, z[:, None], weights["prior.means"], weights["prior.logvars"])
+    log_prior = jax.nn.logsumexp(densities + jax.nn.log_softmax(weights["prior.logits"]), axis=-1)
+    return mse, np_.mean(_log_normal(np_, z, mu, logvar) - log_prior) / shape.dims[1]
+
+
+def _layers(jax: ModuleType, shape: Shape, weights: Weights, part: str, h: Any, depth: int) -> Any:
+    activation = {"tanh": jax.numpy.tanh}.get(shape.activation) or getattr(jax.nn, shape.activation)
+    for layer in range(depth):
+        h = activation(_linear(weights, f"{part}.{2 * layer}", h))
+    return h
+
+
+def _linear(weights: Weights, name: str, h: Any) -> Any:
+    return h @ weights[f"{name}.weight"].T + weights[f"{name}.bias"]
+
+
+def _log_normal(np_: ModuleType, z: Any, mu: Any, logvar: Any) -> Any:
+    """Log density of N(mu, exp(logvar)), summed over the last dimension; arguments broadcast."""
+    return -0.5 * ((z - mu) ** 2 * np_.exp(-logvar) + logvar + math.log(2 * math.pi)).sum(axis=-1)

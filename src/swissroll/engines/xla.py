@@ -1,0 +1,283 @@
+"""The fast engine: the same steps in JAX, many in one compiled loop, for one run or for several of one shape.
+
+All that steps draw comes from the runs' own streams, as with the reference engine: the same seed gives the same run on
+both but for rounding, and a state of one continues on the other.
+
+Runs that share a shape are lanes of one program, vectorised with ``vmap``. What differs between them (initial weights,
+draws, learning rate, beta) goes in as arrays, so that one program, compiled once, serves them all.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from types import ModuleType
+from typing import Any, NamedTuple
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Generator, Tensor
+
+from swissroll.config import Config
+from swissroll.engines import State
+from swissroll.engines.program import BETA_1, BETA_2, Moments, Shape, compiled
+from swissroll.objective import combine
+from swissroll.streams import Draws, stream
+from swissroll.vae import VAE
+
+Array = NDArray[Any]
+
+
+def import_jax(threads: int | None = None) -> ModuleType:
+    """JAX, with its compiled programs kept on disk; one thread a program where ``threads`` is 1.
+
+    The number of threads can only be chosen before JAX's first computation in a process.
+
+    Raises:
+        ValueError: JAX is not installed.
+    """
+    flag = "--xla_cpu_multi_thread_eigen=false"
+    if threads == 1 and "jax" not in sys.modules and flag not in os.environ.get("XLA_FLAGS", ""):
+        os.environ["XLA_FLAGS"] = f"{os.environ.get('XLA_FLAGS', '')} {flag}".strip()
+    try:
+        import jax
+    except ImportError:
+        raise ValueError("engine 'xla' needs JAX: pip install 'swissroll[xla]', or choose engine 'torch'.") from None
+    _keep_programs(jax)
+    return jax
+
+
+def _keep_programs(jax: Any) -> None:
+    """Keep compiled programs on disk, for the next process; JAX_COMPILATION_CACHE_DIR names another folder."""
+    if jax.config.jax_compilation_cache_dir is None:
+        cache = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache")
+        jax.config.update("jax_compilation_cache_dir", str(cache / "swissroll" / "xla"))
+    jax.config.update("jax_persistent_cache_min_compile_time_secs", 0.0)
+    jax.config.update("jax_persistent_cache_min_entry_size_bytes", -1)
+
+
+class Burst(NamedTuple):
+    """Steps under way: what the device will have computed when they are done."""
+
+    n: int
+    moments: Moments
+    measured: Any
+    held_out: Any
+    generators: list[State]
+
+
+class XlaEngine:
+    """Runs of one shape and the steps that move them; as an :class:`swissroll.engines.Engine` it is its first lane.
+
+    Args:
+        models: One VAE a lane, of one shape, on the CPU, with their initial weights.
+        configs: Their settings, which share a shape; they differ in seed, learning rate and beta alone.
+        schedule: Maps a config and the steps already taken to the next step's learning rate and beta.
+        held_out: Points to measure on, one tensor a lane, each of shape (N, D).
+        longest: Most steps in one call of :meth:`take`.
+
+    Raises:
+        ValueError: JAX is not installed.
+    """
+
+    def __init__(
+        self,
+        models: Sequence[VAE],
+        configs: Sequence[Config],
+        *,
+        schedule: Callable[[Config, int], tuple[float, float]],
+        held_out: Sequence[Tensor],
+        longest: int = 100,
+    ) -> None:
+        first = configs[0]
+        self.jax = import_jax(first.threads)
+        self.vae, self.configs, self.schedule, self.longest = models[0], list(configs), schedule, longest
+        self.beta, self.reduction, self.lr, self.steps_taken = first.beta, first.reduction, first.lr, 0
+        parameters = [dict(model.named_parameters()) for model in models]
+        self.dtype = parameters[0]["fc_mu.weight"].dtype
+        self.shape = Shape(
+            layout=tuple((name, tuple(p.shape)) for name, p in parameters[0].items()),
+            depth=first.depth,
+            activation=first.activation,
+            reduction=first.reduction,
+            dims=(models[0].data_dim, models[0].latent_dim),
+            lanes=len(models),
+        )
+        seeds = list(dict.fromkeys(config.seed for config in configs))
+        self.lane_seeds = np.array([seeds.index(config.seed) for config in configs])
+        # Lanes of one seed share their draws, as runs of one seed do.
+        self.draws = [Draws(configs[list(self.lane_seeds).index(i)]) for i in range(len(seeds))]
+        self.device = _device(self.jax, first.device)
+        self.held_out = self._put(torch.stack(list(held_out))), self._put(self._held_out_noise(held_out))
+        self.moments: Moments
+        self.ahead: Burst | None
+        self.stale: bool
+        flat = self._put(torch.stack([_flatten(p) for p in parameters]))
+        zeros = self.jax.numpy.zeros_like(flat)
+        self._settle(Moments(flat, zeros, zeros))
+
+    @property
+    def model(self) -> VAE:
+        """The first lane's VAE with the weights of the latest step."""
+        if self.stale:
+            self.vae.load_state_dict(self.weights())
+            self.stale = False
+        return self.vae
+
+    def take(self, n: int, then: int = 0) -> list[list[float]]:
+        """Take n steps and begin the next call's; returns loss, squared error and KL of each in the first lane."""
+        rows: list[list[float]] = self.take_all(n, then)[:, 0].tolist()
+        return rows
+
+    def take_all(self, n: int, then: int = 0) -> Array:
+        """As :meth:`take`, for all lanes, shape (n, R, 3)."""
+        burst = self.ahead
+        if burst is None or burst.n != n:
+            self._rewind()
+            burst = self._begin(n, self.moments, self.steps_taken)
+        self.ahead = self._begin(then, burst.moments, self.steps_taken + n) if then else None
+        measured: Array = np.asarray(burst.measured)[:n]
+        self.moments, self.measured, self.generators = burst.moments, burst.held_out, burst.generators
+        self.steps_taken += n
+        self.stale = True
+        return measured
+
+    def measure(self) -> list[float]:
+        """Loss, squared error and KL of the first lane's held-out points."""
+        return self.measure_all()[0].tolist()  # type: ignore[no-any-return]
+
+    def measure_all(self) -> Array:
+        """As :meth:`measure`, for all lanes, shape (R, 3)."""
+        if self.measured is None:
+            self.measured = self._measure(self.moments.weights)
+        mse, kl = np.asarray(self.measured, dtype=np.float64).T
+        beta = np.array([config.beta for config in self.configs])
+        loss = combine(mse, kl, beta=beta, reduction=self.reduction, dims=self.shape.dims)  # type: ignore[arg-type]
+        return np.stack([loss, mse, kl], axis=1)
+
+    def weights_are_finite(self) -> bool:
+        """Whether every weight of every lane is a finite number."""
+        return bool(self.finite_lanes().all())
+
+    def finite_lanes(self) -> Array:
+        """Whether every weight of a lane is a finite number, shape (R,)."""
+        finite: Array = np.isfinite(np.asarray(self.moments.weights)).all(axis=1)
+        return finite
+
+    def weights(self, lane: int = 0) -> State:
+        """A copy of a lane's weights, on the CPU."""
+        return self._by_name(self.moments.weights, lane)
+
+    def state(self, lane: int = 0) -> State:
+        """A copy of all that a lane's next steps depend on, as the reference engine has it."""
+        state = {f"model.{name}": value for name, value in self.weights(lane).items()}
+        moments = (("exp_avg", self.moments.first), ("exp_avg_sq", self.moments.second))
+        for kind, flat in moments if self.steps_taken else ():
+            for index, value in enumerate(self._by_name(flat, lane).values()):
+                state[f"optimizer.{index}.{kind}"] = value
+        for index in range(len(self.shape.layout) if self.steps_taken else 0):
+            state[f"optimizer.{index}.step"] = torch.tensor(float(self.steps_taken))
+        generators = self.generators[self.lane_seeds[lane]]
+        return state | {f"generator.{name}": value.clone() for name, value in generators.items()}
+
+    def load_state(self, state: State, step: int) -> None:
+        """Go to a state of a single lane, taken after ``step`` steps; KeyError or RuntimeError where it misfits."""
+        names = [name for name, _ in self.shape.layout]
+        flat = [self._joined(state, [f"model.{name}" for name in names])]
+        for kind in ("exp_avg", "exp_avg_sq"):
+            keys = [f"optimizer.{index}.{kind}" for index in range(len(names))]
+            flat.append(self._joined(state, keys) if step else torch.zeros_like(flat[0]))
+        for name, generator in self.draws[0].generators.items():
+            generator.set_state(state[f"generator.{name}"])
+        self._settle(Moments(*(self._put(values[None]) for values in flat)))
+        self.steps_taken = step
+
+    def _settle(self, moments: Moments) -> None:
+        self.moments, self.measured = moments, None
+        self.ahead, self.stale = None, True
+        self.generators = [_states(draws) for draws in self.draws]
+
+    def _rewind(self) -> None:
+        """Drop a burst that nobody asked for, and what was drawn for it."""
+        if self.ahead is not None:
+            for draws, states in zip(self.draws, self.generators, strict=True):
+                for name, state in states.items():
+                    draws.generators[name].set_state(state)
+        self.ahead = None
+
+    def _begin(self, n: int, moments: Moments, done: int) -> Burst:
+        x, eps = (self._spread(drawn, n) for drawn in self._draw(n))
+        lr, beta = self._schedules(n, done)
+        step = done + 1 + np.arange(self.longest)
+        # Adam's corrections, in double precision as PyTorch has them.
+        rates = lr / (1 - BETA_1**step)[:, None]
+        roots = np.sqrt(1 - BETA_2**step)
+        advance = compiled(self.jax, self.shape)[0]
+        arrays = (self._put(torch.from_numpy(a)) for a in (rates, beta, roots))
+        with self.jax.default_matmul_precision("highest"):
+            after, measured = advance(moments, n, x, eps, *arrays)
+        return Burst(n, after, measured, self._measure(after.weights), [_states(draws) for draws in self.draws])
+
+    def _draw(self, n: int) -> tuple[Tensor, Tensor]:
+        """Batches and latent noise of n steps, shapes (n, R, B, D) and (n, R, B, L)."""
+        x = torch.stack([draws.points(n) for draws in self.draws], dim=1)
+        eps = torch.stack([draws.latent_noise(n) for draws in self.draws], dim=1)
+        return (x, eps) if self.shape.lanes == 1 else (x[:, self.lane_seeds], eps[:, self.lane_seeds])
+
+    def _spread(self, drawn: Tensor, n: int) -> Any:
+        """Steps, shape (n, ...), as the program takes them: always as many, of which it reads the first n."""
+        full = drawn.new_empty(self.longest, *drawn.shape[1:])
+        full[:n] = drawn
+        return self._put(full)
+
+    def _schedules(self, n: int, done: int) -> tuple[Array, Array]:
+        """Learning rate and beta of each step and lane, each of shape (longest, R)."""
+        values = np.zeros((2, self.longest, self.shape.lanes))
+        for lane, config in enumerate(self.configs):
+            for i in range(n):
+                values[:, i, lane] = self.schedule(config, done + i)
+        return values[0], values[1]
+
+    def _measure(self, weights: Any) -> Any:
+        with self.jax.default_matmul_precision("highest"):
+            return compiled(self.jax, self.shape)[1](weights, *self.held_out)
+
+    def _held_out_noise(self, held_out: Sequence[Tensor]) -> Tensor:
+        shape = (len(held_out[0]), self.shape.dims[1])
+        generators: list[Generator] = [stream(config.seed, "evaluation noise") for config in self.configs]
+        return torch.stack([torch.randn(shape, generator=generator) for generator in generators])
+
+    def _put(self, values: Tensor) -> Any:
+        return self.jax.device_put(values.detach().to(self.dtype).numpy(), self.device)
+
+    def _by_name(self, flat: Any, lane: int) -> State:
+        values = torch.from_numpy(np.array(flat[lane]))
+        return {name: value.clone() for name, value in self.shape.unpack(values).items()}
+
+    def _joined(self, state: State, keys: list[str]) -> Tensor:
+        values = [state[key] for key in keys]
+        if [tuple(value.shape) for value in values] != [shape for _, shape in self.shape.layout]:
+            raise RuntimeError("The state's shapes are not this engine's.")
+        return torch.cat([value.flatten() for value in values])
+
+
+def _flatten(parameters: dict[str, torch.nn.Parameter]) -> Tensor:
+    return torch.cat([p.detach().flatten() for p in parameters.values()])
+
+
+def _states(draws: Draws) -> State:
+    return {name: generator.get_state() for name, generator in draws.generators.items()}
+
+
+def _device(jax: ModuleType, device: str) -> Any:
+    """The JAX device for a config's; 'auto' is JAX's own choice."""
+    names = {"cuda": "cuda", "cpu": "cpu"}
+    if device == "auto":
+        return jax.devices()[0]
+    try:
+        return jax.devices(names[device])[0]
+    except (KeyError, RuntimeError):
+        raise ValueError(f"JAX has no device {device!r} here; choose --device cpu or --engine torch.") from None
