@@ -243,6 +243,12 @@ def test_without_jax_a_run_goes_on_the_reference_engine(tmp_path: Path) -> None:
     done = without_jax("train", *small, "--quiet", "--out", "auto", cwd=tmp_path)
     assert (done.returncode, done.stderr) == (0, "")
     assert load(tmp_path / "auto").config.engine == "torch"
+    long = ("--steps", "1000000000", "--hidden-dim", "4", "--threads", "1", "--out", "auto")
+    noted = without_jax("train", *long, cwd=tmp_path)
+    assert noted.stderr.splitlines() == [
+        "swissroll: note: with JAX this run is faster: pip install 'swissroll[xla]'.",
+        "swissroll: auto already exists. Choose another --out, or continue that run with --resume auto.",
+    ]
     refused = without_jax("train", *small, "--engine", "xla", "--out", "xla", cwd=tmp_path)
     assert refused.returncode == 2
     assert refused.stderr.splitlines() == [
