@@ -227,7 +227,9 @@ def advance(run: Run) -> Generator[Record, None, None]:
     run = load(run.folder)
     if run.status == "finished":
         return
-    with use_threads(run.config.threads), lock(run.folder):
+    # PyTorch's idle threads spin for a while, on cores that the fast engine's threads need.
+    threads = 1 if run.config.engine == "xla" else run.config.threads
+    with use_threads(threads), lock(run.folder):
         training = build(run.config)
         lines = _restore(run, training)
         (run.folder / "state.json").unlink(missing_ok=True)

@@ -33,10 +33,10 @@ BETA_SHARE = 0.7
 """The part of a run over which beta moves from ``beta_start`` to ``beta``."""
 ANCHOR_EVERY = 100
 """Steps between two copies of the state that a diverging run goes back to."""
-BURST_FLOPS = 5e10
-"""Operations of the fast engine between two records that are seen: about half a second."""
-OVERHEAD = 1e8
-PAYS = 1e12
+BURST_FLOPS = 1e11
+"""Most operations of the fast engine between two looks at its records: about a second on a slow machine."""
+OVERHEAD = 1.4e8
+PAYS = 3e11
 """:func:`xla_pays` where a run's steps, each of its operations and this overhead, come to more than that."""
 
 

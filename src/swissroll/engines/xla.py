@@ -10,8 +10,8 @@ draws, learning rate, beta) goes in as arrays, so that one program, compiled onc
 from __future__ import annotations
 
 import os
-import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from types import ModuleType
 from typing import Any, NamedTuple
@@ -32,22 +32,36 @@ Array = NDArray[Any]
 
 
 def import_jax(threads: int | None = None) -> ModuleType:
-    """JAX, with its compiled programs kept on disk; one thread a program where ``threads`` is 1.
+    """JAX, started with this many CPU threads, its compiled programs kept on disk.
 
-    The number of threads can only be chosen before JAX's first computation in a process.
+    The number of threads is decided once a process, by the first call.
 
     Raises:
         ValueError: JAX is not installed.
     """
-    flag = "--xla_cpu_multi_thread_eigen=false"
-    if threads == 1 and "jax" not in sys.modules and flag not in os.environ.get("XLA_FLAGS", ""):
-        os.environ["XLA_FLAGS"] = f"{os.environ.get('XLA_FLAGS', '')} {flag}".strip()
     try:
         import jax
     except ImportError:
         raise ValueError("engine 'xla' needs JAX: pip install 'swissroll[xla]', or choose engine 'torch'.") from None
+    with _environment("NPROC", None if threads is None else str(threads)):
+        jax.devices()
     _keep_programs(jax)
     return jax
+
+
+@contextmanager
+def _environment(name: str, value: str | None) -> Iterator[None]:
+    """Set a variable of the environment for a while: XLA reads the number of its threads there when it starts."""
+    before = os.environ.get(name)
+    if value is not None:
+        os.environ[name] = value
+    try:
+        yield
+    finally:
+        if before is None:
+            os.environ.pop(name, None)
+        else:
+            os.environ[name] = before
 
 
 def _keep_programs(jax: Any) -> None:
@@ -219,7 +233,10 @@ class XlaEngine:
         arrays = (self._put(torch.from_numpy(a)) for a in (rates, beta, roots))
         with self.jax.default_matmul_precision("highest"):
             after, measured = advance(moments, n, x, eps, *arrays)
-        return Burst(n, after, measured, self._measure(after.weights), [_states(draws) for draws in self.draws])
+        first, after_n = self.configs[0], done + n
+        due = after_n % first.eval_every == 0 or after_n == first.steps
+        held_out = self._measure(after.weights) if due else None
+        return Burst(n, after, measured, held_out, [_states(draws) for draws in self.draws])
 
     def _draw(self, n: int) -> tuple[Tensor, Tensor]:
         """Batches and latent noise of n steps, shapes (n, R, B, D) and (n, R, B, L)."""
