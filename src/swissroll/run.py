@@ -209,8 +209,9 @@ def make_folder(folder: Path, config: Config) -> Run:
 
 
 def _best_threads(config: Config) -> int:
-    """Narrow networks step faster on one thread (benchmarks/training.py), and do not wait for a busy machine."""
-    return 1 if config.hidden_dim <= 64 else torch.get_num_threads()
+    """Few threads where more gain little: PyTorch's wait for one another by spinning, and crawl on a busy machine."""
+    narrow = 64 if choose_engine(config) == "xla" else 256
+    return 1 if config.hidden_dim <= narrow else torch.get_num_threads()
 
 
 def advance(run: Run) -> Generator[Record, None, None]:
