@@ -5,6 +5,8 @@ The thresholds were found on the Swiss roll and tried on other shapes; docs/doct
 
 from __future__ import annotations
 
+import dataclasses
+import json
 import math
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -17,6 +19,7 @@ from swissroll.data import CURVES
 from swissroll.metrics import Metrics, measure
 from swissroll.run import Run
 from swissroll.training import implied
+from swissroll.vae import VAE
 
 FALLING = 0.2
 """A loss that fell by more than this share over the last two thirds of a run is still falling."""
@@ -68,6 +71,10 @@ class Diagnosis:
     name: str
     evidence: str
     advice: str
+
+
+Examined = tuple[Metrics | None, Diagnosis]
+"""What :func:`examine` found: the metrics, None where the model's outputs are not finite, and the diagnosis."""
 
 
 @dataclass(frozen=True)
@@ -145,7 +152,7 @@ def diagnose(symptoms: Symptoms) -> Diagnosis:
     return Diagnosis(name=rule.name, evidence=rule.evidence.format(**vars(symptoms)), advice=rule.advice)
 
 
-def examine(run: Run, *, evidence: bool = False) -> tuple[Metrics | None, Diagnosis]:
+def examine(run: Run, *, evidence: bool = False) -> Examined:
     """Measure a run's model and say what ails it.
 
     Args:
@@ -158,17 +165,36 @@ def examine(run: Run, *, evidence: bool = False) -> tuple[Metrics | None, Diagno
     Returns:
         The metrics, None where the model's outputs are not finite, and the diagnosis.
     """
-    config = run.config
+    stopped = run.message if run.status == "diverged" else None
+    return examine_model(run.model, run.config, run.history.loss, stopped=stopped, evidence=evidence)
+
+
+def examine_model(
+    model: VAE, config: Config, history: NDArray[np.float64], *, stopped: str | None = None, evidence: bool = False
+) -> Examined:
+    """As :func:`examine`, of a model in memory.
+
+    Args:
+        model: The trained model.
+        config: Its settings.
+        history: Its training loss a step, shape (steps,).
+        stopped: What ended a training whose numbers were not finite.
+        evidence: Also measure the evidence.
+    """
     curve, sigma = CURVES[config.dataset], implied(config).sigma
-    model = run.model
     try:
         metrics = measure(model, curve, noise=config.noise, sigma=sigma, seed=config.seed, evidence=evidence)
     except ValueError as error:
-        return None, Diagnosis(
-            name="diverged", evidence=(run.message or str(error)).rstrip("."), advice=RULES[0].advice
-        )
-    finite = run.status != "diverged"
-    return metrics, diagnose(symptoms(config, run.history.loss, metrics, finite=finite))
+        told = (stopped or str(error)).rstrip(".")
+        return None, Diagnosis(name="diverged", evidence=told, advice=RULES[0].advice)
+    return metrics, diagnose(symptoms(config, history, metrics, finite=stopped is None))
+
+
+def to_json(examined: Examined) -> bytes:
+    """What :func:`examine` found, as metrics.json holds it: every number that was measured, and the diagnosis."""
+    metrics, diagnosis = examined
+    values = {"metrics": metrics and metrics.to_dict(), "diagnosis": dataclasses.asdict(diagnosis)}
+    return json.dumps(values, indent=1).encode()
 
 
 def symptoms(config: Config, history: NDArray[np.float64], metrics: Metrics, *, finite: bool) -> Symptoms:

@@ -20,9 +20,8 @@ from matplotlib import rc_context
 from matplotlib.figure import Figure
 from torch import nn
 
-from swissroll.doctor import Diagnosis, examine
+from swissroll.doctor import Examined, examine, to_json
 from swissroll.figures import INK, STYLE, Scene, available, draw, film_gif
-from swissroll.metrics import Metrics
 from swissroll.objective import Translation
 from swissroll.plots import Array
 from swissroll.run import Run
@@ -35,9 +34,6 @@ MAX_EMBEDDED_WEIGHTS = 400_000
 """A larger decoder (1.6 MB of weights) is embedded as a decoded grid, to keep the report under 4 MB."""
 EXPLORER_POINTS = 400
 GRID_SIZE = 141
-
-
-Examined = tuple[Metrics | None, Diagnosis]
 
 
 @dataclasses.dataclass(frozen=True)
@@ -125,9 +121,7 @@ def write_report(
 
 def write_metrics(run: Run, examined: Examined) -> None:
     """Write a run's metrics.json: every number that was measured, and the diagnosis."""
-    metrics, diagnosis = examined
-    values = {"metrics": metrics and metrics.to_dict(), "diagnosis": dataclasses.asdict(diagnosis)}
-    replace_file(run.folder / "metrics.json", json.dumps(values, indent=1).encode())
+    replace_file(run.folder / "metrics.json", to_json(examined))
 
 
 def render(scene: Scene, pictures: dict[str, str], examined: Examined) -> str:
