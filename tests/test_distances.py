@@ -267,3 +267,16 @@ def test_bad_arguments_are_refused() -> None:
         compare(x, x, [x])
     with pytest.raises(ValueError, match=r"sample must have shape \(N, 2\)"):
         Yardstick(gaussian(40, 2), [gaussian(40, 2, 1), gaussian(40, 2, 2)]).compare(torch.zeros(40, 3))
+
+
+@pytest.mark.parametrize("n", [150, 80])
+def test_a_yardstick_measures_as_the_functions_do(n: int) -> None:
+    real, sample = gaussian(150, 2), gaussian(n, 2, 3)
+    yardstick = Yardstick(real, [gaussian(150, 2, 1), gaussian(150, 2, 2)], bandwidth=0.7)
+    for _ in range(2):
+        measured = {name: value for name, (value, _) in yardstick.measure(sample).items()}
+        x, y = (
+            points[torch.randperm(len(points), generator=Generator().manual_seed(0))[:n]] for points in (sample, real)
+        )
+        assert measured["energy"] == energy_distance(x, y)
+        assert measured["mmd"] == mmd(x, y, bandwidth=0.7)

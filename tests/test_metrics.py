@@ -17,7 +17,7 @@ from torch.distributions import Categorical, Independent, MixtureSameFamily, Nor
 from swissroll.config import Config
 from swissroll.data import CURVES, Curve
 from swissroll.geometry import project
-from swissroll.metrics import Metrics, activity, measure, rates, total_rate, variance
+from swissroll.metrics import Metrics, _normal_yardstick, _real, activity, measure, rates, total_rate, variance
 from swissroll.training import build, implied
 from swissroll.vae import VAE
 
@@ -227,3 +227,18 @@ def test_bad_arguments_are_refused() -> None:
         model.fc_logvar.bias.fill_(math.nan)
     with pytest.raises(ValueError, match="posterior variances must be finite"):
         measure(model, roll, sigma=0.1, n=100)
+
+
+def test_what_is_kept_between_runs_of_one_seed_changes_nothing() -> None:
+    settings: Any = {"latent_dim": 2}, {"latent_dim": 2, "components": 3}, {"latent_dim": 5, "noise": 0.05}
+    models = [(*trained(**s), s.get("noise", 0.0)) for s in settings]
+
+    def all_of_them(seed: int) -> list[Any]:
+        curve = CURVES["swiss_roll"]
+        return [measure(m, curve, sigma=s, noise=noise, n=300, seed=seed).to_dict() for m, s, noise in models]
+
+    warm = all_of_them(11), all_of_them(12), all_of_them(11)
+    _real.cache_clear()
+    _normal_yardstick.cache_clear()
+    cold = all_of_them(12)
+    assert warm[0] == warm[2] != warm[1] == cold

@@ -160,7 +160,7 @@ def mmd(a: Any, b: Any, *, bandwidth: float = BANDWIDTH) -> float:
     """
     checks.real("bandwidth", bandwidth, 0, math.inf, open_low=True)
     x, y = _pair(a, b)
-    return _root_of_contrast(x, y, lambda squares: -np.exp(-0.5 / bandwidth**2 * squares))
+    return _root_of_contrast(x, y, _kernel(bandwidth))
 
 
 def two_sample_test(
@@ -240,6 +240,7 @@ class Yardstick:
             )
         self.real = checks.points("real", real)
         self.exact, self.blur, self.bandwidth, self.seed = exact, blur, bandwidth, seed
+        self._own_means: dict[int, list[float]] = {}
         draws = [self.measure(sample) for sample in real_again]
         columns = {name: [draw[name][0] for draw in draws] for name in NAMES}
         self.floors = {name: (float(np.mean(c)), float(np.std(c, ddof=1))) for name, c in columns.items()}
@@ -259,14 +260,23 @@ class Yardstick:
         few = min(n, self.exact)
         # Equal numbers, thinned at random: a decoded grid comes in order.
         x, y = self._thin(points, n), self._thin(self.real, n)
+        energy, discrepancy = self._contrasts(x.numpy(), y.numpy())
         values = {
             "w2": wasserstein(x[:few], y[:few]),
             "sliced_w2": sliced_wasserstein(x, y, generator=self._generator()),
-            "energy": energy_distance(x, y),
-            "mmd": mmd(x, y, bandwidth=self.bandwidth),
+            "energy": energy,
+            "mmd": discrepancy,
             "two_sample": two_sample_test(x, y, blur=self.blur, generator=self._generator()),
         }
         return {name: (value, few if name == "w2" else n) for name, value in values.items()}
+
+    def _contrasts(self, x: Array, y: Array) -> list[float]:
+        """:func:`energy_distance` and :func:`mmd` of a sample and as many real points, whose own part is kept."""
+        functions = (np.sqrt, _kernel(self.bandwidth))
+        if len(y) not in self._own_means:
+            self._own_means[len(y)] = _means(y, y, *functions)
+        parts = zip(_means(x, y, *functions), _means(x, x, *functions), self._own_means[len(y)], strict=True)
+        return [_root(*means) for means in parts]
 
     def _generator(self) -> Generator:
         return Generator().manual_seed(self.seed)
@@ -304,11 +314,24 @@ def _squares(x: Array, y: Array) -> Array:
     return squares
 
 
+def _kernel(bandwidth: float) -> Callable[[Array], Array]:
+    """Minus the Gaussian kernel, of squared distances."""
+    return lambda squares: -np.exp(-0.5 / bandwidth**2 * squares)
+
+
 def _root_of_contrast(x: Array, y: Array, of_squares: Callable[[Array], Array]) -> float:
     """sqrt(2 E f(x, y) - E f(x, x') - E f(y, y')) for f a function of the squared distance."""
+    return _root(*(_means(a, b, of_squares)[0] for a, b in ((x, y), (x, x), (y, y))))
 
-    def mean(a: Array, b: Array) -> float:
-        rows = (of_squares(_squares(a[i : i + ROWS], b)).sum() for i in range(0, len(a), ROWS))
-        return float(sum(rows)) / (len(a) * len(b))
 
-    return math.sqrt(max(2 * mean(x, y) - mean(x, x) - mean(y, y), 0.0))
+def _root(cross: float, own_x: float, own_y: float) -> float:
+    return math.sqrt(max(2 * cross - own_x - own_y, 0.0))
+
+
+def _means(a: Array, b: Array, *of_squares: Callable[[Array], Array]) -> list[float]:
+    """Means over all pairs of functions of the squared distance."""
+    sums = [0.0] * len(of_squares)
+    for i in range(0, len(a), ROWS):
+        squares = _squares(a[i : i + ROWS], b)
+        sums = [total + float(function(squares).sum()) for total, function in zip(sums, of_squares, strict=True)]
+    return [total / (len(a) * len(b)) for total in sums]

@@ -10,7 +10,8 @@ import copy
 import dataclasses
 import math
 from dataclasses import dataclass
-from typing import Any
+from functools import lru_cache
+from typing import Any, NamedTuple
 
 import numpy as np
 import torch
@@ -23,7 +24,7 @@ from swissroll.distances import Distances, Yardstick
 from swissroll.floor import evidence_floor
 from swissroll.geometry import Continuity, Fit, continuity, fit
 from swissroll.objective import distortion
-from swissroll.prior import StandardNormal
+from swissroll.prior import Mixture, StandardNormal
 from swissroll.vae import VAE
 
 ACTIVE = 0.01
@@ -35,6 +36,10 @@ FLOOR_DRAWS = 3
 EVIDENCE_POINTS = 500
 EVEN_POINTS = 500
 """Even t along the curve at which the continuity of the posterior mean is measured."""
+KEPT = 64
+"""Yardsticks of data, and of standard normal priors, that a process keeps: runs of one seed share theirs."""
+KEPT_NUMBERS = 100_000
+"""Most coordinates in a sample of a prior whose yardstick is kept."""
 STREAMS = ("data", "floors", "posterior", "prior", "noise", "aggregate floors", "importance")
 
 
@@ -195,15 +200,14 @@ def measure(
     if model.data_dim != curve.data_dim:
         raise ValueError(f"The model takes {model.data_dim} coordinates, but {curve.name} has {curve.data_dim}.")
     model = copy.deepcopy(model).cpu()
-    x = _real(model, curve, n, noise, _stream(seed, "data"))
-    again = _stream(seed, "floors")
-    yardstick = Yardstick(x, [_real(model, curve, n, noise, again) for _ in range(FLOOR_DRAWS)], seed=seed)
-    drawn = model.decode(_prior(model, n, _stream(seed, "prior")))
+    real = _real(curve, noise, n, seed, model.fc_mu.weight.dtype)
+    x = real.points
+    drawn = model.decode(model.prior.sample(n, like=model.fc_mu.weight, generator=_stream(seed, "prior")))
     noisy = drawn + sigma * torch.randn(drawn.shape, generator=_stream(seed, "noise"), dtype=drawn.dtype)
 
     def generated(points: Tensor, name: str) -> Generated:
         points = checks.points(name, points)
-        return Generated(fit=fit(curve, points), distances=yardstick.compare(points))
+        return Generated(fit=fit(curve, points), distances=real.yardstick.compare(points))
 
     mu, logvar = _posterior(model, x)
     z = model.reparameterize(mu, logvar, generator=_stream(seed, "posterior"))
@@ -216,7 +220,7 @@ def measure(
         sigma=sigma,
         reconstruction=_reconstruction(model, x, mu, z, curve, noise, sigma, latent.rate),
         latent=latent,
-        real=fit(curve, x),
+        real=real.fit,
         grid=generated(model.decode_grid(math.isqrt(n)), "the decoded grid"),
         prior=generated(drawn, "decoded prior samples"),
         noisy_prior=generated(noisy, "prior samples with noise") if sigma > 0 else None,
@@ -269,14 +273,6 @@ def variance(curve: Curve, noise: float = 0.0) -> float:
 
 def _latent(model: VAE, curve: Curve, posterior: tuple[Tensor, Tensor], z: Tensor, seed: int) -> Latent:
     mu, logvar = (p.double() for p in posterior)
-    again, prior, n = _stream(seed, "aggregate floors"), _stream(seed, "prior"), len(z)
-    yardstick = Yardstick(
-        _prior(model, n, prior),
-        [_prior(model, n, again) for _ in range(FLOOR_DRAWS)],
-        blur=0.0,
-        bandwidth=LATENT_BANDWIDTH,
-        seed=seed,
-    )
     t = curve.midpoints(EVEN_POINTS)
     along = _posterior(model, curve.position(t).to(z.dtype))[0]
     variances = activity(mu)
@@ -286,7 +282,7 @@ def _latent(model: VAE, curve: Curve, posterior: tuple[Tensor, Tensor], z: Tenso
         activity=tuple(variances.tolist()),
         active=int((variances > ACTIVE).sum()),
         continuity=continuity(along, t, curve=curve),
-        aggregate=yardstick.compare(z),
+        aggregate=_aggregate_yardstick(model, len(z), seed).compare(z),
     )
 
 
@@ -334,12 +330,46 @@ def _posterior(model: VAE, x: Tensor) -> tuple[Tensor, Tensor]:
     return mu, logvar
 
 
-def _real(model: VAE, curve: Curve, n: int, noise: float, generator: Generator) -> Tensor:
-    return curve.sample(n, noise=noise, generator=generator)[0].to(model.fc_mu.weight.dtype)
+class _Real(NamedTuple):
+    """A real sample, what measures others against it, and how it covers the curve itself."""
+
+    points: Tensor
+    yardstick: Yardstick
+    fit: Fit
 
 
-def _prior(model: VAE, n: int, generator: Generator) -> Tensor:
-    return model.prior.sample(n, like=model.fc_mu.weight, generator=generator)
+@lru_cache(maxsize=KEPT)
+def _real(curve: Curve, noise: float, n: int, seed: int, dtype: torch.dtype) -> _Real:
+    def draw(generator: Generator) -> Tensor:
+        return curve.sample(n, noise=noise, generator=generator)[0].to(dtype)
+
+    x, again = draw(_stream(seed, "data")), _stream(seed, "floors")
+    yardstick = Yardstick(x, [draw(again) for _ in range(FLOOR_DRAWS)], seed=seed)
+    return _Real(x, yardstick, fit(curve, x))
+
+
+def _aggregate_yardstick(model: VAE, n: int, seed: int) -> Yardstick:
+    """Prior draws to measure draws from the aggregate posterior against; a standard normal's are kept."""
+    like, latent_dim = model.fc_mu.weight, model.latent_dim
+    if isinstance(model.prior, StandardNormal) and n * latent_dim <= KEPT_NUMBERS:
+        return _normal_yardstick(latent_dim, n, seed, like.dtype)
+    return _prior_yardstick(model.prior, n, seed, like)
+
+
+@lru_cache(maxsize=KEPT)
+def _normal_yardstick(latent_dim: int, n: int, seed: int, dtype: torch.dtype) -> Yardstick:
+    return _prior_yardstick(StandardNormal(latent_dim), n, seed, torch.empty(0, dtype=dtype))
+
+
+def _prior_yardstick(prior: StandardNormal | Mixture, n: int, seed: int, like: Tensor) -> Yardstick:
+    again = _stream(seed, "aggregate floors")
+    return Yardstick(
+        prior.sample(n, like=like, generator=_stream(seed, "prior")),
+        [prior.sample(n, like=like, generator=again) for _ in range(FLOOR_DRAWS)],
+        blur=0.0,
+        bandwidth=LATENT_BANDWIDTH,
+        seed=seed,
+    )
 
 
 def _stream(seed: int, name: str) -> Generator:
