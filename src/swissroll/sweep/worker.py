@@ -1,0 +1,93 @@
+"""What a worker process does: train the runs of a group, measure them, and hand their files back.
+
+Only plain dicts, strings and bytes travel. Nothing heavy is imported before the number of threads is set.
+"""
+
+from __future__ import annotations
+
+import os
+import signal
+import sys
+import threading
+import warnings
+from collections.abc import Iterator, Sequence
+from multiprocessing import parent_process
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from swissroll.config import Config
+    from swissroll.together import Outcome
+
+ENVIRONMENT = {
+    "OMP_NUM_THREADS": "1",
+    "OPENBLAS_NUM_THREADS": "1",
+    "MKL_NUM_THREADS": "1",
+    "XLA_PYTHON_CLIENT_PREALLOCATE": "false",
+    "POT_BACKEND_DISABLE_JAX": "1",
+    "POT_BACKEND_DISABLE_TENSORFLOW": "1",
+}
+"""One thread a worker: sums must not depend on the machine, nor workers wait for each other. A GPU is shared. POT would
+import every array library that it finds."""
+
+
+def prepare() -> None:
+    """Set up a local worker: one thread, deaf to Ctrl-C, and ending with the process that started it."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    os.environ.update(ENVIRONMENT)
+    threading.Thread(target=_end_with_parent, daemon=True).start()
+
+
+def _end_with_parent() -> None:
+    """Without this, workers of a client that was killed would wait for work for ever."""
+    parent = parent_process()
+    if parent is not None:
+        parent.join()
+        os._exit(1)
+
+
+def compute_group(configs: list[dict[str, Any]], evidence: bool) -> list[dict[str, bytes]]:
+    """Train and measure runs that share a shape.
+
+    Args:
+        configs: Their settings, as plain dicts.
+        evidence: Also measure their evidence.
+
+    Returns:
+        The files of each run's folder, by name.
+    """
+    if "torch" not in sys.modules:
+        os.environ.update(ENVIRONMENT)
+    import torch
+
+    from swissroll.config import Config
+    from swissroll.together import train_together
+
+    # In a cluster's worker each task has its own thread, which starts with the process's number.
+    torch.set_num_threads(1)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        parts = programs([Config.from_dict(values) for values in configs])
+        return [_files(outcome, evidence) for part in parts for outcome in train_together(part)]
+
+
+def programs(configs: Sequence[Config]) -> Iterator[Sequence[Config]]:
+    """The runs that one program trains together: as many as it has lanes."""
+    from swissroll.together import lanes
+
+    together = lanes(configs[0])
+    return (configs[i : i + together] for i in range(0, len(configs), together))
+
+
+def _files(outcome: Outcome, evidence: bool) -> dict[str, bytes]:
+    import numpy as np
+
+    from swissroll.doctor import examine_model, to_json
+    from swissroll.run import pack
+    from swissroll.training import build_model
+
+    model = build_model(outcome.config)
+    model.load_state_dict(outcome.weights)
+    losses = np.array([record.train.loss for record in outcome.records])
+    stopped = outcome.message if outcome.status == "diverged" else None
+    examined = examine_model(model, outcome.config, losses, stopped=stopped, evidence=evidence)
+    return pack(outcome) | {"metrics.json": to_json(examined)}
