@@ -17,6 +17,8 @@ from cyclopts import App, Argument, ArgumentCollection, CycloptsError, Parameter
 from cyclopts.config import Dict
 
 from swissroll.config import PRESETS, Config, read_values, versions
+from swissroll.console import BAD_INPUT, DIVERGED, INTERRUPTED, Flag, next_folder
+from swissroll.sweep_cli import sweep
 
 if TYPE_CHECKING:
     from swissroll.metrics import Metrics
@@ -24,12 +26,12 @@ if TYPE_CHECKING:
     from swissroll.training import Record
 
 Flat = Annotated[Config, Parameter(name="*")]
-Flag = Annotated[bool, Parameter(negative="")]
-BAD_INPUT, DIVERGED, INTERRUPTED = 2, 1, 130
 
 
 def _settings_from_file(app: App, commands: tuple[str, ...], arguments: ArgumentCollection) -> None:
     """Take what --config or --preset says for every setting that the command line leaves open."""
+    if commands == ("sweep",):  # Its settings are lists; it reads them itself.
+        return
     given = {a.name: a.tokens[0].value for a in arguments if a.tokens}
     for argument in arguments:
         _refuse_fractions(argument)
@@ -169,6 +171,9 @@ def repair(folder: Path, /, *, out: Path | None = None, components: int = 20, qu
     return 0
 
 
+app.command(sweep)
+
+
 @app.command
 def selftest() -> int:
     """Compute known answers, a line each, in under a minute; the exit code is 1 if any is wrong."""
@@ -222,13 +227,7 @@ def _create(folder: Path | None, config: Config) -> Run:
         return create(folder, config)
     while True:  # Another process may take the same number first.
         with suppress(FolderTakenError):
-            return create(_next_folder(Path("runs")), config)
-
-
-def _next_folder(parent: Path) -> Path:
-    """runs/001, or the next number that is free."""
-    taken = [int(p.name) for p in parent.iterdir() if p.name.isdecimal()] if parent.is_dir() else []
-    return parent / f"{max(taken, default=0) + 1:03d}"
+            return create(next_folder(Path("runs")), config)
 
 
 def train_run(run: Run, *, quiet: bool, stream: TextIO | None = None) -> int:

@@ -1,0 +1,17 @@
+"""Work for worker processes that goes wrong in known ways; light, since each new process imports it."""
+
+import json
+import os
+import signal
+from typing import Any
+
+
+def deadly(configs: list[dict[str, Any]], _: bool) -> list[dict[str, bytes]]:
+    """Width 5 kills its process, width 6 raises an error, others hand back a run that diverged."""
+    if configs[0]["hidden_dim"] == 5:
+        os.kill(os.getpid(), signal.SIGKILL)
+    if configs[0]["hidden_dim"] == 6:
+        raise MemoryError("no room")
+    state = {"status": "diverged", "message": "too wide"}
+    found = {"metrics": None, "diagnosis": {"name": "diverged", "evidence": ""}}
+    return [{"state.json": json.dumps(state).encode(), "metrics.json": json.dumps(found).encode()} for _ in configs]

@@ -1,0 +1,94 @@
+"""A real Dask cluster of separate processes: a worker killed, the scheduler killed, and the same table in the end."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+pytest.importorskip("distributed")
+COMMAND = [sys.executable, "-m", "swissroll.cli", "sweep", "--quiet"]
+FLAGS = ["--hidden-dim", "4,5,6,7,8,9", "--steps", "40", "--seeds", "2", "--engine", "torch", "--device", "cpu"]
+
+
+class Cluster:
+    """A scheduler and its workers, each a process."""
+
+    def __init__(self, folder: Path) -> None:
+        folder.mkdir()
+        self.folder, self.file = folder, folder / "scheduler.json"
+        self.scheduler = self._start("scheduler", "--host", "127.0.0.1", "--port", "0", "--no-dashboard")
+        self.workers: list[subprocess.Popen[bytes]] = []
+        while not self.file.exists():
+            time.sleep(0.05)
+        self.address: str = json.loads(self.file.read_text(encoding="utf-8"))["address"]
+
+    def _start(self, kind: str, *flags: str) -> subprocess.Popen[bytes]:
+        command = [sys.executable, "-m", "distributed.cli.dask_" + kind, *flags, "--scheduler-file", str(self.file)]
+        with (self.folder / "log").open("ab") as log:
+            return subprocess.Popen(command, stdout=log, stderr=log, cwd=self.folder)
+
+    def add_worker(self) -> None:
+        flags = ("--nthreads", "1", "--no-nanny", "--no-dashboard", "--host", "127.0.0.1")
+        self.workers.append(self._start("worker", *flags))
+
+    def close(self) -> None:
+        for process in (*self.workers, self.scheduler):
+            process.kill()
+            process.wait()
+
+
+@pytest.fixture
+def cluster(tmp_path: Path) -> Iterator[Cluster]:
+    started = Cluster(tmp_path / "cluster")
+    started.add_worker()
+    started.add_worker()
+    yield started
+    started.close()
+
+
+def begin(*flags: str) -> subprocess.Popen[str]:
+    return subprocess.Popen([*COMMAND, *flags], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+
+
+def wait_for_runs(folder: Path, least: int, process: subprocess.Popen[str]) -> None:
+    while len(list((folder / "runs").glob("[0-9a-f]*"))) < least:
+        assert process.poll() is None, process.communicate()
+        time.sleep(0.02)
+
+
+def test_a_cluster_that_loses_a_worker_and_its_scheduler_ends_in_the_same_table(
+    cluster: Cluster, tmp_path: Path
+) -> None:
+    there, here = tmp_path / "there", tmp_path / "here"
+    process = begin(*FLAGS, "--out", str(there), "--cluster", cluster.address)
+    wait_for_runs(there, 1, process)
+    cluster.workers[0].kill()
+    wait_for_runs(there, 6, process)
+    cluster.scheduler.kill()
+    out, err = process.communicate()
+    assert (process.returncode, out, err.count("\n")) == (2, "", 1)
+    assert f"The scheduler at {cluster.address} was lost." in err
+    assert f"go on with: swissroll sweep --out {there} --cluster {cluster.address}" in err
+    kept = len(list((there / "runs").glob("[0-9a-f]*")))
+    assert 6 <= kept < 12
+    local: Any = [begin("--out", str(there), "--workers", "1"), begin(*FLAGS, "--out", str(here), "--workers", "1")]
+    for process in local:
+        out, err = process.communicate()
+        assert (process.returncode, err) == (0, "")
+        assert "runs finished          12" in out
+    assert (there / "table.csv").read_bytes() == (here / "table.csv").read_bytes()
+
+
+def test_an_absent_scheduler_is_one_line_and_leaves_no_folder(tmp_path: Path) -> None:
+    process = begin("--beta", "0.1,0.2", "--out", str(tmp_path / "sweep"), "--cluster", "tcp://127.0.0.1:9")
+    out, err = process.communicate()
+    assert (process.returncode, out, err.count("\n")) == (2, "", 1)
+    assert "No scheduler answers at tcp://127.0.0.1:9" in err
+    assert not (tmp_path / "sweep").exists()
