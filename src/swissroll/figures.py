@@ -196,7 +196,7 @@ def posterior(scene: Scene) -> Figure:
         shown = plots.along(ax, t, mu[:, 0], np.exp(0.5 * logvar[:, 0]))
         ax.set(xlabel="t", ylabel="z₁")
     else:
-        _prior(ax, scene)
+        prior_outline(ax, scene)
         plots.ellipses(ax, mu[::ELLIPSE_EVERY], logvar[::ELLIPSE_EVERY], t[::ELLIPSE_EVERY])
         shown = plots.coloured(ax, mu, t, size=5)
         _latent_square(ax, scene)
@@ -215,7 +215,7 @@ def aggregate(scene: Scene) -> Figure:
     plane_dims = scene.plane if scene.config.latent_dim > 1 else (0,)
     for (name, cloud), colour, ax in zip(clouds.items(), (plots.RED, plots.BLUE), axes, strict=False):
         plots.points(ax, cloud, colour=colour)
-        _prior(ax, scene)
+        prior_outline(ax, scene)
         _latent_square(ax, scene, title=name)
     marginals = {
         f"{name}, z{_subscript(dim)}": cloud[:, column]
@@ -285,7 +285,7 @@ def _frame(ax: Axes, scene: Scene, step: int) -> None:
     plots.square(ax, scene.extent, title="before training" if step == 0 else f"step {step:,}")
 
 
-def _prior(ax: Axes, scene: Scene) -> None:
+def prior_outline(ax: Axes, scene: Scene) -> None:
     """The prior's rings; for a mixture, the 1-sigma ellipse of each component."""
     prior = scene.model.prior
     if isinstance(prior, StandardNormal):

@@ -108,7 +108,7 @@ def write_report(
     for name in available(run.config):
         figure = draw(name, scene)
         figure.savefig(folder / f"{name}.png", facecolor="white")
-        pictures[name] = _vector_uri(figure)
+        pictures[name] = vector_uri(figure)
         progress(name)
     animation = film_gif(scene)
     progress("animation")
@@ -147,7 +147,7 @@ def render(scene: Scene, pictures: dict[str, str], examined: Examined) -> str:
     )
 
 
-def _vector_uri(figure: Figure) -> str:
+def vector_uri(figure: Figure) -> str:
     """An SVG whose text takes the colour that the reader's light or dark page has."""
     file = StringIO()
     with rc_context(STYLE):
