@@ -155,6 +155,13 @@ def test_held_sigma_is_not_warned_of_and_axes_keep_the_quoted_beta(tmp_path: Pat
     assert not any("sigma" in line for line in conclusions(table) if line.startswith("latent_dim"))
     assert any("own sigma" in line for line in conclusions(table) if line.startswith("beta"))
     assert "latent_dim 1, beta 0.01" in text
+    assert "<strong>2 seeds</strong> tell only large differences from noise" in text
+
+
+def test_a_sigma_that_all_runs_share_is_named(tmp_path: Path) -> None:
+    table = swept(tmp_path / "sweep", latent_dim=[1, 2], beta=0.02, hold="sigma")
+    write_page(table.folder)
+    assert f'<code>sigma</code></th><td class="text">{math.sqrt(0.01):.4f}, in all runs' in text_of(table.folder)
 
 
 def test_an_unfinished_sweep_says_what_is_missing(tmp_path: Path) -> None:

@@ -118,6 +118,7 @@ def render(table: Table, drawn: dict[str, str], cells: Gallery) -> str:
         table=table,
         counts=words.counts(table),
         seeds=len(table.seeds),
+        few=words.FEW,
         missing=sum(row.status == "missing" for row in table.rows),
         axes={a: _values_text(v) for a, v in table.axes.items()},
         common=_common(table),
@@ -146,7 +147,7 @@ def _values_text(values: tuple[Any, ...]) -> str:
 
 
 def _common(table: Table) -> dict[str, str]:
-    """Settings that all runs share and that are not Config's defaults, and the steps."""
+    """What all runs share and is not Config's default; and dataset, steps and decoder sigma in any case."""
     found = {}
     for field in dataclasses.fields(Config):
         if field.name in table.axes or field.name in ("seed", "threads", "snapshot_every", "device", "engine"):
@@ -155,7 +156,8 @@ def _common(table: Table) -> dict[str, str]:
         told = field.name in ("dataset", "steps") or values != {field.default}
         if len(values) == 1 and told:
             found[field.name] = shown(values.pop())
-    return found
+    implied = {s for group in sigmas(table).values() for s in group}
+    return found | ({"sigma": f"{implied.pop():.4f}"} if len(implied) == 1 else {})
 
 
 def _diverged(table: Table) -> dict[str, Any]:
@@ -201,7 +203,13 @@ def _basis(table: Table, axis: str, found: list[Finding]) -> str:
         return "one seed, which allows no conclusion"
     text = f"{len(block.seeds)} seeds"
     if others > 1:
-        part = f"{len(block.cells)} of the {others}" if len(block.cells) < others else f"all {others}"
+        part = (
+            f"{len(block.cells)} of the {others}"
+            if len(block.cells) < others
+            else "both"
+            if others == 2
+            else f"all {others}"
+        )
         text += f", averaged over {part} combinations of the other axes"
     if block.left_out:
         text += f"; not compared, for want of finished runs: {words.listed([shown(v) for v in block.left_out])}"

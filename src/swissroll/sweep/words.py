@@ -14,6 +14,8 @@ from swissroll.sweep.table import METRICS, Table
 NOTHING = "-"
 LINES = 12
 """Most lines under the command."""
+FEW = 5
+"""With fewer seeds an interval is so wide that a tie says little."""
 NAMED = 6
 """Most choices that one sentence names."""
 
@@ -134,6 +136,10 @@ def conclusions(table: Table) -> list[str]:
         lines.append(f"latent_dim moves the decoder sigma, too ({ends}): --hold sigma keeps it.")
     if len(table.seeds) < 2:
         return [*lines, "One seed: no difference can be told from noise. Add some with --seeds 5."]
+    if len(table.seeds) < FEW:
+        lines.append(
+            f"{len(table.seeds)} seeds tell only large differences from noise; 'ties' below may part with more."
+        )
     room = max(1, (LINES - len(lines)) // max(1, len(table.axes)))
     for axis in table.axes:
         found = findings(table, axis)[:room]
