@@ -4,9 +4,6 @@ from __future__ import annotations
 
 import sys
 from collections import Counter
-from collections.abc import Iterable
-from importlib import import_module
-from importlib.util import find_spec
 from pathlib import Path
 from statistics import mean, stdev
 from time import monotonic
@@ -16,7 +13,8 @@ from typing import Any, NamedTuple
 from swissroll.sweep import cost
 from swissroll.sweep.execute import Ended, Group, remaining
 from swissroll.sweep.plan import Sweep, plan_groups, read_groups
-from swissroll.sweep.table import Row, read_table, write_table
+from swissroll.sweep.table import Row, Table, read_table, write_table
+from swissroll.sweep.words import conclusions
 from swissroll.tables import text
 
 MOST_LINES = 24
@@ -42,7 +40,7 @@ class Progress:
     def __init__(self, total: int, groups: list[Group], *, quiet: bool) -> None:
         from tqdm.auto import tqdm
 
-        self.began, self.steps, self.runs = monotonic(), 0, 0
+        self.quiet, self.began, self.steps, self.runs = quiet, monotonic(), 0, 0
         self.work, self.done = sum(group.seconds for group in groups), 0.0
         self.failed: Counter[str] = Counter()
         self.bar = tqdm(
@@ -97,23 +95,29 @@ def finish(folder: Path, sweep: Sweep, progress: Progress) -> str:
         pairs += [("time", span(progress.seconds)), ("model-steps/s", f"{rate:,.0f}")]
     width = max(len(name) for name, _ in pairs)
     lines = [f"{name:<{width}}  {value:>10}" for name, value in pairs]
+    table = read_table(folder)
     if len(sweep) // len(sweep.seeds) <= MOST_LINES:
-        lines += ["", *_settings(folder)]
-    lines += ["", f"table: {folder / 'table.csv'}"]
-    lines += [f"report: {page}" for page in _pages(folder)]
+        lines += ["", *_settings(table)]
+    if concluded := conclusions(table):
+        lines += ["", *concluded]
+    report = _draw(table, quiet=progress.quiet)
+    lines += ["", f"table: {folder / 'table.csv'}", f"report: {report}"]
     more = 2 * len(sweep.seeds)
     return "\n".join([*lines, f"to add seeds: swissroll sweep --out {folder} --seeds {more}"])
 
 
-def _pages(folder: Path) -> Iterable[Path]:
-    if find_spec("swissroll.sweep.page") is None:
-        return []
-    return [import_module("swissroll.sweep.page").write_page(folder)]
+def _draw(table: Table, *, quiet: bool) -> Path:
+    """Write the report behind a bar."""
+    from tqdm.auto import tqdm
+
+    from swissroll.sweep import page
+
+    with tqdm(total=len(page.parts(table)), desc="Drawing", unit=" parts", disable=quiet, file=sys.stderr) as bar:
+        return page.write(table, progress=lambda _: bar.update())
 
 
-def _settings(folder: Path) -> list[str]:
+def _settings(table: Table) -> list[str]:
     """A line for each setting: the mean over its seeds and their standard deviation."""
-    table = read_table(folder)
     settings: dict[tuple[Any, ...], list[Row]] = {}
     for row in table.rows:
         settings.setdefault(tuple(row.setting.values()), []).append(row)
