@@ -1,0 +1,80 @@
+"""Training speed at three widths: the notebook's loop, the peers, JAX by hand, and ours, beside the ceiling."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from benchmarks.side_by_side import Bench, Entry
+
+WIDTHS = (32, 256, 1024)
+SWEEP = {32: 64, 256: 16, 1024: 8}
+"""Runs of a sweep, by width."""
+ONE, PAIR = (0,), (0, 1)
+SINGLES: dict[str, tuple[str, tuple[int, ...] | None]] = {
+    "notebook": ("notebook", None),
+    "notebook, one core": ("notebook-one", ONE),
+    "Lightning": ("lightning", None),
+    "pythae": ("pythae", None),
+    "JAX by hand, one core": ("scan", ONE),
+    "JAX by hand, all cores": ("scan", None),
+    "swissroll, torch": ("ours-torch", None),
+    "swissroll, xla": ("ours-xla", None),
+}
+"""Those that train one model: which contender, and on which cores."""
+PRODUCTS: dict[str, tuple[str, tuple[int, ...] | None]] = {
+    "torch, one core": ("torch", ONE),
+    "torch, all cores": ("torch", None),
+    "jax, one core": ("jax", ONE),
+    "jax, all cores": ("jax", None),
+    "jax, two processes": ("jax", PAIR),
+}
+"""Who multiplies matrices, and on which cores."""
+
+
+def singles(width: int, seconds: float) -> list[Entry]:
+    """Those that train one model."""
+    return [
+        Entry(label=label, name=name, width=width, cores=cores, seconds=seconds)
+        for label, (name, cores) in SINGLES.items()
+    ]
+
+
+def many(width: int, seconds: float) -> list[Entry]:
+    """Those that train several models at once, in two processes."""
+    runs = SWEEP[width]
+    entries = [
+        Entry(label="JAX by hand, two processes", name="scan", width=width),
+        Entry(label=f"swissroll, {runs} runs, xla", name="lanes-xla", width=width, models=runs // 2),
+    ]
+    return [replace(entry, cores=PAIR, seconds=seconds) for entry in entries]
+
+
+def products(name: str, width: int, seconds: float) -> list[Entry]:
+    """Matrix products in PyTorch and JAX on one core, on all, and in two processes."""
+    return [
+        Entry(label=f"products, {label}", name=f"{name}-{by}", width=width, cores=cores, seconds=seconds)
+        for label, (by, cores) in PRODUCTS.items()
+    ]
+
+
+def whole_sweeps(bench: Bench) -> None:
+    """Sweeps as the command computes them, measured and written, by one worker and by two."""
+    for width, steps in ((32, 1000), (256, 500)):
+        sweeps = [
+            Entry(label=f"sweep, {workers} workers", name="sweep-xla", width=width, models=SWEEP[width],
+                  workers=workers, steps=100 if bench.quick else steps)
+            for workers in (1, 2)
+        ]  # fmt: skip
+        entries = [Entry(label="notebook", name="notebook", width=width), *sweeps]
+        bench.compare(f"sweep {width}", entries, rounds=2, budget=40)
+
+
+def measure(bench: Bench) -> None:
+    """A case of large products; then, for each width, one of contenders with their step's products among them."""
+    seconds, rounds, budget = (0.3, 3, 40) if bench.quick else (1.0, 5, 130)
+    bench.compare("large", products("large", 0, seconds / 4), rounds=rounds, budget=25)
+    for width in WIDTHS[:2] if bench.quick else WIDTHS:
+        entries = [*singles(width, seconds), *many(width, seconds), *products("products", width, seconds / 3)]
+        bench.compare(f"width {width}", entries, rounds=rounds, budget=budget)
+    if not bench.quick:
+        whole_sweeps(bench)
