@@ -8,13 +8,14 @@ from collections.abc import Callable
 from pathlib import Path
 from time import monotonic
 
-from benchmarks import engines, growth, whole
+from benchmarks import engines, growth, quality, whole
 from benchmarks.machine import machine
 from benchmarks.side_by_side import PEERS_PYTHON, Bench, Results
 
 PARTS: dict[str, Callable[[Bench], None]] = {
     "engines": engines.measure,
     "whole": whole.measure,
+    "quality": quality.measure,
     "growth": growth.measure,
 }
 """By name, in the order they run."""

@@ -1,68 +1,171 @@
-"""Gradient steps and seconds to the notebook's own final quality: the `best` preset against the notebook's recipe.
+"""Seconds to the notebook's own final quality: the `best` preset on the fast engine against the notebook's loop.
 
-For each seed the notebook's recipe runs its 1,000 steps. The `best` preset then runs at growing lengths, each a run of
+For each seed the notebook's loop runs its 1,000 steps. Then the `best` preset is run at growing lengths, each a run of
 its own with its schedule fitted to that length, until it is at least as good in all of: held-out loss, median and 90th
-percentile of the distance of prior samples to the roll, and sliced W2 to real points. Both run on this engine's loop,
-one after the other in one process.
+percentile of the distance of prior samples to the roll, and sliced W2 to real points. A run of that length is then
+timed twice, each in a new process: with compiled programs from an earlier process in the cache, and with an empty
+cache. Time runs from a config to the trained model: building, tracing, compiling and training; not the import of
+libraries, which is left out of the notebook's time, too, with its first step.
+
+    python -m benchmarks --parts quality
 """
 
 from __future__ import annotations
 
-import statistics
-import time
+import argparse
+import json
+import os
+import subprocess
+import sys
+import tempfile
 from dataclasses import replace
+from time import perf_counter
+from typing import TYPE_CHECKING, Any
 
-import torch
+from benchmarks.contenders import engine_settings
+from benchmarks.side_by_side import ROOT, Bench
 
-from swissroll.config import PRESETS, Config
-from swissroll.data import CURVES
-from swissroll.distances import sliced_wasserstein
-from swissroll.geometry import fit
-from swissroll.streams import stream
-from swissroll.training import build
+if TYPE_CHECKING:
+    from swissroll.config import Config
+    from swissroll.vae import VAE
 
 LENGTHS = (100, 150, 200, 250, 300, 400, 600, 1000)
 SEEDS = range(5)
 POINTS = 2000
+Row = dict[str, Any]
 
 
-def train(config: Config) -> tuple[float, dict[str, float]]:
-    """Seconds of the steps, and how good the result is; smaller is better."""
-    training = build(replace(config, eval_every=config.steps))
-    start = time.perf_counter()
-    record = [*training][-1]
-    seconds = time.perf_counter() - start
-    x = training.engine.model.sample(POINTS, generator=stream(config.seed, "evaluation noise"))
+def worth(model: VAE, config: Config) -> dict[str, float]:
+    """How good a model is; smaller is better."""
+    import torch
+
+    from swissroll.data import CURVES
+    from swissroll.distances import sliced_wasserstein
+    from swissroll.geometry import fit
+    from swissroll.streams import stream
+    from swissroll.training import evaluate, held_out_points
+
     curve = CURVES[config.dataset]
+    held_out = held_out_points(config)[0]
+    loss = evaluate(model, held_out, beta=config.beta, reduction=config.reduction, seed=config.seed).loss
+    x = model.sample(POINTS, generator=stream(config.seed, "evaluation noise"))
     found = fit(curve, x)
     real = curve.position(curve.midpoints(POINTS))
     sliced = sliced_wasserstein(x, real, generator=torch.Generator().manual_seed(0))
-    loss = record.held_out.loss if record.held_out else float("nan")
-    return seconds, {"loss": loss, "median": found.off_median, "p90": found.off_p90, "sliced_w2": sliced}
+    return {"loss": loss, "median": found.off_median, "p90": found.off_p90, "sliced_w2": sliced}
+
+
+def notebook(seed: int, steps: int = 1000) -> Row:
+    """The notebook's loop, with as many threads as PyTorch takes by itself."""
+    import torch
+
+    from benchmarks.network import PlainVAE, train_plain
+    from swissroll.config import Config
+    from swissroll.training import build_model
+
+    train_plain(PlainVAE(8), 2)
+    torch.manual_seed(seed)
+    start = perf_counter()
+    plain = PlainVAE(256)
+    train_plain(plain, steps)
+    seconds = perf_counter() - start
+    config = Config(seed=seed)
+    model = build_model(config)
+    model.load_state_dict(plain.state_dict())
+    return {"steps": steps, "seconds": seconds, **worth(model, config)}
+
+
+def best(seed: int, steps: int) -> Row:
+    """The `best` preset on the fast engine, or on the only one there is."""
+    from swissroll.config import PRESETS, Config
+    from swissroll.training import build
+
+    config = replace(Config(**PRESETS["best"]), seed=seed, steps=steps, eval_every=steps, **_engine())
+    _start_engine()
+    start = perf_counter()
+    training = build(config)
+    for _ in training:
+        pass
+    seconds = perf_counter() - start
+    return {"steps": steps, "seconds": seconds, **worth(training.engine.model, config)}
+
+
+def _engine() -> dict[str, Any]:
+    from importlib.util import find_spec
+
+    return engine_settings("xla" if find_spec("jax") else "torch")
+
+
+def _start_engine() -> None:
+    """Import what training imports, and start JAX, without compiling anything of ours."""
+    import torch
+
+    from swissroll.config import Config
+    from swissroll.training import build
+
+    if _engine().get("engine") == "xla":
+        from swissroll.engines.xla import import_jax
+
+        import_jax(None)
+        return
+    for _ in build(Config(steps=1, hidden_dim=8)):
+        torch.zeros(1)
+
+
+def search(seed: int, aim: Row) -> Row:
+    """The shortest of :data:`LENGTHS` whose run is at least as good in everything, else the longest."""
+    row: Row = {}
+    for steps in LENGTHS:
+        row = best(seed, steps)
+        if all(row[name] <= aim[name] for name in ("loss", "median", "p90", "sliced_w2")):
+            return row | {"reached": True}
+    return row | {"reached": False}
+
+
+def asked(*arguments: str, cache: str | None = None) -> Row:
+    """What this module prints in a process of its own."""
+    settings = {"JAX_COMPILATION_CACHE_DIR": cache} if cache else {}
+    command = [sys.executable, "-m", "benchmarks.quality", *arguments]
+    found = subprocess.run(command, cwd=ROOT, env=os.environ | settings, capture_output=True, text=True, check=True)
+    row: Row = json.loads(found.stdout.splitlines()[-1])
+    return row
+
+
+def measure(bench: Bench) -> None:
+    """A row a seed: the notebook's run, and ours with the programs cached and not."""
+    for seed in SEEDS[:1] if bench.quick else SEEDS:
+        case = f"quality {seed}"
+        if case in bench.results.finished:
+            continue
+        plain = asked("notebook", str(seed))
+        found = asked("search", str(seed), json.dumps(plain))
+        with tempfile.TemporaryDirectory() as folder:
+            cold = asked("best", str(seed), str(found["steps"]), cache=folder)
+            cached = asked("best", str(seed), str(found["steps"]), cache=folder)
+        bench.results.write(
+            {"case": case, "kind": "quality", "seed": seed, "notebook": plain, "reached": found["reached"],
+             "cold": cold, "cached": cached}
+        )  # fmt: skip
+        bench.results.finish(case)
+        bench.say(
+            f"{case}: notebook {plain['seconds']:.2f} s, {found['steps']} steps of best {cached['seconds']:.2f} s"
+        )
 
 
 def main() -> None:
-    """Print a row a seed, and the medians of the ratios."""
-    torch.set_num_threads(1)
-    train(Config(steps=50))
-    print("| seed | notebook: loss, median, p90, sliced W2 | s | best: steps | loss, median, p90, sliced W2 | s |")
-    print("|---|---|---|---|---|---|")
-    steps_ratios, seconds_ratios = [], []
-    for seed in SEEDS:
-        plain_seconds, plain = train(Config(seed=seed))
-        for steps in LENGTHS:
-            seconds, ours = train(Config(**(PRESETS["best"] | {"seed": seed, "steps": steps})))
-            if all(ours[name] <= plain[name] for name in plain):
-                break
-        both = (", ".join(f"{v:.4f}" for v in quality.values()) for quality in (plain, ours))
-        first, second = both
-        print(f"| {seed} | {first} | {plain_seconds:.2f} | {steps} | {second} | {seconds:.2f} |", flush=True)
-        steps_ratios.append(1000 / steps)
-        seconds_ratios.append(plain_seconds / seconds)
-    print(
-        f"\nmedian over seeds: {statistics.median(steps_ratios):.1f} times fewer steps, "
-        f"{statistics.median(seconds_ratios):.1f} times fewer seconds"
-    )
+    """One measurement, as a JSON line."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("what", choices=["notebook", "best", "search"])
+    parser.add_argument("seed", type=int)
+    parser.add_argument("rest", nargs="?")
+    given = parser.parse_args()
+    if given.what == "notebook":
+        row = notebook(given.seed)
+    elif given.what == "best":
+        row = best(given.seed, int(given.rest))
+    else:
+        row = search(given.seed, json.loads(given.rest))
+    print(json.dumps(row))
 
 
 if __name__ == "__main__":
