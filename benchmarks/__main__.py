@@ -8,7 +8,7 @@ from collections.abc import Callable
 from pathlib import Path
 from time import monotonic
 
-from benchmarks import engines, growth, quality, whole
+from benchmarks import engines, growth, million, quality, whole
 from benchmarks.machine import machine
 from benchmarks.side_by_side import PEERS_PYTHON, Bench, Results
 
@@ -17,6 +17,7 @@ PARTS: dict[str, Callable[[Bench], None]] = {
     "whole": whole.measure,
     "quality": quality.measure,
     "growth": growth.measure,
+    "million": million.measure,
 }
 """By name, in the order they run."""
 
