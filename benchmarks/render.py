@@ -1,0 +1,122 @@
+"""Draw the tables and plots of docs/performance.md from results.
+
+python -m benchmarks.render runs/bench/results.jsonl --into docs
+"""
+
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+
+from matplotlib.axes import Axes
+from matplotlib.backends.backend_agg import FigureCanvasAgg
+from matplotlib.figure import Figure
+
+from benchmarks import tables
+from benchmarks.engines import WIDTHS
+from benchmarks.side_by_side import read_results
+from benchmarks.tables import Case, Row, read_case
+
+COLOURS = {"notebook": "#7f7f7f", "swissroll, torch": "#0072b2", "swissroll, xla": "#d55e00"}
+OTHERS = "#56b4e9"
+MARKERS = {"notebook": "s", "swissroll, torch": "o", "swissroll, xla": "^"}
+
+
+def texts(rows: list[Row]) -> dict[str, str]:
+    """The included files by name."""
+    found = {
+        "performance-machine": tables.machine_table(rows),
+        "performance-ceiling": tables.ceiling_table(rows, WIDTHS),
+        "performance-sweeps": tables.sweep_table(rows),
+        "performance-whole": tables.whole_table(rows),
+        "performance-million": tables.million_table(rows),
+        "performance-missing": tables.missing_table(rows),
+        "quality": tables.quality_table(rows),
+    }
+    return found | {f"performance-{width}": tables.speed_table(rows, width) for width in WIDTHS}
+
+
+def draw_speed(rows: list[Row]) -> Figure:
+    """Steps a second of everything, a panel a width, the ceiling as a line."""
+    figure = Figure(figsize=(9, 4.2), layout="constrained")
+    for axes, width in zip(figure.subplots(1, len(WIDTHS), sharey=False), WIDTHS, strict=True):
+        case = read_case(rows, f"width {width}")
+        labels = [label for label in case.rates if not label.startswith("products")][::-1]
+        for place, label in enumerate(labels):
+            draw_bar(axes, case, place, label)
+        for ceiling in tables.ceilings(rows, width).values():
+            axes.axvline(ceiling, color="black", lw=0.8, ls=":")
+        axes.set(yticks=range(len(labels)), yticklabels=[short(label) for label in labels], xscale="log")
+        axes.set(title=f"hidden width {width}", xlabel="model-steps/s")
+        axes.tick_params(axis="y", labelsize=7)
+    return figure
+
+
+def short(label: str) -> str:
+    """A label that fits beside a bar."""
+    return label.replace("swissroll, ", "").replace("JAX by hand", "by hand")
+
+
+def draw_bar(axes: Axes, case: Case, place: int, label: str) -> None:
+    """The median as a bar, each round as a dot."""
+    colour = next((c for name, c in COLOURS.items() if label.startswith(name)), OTHERS)
+    if label.startswith("swissroll") and label.endswith("xla"):
+        colour = COLOURS["swissroll, xla"]
+    axes.barh(place, case.median(label), color=colour, height=0.7)
+    rates = list(case.rates[label].values())
+    axes.plot(rates, [place] * len(rates), "|", color="black", ms=5)
+
+
+def draw_growth(rows: list[Row]) -> Figure:
+    """Steps a second against width, batch, and runs in one program."""
+    figure = Figure(figsize=(9, 3.4), layout="constrained")
+    left, middle, right = figure.subplots(1, 3)
+    for axes, what, label in ((left, "width", "hidden width"), (middle, "batch", "points in a step, at width 256")):
+        for name in COLOURS:
+            draw_line(axes, rows, f"grow {what} ", "", name, name)
+        axes.set(xlabel=label)
+    left.legend(fontsize=7, frameon=False)
+    for width, colour in ((32, "#d55e00"), (256, "#009e73")):
+        draw_line(right, rows, "grow runs ", f" at {width}", "swissroll, xla", f"width {width}", colour)
+    right.set(xlabel="runs in one process, on one core")
+    right.legend(fontsize=7, frameon=False)
+    for axes in (left, middle, right):
+        axes.set(xscale="log", yscale="log")
+    left.set(ylabel="model-steps/s")
+    return figure
+
+
+def draw_line(
+    axes: Axes, rows: list[Row], start: str, end: str, label: str, shown: str, colour: str | None = None
+) -> None:
+    """One contender's medians, every round as a dot."""
+    names = [c for c in dict.fromkeys(row["case"] for row in rows) if c.startswith(start) and c.endswith(end or c[-1])]
+    found = {float(c.removeprefix(start).removesuffix(end)): read_case(rows, c) for c in names}
+    points = {x: case for x, case in sorted(found.items()) if label in case.rates}
+    colour = colour or COLOURS[label]
+    axes.plot([*points], [case.median(label) for case in points.values()], MARKERS[label] + "-", c=colour, label=shown)
+    for x, case in points.items():
+        rates = list(case.rates[label].values())
+        axes.plot([x] * len(rates), rates, "_", color=colour, ms=5, alpha=0.6)
+
+
+def main() -> None:
+    """Write everything for which there are results."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("results", type=Path, nargs="?", default=Path("runs/bench/results.jsonl"))
+    parser.add_argument("--into", type=Path, default=Path("docs"))
+    given = parser.parse_args()
+    rows = read_results(given.results)
+    for folder in ("output", "pictures"):
+        (given.into / folder).mkdir(parents=True, exist_ok=True)
+    for name, text in texts(rows).items():
+        if text:
+            (given.into / "output" / f"{name}.md").write_text(text, encoding="utf-8")
+    for name, figure in (("performance-speed", draw_speed(rows)), ("performance-growth", draw_growth(rows))):
+        FigureCanvasAgg(figure)
+        figure.savefig(given.into / "pictures" / f"{name}.png", dpi=110)
+    print(given.into / "performance.md")
+
+
+if __name__ == "__main__":
+    main()
