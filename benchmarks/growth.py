@@ -13,7 +13,7 @@ CONTENDERS = {"notebook": "notebook", "swissroll, torch": "ours-torch", "swissro
 
 
 def measure(bench: Bench) -> None:
-    """A case a setting; the processes stay from one to the next."""
+    """A case a setting; processes stay from one to the next, but for those whose threads depend on the setting."""
     seconds, rounds = (0.15, 2) if bench.quick else (0.3, 3)
     plain = [Entry(label=label, name=name, seconds=seconds) for label, name in CONTENDERS.items()]
     one = Entry(label="swissroll, xla", name="lanes-xla", cores=(0,), seconds=seconds)
@@ -29,6 +29,8 @@ def measure(bench: Bench) -> None:
     try:
         for case, entries in settings.items():
             bench.compare(case, entries, rounds=rounds, budget=8, teams=teams)
+            if alone := teams.pop("ours-xla", None):
+                alone.end()
     finally:
         for team in teams.values():
             team.end()

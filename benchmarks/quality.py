@@ -19,6 +19,7 @@ import subprocess
 import sys
 import tempfile
 from dataclasses import replace
+from importlib.util import find_spec
 from time import perf_counter
 from typing import TYPE_CHECKING, Any
 
@@ -78,38 +79,34 @@ def notebook(seed: int, steps: int = 1000) -> Row:
 def best(seed: int, steps: int) -> Row:
     """The `best` preset on the fast engine, or on the only one there is."""
     from swissroll.config import PRESETS, Config
+    from swissroll.run import decide, use_threads
     from swissroll.training import build
 
-    config = replace(Config(**PRESETS["best"]), seed=seed, steps=steps, eval_every=steps, **_engine())
-    _start_engine()
-    start = perf_counter()
-    training = build(config)
-    for _ in training:
-        pass
-    seconds = perf_counter() - start
+    config = decide(replace(Config(**PRESETS["best"]), seed=seed, steps=steps, eval_every=steps, **_engine()))
+    _start_engine(config)
+    with use_threads(config.threads):
+        start = perf_counter()
+        training = build(config)
+        for _ in training:
+            pass
+        seconds = perf_counter() - start
     return {"steps": steps, "seconds": seconds, **worth(training.engine.model, config)}
 
 
 def _engine() -> dict[str, Any]:
-    from importlib.util import find_spec
-
     return engine_settings("xla" if find_spec("jax") else "torch")
 
 
-def _start_engine() -> None:
+def _start_engine(config: Config) -> None:
     """Import what training imports, and start JAX, without compiling anything of ours."""
-    import torch
-
-    from swissroll.config import Config
     from swissroll.training import build
 
-    if _engine().get("engine") == "xla":
+    if config.engine == "xla":
         from swissroll.engines.xla import import_jax
 
-        import_jax(None)
-        return
-    for _ in build(Config(steps=1, hidden_dim=8)):
-        torch.zeros(1)
+        import_jax(config.threads)
+    else:
+        list(build(replace(config, steps=1, hidden_dim=8)))
 
 
 def search(seed: int, aim: Row) -> Row:
