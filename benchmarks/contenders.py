@@ -174,17 +174,17 @@ def lanes(setting: Setting, engine: str) -> Contender:
 
 
 def sweep(setting: Setting, engine: str) -> Contender:
-    """A whole sweep by the executor: trained, measured and written; its workers stay between two timings."""
+    """A whole sweep by the executor, from the plan to the last folder: its workers start, train, measure and end."""
     extra = engine_settings(engine)
     try:
         from swissroll.sweep.execute import compute, define, opened
         from swissroll.sweep.pools import LocalPool
     except ImportError:
         raise MissingError("this version of swissroll has no sweeps") from None
-    pool = LocalPool(setting.workers)
 
     def run(steps: int) -> None:
         values = {"hidden_dim": setting.width, "batch_size": setting.batch, "steps": steps, "seeds": setting.models}
+        pool = LocalPool(setting.workers)
         with tempfile.TemporaryDirectory() as parent:
             folder = Path(parent) / "sweep"
             made = define(folder, values | extra)
@@ -192,6 +192,7 @@ def sweep(setting: Setting, engine: str) -> Contender:
                 for ended in compute(folder, made, groups, pool):
                     if ended is not None and ended.reason:
                         raise RuntimeError(ended.reason)
+        pool.close(now=False)
 
     return Contender(ways={"": _timed(run)}, unit=100)
 

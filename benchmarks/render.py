@@ -12,13 +12,15 @@ from matplotlib.axes import Axes
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 
-from benchmarks import tables
+from benchmarks import growth, tables
 from benchmarks.engines import WIDTHS
 from benchmarks.side_by_side import read_results
 from benchmarks.tables import Case, Row, read_case
 
 COLOURS = {"notebook": "#7f7f7f", "swissroll, torch": "#0072b2", "swissroll, xla": "#d55e00"}
 OTHERS = "#56b4e9"
+FAR = 2.5
+"""A ceiling further off than so many of the longest bars is left out of a panel."""
 MARKERS = {"notebook": "s", "swissroll, torch": "o", "swissroll, xla": "^"}
 
 
@@ -37,24 +39,21 @@ def texts(rows: list[Row]) -> dict[str, str]:
 
 
 def draw_speed(rows: list[Row]) -> Figure:
-    """Steps a second of everything, a panel a width, the ceiling as a line."""
-    figure = Figure(figsize=(9, 4.2), layout="constrained")
-    for axes, width in zip(figure.subplots(1, len(WIDTHS), sharey=False), WIDTHS, strict=True):
+    """Steps a second of everything, a panel a width; ceilings as lines, where they are not far off the panel."""
+    figure = Figure(figsize=(11, 3.6), layout="constrained")
+    for axes, width in zip(figure.subplots(1, len(WIDTHS)), WIDTHS, strict=True):
         case = read_case(rows, f"width {width}")
         labels = [label for label in case.rates if not label.startswith("products")][::-1]
         for place, label in enumerate(labels):
             draw_bar(axes, case, place, label)
-        for ceiling in tables.ceilings(rows, width).values():
+        longest = max(map(case.median, labels), default=1.0)
+        near = [c for c in tables.ceilings(rows, width).values() if c < FAR * longest]
+        for ceiling in near:
             axes.axvline(ceiling, color="black", lw=0.8, ls=":")
-        axes.set(yticks=range(len(labels)), yticklabels=[short(label) for label in labels], xscale="log")
+        axes.set(yticks=range(len(labels)), yticklabels=labels, xlim=(0, 1.1 * max([longest, *near])))
         axes.set(title=f"hidden width {width}", xlabel="model-steps/s")
-        axes.tick_params(axis="y", labelsize=7)
+        axes.tick_params(labelsize=7)
     return figure
-
-
-def short(label: str) -> str:
-    """A label that fits beside a bar."""
-    return label.replace("swissroll, ", "").replace("JAX by hand", "by hand")
 
 
 def draw_bar(axes: Axes, case: Case, place: int, label: str) -> None:
@@ -80,8 +79,10 @@ def draw_growth(rows: list[Row]) -> Figure:
         draw_line(right, rows, "grow runs ", f" at {width}", "swissroll, xla", f"width {width}", colour)
     right.set(xlabel="runs in one process, on one core")
     right.legend(fontsize=7, frameon=False)
-    for axes in (left, middle, right):
+    for axes, ticks in ((left, growth.WIDTHS), (middle, growth.BATCHES), (right, growth.RUNS)):
         axes.set(xscale="log", yscale="log")
+        axes.set_xticks(ticks, [str(tick) for tick in ticks])
+        axes.minorticks_off()
     left.set(ylabel="model-steps/s")
     return figure
 
