@@ -27,23 +27,29 @@ def main() -> None:
     parser = argparse.ArgumentParser(prog="python -m benchmarks", description=__doc__)
     parser.add_argument("--quick", action="store_true", help="3 minutes, with more noise")
     parser.add_argument("--parts", nargs="+", choices=PARTS, default=list(PARTS))
-    parser.add_argument("--out", type=Path, default=Path("runs/bench/results.jsonl"), help="goes on where it was")
+    parser.add_argument("--out", type=Path, help="goes on where it was; runs/bench/results.jsonl, or quick.jsonl")
     parser.add_argument("--fresh", action="store_true", help="forget what was measured before")
+    parser.add_argument("--minutes", type=float, help="no new case begins after these; 11, or 2.5 with --quick")
     given = parser.parse_args()
+    out = given.out or Path("runs/bench") / ("quick.jsonl" if given.quick else "results.jsonl")
     if given.fresh:
-        given.out.unlink(missing_ok=True)
+        out.unlink(missing_ok=True)
     began = monotonic()
 
     def say(line: str) -> None:
         print(f"{monotonic() - began:6.0f} s  {line}", file=sys.stderr, flush=True)
 
-    bench = Bench(results=Results(given.out), quick=given.quick, say=say)
+    minutes = given.minutes or (2.5 if given.quick else 11.0)
+    bench = Bench(results=Results(out), quick=given.quick, say=say, deadline=began + 60 * minutes)
     if "machine" not in bench.results.finished:
         bench.results.write({"case": "machine", "kind": "machine", "quick": given.quick, **machine(PEERS_PYTHON)})
         bench.results.finish("machine")
+    before = len(bench.results.rows)
     for part in given.parts:
         PARTS[part](bench)
-    print(given.out)
+    if len(bench.results.rows) == before:
+        say("nothing was measured: all was before; --fresh begins anew")
+    print(out)
 
 
 if __name__ == "__main__":

@@ -16,6 +16,8 @@ from pathlib import Path
 from time import perf_counter
 from typing import Any
 
+SLOW = 1024**2 * 128
+"""Width squared times batch above which a hundred steps take too long."""
 Run = Callable[[int], float]
 """Takes so many steps and returns the seconds they took."""
 
@@ -136,7 +138,7 @@ def ours(setting: Setting, engine: str) -> Contender:
             train_run(made, quiet=False, stream=io.StringIO())
             return perf_counter() - start
 
-    return Contender(ways={"": run}, unit=100 if setting.width <= 1024 else 20)
+    return Contender(ways={"": run}, unit=100 if setting.width**2 * setting.batch <= SLOW else 20)
 
 
 def engine_settings(engine: str) -> dict[str, Any]:

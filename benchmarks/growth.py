@@ -22,8 +22,8 @@ def measure(bench: Bench) -> None:
         settings[f"grow width {width}"] = [replace(entry, width=width) for entry in plain]
     for batch in BATCHES[::3] if bench.quick else BATCHES:
         settings[f"grow batch {batch}"] = [replace(entry, batch=batch) for entry in plain]
-    for width in (32, 256):
-        for runs in RUNS[::3] if bench.quick else RUNS[: 7 if width == 32 else 5]:
+    for width, most in ((32, 64), (256, 16)):
+        for runs in (runs for runs in (RUNS[::3] if bench.quick else RUNS) if runs <= most):
             settings[f"grow runs {runs} at {width}"] = [replace(one, width=width, models=runs)]
     teams: dict[str, Team] = {}
     try:

@@ -105,18 +105,20 @@ def main() -> None:
     """Write everything for which there are results."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("results", type=Path, nargs="?", default=Path("runs/bench/results.jsonl"))
-    parser.add_argument("--into", type=Path, default=Path("docs"))
+    parser.add_argument("--into", type=Path, help="docs; a quick run's go to runs/bench/docs")
     given = parser.parse_args()
     rows = read_results(given.results)
+    quick = any(row.get("quick") for row in rows)
+    into = given.into or (Path("runs/bench/docs") if quick else Path("docs"))
     for folder in ("output", "pictures"):
-        (given.into / folder).mkdir(parents=True, exist_ok=True)
+        (into / folder).mkdir(parents=True, exist_ok=True)
     for name, text in texts(rows).items():
         if text:
-            (given.into / "output" / f"{name}.md").write_text(text, encoding="utf-8")
+            (into / "output" / f"{name}.md").write_text(text, encoding="utf-8")
     for name, figure in (("performance-speed", draw_speed(rows)), ("performance-growth", draw_growth(rows))):
         FigureCanvasAgg(figure)
-        figure.savefig(given.into / "pictures" / f"{name}.png", dpi=110)
-    print(given.into / "performance.md")
+        figure.savefig(into / "pictures" / f"{name}.png", dpi=110)
+    print(into / "performance.md")
 
 
 if __name__ == "__main__":

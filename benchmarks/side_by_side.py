@@ -172,8 +172,6 @@ class Comparison:
             budget: Seconds after which no round begins once there were ``least``.
             least: Fewest rounds.
         """
-        if self.case in self.results.finished:
-            return
         began = monotonic()
         teams = [team for entry in entries if (team := self._ready(entry))]
         try:
@@ -219,14 +217,26 @@ class Bench:
         results: Where rows go.
         quick: Fewer rounds and shorter timings.
         say: Tells the reader of the progress.
+        deadline: When no new case begins, on the clock of :func:`time.monotonic`.
     """
 
     results: Results
     quick: bool
     say: Say
+    deadline: float
+
+    def wants(self, case: str) -> bool:
+        """Whether a case is to be measured: it was not before, and there is time."""
+        if case in self.results.finished:
+            return False
+        late = monotonic() > self.deadline
+        if late:
+            self.say(f"{case}: left for the next time, there is none left")
+        return not late
 
     def compare(
         self, case: str, entries: Sequence[Entry], *, rounds: int, budget: float, teams: dict[str, Team] | None = None
     ) -> None:
-        """Time entries in turns; see :class:`Comparison`."""
-        Comparison(case, self.results, self.say, teams).run(entries, rounds=rounds, budget=budget)
+        """Time entries in turns, if the case is wanted; see :class:`Comparison`."""
+        if self.wants(case):
+            Comparison(case, self.results, self.say, teams).run(entries, rounds=rounds, budget=budget)
