@@ -16,6 +16,8 @@ from pathlib import Path
 from time import perf_counter
 from typing import Any
 
+HELD = "BENCHMARK_HELD_TO_A_CORE"
+"""A variable of the environment that is set where a process is."""
 SLOW = 1024**2 * 128
 """Width squared times batch above which a hundred steps take too long."""
 Run = Callable[[int], float]
@@ -112,6 +114,7 @@ def pythae(setting: Setting) -> Contender:
 
 def scan(setting: Setting) -> Contender:
     """The scan written by hand in JAX; the environment decides its threads."""
+    _tune_xla()
     from benchmarks.scan import CHUNK, Scan
 
     ways = {
@@ -201,6 +204,7 @@ def sweep(setting: Setting, engine: str) -> Contender:
 
 def products(setting: Setting, by: str) -> Contender:
     """The matrix products of the network's steps, with nothing between them."""
+    _tune_xla()
     from benchmarks import ceiling
 
     make = {"torch": ceiling.step_torch, "jax": ceiling.step_jax}[by]
@@ -209,6 +213,7 @@ def products(setting: Setting, by: str) -> Contender:
 
 def large(_: Setting, by: str) -> Contender:
     """Large matrix products; a step is one of them."""
+    _tune_xla()
     from benchmarks import ceiling
 
     return Contender(ways={"": ceiling.large_torch if by == "torch" else ceiling.large_jax()})
@@ -236,8 +241,13 @@ PEERS = ("lightning", "pythae")
 
 def hold_to(core: int) -> None:
     """Keep this process, and the thread pools it is yet to make, on one core."""
-    os.environ["OMP_NUM_THREADS"] = "1"
-    os.environ["XLA_FLAGS"] = f"{os.environ.get('XLA_FLAGS', '')} --xla_cpu_multi_thread_eigen=false"
+    os.environ |= {"OMP_NUM_THREADS": "1", HELD: "1"}
     if hasattr(os, "sched_setaffinity"):
         there = sorted(os.sched_getaffinity(0))
         os.sched_setaffinity(0, {there[core % len(there)]})
+
+
+def _tune_xla() -> None:
+    """What a user of JAX would set on one core: no thread pool inside an operation."""
+    if os.environ.get(HELD):
+        os.environ["XLA_FLAGS"] = f"{os.environ.get('XLA_FLAGS', '')} --xla_cpu_multi_thread_eigen=false"
