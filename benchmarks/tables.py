@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from benchmarks.ceiling import LARGE_FLOPS
+from benchmarks.million import GROUP
 from benchmarks.shapes import step_flops
 
 Row = dict[str, Any]
@@ -212,8 +213,9 @@ def _groups(row: Row) -> list[str]:
     rate = row["groups"] / row["seconds"]
     way = "through Dask" if row["kind"] == "cluster" else "through local processes"
     load = f"{row['bytes'] / 1e3:.0f} kB a run back" if row["bytes"] else "nothing back"
-    hours = 1e6 / 32 / rate / 3600
-    return [f"empty groups of 32 {way}, {load}", f"{row['groups']} groups", f"{rate:,.0f} groups/s", f"{hours:.2f} h"]
+    hours = 1e6 / GROUP / rate / 3600
+    what = f"empty groups of {GROUP} {way}, {load}"
+    return [what, f"{row['groups']} groups", f"{rate:,.0f} groups/s", f"{hours:.2f} h"]
 
 
 def _bytes(row: Row) -> list[str]:
