@@ -2,7 +2,8 @@
 # make test   set up and run the tests
 # make check  ruff, mypy --strict and the import contract
 # make docs   build the documentation into docs/_build/html
-# make bench  measure training speed against the notebook's loop
+# make bench  measure speed beside the notebook's loop and other libraries, 12 minutes, into docs/performance.md
+#             (an interrupted one goes on; 'make bench BENCH=--fresh' begins anew, 'BENCH=--quick' takes 3 minutes)
 PYTHON ?= python3
 BIN := .venv/bin
 
@@ -25,8 +26,8 @@ docs: .venv/installed-dev
 	$(BIN)/sphinx-build -W --keep-going -q -b html docs docs/_build/html
 	@echo "docs: docs/_build/html/index.html"
 
-bench: .venv/installed-dev
-	$(BIN)/python benchmarks/training.py
+bench: .venv/installed-bench .venv-peers/installed
+	results=$$($(BIN)/python -m benchmarks $(BENCH)) && $(BIN)/python -m benchmarks.render $$results
 
 .venv/bin/python:
 	$(PYTHON) -m venv .venv
@@ -39,5 +40,14 @@ bench: .venv/installed-dev
 	$(BIN)/pip install --disable-pip-version-check --quiet --progress-bar off -c constraints.txt -e '.[dev,docs]'
 	@touch $@
 
+.venv/installed-bench: .venv/installed-dev
+	$(BIN)/pip install --disable-pip-version-check --quiet --progress-bar off -c constraints.txt -e '.[xla,cluster]'
+	@touch $@
+
+.venv-peers/installed: benchmarks/requirements-peers.txt
+	$(PYTHON) -m venv .venv-peers
+	.venv-peers/bin/pip install --disable-pip-version-check --quiet --progress-bar off -r $<
+	@touch $@
+
 clean:
-	rm -rf .venv docs/_build .mypy_cache .ruff_cache .pytest_cache .hypothesis
+	rm -rf .venv .venv-peers docs/_build .mypy_cache .ruff_cache .pytest_cache .hypothesis

@@ -113,9 +113,8 @@ def dask(workers: int) -> Iterator[str]:
 
 def run_files(width: int) -> dict[str, bytes]:
     """The files of one finished run of the notebook's 1,000 steps, as a sweep's worker hands them back."""
-    from swissroll.sweep.worker import compute_group
-
     from swissroll.config import Config
+    from swissroll.sweep.worker import compute_group
 
     config = Config(hidden_dim=width, threads=1, device="cpu", engine="torch", snapshot_every=1000)
     values = {k: v for k, v in asdict(config).items() if v is not None}
