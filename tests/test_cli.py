@@ -3,19 +3,24 @@
 import io
 import json
 import os
+import shutil
 import signal
 import subprocess
 import sys
 import tomllib
+from collections.abc import Callable
 from contextlib import redirect_stderr, redirect_stdout
 from pathlib import Path
 
 import pytest
+import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import swissroll
 from swissroll.cli import main
+from swissroll.run import save_end
+from swissroll.storage import HEADER, replace_file
 
 QUICK = ["--steps", "20", "--hidden-dim", "8", "--quiet"]
 
@@ -216,3 +221,85 @@ def test_divergence_is_one_line_with_its_step_and_a_report(tmp_path: Path, capsy
     assert err.count("\n") == 1
     assert "not finite at step" in err
     assert "report.html" in out
+
+
+@pytest.fixture(scope="module")
+def finished(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A finished run with its report; to be copied before it is changed."""
+    folder = tmp_path_factory.mktemp("finished") / "run"
+    with pytest.raises(SystemExit):
+        main(["train", *QUICK, "--out", str(folder)])
+    return folder
+
+
+def weights_not_finite(folder: Path) -> None:
+    run = swissroll.load(folder)
+    weights = {k: torch.full_like(v, torch.nan) for k, v in run.model.state_dict().items()}
+    save_end(run, weights, step=20, status="finished")
+
+
+def cut_history(folder: Path) -> None:
+    (folder / "history.csv").write_text(HEADER, encoding="utf-8")
+
+
+def put_file(folder: Path, name: str) -> None:
+    shutil.rmtree(folder / name)
+    (folder / name).write_text("", encoding="utf-8")
+
+
+def put_folder(folder: Path, name: str) -> None:
+    (folder / name).unlink()
+    (folder / name).mkdir()
+
+
+DAMAGE: list[tuple[Callable[[Path], object], str]] = [
+    (weights_not_finite, "weights that are not finite numbers). Remove model.safetensors, then"),
+    (cut_history, "does not hold the 20 steps that the weights have seen). Remove model.safetensors, then"),
+    (lambda f: (f / "history.csv").unlink(), "does not hold the 20 steps"),
+    (lambda f: (f / "state.json").write_text("{", encoding="utf-8"), "state.json: damaged"),
+    (lambda f: put_folder(f, "state.json"), "state.json: damaged"),
+    (lambda f: (f / "snapshots/step-000000000.safetensors").write_bytes(b"x"), "Remove step-000000000.safetensors"),
+    (lambda f: put_file(f, "figures"), "figures: is a file, where the pictures' folder is to be. Move it away"),
+    (lambda f: put_folder(f, "report.html"), "report.html: is a folder, where a file is to be. Move it away"),
+    (lambda f: put_folder(f, "metrics.json"), "metrics.json: is a folder"),
+]
+
+
+@pytest.mark.parametrize("command", ["evaluate", "report"])
+@pytest.mark.parametrize(("damage", "message"), DAMAGE, ids=[str(i) for i in range(len(DAMAGE))])
+def test_damage_is_one_line_before_anything_is_measured(
+    damage: Callable[[Path], object], message: str, command: str, tmp_path: Path, finished: Path,
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch,
+) -> None:  # fmt: skip
+    folder = tmp_path / "run"
+    shutil.copytree(finished, folder)
+    capsys.readouterr()
+    damage(folder)
+    monkeypatch.setattr("swissroll.doctor.measure", None)
+    code, out, err = call([command, str(folder)], capsys)
+    assert (code, out, err.count("\n")) == (2, "", 1)
+    assert message in err
+
+
+@pytest.mark.parametrize(
+    ("command", "message"),
+    [("train", "report DIR' draws it"), ("evaluate", "measures it anew"), ("report", "draws it anew")],
+)
+def test_ctrl_c_says_what_it_leaves(
+    command: str, message: str, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def stop(*_: object, **__: object) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("swissroll.cli._report", stop)
+    monkeypatch.setattr("swissroll.cli._create", stop)
+    code, _, err = call([command, *([] if command == "train" else ["run"])], capsys)
+    assert (code, err.count("\n")) == (130, 1)
+    assert message in err
+
+
+def test_a_file_that_cannot_be_replaced_is_named_by_its_own_name(tmp_path: Path) -> None:
+    (tmp_path / "report.html").mkdir()
+    with pytest.raises(OSError, match=r"directory: '.*/report\.html'$"):
+        replace_file(tmp_path / "report.html", b"x")
+    assert [p.name for p in tmp_path.iterdir()] == ["report.html"]

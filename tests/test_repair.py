@@ -13,11 +13,13 @@ import swissroll
 from swissroll.cli import main
 from swissroll.config import Config
 from swissroll.data import CURVES
+from swissroll.doctor import examine
 from swissroll.figures import Scene, draw
 from swissroll.metrics import measure
 from swissroll.prior import Mixture
 from swissroll.repair import fit_mixture, repair
-from swissroll.run import Run, advance, create
+from swissroll.report import render
+from swissroll.run import Run, advance, create, save_end
 from swissroll.storage import RunError
 from swissroll.training import implied
 
@@ -98,6 +100,78 @@ def test_a_mixture_is_fitted_anew_and_the_same_way_twice(repaired: Run, tmp_path
     assert first.model.prior.get_parameter("means").shape == (3, 2)
     assert contents(first.folder) == contents(second.folder)
     assert contents(repaired.folder) == before
+
+
+def test_a_copy_says_what_it_was_made_from_and_cannot_be_trained(
+    run: Run, repaired: Run, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert swissroll.load(repaired.folder).repaired_from == str(run.folder.resolve())
+    assert run.repaired_from == ""
+    page = render(Scene(repaired), {}, examine(repaired))
+    assert "swissroll repair run --components 12" in page
+    assert "train --config" not in page
+    for command in (["train", "--resume", str(repaired.folder)], ["repair", str(repaired.folder / "absent")]):
+        with pytest.raises(SystemExit) as ended:
+            main(command)
+        assert ended.value.code == 2
+    err = capsys.readouterr().err
+    assert err.count("\n") == 2
+    assert f"Repair the original again: 'swissroll repair {run.folder} --components 12'" in err
+
+
+def test_damaged_weights_of_a_copy_are_to_be_made_by_repair_again(repaired: Run, tmp_path: Path) -> None:
+    shutil.copytree(repaired.folder, tmp_path / "copy")
+    (tmp_path / "copy/model.safetensors").write_bytes(b"x" * 100)
+    with pytest.raises(RunError, match="Remove that run, then repair the original again"):
+        _ = swissroll.load(tmp_path / "copy").model
+
+
+@pytest.mark.parametrize("left", [0, 1, 200])
+def test_a_run_whose_history_is_short_is_not_repaired(run: Run, tmp_path: Path, left: int) -> None:
+    shutil.copytree(run.folder, tmp_path / "run")
+    lines = (run.folder / "history.csv").read_text(encoding="utf-8").splitlines(keepends=True)
+    (tmp_path / "run/history.csv").write_text("".join(lines[:left]), encoding="utf-8")
+    with pytest.raises(RunError, match="does not hold the 400 steps") as caught:
+        repair(swissroll.load(tmp_path / "run"), tmp_path / "copy", components=2)
+    assert "Remove model.safetensors, then 'swissroll train --resume" in str(caught.value)
+    assert [p.name for p in tmp_path.iterdir()] == ["run"]
+
+
+def test_weights_that_are_not_finite_are_not_repaired(run: Run, tmp_path: Path) -> None:
+    shutil.copytree(run.folder, tmp_path / "run")
+    weights = {k: v.clone() for k, v in run.model.state_dict().items()}
+    weights["fc_mu.bias"][0] = torch.nan
+    copy = swissroll.load(tmp_path / "run")
+    save_end(copy, weights, step=400, status="finished")
+    with pytest.raises(RunError, match="not finite"):
+        repair(swissroll.load(copy.folder), tmp_path / "copy", components=2)
+    assert not (tmp_path / "copy").exists()
+
+
+@pytest.mark.parametrize("stage", ["fit_mixture", "save_snapshot", "save_end"])
+def test_what_interrupts_a_repair_leaves_nothing(
+    run: Run, tmp_path: Path, stage: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def stop(*_: object, **__: object) -> None:
+        # A kill here would leave what there is now: no folder of the copy's name.
+        assert not (tmp_path / "copy").exists()
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(f"swissroll.repair.{stage}", stop)
+    with pytest.raises(SystemExit) as ended:
+        main(["repair", str(run.folder), "--components", "2", "--out", str(tmp_path / "copy")])
+    assert ended.value.code == 130
+    assert list(tmp_path.iterdir()) == []
+    assert capsys.readouterr().err.startswith("swissroll: stopped. The run is as it was")
+
+
+def test_a_file_in_the_way_of_a_copy_is_not_called_a_run(run: Run, tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("mine", encoding="utf-8")
+    with pytest.raises(RunError) as caught:
+        repair(run, tmp_path / "file", components=2)
+    assert str(caught.value) == f"{tmp_path / 'file'} already exists and is not a folder. Choose another --out."
+    (tmp_path / "empty").mkdir()
+    assert repair(run, tmp_path / "empty", components=2).status == "finished"
 
 
 def test_a_stopped_run_is_repaired_where_it_stopped(tmp_path: Path) -> None:

@@ -26,6 +26,13 @@ if TYPE_CHECKING:
     from swissroll.training import Record
 
 Flat = Annotated[Config, Parameter(name="*")]
+AFTER_STOP = {
+    "train": "What was trained is on disk; 'swissroll report DIR' draws it.",
+    "report": "The run is as it was; the same command draws it anew.",
+    "evaluate": "The run is as it was; the same command measures it anew.",
+    "repair": "The run is as it was; where its copy is there, it is whole, and 'swissroll report' draws it.",
+}
+"""What Ctrl-C leaves, by command."""
 
 
 def _settings_from_file(app: App, commands: tuple[str, ...], arguments: ArgumentCollection) -> None:
@@ -98,10 +105,11 @@ def train(
     quiet
         Show no progress.
     """
-    from swissroll.run import load
+    from swissroll.run import load, refuse_repaired
 
     if resume is not None:
         run = load(resume)
+        refuse_repaired(run)
         if run.status == "finished":
             print(f"{resume} is finished already.", file=sys.stderr)
     else:
@@ -192,12 +200,14 @@ def main(arguments: list[str] | None = None) -> NoReturn:
     except CycloptsError as error:
         status = _complain(" ".join(str(error).split()))
     except KeyboardInterrupt:
-        print("swissroll: stopped. What was trained is on disk; 'swissroll report DIR' draws it.", file=sys.stderr)
+        command = (sys.argv[1:] if arguments is None else arguments)[:1]
+        print(" ".join(["swissroll: stopped.", *(AFTER_STOP[c] for c in command if c in AFTER_STOP)]), file=sys.stderr)
         status = INTERRUPTED
     except BrokenPipeError:
         status = DIVERGED
     except OSError as error:
-        status = _complain(f"{error.filename or 'file'}: {error.strerror or error}.")
+        what = "Check that it may be read and written, and that the disk has room."
+        status = _complain(f"{error.filename or 'file'}: {error.strerror or error}. {what}")
     except (ValueError, MemoryError) as error:
         status = _complain(str(error) or "not enough memory. Make the network or the batch smaller.")
     except RuntimeError as error:
@@ -312,10 +322,12 @@ def _report(folder: Path, *, evidence: bool = False, quiet: bool) -> Metrics | N
 
     from swissroll.doctor import examine
     from swissroll.figures import available
-    from swissroll.report import summarize, write_metrics, write_report
+    from swissroll.report import require_writable, summarize, write_metrics, write_report
     from swissroll.run import load
 
     run = load(folder)
+    run.require_whole()
+    require_writable(run.folder)
     with tqdm(total=len(available(run.config)) + 2, desc="Measuring", unit=" parts", disable=quiet) as bar:
         examined = examine(run, evidence=evidence)
         write_metrics(run, examined)

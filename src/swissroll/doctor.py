@@ -165,6 +165,7 @@ def examine(run: Run, *, evidence: bool = False) -> Examined:
     Returns:
         The metrics, None where the model's outputs are not finite, and the diagnosis.
     """
+    run.require_whole()
     stopped = run.message if run.status == "diverged" else None
     return examine_model(run.model, run.config, run.history.loss, stopped=stopped, evidence=evidence)
 

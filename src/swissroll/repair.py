@@ -24,7 +24,7 @@ from swissroll import checks
 from swissroll.data import CURVES
 from swissroll.prior import Mixture
 from swissroll.run import Run, load, make_folder, save_end, save_snapshot
-from swissroll.storage import RunError, replace_file
+from swissroll.storage import RunError, replace_file, staged
 from swissroll.streams import stream
 
 DRAWS = 20_000
@@ -50,26 +50,40 @@ def repair(run: Run, folder: Path, *, components: int = 20) -> Run:
         components: K, Gaussians in the mixture, 1 to 500.
 
     Returns:
-        The copy, finished, with ``config.components`` equal to K.
+        The copy, finished, with ``config.components`` equal to K. It appears in its folder whole or not at all, and
+        its state.json says which run it was made from.
 
     Raises:
-        RunError: The run has no weights to repair (it is unfinished, or diverged), or the folder is not new.
+        RunError: The run has no weights to repair (it is unfinished, or diverged), it is damaged, or the folder is
+            not new.
         ValueError: ``components`` is out of range, or the run's encoder gives numbers that are not finite.
     """
     checks.whole("components", components, 1, MAX_COMPONENTS)
     _require_trained(run)
+    with staged(folder) as staging:
+        _write_copy(run, staging, components)
+    return load(folder)
+
+
+def _write_copy(run: Run, folder: Path, components: int) -> None:
     generator = stream(run.config.seed, "repair")
     prior = fit_mixture(aggregate_draws(run, DRAWS, generator), components, generator=generator)
     source = load(run.folder)  # Its models are this function's own to change.
-    step, networks = len(source.history), source.snapshots
+    step, networks = source.step, source.snapshots
     repaired = make_folder(folder, dataclasses.replace(source.config, components=components))
     replace_file(folder / "history.csv", (source.folder / "history.csv").read_bytes())
     for at, model in {**networks, step: source.model}.items():
         model.prior = prior
         save_snapshot(repaired, at, model.state_dict())
     message = f"The prior, {components} Gaussians, was fitted after training to {DRAWS:,} posterior draws."
-    save_end(repaired, source.model.state_dict(), step=step, status="finished", message=message)
-    return repaired
+    save_end(
+        repaired,
+        source.model.state_dict(),
+        step=step,
+        status="finished",
+        message=message,
+        repaired_from=str(run.folder.resolve()),
+    )
 
 
 @torch.no_grad()
@@ -120,3 +134,4 @@ def _require_trained(run: Run) -> None:
         raise RunError(f"{run.folder} diverged; a prior cannot repair that. Train anew with a lower learning rate.")
     if run.status not in ("finished", "stopped") or not (run.folder / "model.safetensors").exists():
         raise RunError(f"{run.folder} is not trained yet. Finish it first: swissroll train --resume {run.folder}")
+    run.require_whole()

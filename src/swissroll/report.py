@@ -6,6 +6,7 @@ import base64
 import dataclasses
 import json
 import math
+import os
 from collections.abc import Callable
 from importlib.resources import files
 from io import StringIO
@@ -98,10 +99,12 @@ def write_report(
     Returns:
         The report's path. PNG files lie beside it in ``figures/``.
     """
+    run.require_whole()
     scene = Scene(run)
     if not run.snapshots:
         raise RunError(f"{run.folder}: holds no snapshot to draw. 'swissroll train --resume {run.folder}' makes them.")
     examined = examined or examine(run)
+    require_writable(run.folder)
     folder = run.folder / "figures"
     folder.mkdir(exist_ok=True)
     pictures = {}
@@ -117,6 +120,19 @@ def write_report(
     path = run.folder / "report.html"
     replace_file(path, render(scene, pictures, examined).encode())
     return path
+
+
+def require_writable(folder: Path) -> None:
+    """Raise RunError where a run's folder cannot take its metrics, figures and report."""
+    figures = folder / "figures"
+    if figures.exists() and not figures.is_dir():
+        raise RunError(f"{figures}: is a file, where the pictures' folder is to be. Move it away.")
+    for name in ("metrics.json", "report.html", "figures/film.gif"):
+        if (folder / name).is_dir():
+            raise RunError(f"{folder / name}: is a folder, where a file is to be. Move it away.")
+    for place in (folder, figures):
+        if place.exists() and not os.access(place, os.W_OK):
+            raise RunError(f"{place}: cannot be written, and the report goes there. Make it writable, or copy the run.")
 
 
 def write_metrics(run: Run, examined: Examined) -> None:
@@ -136,6 +152,7 @@ def render(scene: Scene, pictures: dict[str, str], examined: Examined) -> str:
         summary=summarize(run),
         status=run.status,
         message=run.message,
+        repaired_from=Path(run.repaired_from).name,
         pictures=pictures,
         diagnosis=diagnosis,
         metrics=metrics,

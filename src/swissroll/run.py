@@ -36,12 +36,15 @@ from swissroll.storage import (
     History,
     RunError,
     damaged,
+    explained,
     history_row,
     lock,
     parse_history,
     read_lines,
+    read_state,
     read_tensors,
     replace_file,
+    require_free,
     save_tensors,
 )
 from swissroll.together import Outcome
@@ -88,12 +91,11 @@ class Run:
     @cached_property
     def _latest(self) -> tuple[int, VAE]:
         """The checkpoint, which is ahead of an older model; else the model; else the last snapshot."""
-        checkpoint, model = self.folder / "checkpoint.safetensors", self.folder / "model.safetensors"
-        if checkpoint.exists():
-            state, metadata = read_tensors(checkpoint)
-            weights = {k.removeprefix("model."): v for k, v in state.items() if k.startswith("model.")}
-        elif model.exists():
-            weights, metadata = read_tensors(model)
+        path = self._weights_path
+        if path is not None:
+            weights, metadata = read_tensors(path)
+            if path.stem == "checkpoint":
+                weights = {k.removeprefix("model."): v for k, v in weights.items() if k.startswith("model.")}
         elif self.snapshots:
             return list(self.snapshots.items())[-1]
         else:
@@ -101,6 +103,11 @@ class Run:
         if metadata["config"] not in ("", digest(self.config)):
             raise RunError(f"{self.folder}: config.toml was changed since the weights were written. Undo that.")
         return metadata["step"], self._with_weights(weights)
+
+    @property
+    def _weights_path(self) -> Path | None:
+        paths = (self.folder / f"{name}.safetensors" for name in ("checkpoint", "model"))
+        return next((path for path in paths if path.exists()), None)
 
     @cached_property
     def snapshots(self) -> dict[int, VAE]:
@@ -126,15 +133,29 @@ class Run:
         return str(self._state.get("message", ""))
 
     @property
+    def repaired_from(self) -> str:
+        """Folder of the run that this one is a repaired copy of; empty for one that was trained as it is."""
+        return str(self._state.get("repaired_from", ""))
+
+    @property
     def _state(self) -> dict[str, Any]:
-        path = self.folder / "state.json"
-        try:
-            found = json.loads(path.read_text(encoding="utf-8")) if path.exists() else {}
-        except ValueError:
-            found = None
-        if not isinstance(found, dict):
-            raise RunError(f"{path}: damaged. Remove it, then 'swissroll train --resume {self.folder}'.")
-        return found
+        return read_state(self.folder)
+
+    def require_whole(self) -> None:
+        """Read all that a report shows, so that damage is found before anything is measured.
+
+        Raises:
+            RunError: A file is damaged, the weights are not finite, or the history does not reach them.
+        """
+        _ = self.status, self.snapshots
+        path, history = self._weights_path, self.history
+        if not all(bool(torch.isfinite(p).all()) for p in self.model.parameters()):
+            last = path or sorted((self.folder / "snapshots").glob("step-*.safetensors"))[-1]
+            raise damaged(last, "it holds weights that are not finite numbers")
+        steps = history.step[: self.step]
+        if path is not None and not np.array_equal(steps, np.arange(1, self.step + 1)):
+            why = f"it does not hold the {self.step:,} steps that the weights have seen"
+            raise damaged(self.folder / "history.csv", why)
 
     def _with_weights(self, weights: State) -> VAE:
         model = build_model(self.config)
@@ -193,18 +214,13 @@ def make_folder(folder: Path, config: Config) -> Run:
     Raises:
         RunError: The folder exists and is not empty, or cannot be made.
     """
-    try:
-        str(folder).encode()
-        if folder.exists() and (not folder.is_dir() or any(not p.name.startswith(".") for p in folder.iterdir())):
-            raise FolderTakenError(folder)
+    with explained(folder):
+        require_free(folder)
         folder.mkdir(parents=True, exist_ok=True)
         with lock(folder):
             if (folder / "config.toml").exists():
                 raise FolderTakenError(folder)
             replace_file(folder / "config.toml", config.to_toml().encode())
-    except (OSError, UnicodeError) as error:
-        why = "its name is not valid UTF-8" if isinstance(error, UnicodeError) else error.strerror
-        raise RunError(f"{folder!s:.200}: cannot be written ({why}). Choose another folder with --out.") from None
     return Run(folder)
 
 
@@ -226,6 +242,7 @@ def advance(run: Run) -> Generator[Record, None, None]:
         RunError: The folder is damaged or in use.
     """
     run = load(run.folder)
+    refuse_repaired(run)
     if run.status == "finished":
         return
     # PyTorch's idle threads spin for a while, on cores that the fast engine's threads need.
@@ -236,6 +253,15 @@ def advance(run: Run) -> Generator[Record, None, None]:
         (run.folder / "state.json").unlink(missing_ok=True)
         with History(run.folder / "history.csv", lines) as history:
             yield from _write_while_training(run, training, history)
+
+
+def refuse_repaired(run: Run) -> None:
+    """Raise RunError for a run whose prior was fitted after training: its weights are no training's."""
+    if run.repaired_from:
+        raise RunError(
+            f"{run.folder} was repaired and cannot be trained. Repair the original again: "
+            f"'swissroll repair {run.repaired_from} --components {run.config.components}'."
+        )
 
 
 def _write_while_training(run: Run, training: Training, history: History) -> Generator[Record, None, None]:
@@ -311,14 +337,15 @@ def save_snapshot(run: Run, step: int, weights: State) -> None:
     save_tensors(folder / f"step-{step:09d}.safetensors", weights, durable=False)
 
 
-def save_end(run: Run, weights: State, *, step: int, status: str, message: str = "") -> None:
-    """Write the weights that a run ended with and how it ended; ``status`` as :attr:`Run.status` has it."""
+def save_end(run: Run, weights: State, *, step: int, status: str, message: str = "", repaired_from: str = "") -> None:
+    """Write the weights that a run ended with and how it ended; all as the attributes of :class:`Run` have it."""
     save_tensors(run.folder / "model.safetensors", weights, _metadata(run.config, step))
-    replace_file(run.folder / "state.json", _ending(status, step, message))
+    replace_file(run.folder / "state.json", _ending(status, step, message, repaired_from))
 
 
-def _ending(status: str, step: int, message: str) -> bytes:
-    return json.dumps({"status": status, "step": step, "message": message}, indent=1).encode()
+def _ending(status: str, step: int, message: str, repaired_from: str = "") -> bytes:
+    origin = {"repaired_from": repaired_from} if repaired_from else {}
+    return json.dumps({"status": status, "step": step, "message": message, **origin}, indent=1).encode()
 
 
 def pack(outcome: Outcome) -> dict[str, bytes]:

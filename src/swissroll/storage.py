@@ -7,10 +7,12 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
+from uuid import uuid4
 
 import numpy as np
 from safetensors import SafetensorError, safe_open
@@ -29,10 +31,18 @@ class RunError(ValueError):
 
 
 class FolderTakenError(RunError):
-    """A new run's folder holds something already."""
+    """A new run's folder holds something already.
 
-    def __init__(self, folder: Path) -> None:
-        super().__init__(f"{folder} already exists. Choose another --out, or continue that run with --resume {folder}.")
+    Args:
+        folder: The folder.
+        resumable: Whether the command at hand could go on with a run that lies there.
+    """
+
+    def __init__(self, folder: Path, *, resumable: bool = True) -> None:
+        what = "" if folder.is_dir() else " and is not a folder"
+        is_run = resumable and (folder / "config.toml").is_file()
+        other = f", or continue that run with 'swissroll train --resume {folder}'" if is_run else ""
+        super().__init__(f"{folder} already exists{what}. Choose another --out{other}.")
 
 
 class History:
@@ -109,22 +119,88 @@ def read_tensors(path: Path) -> tuple[State, dict[str, Any]]:
 def damaged(path: Path, why: str) -> RunError:
     """The error of a file that cannot be read, and what to do."""
     folder = path.parent.parent if path.parent.name == "snapshots" else path.parent
-    return RunError(f"{path}: damaged ({why}). Remove that file, then 'swissroll train --resume {folder}'.")
+    return RunError(f"{path}: damaged ({' '.join(why.split())}). {_remedy(path, folder)}")
+
+
+def _remedy(path: Path, folder: Path) -> str:
+    with suppress(RunError):
+        if origin := read_state(folder).get("repaired_from"):
+            return f"Remove that run, then repair the original again: 'swissroll repair {origin}'."
+    # A run goes on from its weights, so those are what to remove where the history does not reach them.
+    weights = ("checkpoint.safetensors", "model.safetensors") if path.name == "history.csv" else ()
+    name = next((name for name in weights if (folder / name).exists()), path.name)
+    return f"Remove {name}, then 'swissroll train --resume {folder}'."
+
+
+def read_state(folder: Path) -> dict[str, Any]:
+    """What a run's state.json says of how it ended; nothing where it has not."""
+    path, found = folder / "state.json", None
+    with suppress(OSError, ValueError):
+        found = json.loads(path.read_text(encoding="utf-8")) if path.exists() else {}
+    if not isinstance(found, dict):
+        raise RunError(
+            f"{path}: damaged. If this run was repaired, repair the original again; "
+            f"else remove state.json, then 'swissroll train --resume {folder}'."
+        )
+    return found
 
 
 def replace_file(path: Path, data: bytes, *, durable: bool = True) -> None:
     """Put a file in place whole: readers, and a run after a kill, see the old bytes or the new ones."""
     aside = path.with_name(f".{path.name}.tmp")
-    with aside.open("wb") as file:
-        file.write(data)
-        if durable:
-            file.flush()
-            os.fsync(file.fileno())
-    aside.replace(path)
+    try:
+        with aside.open("wb") as file:
+            file.write(data)
+            if durable:
+                file.flush()
+                os.fsync(file.fileno())
+        aside.replace(path)
+    except OSError as error:
+        with suppress(OSError):
+            aside.unlink()
+        raise OSError(error.errno, error.strerror, str(path)) from None  # It names the file that the reader knows.
     if durable and hasattr(os, "O_DIRECTORY"):
         folder = os.open(path.parent, os.O_DIRECTORY)
         os.fsync(folder)
         os.close(folder)
+
+
+@contextmanager
+def staged(folder: Path) -> Iterator[Path]:
+    """A hidden folder beside a new one, to be filled and then renamed to it; what fails leaves nothing.
+
+    Raises:
+        RunError: The folder exists and is not empty, or cannot be made.
+    """
+    with explained(folder):
+        require_free(folder, resumable=False)
+        target = folder.resolve()
+        target.parent.mkdir(parents=True, exist_ok=True)
+        staging = target.with_name(f".{uuid4().hex[:12]}.partial")
+        try:
+            staging.mkdir()
+            yield staging
+            staging.replace(target)
+        except BaseException:
+            shutil.rmtree(staging, ignore_errors=True)
+            raise
+
+
+def require_free(folder: Path, *, resumable: bool = True) -> None:
+    """Raise FolderTakenError for a folder that is not new."""
+    if folder.exists() and (not folder.is_dir() or any(not p.name.startswith(".") for p in folder.iterdir())):
+        raise FolderTakenError(folder, resumable=resumable)
+
+
+@contextmanager
+def explained(folder: Path) -> Iterator[None]:
+    """Say what to do where a folder cannot be written."""
+    try:
+        str(folder).encode()
+        yield
+    except (OSError, UnicodeError) as error:
+        why = "its name is not valid UTF-8" if isinstance(error, UnicodeError) else error.strerror
+        raise RunError(f"{folder!s:.200}: cannot be written ({why}). Choose another folder with --out.") from None
 
 
 @contextmanager
