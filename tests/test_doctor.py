@@ -12,10 +12,10 @@ import pytest
 import torch
 from torch import Tensor
 
-from swissroll.config import Config
+from swissroll.config import PRESETS, Config
 from swissroll.data import CURVES
 from swissroll.doctor import HEALTHY as NO_RULE
-from swissroll.doctor import RULES, Symptoms, diagnose, examine, symptoms
+from swissroll.doctor import RULES, Diagnosis, Symptoms, diagnose, examine, suited, symptoms
 from swissroll.metrics import Metrics, measure
 from swissroll.run import Run, advance, create, load
 from swissroll.training import DivergedError
@@ -33,7 +33,12 @@ HEALTHY = Symptoms(
     above_floor=0.02,
     fell=0.05,
     peak=0.12,
+    start=0.12,
+    sigma=0.1,
 )
+
+
+WIDE = {"sigma": 0.8}
 
 
 def named(**changes: Any) -> str:
@@ -51,9 +56,17 @@ def test_a_sane_run_is_healthy() -> None:
         ("diverged", {"finite": False}, {}),
         ("diverged", {"loss": 1.11}, {"loss": 1.09}),
         ("diverged", {"peak": 10.1}, {"peak": 9.9}),
+        ("diverged", {"loss": 1.66, "start": 1.5}, {"loss": 1.64, "start": 1.5}),
+        ("diverged", {"peak": 15.1, "start": 1.5}, {"peak": 14.9, "start": 1.5}),
+        ("under-trained", {"sampled_mse": 1.11, "sigma": 9.0}, {"sampled_mse": 1.09, "sigma": 9.0}),
+        ("under-trained", {"sampled_mse": 0.91, "sigma": 0.7}, {"sampled_mse": 0.91, "sigma": 0.72}),
+        ("under-trained", {"sampled_mse": 0.91}, {"sampled_mse": 0.89}),
+        ("under-trained", {"sampled_mse": 0.11, "fell": 0.21}, {"sampled_mse": 0.11, "fell": 0.19}),
+        ("under-trained", {"sampled_mse": 0.11, "fell": 0.21}, {"sampled_mse": 0.09, "fell": 0.21}),
+        ("under-trained", {"active": 0, "sampled_mse": 0.91}, {"active": 0, "sampled_mse": 0.91, "sigma": math.nan}),
         ("collapsed", {"active": 0}, {"active": 2}),
-        ("collapsed", {"rate": 0.009, "sampled_mse": 0.91}, {"rate": 0.011, "sampled_mse": 0.91}),
-        ("collapsed", {"rate": 0.009, "sampled_mse": 0.91}, {"rate": 0.009, "sampled_mse": 0.89}),
+        ("collapsed", {**WIDE, "rate": 0.009, "sampled_mse": 0.91}, {**WIDE, "rate": 0.011, "sampled_mse": 0.91}),
+        ("collapsed", {**WIDE, "rate": 0.009, "sampled_mse": 0.91}, {**WIDE, "rate": 0.009, "sampled_mse": 0.89}),
         ("partly collapsed", {"active": 1}, {"active": 1, "useful": 1}),
         ("over-regularised", {"sampled_mse": 0.11}, {"sampled_mse": 0.09}),
         ("over-regularised", {"sampled_mse": 0.11, "above_floor": 0.69}, {"sampled_mse": 0.11, "above_floor": 0.71}),
@@ -83,9 +96,10 @@ def test_a_rule_holds_on_one_side_of_its_threshold(name: str, inside: Any, outsi
 
 
 def test_the_first_rule_that_holds_wins() -> None:
-    ill = {"finite": False, "active": 0, "sampled_mse": 0.5, "told_apart": 0.72, "above_floor": 0.6, "peak": 0.3}
+    ill = {"finite": False, "active": 0, "sampled_mse": 0.95, "told_apart": 0.72, "above_floor": 0.6, "peak": 0.3}
     cures: list[tuple[str, dict[str, Any]]] = [
         ("diverged", {"finite": True}),
+        ("under-trained", {"sampled_mse": 0.5}),
         ("collapsed", {"active": 1}),
         ("partly collapsed", {"active": 2}),
         ("over-regularised", {"sampled_mse": 0.005, "above_floor": 1.0, "fell": 0.3}),
@@ -110,7 +124,7 @@ def test_evidence_quotes_numbers_and_advice_is_one_sentence(rule: Any) -> None:
 
 
 def trained(folder: Path, **settings: Any) -> Run:
-    run = create(folder, Config(hidden_dim=32, steps=200, seed=0, **settings))
+    run = create(folder, Config(**({"hidden_dim": 32, "steps": 200, "seed": 0} | settings)))
     try:
         for _ in advance(run):
             pass
@@ -124,6 +138,72 @@ def test_a_run_at_beta_1_is_collapsed(tmp_path: Path) -> None:
     assert metrics is not None
     assert diagnosis.name == "collapsed"
     assert "0 active units" in diagnosis.evidence
+
+
+def test_a_run_at_an_enormous_beta_is_collapsed_and_not_diverged(tmp_path: Path) -> None:
+    assert examine(trained(tmp_path / "run", beta=1e6))[1].name == "collapsed"
+
+
+SHORT: list[dict[str, Any]] = [
+    {"steps": 1},
+    {"steps": 50, "hidden_dim": 2},
+    {"steps": 30, "hidden_dim": 8},
+    {"steps": 100, "depth": 0},
+    {"steps": 400, "depth": 0},
+    {"steps": 5, **PRESETS["best"]},
+]
+
+
+@pytest.mark.parametrize("settings", SHORT, ids=str)
+def test_a_run_that_has_hardly_begun_is_under_trained(settings: dict[str, Any], tmp_path: Path) -> None:
+    diagnosis = examine(trained(tmp_path / "run", **settings))[1]
+    assert diagnosis.name == "under-trained"
+    assert "Train ten times as long" in diagnosis.advice
+    assert ("hidden layers" in diagnosis.advice) == (settings.get("depth") == 0)
+
+
+def test_a_diverged_run_quotes_its_step_and_has_one_remedy(tmp_path: Path) -> None:
+    run = trained(tmp_path / "run", lr=1e4)
+    assert run.status == "diverged"
+    _, diagnosis = examine(run)
+    assert diagnosis.advice == "Use a learning rate of 0.001."
+    assert diagnosis.evidence.startswith("The ")
+    assert "was not finite at step" in diagnosis.evidence
+    assert "try" not in diagnosis.evidence
+
+
+def suited_advice(name: str, run: Run, monkeypatch: pytest.MonkeyPatch, **state: Any) -> str:
+    for key, value in state.items():
+        monkeypatch.setattr(Run, key, value)
+    rule = next(rule for rule in (*RULES, NO_RULE) if rule.name == name)
+    found = Diagnosis(name=name, evidence="", advice=rule.advice)
+    return suited(found, run).advice
+
+
+@pytest.mark.parametrize(
+    ("name", "settings", "state", "advice"),
+    [
+        ("holes in the prior", {}, {}, "--preset best, or 'swissroll repair'"),
+        ("holes in the prior", {}, {"status": "unfinished"}, "Finish this run first: 'swissroll train --resume run'"),
+        ("holes in the prior", {}, {"status": "stopped"}, "--preset best, or 'swissroll repair'"),
+        ("under-trained", {}, {"status": "stopped"}, "Finish this run first"),
+        ("holes in the prior", PRESETS["best"], {}, "Use 'swissroll repair' on this run"),
+        ("holes in the prior", {"components": 20}, {"repaired_from": "a"}, "'swissroll repair a --components 40'"),
+        ("under-regularised", {"beta": 0.0}, {}, "Set beta to 0.01"),
+        ("over-regularised", {"beta": 0.0}, {}, "Train ten times as long"),
+        ("too narrow", {"depth": 0}, {}, "Add hidden layers"),
+        ("healthy", {}, {}, "--preset best-long"),
+        ("healthy", PRESETS["best-long"], {}, "Nothing ails this model."),
+    ],
+)
+def test_advice_is_none_that_the_run_follows_already_or_cannot(
+    name: str, settings: dict[str, Any], state: dict[str, Any], advice: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    given = {"config": Config(**settings), "status": "finished", "repaired_from": ""} | state
+    told = suited_advice(name, Run(Path("run")), monkeypatch, **given)
+    assert advice in told
+    if name == "healthy" and settings:
+        assert "--preset" not in told
 
 
 @pytest.mark.parametrize("lr", [1.0, 1e4])

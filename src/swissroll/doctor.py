@@ -14,7 +14,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from swissroll.config import Config
+from swissroll.config import PRESETS, Config
 from swissroll.data import CURVES
 from swissroll.metrics import Metrics, measure
 from swissroll.run import Run
@@ -25,6 +25,7 @@ FALLING = 0.2
 """A loss that fell by more than this share over the last two thirds of a run is still falling."""
 FAR = 0.7
 """Nats above the floor that neither beta nor the prior alone explains."""
+PRIOR = "holes in the prior"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -43,6 +44,8 @@ class Symptoms:
         above_floor: Negative log evidence less the floor, in nats; nan where it was not measured.
         fell: Share by which the loss fell over the last two thirds of the run.
         peak: Highest training loss of the whole run, in the units of ``loss``.
+        start: Training loss of the first step, in the units of ``loss``.
+        sigma: Decoder standard deviation that the loss implies, in data units; nan where it is not known.
     """
 
     finite: bool
@@ -56,6 +59,8 @@ class Symptoms:
     above_floor: float
     fell: float
     peak: float
+    start: float = 0.0
+    sigma: float = math.nan
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -90,9 +95,22 @@ class Rule:
 RULES = (
     Rule(
         "diverged",
-        lambda s: not s.finite or s.loss > 1.1 * s.variance or s.peak > 10 * s.variance,
+        # A large beta makes the loss large from the start, and initial weights may lie above V as well.
+        lambda s: not s.finite or s.loss > 1.1 * max(s.variance, s.start) or s.peak > 10 * max(s.variance, s.start),
         "loss {loss:.3g}, and up to {peak:.3g} on the way, against the data's variance {variance:.3g}",
         "Divide the learning rate by ten.",
+    ),
+    Rule(
+        "under-trained",
+        # With sigma^2 well below V a collapsed model is no optimum: one that looks like it has not left its start.
+        lambda s: (
+            s.sampled_mse > 1.1 * s.variance
+            or (s.sigma**2 < s.variance / 2 and s.sampled_mse > 0.9 * s.variance)
+            or (s.sigma**2 < s.variance / 2 and s.sampled_mse > 0.1 * s.variance and s.fell > FALLING)
+        ),
+        "squared error {sampled_mse:.3g} against the data's variance {variance:.3g}; "
+        "the loss fell by {fell:.0%} over the last two thirds",
+        "Train ten times as long; if that changes nothing, widen the network.",
     ),
     Rule(
         "collapsed",
@@ -132,7 +150,7 @@ RULES = (
         "Double the hidden width.",
     ),
     Rule(
-        "holes in the prior",
+        PRIOR,
         lambda s: s.told_apart > 0.58,
         "aggregate posterior told from the prior {told_apart:.2f} of the time (0.5 is not at all)",
         "Use --preset best, or 'swissroll repair' on this run: both fit the prior to the aggregate posterior.",
@@ -167,7 +185,8 @@ def examine(run: Run, *, evidence: bool = False) -> Examined:
     """
     run.require_whole()
     stopped = run.message if run.status == "diverged" else None
-    return examine_model(run.model, run.config, run.history.loss, stopped=stopped, evidence=evidence)
+    metrics, found = examine_model(run.model, run.config, run.history.loss, stopped=stopped, evidence=evidence)
+    return metrics, suited(found, run)
 
 
 def examine_model(
@@ -183,12 +202,49 @@ def examine_model(
         evidence: Also measure the evidence.
     """
     curve, sigma = CURVES[config.dataset], implied(config).sigma
+    metrics: Metrics | None
     try:
         metrics = measure(model, curve, noise=config.noise, sigma=sigma, seed=config.seed, evidence=evidence)
     except ValueError as error:
-        told = (stopped or str(error)).rstrip(".")
-        return None, Diagnosis(name="diverged", evidence=told, advice=RULES[0].advice)
-    return metrics, diagnose(symptoms(config, history, metrics, finite=stopped is None))
+        metrics, found = None, Diagnosis(name="diverged", evidence=str(error).rstrip("."), advice=RULES[0].advice)
+    else:
+        found = diagnose(symptoms(config, history, metrics, finite=stopped is None))
+    return metrics, found if stopped is None else _quoted(stopped, found)
+
+
+def _quoted(stopped: str, found: Diagnosis) -> Diagnosis:
+    """What training said of the number that was not finite, and the one remedy that it named."""
+    why, _, lr = stopped.rstrip(".").partition(": try ")
+    advice = f"Use a learning rate of {lr}." if lr else found.advice
+    return Diagnosis(name="diverged", evidence=why or found.evidence, advice=advice)
+
+
+def suited(found: Diagnosis, run: Run) -> Diagnosis:
+    """A diagnosis without advice that the run follows already or cannot."""
+    return found if found.name == "diverged" else dataclasses.replace(found, advice=_suited_advice(found, run))
+
+
+def _suited_advice(found: Diagnosis, run: Run) -> str:
+    config, advice = run.config, found.advice
+    goes_on = run.status in ("unfinished", "stopped")
+    if goes_on and (found.name == "under-trained" or (found.name == PRIOR and run.status == "unfinished")):
+        return f"Finish this run first: 'swissroll train --resume {run.folder}'."
+    if found.name == PRIOR and run.repaired_from:
+        more = min(2 * config.components, 500)
+        return f"Repair the original with more components: 'swissroll repair {run.repaired_from} --components {more}'."
+    if found.name == PRIOR and config.components:
+        return "Use 'swissroll repair' on this run: it fits the prior to the aggregate posterior anew."
+    if found.name == HEALTHY.name and config.components and config.steps >= PRESETS["best-long"]["steps"]:
+        return "Nothing ails this model."
+    if config.beta == 0 and advice.startswith("Multiply beta"):
+        advice = "Set beta to 0.01, the notebook's."
+    if config.beta == 0 and advice.startswith("Divide beta"):
+        advice = RULES[1].advice
+    if config.depth == 0:
+        advice = advice.replace("widen the network", "add hidden layers").replace(
+            "Double the hidden width", "Add hidden layers"
+        )
+    return advice
 
 
 def to_json(examined: Examined) -> bytes:
@@ -222,6 +278,8 @@ def symptoms(config: Config, history: NDArray[np.float64], metrics: Metrics, *, 
         above_floor=_above_floor(metrics),
         fell=_fell(history),
         peak=float(history.max(initial=0.0)) / scale,
+        start=float(history[0]) / scale if len(history) else 0.0,
+        sigma=metrics.sigma,
     )
 
 
