@@ -93,10 +93,12 @@ BAD = [
     (["--resume", "absent", "--batch_size", "64"], "leave out --batch-size"),
     (["--out", "bad\udcffname"], "not valid UTF-8"),
     (["--resume", "absent", "--out", "elsewhere"], "leave out --out"),
+    (["--resume", "two\nlines"], "two lines is not a run"),
+    (["--resume", "a" * 240], f"a...{40 * 'a'} is not a run"),
 ]
 
 
-@pytest.mark.parametrize(("arguments", "message"), BAD, ids=[" ".join(a) for a, _ in BAD])
+@pytest.mark.parametrize(("arguments", "message"), BAD, ids=[" ".join(a)[:60] for a, _ in BAD])
 def test_bad_input_is_one_line_exit_code_2_and_no_folder(
     arguments: list[str], message: str, tmp_path: Path, capsys: pytest.CaptureFixture[str],
     monkeypatch: pytest.MonkeyPatch,
@@ -198,6 +200,8 @@ def test_evaluate_prints_the_metrics_with_their_floors_and_keeps_them(
     found = json.loads((folder / "metrics.json").read_text(encoding="utf-8"))
     evidence = found["metrics"]["evidence"]
     assert evidence["floor"] <= -evidence["log_evidence"]
+    assert out.splitlines()[-1] == f"report: {folder / 'report.html'}"
+    assert out.splitlines()[-3].startswith("to try: ")
     assert f"{-evidence['log_evidence']:.4f}" in out
     assert f"{evidence['floor']:.4f}" in out
     assert f"diagnosis  {found['diagnosis']['name']:>23}"[-23:] in out

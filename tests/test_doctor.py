@@ -133,6 +133,12 @@ def trained(folder: Path, **settings: Any) -> Run:
     return load(folder)
 
 
+@pytest.mark.parametrize("wrong", ["runs/001", Path("runs/001"), VAE(2, 4), None])
+def test_what_is_no_run_is_refused_with_what_to_pass(wrong: Any) -> None:
+    with pytest.raises(ValueError, match="run must be a run, such as load"):
+        examine(wrong)
+
+
 def test_a_run_at_beta_1_is_collapsed(tmp_path: Path) -> None:
     metrics, diagnosis = examine(trained(tmp_path / "run", beta=1.0))
     assert metrics is not None

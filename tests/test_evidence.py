@@ -188,6 +188,26 @@ def test_the_elbo_of_a_linear_model_is_its_closed_form() -> None:
     torch.testing.assert_close(evidence(model, x, sigma=sigma).elbo, expected)
 
 
+@pytest.mark.parametrize("latent_dim", [1, 2, 3])
+@pytest.mark.parametrize("components", [0, 3])
+def test_a_posterior_too_narrow_for_a_number_keeps_its_elbo(latent_dim: int, components: int) -> None:
+    model, x, sigma = linear(latent_dim, components=components), points(5), 0.3
+    x = torch.cat([x, x[:, :1]], dim=1)
+    with torch.no_grad():
+        model.fc_logvar.weight.zero_()
+        model.fc_logvar.bias.fill_(-2000.0)
+    found = evidence(model, x, sigma=sigma, samples=10)
+    mu = model.encode(x)[0].detach()
+    weight, bias = decoder(model)
+    likelihood = log_density(Normal(bias + mu @ weight.T, sigma), x).sum(dim=1)
+    entropy = 0.5 * latent_dim * (math.log(2 * math.pi) - 2000)
+    # The mean of 0.5 eps^2 is a half a dimension; the bound's ten draws know it only roughly.
+    expected = likelihood + model.prior.log_prob(mu).detach() + entropy + 0.5 * latent_dim
+    torch.testing.assert_close(found.elbo, expected, rtol=0, atol=3.0 if latent_dim == 3 else 1e-6)
+    assert bool(torch.isfinite(found.gap).all())
+    assert bool((found.gap > 0).all())
+
+
 def test_the_split_of_a_trained_model_adds_up_and_holds_no_negative_part() -> None:
     found = evidence(trained(), points(20), gap_split=True)
     assert found.amortisation is not None
@@ -272,12 +292,38 @@ def test_the_answer_is_the_same_in_parts_and_leaves_the_model_alone() -> None:
         (torch.tensor([[0.0, math.nan]]), 1.0, "finite"),
         (torch.zeros(1, 2), 0.0, "sigma"),
         (torch.zeros(1, 2), -1.0, "sigma"),
+        (torch.zeros(1, 2), 1e-200, "sigma"),
+        (torch.zeros(1, 2), math.nan, "sigma"),
+        ("runs/001", 1.0, "x must be a tensor, an array or lists of numbers"),
+        ([[1.0, 2.0], [3.0]], 1.0, "x must be a tensor, an array or lists of numbers"),
+        (torch.full((1, 2), 1e200, dtype=torch.float64), 1.0, "finite"),
         (torch.zeros(1, 2), None, "decoder_sigma"),
     ],
 )
-def test_bad_input_is_refused(x: Tensor, sigma: float | None, message: str) -> None:
+def test_bad_input_is_refused(x: Any, sigma: float | None, message: str) -> None:
     with pytest.raises(ValueError, match=message):
         log_evidence(VAE(2, 8), x, sigma=sigma)
+
+
+def test_arrays_and_lists_are_points_as_well() -> None:
+    model, x = VAE(2, 8, generator=seeded(0)), points(3)
+    expected = log_evidence(model, x, sigma=0.5)
+    for same in (x.numpy(), x.tolist()):
+        assert torch.equal(log_evidence(model, same, sigma=0.5), expected)
+
+
+@pytest.mark.parametrize("wrong", ["runs/001", None, Config(), VAE])
+def test_what_is_no_model_is_refused_with_what_to_pass(wrong: Any) -> None:
+    for function in (log_evidence, evidence):
+        with pytest.raises(ValueError, match="model must be a VAE, such as load"):
+            function(wrong, torch.zeros(1, 2), sigma=1.0)
+
+
+@pytest.mark.parametrize("latent_dim", [2, 3])
+@pytest.mark.parametrize(("name", "value"), [("tolerance", 0.0), ("tolerance", math.nan), ("samples", 1)])
+def test_settings_out_of_range_are_refused_at_any_latent_dimension(latent_dim: int, name: str, value: Any) -> None:
+    with pytest.raises(ValueError, match=name):
+        log_evidence(VAE(latent_dim, 8), torch.zeros(1, 2), sigma=1.0, **{name: value})
 
 
 def test_what_needs_a_grid_is_refused_above_two_dimensions() -> None:

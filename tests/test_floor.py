@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import functools
 import math
+from typing import Any
 
 import numpy as np
 import pytest
@@ -150,6 +151,13 @@ def test_the_floor_meets_the_entropy_where_the_noise_meets_sigma() -> None:
 def test_bad_input_is_refused(sigma: float, noise: float) -> None:
     with pytest.raises(ValueError, match=r"sigma|noise|scale"):
         evidence_floor(ROLL, sigma, noise=noise)
+
+
+def test_a_name_in_place_of_a_curve_is_refused_with_what_to_pass() -> None:
+    name: Any = "swiss_roll"
+    for function in (evidence_floor, data_entropy):
+        with pytest.raises(ValueError, match=r"curve must be a curve, such as swissroll\.data\.CURVES"):
+            function(name, 0.1)
 
 
 @pytest.mark.parametrize("noise", [0.0, -0.1, 1e-5])

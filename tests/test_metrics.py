@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import math
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from functools import cache
 from typing import Any
 
@@ -74,6 +74,22 @@ def test_rate_against_a_mixture_agrees_with_torch_distributions() -> None:
         posterior = Independent(Normal(mu, (0.5 * logvar).exp()), 1)
         expected = (posterior.log_prob(z) - mixture.log_prob(z)).mean().item()
         assert total_rate(model, mu, logvar, z) == pytest.approx(expected)
+
+
+def test_rate_of_a_posterior_too_narrow_for_a_number_is_finite() -> None:
+    model = VAE(2, 4, components=3).double()
+    mu, logvar = torch.randn(50, 2, dtype=torch.float64), torch.full((50, 2), -2000.0, dtype=torch.float64)
+    with torch.no_grad():
+        expected = 2000 - math.log(2 * math.pi) - model.prior.log_prob(mu).mean().item()
+        assert total_rate(model, mu, logvar, mu) == pytest.approx(expected)
+
+
+def test_what_is_not_finite_is_none_in_plain_dicts() -> None:
+    found = measured()
+    changed = replace(found, sigma=math.inf, latent=replace(found.latent, rates=(math.nan, 1.0)))
+    values = changed.to_dict()
+    assert (values["sigma"], values["latent"]["rates"]) == (None, [None, 1.0])
+    json.dumps(values, allow_nan=False)
 
 
 def test_activity_is_the_variance_of_the_means() -> None:
@@ -217,6 +233,11 @@ def test_bad_arguments_are_refused() -> None:
     model, roll = VAE(2, 4), CURVES["swiss_roll"]
     with pytest.raises(ValueError, match="The model takes 2 coordinates, but helix has 3"):
         measure(model, CURVES["helix"], sigma=0.1)
+    wrong: Any = "runs/001"
+    with pytest.raises(ValueError, match=r"model must be a VAE, such as load.*got 'runs/001'"):
+        measure(wrong, roll, sigma=0.1)
+    with pytest.raises(ValueError, match="curve must be a curve, such as"):
+        measure(model, wrong, sigma=0.1)
     with pytest.raises(ValueError, match="sigma must be a finite number"):
         measure(model, roll, sigma=math.nan)
     with pytest.raises(ValueError, match="n must be a whole number from 100"):

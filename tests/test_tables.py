@@ -53,7 +53,9 @@ def test_evidence_stands_beside_its_floor_and_their_difference() -> None:
 
 
 def test_above_two_latents_the_evidence_is_named_a_bound() -> None:
-    assert row(model_rows(metrics(3)), "negative log evidence")[0].endswith("(a bound)")
+    cells = row(model_rows(metrics(3)), "negative log evidence")
+    assert cells[0].endswith("(a bound)")
+    assert cells[3].startswith("at most ")
 
 
 def test_a_floor_out_of_reach_is_a_dash() -> None:
@@ -63,6 +65,39 @@ def test_a_floor_out_of_reach_is_a_dash() -> None:
     cells = row(model_rows(dataclasses.replace(found, evidence=unknown)), "negative log evidence")
     assert cells[2] == "-"
     assert "above" not in cells[3]
+
+
+@pytest.mark.parametrize(
+    ("error", "shown"),
+    [
+        (0.0004, ("1234.5678", "0.1235", "1234.444 above, ± 0.0004", "7.8901")),
+        (0.0, ("1234.5678", "0.1235", "1234.444 above, ± 0", "7.8901")),
+        (0.03, ("1234.568", "0.123", "1234.444 above, ± 0.03", "7.890")),
+        (321.0, ("1235", "0", "1234 above, ± 300", "8")),
+    ],
+)
+def test_decimals_fit_the_error(error: float, shown: tuple[str, ...]) -> None:
+    found = metrics()
+    assert found.evidence is not None
+    changed = dataclasses.replace(
+        found.evidence, log_evidence=-1234.5678, floor=0.12346, above_floor=1234.44434, gap=7.8901, error=error
+    )
+    rows = model_rows(dataclasses.replace(found, evidence=changed))
+    assert row(rows, "negative log evidence")[1:] == shown[:3]
+    assert row(rows, "gap")[1] == shown[3]
+
+
+def test_rates_that_are_left_out_are_not_passed_over_in_silence() -> None:
+    found = metrics(3)
+    for n, end in ((8, "z8 0.00"), (9, "z8 0.00, ...")):
+        latent = dataclasses.replace(found.latent, rates=(0.001,) * n)
+        assert row(model_rows(dataclasses.replace(found, latent=latent)), "rate")[3].endswith(end)
+
+
+def test_without_decoder_noise_the_evidence_says_why_there_is_none() -> None:
+    _, value, floor, verdict = row(model_rows(metrics(sigma=0.0)), "negative log evidence")
+    assert (value, floor) == ("-", "-")
+    assert "beta 0" in verdict
 
 
 def test_without_evidence_there_are_no_rows_of_it() -> None:

@@ -44,6 +44,12 @@ def one_of(name: str, value: object, allowed: Collection[str]) -> None:
         raise ValueError(f"{name} must be one of {', '.join(allowed)}; got {_short(value)}.{closest(value, allowed)}")
 
 
+def instance(name: str, value: object, kind: type, allowed: str) -> None:
+    """Require an object of some class; raises ValueError, which says what to pass, otherwise."""
+    if not isinstance(value, kind):
+        raise ValueError(f"{name} must be {allowed}; got {_short(value)}, a {type(value).__name__}.")
+
+
 def points(name: str, value: Any, *, dim: int | None = None, least: int = 1) -> Tensor:
     """Take points, a tensor or array of shape (N, D), as float64 on the CPU.
 
@@ -58,7 +64,10 @@ def points(name: str, value: Any, *, dim: int | None = None, least: int = 1) -> 
     """
     import torch
 
-    x = torch.as_tensor(value).detach().to("cpu", torch.float64)
+    try:
+        x = torch.as_tensor(value).detach().to("cpu", torch.float64)
+    except (TypeError, ValueError, RuntimeError):
+        raise ValueError(f"{name} must be a tensor, an array or lists of numbers; got {_short(value)}.") from None
     fits = x.ndim == 2 and len(x) >= least and x.shape[1] >= 1 and dim in (None, x.shape[1])
     if not fits:
         allowed = f"(N, {'D' if dim is None else dim}) with N of at least {least}"

@@ -26,6 +26,8 @@ if TYPE_CHECKING:
     from swissroll.training import Record
 
 Flat = Annotated[Config, Parameter(name="*")]
+LONG_WORD = re.compile(r"(\S{100})\S{60,}(\S{40})")
+"""A name that would push what follows it out of sight."""
 AFTER_STOP = {
     "train": "What was trained is on disk; 'swissroll report DIR' draws it.",
     "report": "The run is as it was; the same command draws it anew.",
@@ -147,11 +149,7 @@ def evaluate(folder: Path, /, *, quiet: Flag = False) -> int:
     quiet
         Show no progress.
     """
-    from swissroll.tables import GENERATED_HEAD, MODEL_HEAD, generated_rows, model_rows, text
-
-    metrics = _report(folder, evidence=True, quiet=quiet)
-    if metrics is not None:
-        print(f"\n{text(MODEL_HEAD, model_rows(metrics))}\n\n{text(GENERATED_HEAD, generated_rows(metrics))}")
+    _report(folder, evidence=True, tables=True, quiet=quiet)
     return 0
 
 
@@ -198,7 +196,7 @@ def main(arguments: list[str] | None = None) -> NoReturn:
     try:
         status = app(arguments, exit_on_error=False, print_error=False)
     except CycloptsError as error:
-        status = _complain(" ".join(str(error).split()))
+        status = _complain(str(error))
     except KeyboardInterrupt:
         command = (sys.argv[1:] if arguments is None else arguments)[:1]
         print(" ".join(["swissroll: stopped.", *(AFTER_STOP[c] for c in command if c in AFTER_STOP)]), file=sys.stderr)
@@ -218,7 +216,8 @@ def main(arguments: list[str] | None = None) -> NoReturn:
 
 
 def _complain(message: str) -> int:
-    print(f"swissroll: {message}", file=sys.stderr)
+    line = LONG_WORD.sub(r"\1...\2", " ".join(message.split()))
+    print(f"swissroll: {line}", file=sys.stderr)
     return BAD_INPUT
 
 
@@ -316,8 +315,8 @@ def _stop_on_interrupt() -> Iterator[list[int]]:
         signal.signal(signal.SIGINT, before)
 
 
-def _report(folder: Path, *, evidence: bool = False, quiet: bool) -> Metrics | None:
-    """Measure a run, write metrics.json and the report, print the run's table, and say what to do next."""
+def _report(folder: Path, *, evidence: bool = False, tables: bool = False, quiet: bool) -> None:
+    """Measure a run, write metrics.json and the report, print what it came to, and say what to do next."""
     from tqdm.auto import tqdm
 
     from swissroll.doctor import examine
@@ -336,8 +335,9 @@ def _report(folder: Path, *, evidence: bool = False, quiet: bool) -> Metrics | N
         path = write_report(run, examined, progress=lambda _: bar.update())
     metrics, diagnosis = examined
     _print_pairs([*summarize(run).rows(), ("diagnosis", diagnosis.name)])
+    if tables and metrics is not None:
+        _print_tables(metrics)
     print(f"\n{diagnosis.name}: {diagnosis.evidence}.\nto try: {diagnosis.advice}\n\nreport: {path}")
-    return metrics
 
 
 def _has_evidence(folder: Path) -> bool:
@@ -347,6 +347,12 @@ def _has_evidence(folder: Path) -> bool:
         return bool(found["metrics"]["evidence"])
     except (OSError, ValueError, KeyError, TypeError):
         return False
+
+
+def _print_tables(metrics: Metrics) -> None:
+    from swissroll.tables import GENERATED_HEAD, MODEL_HEAD, generated_rows, model_rows, text
+
+    print(f"\n{text(MODEL_HEAD, model_rows(metrics))}\n\n{text(GENERATED_HEAD, generated_rows(metrics))}")
 
 
 def _print_pairs(rows: list[tuple[str, str]]) -> None:

@@ -14,6 +14,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from swissroll import checks
 from swissroll.config import PRESETS, Config
 from swissroll.data import CURVES
 from swissroll.metrics import Metrics, measure
@@ -179,10 +180,12 @@ def examine(run: Run, *, evidence: bool = False) -> Examined:
 
     Raises:
         RunError: The run is damaged, or nothing is trained yet.
+        ValueError: ``run`` is not one.
 
     Returns:
         The metrics, None where the model's outputs are not finite, and the diagnosis.
     """
+    checks.instance("run", run, Run, "a run, such as load(folder)")
     run.require_whole()
     stopped = run.message if run.status == "diverged" else None
     metrics, found = examine_model(run.model, run.config, run.history.loss, stopped=stopped, evidence=evidence)
@@ -251,7 +254,7 @@ def to_json(examined: Examined) -> bytes:
     """What :func:`examine` found, as metrics.json holds it: every number that was measured, and the diagnosis."""
     metrics, diagnosis = examined
     values = {"metrics": metrics and metrics.to_dict(), "diagnosis": dataclasses.asdict(diagnosis)}
-    return json.dumps(values, indent=1).encode()
+    return json.dumps(values, indent=1, allow_nan=False).encode()
 
 
 def symptoms(config: Config, history: NDArray[np.float64], metrics: Metrics, *, finite: bool) -> Symptoms:

@@ -16,10 +16,13 @@ Tipping and Bishop (1999), "Probabilistic principal component analysis", for the
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Generator, Tensor
 
 from swissroll import checks, objective, quadrature
@@ -30,6 +33,8 @@ EXACT_DIMS = 2
 """Latent dimensions up to which the evidence is exact."""
 TOLERANCE = 1e-3
 """Default of the estimated error, in nats, at which a point's grid is fine enough."""
+SIGMAS = (1e-100, 1e100)
+"""Least and largest decoder standard deviation whose square and its inverse are numbers."""
 DECODED = 2**13
 """Latents decoded at a time outside the quadrature."""
 
@@ -71,7 +76,7 @@ class Evidence:
 
 def log_evidence(
     model: VAE,
-    x: Tensor,
+    x: Tensor | NDArray[Any] | Sequence[Sequence[float]],
     *,
     sigma: float | None = None,
     tolerance: float = TOLERANCE,
@@ -82,15 +87,16 @@ def log_evidence(
 
     Arguments and errors as for :func:`evidence`, which also says how far to trust it.
     """
-    x, sigma = _checked(model, x, sigma)
+    points, sigma = _checked(model, x, sigma)
+    _checked_sampling(tolerance, samples)
     if model.latent_dim <= EXACT_DIMS:
-        return quadrature.integrate(model, x, sigma, tolerance=tolerance).log_p
-    return _importance_weighted(model, x, sigma, samples, generator)[0]
+        return _finite(quadrature.integrate(model, points, sigma, tolerance=tolerance).log_p, sigma)
+    return _finite(_importance_weighted(model, points, sigma, samples, generator)[0], sigma)
 
 
 def evidence(
     model: VAE,
-    x: Tensor,
+    x: Tensor | NDArray[Any] | Sequence[Sequence[float]],
     *,
     sigma: float | None = None,
     gap_split: bool = False,
@@ -102,7 +108,7 @@ def evidence(
 
     Args:
         model: The VAE.
-        x: Points, shape (N, D), in data units.
+        x: Points, shape (N, D), in data units: a tensor, an array or lists.
         sigma: Decoder standard deviation, in data units, above 0; by default ``model.decoder_sigma``.
         gap_split: Also find the best diagonal Gaussian of every point, which costs some 0.1 s a point at width 256.
         tolerance: Estimated error, in nats, at which a point's grid is fine enough; the true error was found at
@@ -111,19 +117,21 @@ def evidence(
         generator: Source of the bound's draws; PyTorch's global one by default.
 
     Raises:
-        ValueError: sigma is missing or not above 0, x is not a finite (N, D) tensor, samples is below 2, or
-            ``gap_split`` is asked of more than two latent dimensions.
+        ValueError: sigma is missing or not in [1e-100, 1e100], x is not finite of shape (N, D), tolerance is not in
+            [1e-9, 1000], samples is not in [2, 10^7], ``gap_split`` is asked of more than two latent dimensions, or
+            the result is not finite.
     """
-    x, sigma = _checked(model, x, sigma)
+    points, sigma = _checked(model, x, sigma)
+    _checked_sampling(tolerance, samples)
     if model.latent_dim > EXACT_DIMS:
         if gap_split:
             raise ValueError(f"gap_split needs at most {EXACT_DIMS} latent dimensions; got {model.latent_dim}.")
-        log_p, error, elbo = _importance_weighted(model, x, sigma, samples, generator)
+        log_p, error, elbo = _importance_weighted(model, points, sigma, samples, generator)
         return _evidence(log_p, error, elbo, sigma=sigma, bound=True, samples=samples)
-    result = quadrature.integrate(model, x, sigma, tolerance=tolerance)
-    mu, std = _encoded(model, x)
-    elbo = _elbo(model, x, mu, std, sigma)
-    best = _best_elbo(model, x, [mu, result.mode], std, sigma) if gap_split else None
+    result = quadrature.integrate(model, points, sigma, tolerance=tolerance)
+    mu, logvar = _encoded(model, points)
+    elbo = _elbo(model, points, mu, logvar, sigma)
+    best = _best_elbo(model, points, [mu, result.mode], logvar, sigma) if gap_split else None
     return _evidence(
         result.log_p,
         result.error,
@@ -183,24 +191,37 @@ def ppca_evidence(covariance: Tensor, latent_dim: int, sigma: float) -> float:
     Source: Tipping and Bishop (1999), equations 4 and 15, with sigma given instead of fitted.
     """
     checks.whole("latent_dim", latent_dim, 1, 10**6)
-    checks.real("sigma", sigma, 0, math.inf, open_low=True)
+    checks.real("sigma", sigma, *SIGMAS)
     variances = torch.linalg.eigvalsh(covariance.double()).flip(0)
     modelled = torch.full_like(variances, sigma**2)
     modelled[:latent_dim] = variances[:latent_dim].clamp_min(sigma**2)
     return float(-0.5 * ((2 * math.pi * modelled).log() + variances / modelled).sum())
 
 
-def _checked(model: VAE, x: Tensor, sigma: float | None) -> tuple[Tensor, float]:
+def _checked(model: VAE, x: Any, sigma: float | None) -> tuple[Tensor, float]:
     """The points as float64 on the CPU, and the sigma to use."""
+    checks.instance("model", model, VAE, "a VAE, such as load(folder).model")
     sigma = model.decoder_sigma if sigma is None else sigma
     if sigma is None:
         raise ValueError("The evidence needs the decoder's standard deviation; pass sigma or set model.decoder_sigma.")
-    checks.real("sigma", sigma, 0, math.inf, open_low=True)
-    if x.ndim != 2 or x.shape[1] != model.data_dim or not len(x):
-        raise ValueError(f"x must have shape (N, {model.data_dim}) with N at least 1; got {tuple(x.shape)}.")
-    if not bool(torch.isfinite(x).all()):
-        raise ValueError("x must be finite; it holds a NaN or an infinity. Remove those points.")
-    return x.detach().to("cpu", torch.float64), sigma
+    checks.real("sigma", sigma, *SIGMAS)
+    return checks.points("x", x, dim=model.data_dim), float(sigma)
+
+
+def _checked_sampling(tolerance: float, samples: int) -> None:
+    checks.real("tolerance", tolerance, 1e-9, 1e3)
+    checks.whole("samples", samples, 2, 10**7)
+
+
+def _finite(log_p: Tensor, sigma: float) -> Tensor:
+    """The log density, once it is known to be a number for every point."""
+    if not bool(torch.isfinite(log_p).all()):
+        bad = int((~torch.isfinite(log_p)).sum())
+        raise ValueError(
+            f"log p(x) at sigma={sigma:g} is not a finite number for {bad} of {len(log_p)} points. "
+            "Make sigma larger, leave out far points, or see whether the model's outputs are finite."
+        )
+    return log_p
 
 
 def _evidence(
@@ -215,7 +236,7 @@ def _evidence(
     samples: int | None = None,
 ) -> Evidence:
     return Evidence(
-        log_p=log_p,
+        log_p=_finite(log_p, sigma),
         error=error,
         elbo=elbo,
         gap=log_p - elbo,
@@ -230,9 +251,9 @@ def _evidence(
 
 @torch.no_grad()
 def _encoded(model: VAE, x: Tensor) -> tuple[Tensor, Tensor]:
-    """Means and standard deviations of q(z|x), each (N, L), in float64."""
+    """Means and log-variances of q(z|x), each (N, L), in float64; a variance may be too small to be a number."""
     mu, logvar = model.encode(x.to(model.fc_mu.weight))
-    return mu.to("cpu", torch.float64), torch.exp(0.5 * logvar.to("cpu", torch.float64))
+    return mu.to("cpu", torch.float64), logvar.to("cpu", torch.float64)
 
 
 def _uniform_nodes(latent_dim: int) -> tuple[Tensor, Tensor]:
@@ -251,51 +272,52 @@ def _hermite_nodes(latent_dim: int) -> tuple[Tensor, Tensor]:
 
 
 @torch.no_grad()
-def _elbo(model: VAE, x: Tensor, mu: Tensor, std: Tensor, sigma: float) -> Tensor:
-    """The ELBO of q = N(mu, diag std^2), shape (N,), its means under q by quadrature."""
+def _elbo(model: VAE, x: Tensor, mu: Tensor, logvar: Tensor, sigma: float) -> Tensor:
+    """The ELBO of q = N(mu, diag exp(logvar)), shape (N,), its means under q by quadrature."""
     nodes = _uniform_nodes(model.latent_dim)
     parts = torch.split(torch.arange(len(x)), max(1, DECODED // len(nodes[0])))
-    return torch.cat([_elbo_at(model, x[part], mu[part], std[part], sigma, nodes) for part in parts])
+    return torch.cat([_elbo_at(model, x[part], mu[part], logvar[part], sigma, nodes) for part in parts])
 
 
-def _elbo_at(model: VAE, x: Tensor, mu: Tensor, std: Tensor, sigma: float, nodes: tuple[Tensor, Tensor]) -> Tensor:
-    """The ELBO with its means under q taken at standard-normal nodes; differentiable in mu and std."""
-    z = mu[:, None] + std[:, None] * nodes[0]
+def _elbo_at(model: VAE, x: Tensor, mu: Tensor, logvar: Tensor, sigma: float, nodes: tuple[Tensor, Tensor]) -> Tensor:
+    """The ELBO with its means under q taken at standard-normal nodes; differentiable in mu and logvar."""
+    z = mu[:, None] + torch.exp(0.5 * logvar)[:, None] * nodes[0]
     flat = z.flatten(0, 1)
     decoded = model.decode(flat.to(model.fc_mu.weight)).to("cpu", torch.float64).reshape(*z.shape[:2], -1)
     likelihood = -objective.distortion(decoded, x[:, None], sigma) @ nodes[1]
     if isinstance(model.prior, StandardNormal):
-        return likelihood - objective.rate(mu, 2 * std.log())
-    entropy = (std.log() + 0.5 * math.log(2 * math.pi * math.e)).sum(dim=-1)
+        return likelihood - objective.rate(mu, logvar)
+    entropy = 0.5 * (logvar + math.log(2 * math.pi * math.e)).sum(dim=-1)
     return likelihood + entropy + quadrature.log_prior(model, flat).reshape(z.shape[:2]) @ nodes[1]
 
 
-def _best_elbo(model: VAE, x: Tensor, starts: list[Tensor], std: Tensor, sigma: float) -> Tensor:
+def _best_elbo(model: VAE, x: Tensor, starts: list[Tensor], logvar: Tensor, sigma: float) -> Tensor:
     """The highest ELBO that a diagonal Gaussian of its own gives each point, climbing from several means."""
     nodes = _hermite_nodes(model.latent_dim)
     parts = torch.split(torch.arange(len(x)), max(1, DECODED // len(nodes[0])))
     found = []
     for start in starts:
-        fits = [_climb(model, x[part], start[part], std[part], sigma, nodes) for part in parts]
+        fits = [_climb(model, x[part], start[part], logvar[part], sigma, nodes) for part in parts]
         mu, spread = (torch.cat(t) for t in zip(*fits, strict=True))
         found.append(_elbo(model, x, mu, spread, sigma))
     return torch.stack(found).amax(dim=0)
 
 
 def _climb(
-    model: VAE, x: Tensor, mu: Tensor, std: Tensor, sigma: float, nodes: tuple[Tensor, Tensor], steps: int = 120
+    model: VAE, x: Tensor, mu: Tensor, logvar: Tensor, sigma: float, nodes: tuple[Tensor, Tensor], steps: int = 120
 ) -> tuple[Tensor, Tensor]:
-    """Means and standard deviations that maximise the ELBO of each point, by Adam in units of the start."""
+    """Means and log-variances that maximise the ELBO of each point, by Adam in units of the start."""
+    std = torch.exp(0.5 * logvar)
     moves = torch.zeros(2, *mu.shape, dtype=torch.float64, requires_grad=True)
     optimizer = torch.optim.Adam([moves], lr=0.2, betas=(0.8, 0.95))
     schedule = torch.optim.lr_scheduler.CosineAnnealingLR(optimizer, steps)
     for _ in range(steps):
-        value = _elbo_at(model, x, mu + std * moves[0], std * moves[1].exp(), sigma, nodes)
+        value = _elbo_at(model, x, mu + std * moves[0], logvar + 2 * moves[1], sigma, nodes)
         (moves.grad,) = torch.autograd.grad(-value.sum(), moves)
         optimizer.step()
         schedule.step()
     final = moves.detach()
-    return mu + std * final[0], std * final[1].exp()
+    return mu + std * final[0], logvar + 2 * final[1]
 
 
 @torch.no_grad()
@@ -303,13 +325,12 @@ def _importance_weighted(
     model: VAE, x: Tensor, sigma: float, samples: int, generator: Generator | None
 ) -> tuple[Tensor, Tensor, Tensor]:
     """The bound of K draws of q(z|x), its standard error, and the ELBO as the mean of the same draws."""
-    checks.whole("samples", samples, 2, 10**7)
     bound, error, elbo = [], [], []
-    mu, std = _encoded(model, x)
+    mu, logvar = _encoded(model, x)
     for i in range(len(x)):
         # A point at a time, and its draws in parts, so that memory does not grow with N or K.
         parts = [
-            _log_weights(model, x[i], mu[i], std[i], sigma, min(DECODED, samples - k), generator)
+            _log_weights(model, x[i], mu[i], logvar[i], sigma, min(DECODED, samples - k), generator)
             for k in range(0, samples, DECODED)
         ]
         weights = torch.cat(parts)
@@ -320,9 +341,9 @@ def _importance_weighted(
 
 
 def _log_weights(
-    model: VAE, x: Tensor, mu: Tensor, std: Tensor, sigma: float, k: int, generator: Generator | None
+    model: VAE, x: Tensor, mu: Tensor, logvar: Tensor, sigma: float, k: int, generator: Generator | None
 ) -> Tensor:
     """Log p(x, z) - log q(z|x), shape (K,), for K draws of one point's q."""
     eps = torch.randn(k, len(mu), generator=generator, dtype=torch.float64)
-    log_q = -(0.5 * (eps.square() + math.log(2 * math.pi)) + std.log()).sum(dim=-1)
-    return quadrature.log_joint(model, x[None], mu + std * eps, sigma)[0] - log_q
+    log_q = -0.5 * (eps.square() + math.log(2 * math.pi) + logvar).sum(dim=-1)
+    return quadrature.log_joint(model, x[None], mu + torch.exp(0.5 * logvar) * eps, sigma)[0] - log_q

@@ -84,6 +84,7 @@ def evidence_floor(
         ValueError: sigma or noise is outside its range, or sigma is so small beside the curve (for the roll, under
             about 0.0006) that it would take minutes.
     """
+    _check_curve(curve)
     checks.real("sigma", sigma, 0, 1e6, open_low=True)
     checks.real("noise", noise, 0, 1e6)
     checks.real("tolerance", tolerance, 0, 1, open_low=True)
@@ -116,6 +117,7 @@ def data_entropy(curve: Curve, noise: float) -> float:
     Raises:
         ValueError: noise is not above 0, or so small beside the curve that the lattice would not fit in memory.
     """
+    _check_curve(curve)
     checks.real("noise", noise, 0, 1e6, open_low=True)
     nodes, mass = _curve_nodes(curve, noise)
     spacing, constant = 0.6 * noise, curve.data_dim / 2 * math.log(2 * math.pi * noise**2)
@@ -124,6 +126,10 @@ def data_entropy(curve: Curve, noise: float) -> float:
         log_p = (_log_kernel(points, nodes, noise) + mass.log()).logsumexp(dim=1) - constant
         total -= float((log_p.exp() * log_p).sum())
     return total * spacing**curve.data_dim
+
+
+def _check_curve(curve: object) -> None:
+    checks.instance("curve", curve, Curve, "a curve, such as swissroll.data.CURVES['swiss_roll']")
 
 
 def _floor(

@@ -158,7 +158,7 @@ class Metrics:
     evidence: EvidenceSummary | None = None
 
     def to_dict(self) -> dict[str, Any]:
-        """All numbers as plain nested dicts, lists, floats and ints, ready for JSON."""
+        """All numbers as plain nested dicts, lists, floats and ints, ready for JSON; None for what is not finite."""
         values: dict[str, Any] = _plain(dataclasses.asdict(self))
         return values
 
@@ -193,6 +193,8 @@ def measure(
         ValueError: An argument is out of range, the curve has another D than the model, or the model's outputs are
             not finite.
     """
+    checks.instance("model", model, VAE, "a VAE, such as load(folder).model")
+    checks.instance("curve", curve, Curve, "a curve, such as swissroll.data.CURVES['swiss_roll']")
     checks.real("noise", noise, 0, 1e3)
     checks.real("sigma", sigma, 0, 1e6)
     checks.whole("n", n, 100, 20_000)
@@ -261,7 +263,9 @@ def total_rate(model: VAE, mu: Tensor, logvar: Tensor, z: Tensor) -> float:
     """
     if isinstance(model.prior, StandardNormal):
         return rates(mu, logvar).sum().item()
-    log_q = -0.5 * ((z - mu).square() * torch.exp(-logvar) + logvar + math.log(2 * math.pi)).sum(dim=1)
+    # Clamped, since a draw from a variance too small to be a number is the mean itself: 0 times a number is 0.
+    scaled = (z - mu) * torch.exp(-0.5 * logvar.clamp_min(-1400))
+    log_q = -0.5 * (scaled.square() + logvar + math.log(2 * math.pi)).sum(dim=1)
     return (log_q - model.prior.log_prob(z)).mean().item()
 
 
@@ -381,4 +385,6 @@ def _stream(seed: int, name: str) -> Generator:
 def _plain(value: Any) -> Any:
     if isinstance(value, dict):
         return {k: _plain(v) for k, v in value.items()}
+    if isinstance(value, float) and not math.isfinite(value):
+        return None
     return [_plain(v) for v in value] if isinstance(value, (list, tuple)) else value

@@ -71,7 +71,7 @@ def selftest(show: Callable[[str], object] = print) -> bool:
     """Compute every known answer on one thread, under a minute in all, and say as it goes what came out.
 
     Args:
-        show: Takes each line: one a check, and a last one with the count.
+        show: Takes each line: one a check, and a last one with the count and what to do next.
 
     Returns:
         Whether all were as expected. A check that raises an exception has failed.
@@ -88,7 +88,12 @@ def selftest(show: Callable[[str], object] = print) -> bool:
                 where = traceback.extract_tb(error.__traceback__)[-1]
                 name = group.__name__.removeprefix("check_").replace("_", " ")
                 show(f"FAILED  {name}: {type(error).__name__} in {where.name}: {error}")
-    show(f"{sum(outcomes)} of {len(outcomes)} known answers found in {perf_counter() - began:.0f} s.")
+    step = (
+        "Next: swissroll train"
+        if all(outcomes)
+        else "Numbers made here are not to be trusted: install the versions in constraints.txt, and try again."
+    )
+    show(f"{sum(outcomes)} of {len(outcomes)} known answers found in {perf_counter() - began:.0f} s. {step}")
     return all(outcomes)
 
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+
 from swissroll.distances import NAMES, Distance
 from swissroll.metrics import Generated, Metrics
 
@@ -12,6 +14,8 @@ LABELS = {
     "mmd": "MMD",
     "two_sample": "told from real points",
 }
+MOST_RATES = 8
+"""Latent dimensions whose own rates are shown."""
 GENERATED_HEAD = ("generated points", "decoded grid", "prior samples", "with decoder noise", "real points")
 MODEL_HEAD = ("the model", "value", "floor", "verdict")
 
@@ -21,7 +25,8 @@ Rows = list[tuple[str, ...]]
 def model_rows(metrics: Metrics) -> Rows:
     """What the model is worth: name, value, floor and verdict."""
     error, latent = metrics.reconstruction, metrics.latent
-    along, each = latent.continuity, ", ".join(f"z{i + 1} {r:.2f}" for i, r in enumerate(latent.rates[:8]))
+    along, each = latent.continuity, ", ".join(f"z{i + 1} {r:.2f}" for i, r in enumerate(latent.rates[:MOST_RATES]))
+    each += ", ..." if len(latent.rates) > MOST_RATES else ""
     share = f"{error.sampled_mse / error.variance:.2%} of the data's variance"
     return [
         ("reconstruction MSE, posterior mean", f"{error.mse:.5f}", "0", ""),
@@ -62,16 +67,28 @@ def text(head: tuple[str, ...], rows: Rows) -> str:
 
 def _evidence_rows(metrics: Metrics) -> Rows:
     found = metrics.evidence
+    if metrics.sigma == 0:
+        return [("negative log evidence, nats", "-", "-", "none: beta 0 has no decoder noise")]
     if found is None:
         return []
     name = "negative log evidence, nats (a bound)" if found.bound else "negative log evidence, nats"
-    verdict = f"± {found.error + found.standard_error:.1g}"
+    error = found.error + found.standard_error
+    digits, verdict = _digits(error), f"± {float(f'{error:.1g}'):g}"
     if found.above_floor is not None:
-        verdict = f"{found.above_floor:.3f} above, {verdict}"
+        most = "at most " if found.bound else ""
+        verdict = f"{most}{found.above_floor:.{min(3, digits)}f} above, {verdict}"
+    floor = "-" if found.floor is None else f"{found.floor:.{digits}f}"
     return [
-        (name, f"{-found.log_evidence:.4f}", "-" if found.floor is None else f"{found.floor:.4f}", verdict),
-        ("gap of the ELBO, nats", f"{found.gap:.4f}", "0", ""),
+        (name, f"{-found.log_evidence:.{digits}f}", floor, verdict),
+        ("gap of the ELBO, nats", f"{found.gap:.{digits}f}", "0", ""),
     ]
+
+
+def _digits(error: float) -> int:
+    """Decimals, at most four, that are worth showing beside an error: one more than its first digit's place."""
+    if error <= 0:
+        return 4
+    return min(4, max(0, 1 - math.floor(math.log10(error)))) if math.isfinite(error) else 0
 
 
 def _distance_row(name: str, sets: tuple[Generated | None, ...]) -> tuple[str, ...]:
