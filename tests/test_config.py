@@ -58,6 +58,7 @@ def test_any_value_is_taken_as_it_is_or_refused_by_name(name: str, value: Any) -
     [
         ("betta = 1", r"unknown key 'betta'\. Did you mean 'beta'\?"),
         ("beta = nan", "beta must be a finite number of at least 0"),
+        ("components = 501", "components must be a whole number from 0 to 500"),
         ("beta = -1", "beta must be"),
         ("latent_dim = 0", "latent_dim must be a whole number from 1"),
         ("steps = 1.5", "steps must be a whole number"),

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import functools
 import math
+import re
 from typing import Any
 
 import numpy as np
@@ -16,6 +17,7 @@ from scipy.optimize import minimize
 from scipy.special import ive, logsumexp
 from scipy.stats import norm
 
+from swissroll import floor as floor_module
 from swissroll.data import CURVES, Curve
 from swissroll.floor import data_entropy, evidence_floor
 
@@ -143,6 +145,29 @@ def test_the_floor_meets_the_entropy_where_the_noise_meets_sigma() -> None:
     # A little above the noise, a decoder is a little too blurred to be exact.
     assert entropy < above.value < entropy + 0.02
     assert evidence_floor(ROLL, 0.05, noise=0.1).value == entropy
+
+
+def test_a_sigma_hardly_above_the_noise_has_a_floor_hardly_above_the_entropy() -> None:
+    entropy, found = data_entropy(SEGMENT, 0.1), evidence_floor(SEGMENT, 0.1005, noise=0.1)
+    assert entropy - 1e-5 <= found.lower <= found.upper < entropy + 1e-3
+    assert found.upper - found.lower < 5e-4
+
+
+def test_a_bracket_that_would_take_minutes_is_refused_with_what_is_known(monkeypatch: pytest.MonkeyPatch) -> None:
+    whole, taken = evidence_floor(ROLL, 0.2), []
+    improve = floor_module._improve
+
+    def counted(x: Any, mass: Any, atoms: Any, weights: Any, sigma: float, steps: int) -> Any:
+        taken.append(steps * len(floor_module._pairs(x, atoms, 10 * sigma)[0]))
+        return improve(x, mass, atoms, weights, sigma, steps)
+
+    monkeypatch.setattr(floor_module, "_improve", counted)
+    monkeypatch.setattr(floor_module, "MAX_WORK", 10**6)
+    with pytest.raises(ValueError, match="would take minutes") as caught:
+        evidence_floor(ROLL, 0.2, tolerance=1e-9)
+    assert 5e5 < sum(taken) < 2e6
+    lower, value = (float(v) for v in re.findall(r"between (\S+) and (\S+) nats", str(caught.value))[0])
+    assert lower - 1e-4 <= whole.value <= value + 5e-4
 
 
 @pytest.mark.parametrize(

@@ -20,6 +20,8 @@ Initialization = Literal["default", "he"]
 Reduction = Literal["mean", "sum"]
 Schedule = Literal["constant", "cosine"]
 
+MAX_COMPONENTS = 500
+"""Gaussians in a mixture prior: the evidence's grid and its bounds look at all of them."""
 MAX_PARAMETERS = 2**28
 MAX_ACTIVATIONS = 2**30
 
@@ -90,7 +92,7 @@ class Config:
         checks.whole("depth", self.depth, 0, 64)
         checks.one_of("activation", self.activation, get_args(Activation))
         checks.one_of("initialization", self.initialization, get_args(Initialization))
-        checks.whole("components", self.components, 0, 10**4)
+        checks.whole("components", self.components, 0, MAX_COMPONENTS)
         checks.real("beta", self.beta, 0, 1e6)
         if 0 < self.beta < 1e-12:
             raise ValueError(f"beta must be 0 or at least 1e-12; got {self.beta!r}.")

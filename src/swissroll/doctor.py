@@ -15,7 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from swissroll import checks
-from swissroll.config import PRESETS, Config
+from swissroll.config import MAX_COMPONENTS, PRESETS, Config
 from swissroll.data import CURVES
 from swissroll.metrics import Metrics, measure
 from swissroll.run import Run
@@ -233,7 +233,7 @@ def _suited_advice(found: Diagnosis, run: Run) -> str:
     if goes_on and (found.name == "under-trained" or (found.name == PRIOR and run.status == "unfinished")):
         return f"Finish this run first: 'swissroll train --resume {run.folder}'."
     if found.name == PRIOR and run.repaired_from:
-        more = min(2 * config.components, 500)
+        more = min(2 * config.components, MAX_COMPONENTS)
         return f"Repair the original with more components: 'swissroll repair {run.repaired_from} --components {more}'."
     if found.name == PRIOR and config.components:
         return "Use 'swissroll repair' on this run: it fits the prior to the aggregate posterior anew."

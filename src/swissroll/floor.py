@@ -35,6 +35,8 @@ ROUND = 100
 """Steps between two certificates."""
 MAX_PAIRS = 2**22
 """Pairs of a point and an atom near it that an iteration may hold, about 0.3 GiB in all."""
+MAX_WORK = 10**8
+"""Pairs times steps, summed over the iterations, after which a floor is given up: some 20 s on one core."""
 REACH = 10.0
 """Distance, in sigmas, beyond which an atom explains nothing of a point."""
 CHUNK = 2**12
@@ -81,8 +83,8 @@ def evidence_floor(
         steps: Iterations after which to stop; the bracket is right all the same.
 
     Raises:
-        ValueError: sigma or noise is outside its range, or sigma is so small beside the curve (for the roll, under
-            about 0.0006) that it would take minutes.
+        ValueError: An argument is outside its range; or sigma is so small beside the curve (for the roll, under
+            about 0.0006), or so little above the noise, that a bracket of this tolerance would take minutes.
     """
     _check_curve(curve)
     checks.real("sigma", sigma, 0, 1e6, open_low=True)
@@ -96,12 +98,31 @@ def evidence_floor(
     x, mass = _noisy_nodes(curve, noise, sigma)
     atoms = _curve_nodes(curve, sigma, spacing=1.2)[0]
     weights = torch.full((len(atoms),), 1 / len(atoms), dtype=torch.float64)
-    for done in range(0, steps, ROUND):
-        atoms, weights = _improve(x, mass, atoms, weights, sigma, min(ROUND, steps - done))
+    lowest, cost = _entropy_below(curve, noise), len(_pairs(x, atoms, REACH * sigma)[0])
+    affordable = max(1, MAX_WORK // cost)
+    every = max(1, min(ROUND, affordable // 4))
+    for done in range(0, min(steps, affordable), every):
+        atoms, weights = _improve(x, mass, atoms, weights, sigma, min(every, steps - done))
         value, excess = _certify(x, mass, atoms, weights, sigma)
-        if excess < tolerance:
+        lower = min(value, max(value - excess, lowest))
+        if value - lower < tolerance:
             break
-    return _floor(value, (value - excess, value), sigma, noise, atoms, weights)
+    else:
+        if affordable < steps:
+            raise ValueError(
+                f"sigma={sigma:g} is too little above the noise {noise:g}, or too small beside the curve {curve.name}: "
+                f"the floor is between {lower:.4f} and {value:.4f} nats, and to come closer would take minutes. "
+                "Make sigma or the tolerance larger."
+            )
+    return _floor(value, (lower, value), sigma, noise, atoms, weights)
+
+
+def _entropy_below(curve: Curve, noise: float) -> float:
+    """The data's entropy, which no floor is below; minus infinity where there is none to compute."""
+    try:
+        return data_entropy(curve, noise) - 2e-6
+    except ValueError:
+        return -math.inf
 
 
 def data_entropy(curve: Curve, noise: float) -> float:

@@ -11,6 +11,7 @@ import torch
 from torch import Generator, Tensor, nn
 
 from swissroll import checks
+from swissroll.config import MAX_COMPONENTS
 
 
 def log_normal(z: Tensor, mu: Tensor, logvar: Tensor) -> Tensor:
@@ -49,7 +50,7 @@ class Mixture(nn.Module):
 
     def __init__(self, latent_dim: int, components: int, *, generator: Generator | None = None) -> None:
         super().__init__()
-        checks.whole("components", components, 1, 10**4)
+        checks.whole("components", components, 1, MAX_COMPONENTS)
         self.latent_dim, self.components = latent_dim, components
         self.logits = nn.Parameter(torch.zeros(components))
         self.means = nn.Parameter(torch.randn(components, latent_dim, generator=generator))

@@ -21,6 +21,7 @@ import torch
 from torch import Generator, Tensor
 
 from swissroll import checks
+from swissroll.config import MAX_COMPONENTS
 from swissroll.data import CURVES
 from swissroll.prior import Mixture
 from swissroll.run import Run, load, make_folder, save_end, save_snapshot
@@ -28,9 +29,7 @@ from swissroll.storage import RunError, replace_file, staged
 from swissroll.streams import stream
 
 DRAWS = 20_000
-"""Draws from the aggregate posterior that the mixture is fitted to."""
-MAX_COMPONENTS = 500
-"""Most Gaussians: each is to have some 40 draws."""
+"""Draws from the aggregate posterior that the mixture is fitted to, some 40 for each of the most Gaussians."""
 TOLERANCE = 1e-5
 """Gain of the mean log density, in nats, below which expectation maximisation ends."""
 MAX_ROUNDS = 300

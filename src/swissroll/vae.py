@@ -16,7 +16,7 @@ import torch
 from torch import Generator, Tensor, nn
 
 from swissroll import checks
-from swissroll.config import Activation, Initialization
+from swissroll.config import MAX_COMPONENTS, Activation, Initialization
 from swissroll.prior import Mixture, StandardNormal
 
 ACTIVATIONS: dict[str, type[nn.Module]] = {
@@ -70,7 +70,7 @@ class VAE(nn.Module):
         if decoder_sigma is not None:
             checks.real("decoder_sigma", decoder_sigma, 0, 1e100)
         checks.one_of("initialization", initialization, get_args(Initialization))
-        checks.whole("components", components, 0, 10**4)
+        checks.whole("components", components, 0, MAX_COMPONENTS)
         self.latent_dim, self.hidden_dim, self.data_dim = latent_dim, hidden_dim, data_dim
         self.depth, self.activation, self.decoder_sigma = depth, activation, decoder_sigma
         # Created in the notebook's order, so that one seed gives the notebook's weights.
