@@ -17,7 +17,7 @@ from torch.distributions import Categorical, Independent, MixtureSameFamily, Nor
 from swissroll.config import Config
 from swissroll.data import CURVES, Curve
 from swissroll.geometry import project
-from swissroll.metrics import Metrics, _normal_yardstick, _real, activity, measure, rates, total_rate, variance
+from swissroll.metrics import PARTS, Metrics, _normal_yardstick, _real, activity, measure, rates, total_rate, variance
 from swissroll.training import build, implied
 from swissroll.vae import VAE
 
@@ -157,6 +157,16 @@ def test_measuring_twice_gives_the_same_numbers() -> None:
     torch.rand(5)
     assert measured() == first
     assert measured(seed=1) != first
+
+
+@pytest.mark.parametrize(
+    ("sigma", "evidence", "left_out"), [(0.1, True, set()), (0.1, False, set(PARTS[5:])), (0.0, True, set(PARTS[4:]))]
+)
+def test_progress_is_told_part_by_part(sigma: float, evidence: bool, left_out: set[str]) -> None:
+    done: list[str] = []
+    model = VAE(2, 4, generator=Generator().manual_seed(0))
+    measure(model, CURVES["swiss_roll"], sigma=sigma, n=100, evidence=evidence, progress=done.append)
+    assert done == [part for part in PARTS if part not in left_out]
 
 
 def test_measuring_leaves_the_model_alone() -> None:

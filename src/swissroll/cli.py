@@ -321,17 +321,18 @@ def _report(folder: Path, *, evidence: bool = False, tables: bool = False, quiet
 
     from swissroll.doctor import examine
     from swissroll.figures import available
+    from swissroll.metrics import PARTS
     from swissroll.report import require_writable, summarize, write_metrics, write_report
     from swissroll.run import load
 
     run = load(folder)
     run.require_whole()
     require_writable(run.folder)
-    with tqdm(total=len(available(run.config)) + 2, desc="Measuring", unit=" parts", disable=quiet) as bar:
-        examined = examine(run, evidence=evidence)
+    with tqdm(total=len(PARTS) + len(available(run.config)) + 1, desc="Measuring", unit=" parts", disable=quiet) as bar:
+        examined = examine(run, evidence=evidence, progress=lambda _: bar.update())
+        bar.update(len(PARTS) - bar.n)
         write_metrics(run, examined)
         bar.set_description("Drawing")
-        bar.update()
         path = write_report(run, examined, progress=lambda _: bar.update())
     metrics, diagnosis = examined
     _print_pairs([*summarize(run).rows(), ("diagnosis", diagnosis.name)])

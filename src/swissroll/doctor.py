@@ -171,12 +171,13 @@ def diagnose(symptoms: Symptoms) -> Diagnosis:
     return Diagnosis(name=rule.name, evidence=rule.evidence.format(**vars(symptoms)), advice=rule.advice)
 
 
-def examine(run: Run, *, evidence: bool = False) -> Examined:
+def examine(run: Run, *, evidence: bool = False, progress: Callable[[str], object] = lambda _: None) -> Examined:
     """Measure a run's model and say what ails it.
 
     Args:
         run: A run with weights.
         evidence: Also measure the evidence, which two of the rules need.
+        progress: As of :func:`swissroll.metrics.measure`.
 
     Raises:
         RunError: The run is damaged, or nothing is trained yet.
@@ -188,12 +189,20 @@ def examine(run: Run, *, evidence: bool = False) -> Examined:
     checks.instance("run", run, Run, "a run, such as load(folder)")
     run.require_whole()
     stopped = run.message if run.status == "diverged" else None
-    metrics, found = examine_model(run.model, run.config, run.history.loss, stopped=stopped, evidence=evidence)
+    metrics, found = examine_model(
+        run.model, run.config, run.history.loss, stopped=stopped, evidence=evidence, progress=progress
+    )
     return metrics, suited(found, run)
 
 
 def examine_model(
-    model: VAE, config: Config, history: NDArray[np.float64], *, stopped: str | None = None, evidence: bool = False
+    model: VAE,
+    config: Config,
+    history: NDArray[np.float64],
+    *,
+    stopped: str | None = None,
+    evidence: bool = False,
+    progress: Callable[[str], object] = lambda _: None,
 ) -> Examined:
     """As :func:`examine`, of a model in memory.
 
@@ -203,11 +212,14 @@ def examine_model(
         history: Its training loss a step, shape (steps,).
         stopped: What ended a training whose numbers were not finite.
         evidence: Also measure the evidence.
+        progress: As of :func:`swissroll.metrics.measure`.
     """
     curve, sigma = CURVES[config.dataset], implied(config).sigma
     metrics: Metrics | None
     try:
-        metrics = measure(model, curve, noise=config.noise, sigma=sigma, seed=config.seed, evidence=evidence)
+        metrics = measure(
+            model, curve, noise=config.noise, sigma=sigma, seed=config.seed, evidence=evidence, progress=progress
+        )
     except ValueError as error:
         metrics, found = None, Diagnosis(name="diverged", evidence=str(error).rstrip("."), advice=RULES[0].advice)
     else:

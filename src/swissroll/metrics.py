@@ -9,6 +9,7 @@ from __future__ import annotations
 import copy
 import dataclasses
 import math
+from collections.abc import Callable
 from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any, NamedTuple
@@ -40,6 +41,16 @@ KEPT = 64
 """Yardsticks of data, and of standard normal priors, that a process keeps: runs of one seed share theirs."""
 KEPT_NUMBERS = 100_000
 """Most coordinates in a sample of a prior whose yardstick is kept."""
+PARTS = (
+    "floors of the distances",
+    "the latent space",
+    "the decoded grid",
+    "decoded prior samples",
+    "prior samples with noise",
+    "the evidence",
+    "its floor",
+)
+"""What :func:`measure` does, in this order; without decoder noise or evidence some are left out."""
 STREAMS = ("data", "floors", "posterior", "prior", "noise", "aggregate floors", "importance")
 
 
@@ -173,6 +184,7 @@ def measure(
     n: int = 1000,
     seed: int = 0,
     evidence: bool = False,
+    progress: Callable[[str], object] = lambda _: None,
 ) -> Metrics:
     """Measure a model on fresh points of its data's curve.
 
@@ -188,6 +200,7 @@ def measure(
         seed: Decides every draw.
         evidence: Also find the evidence of the first 500 points, and the floor under it: seconds, not a second.
             Needs a decoder with noise.
+        progress: Called with the name of each of the :data:`PARTS` as it is done.
 
     Raises:
         ValueError: An argument is out of range, the curve has another D than the model, or the model's outputs are
@@ -204,16 +217,20 @@ def measure(
     model = copy.deepcopy(model).cpu()
     real = _real(curve, noise, n, seed, model.fc_mu.weight.dtype)
     x = real.points
+    progress(PARTS[0])
     drawn = model.decode(model.prior.sample(n, like=model.fc_mu.weight, generator=_stream(seed, "prior")))
     noisy = drawn + sigma * torch.randn(drawn.shape, generator=_stream(seed, "noise"), dtype=drawn.dtype)
 
     def generated(points: Tensor, name: str) -> Generated:
         points = checks.points(name, points)
-        return Generated(fit=fit(curve, points), distances=real.yardstick.compare(points))
+        made = Generated(fit=fit(curve, points), distances=real.yardstick.compare(points))
+        progress(name)
+        return made
 
     mu, logvar = _posterior(model, x)
     z = model.reparameterize(mu, logvar, generator=_stream(seed, "posterior"))
     latent = _latent(model, curve, (mu, logvar), z, seed)
+    progress(PARTS[1])
     return Metrics(
         data_dim=curve.data_dim,
         n=n,
@@ -223,10 +240,12 @@ def measure(
         reconstruction=_reconstruction(model, x, mu, z, curve, noise, sigma, latent.rate),
         latent=latent,
         real=real.fit,
-        grid=generated(model.decode_grid(math.isqrt(n)), "the decoded grid"),
-        prior=generated(drawn, "decoded prior samples"),
-        noisy_prior=generated(noisy, "prior samples with noise") if sigma > 0 else None,
-        evidence=_evidence(model, curve, x[:EVIDENCE_POINTS], noise, sigma, seed) if evidence and sigma > 0 else None,
+        grid=generated(model.decode_grid(math.isqrt(n)), PARTS[2]),
+        prior=generated(drawn, PARTS[3]),
+        noisy_prior=generated(noisy, PARTS[4]) if sigma > 0 else None,
+        evidence=_evidence(model, curve, x[:EVIDENCE_POINTS], noise, sigma, seed, progress)
+        if evidence and sigma > 0
+        else None,
     )
 
 
@@ -304,16 +323,20 @@ def _reconstruction(
     )
 
 
-def _evidence(model: VAE, curve: Curve, x: Tensor, noise: float, sigma: float, seed: int) -> EvidenceSummary:
+def _evidence(
+    model: VAE, curve: Curve, x: Tensor, noise: float, sigma: float, seed: int, progress: Callable[[str], object]
+) -> EvidenceSummary:
     if noise == 0:
         # Even points integrate over the curve; drawn ones would add their own scatter.
         x = curve.position(curve.midpoints(len(x))).to(x.dtype)
     found = exact.evidence(model, x, sigma=sigma, generator=_stream(seed, "importance"))
     mean = found.log_p.mean().item()
+    progress(PARTS[5])
     try:
         floor = evidence_floor(curve, sigma, noise=noise).lower
     except ValueError:
         floor = None
+    progress(PARTS[6])
     return EvidenceSummary(
         n=len(x),
         log_evidence=mean,
