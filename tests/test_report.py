@@ -152,6 +152,15 @@ def test_the_summary_equals_the_end_of_the_history(run: Run) -> None:
     assert not re.search(r"""(src|href)=["']?(https?:)?//""", page)
 
 
+@pytest.mark.parametrize(("latent_dim", "flat"), [(1, False), (2, True)])
+def test_captions_speak_of_planes_and_ellipses_only_where_they_are(latent_dim: int, flat: bool, tmp_path: Path) -> None:
+    run = trained(tmp_path / "run", latent_dim=latent_dim)
+    page = render(Scene(run), dict.fromkeys([*available(run.config), "animation"], ""), examine(run))
+    assert ("ellipse" in page) == flat
+    assert ("grid on [-2, 2]²" in page) == flat
+    assert ("against t, with one standard deviation" in page) == (not flat)
+
+
 def test_the_animation_has_a_frame_a_snapshot(run: Run) -> None:
     with Image.open(run.folder / "figures/film.gif") as film:
         assert getattr(film, "n_frames", 1) == len(run.snapshots) == 5
