@@ -200,7 +200,11 @@ def _linear(inputs: int, outputs: int, generator: Generator | None) -> nn.Linear
     """A linear layer with PyTorch's default initialisation, drawn from a generator where one is given."""
     if generator is None:
         return nn.Linear(inputs, outputs)
-    layer = nn.Linear(inputs, outputs, device="meta").to_empty(device=generator.device)
+    layer = nn.Linear(inputs, outputs, device="meta")
+    # Its to_empty() would import a computer algebra system.
+    layer.weight, layer.bias = (
+        nn.Parameter(torch.empty(p.shape, device=generator.device)) for p in (layer.weight, layer.bias)
+    )
     nn.init.kaiming_uniform_(layer.weight, a=math.sqrt(5), generator=generator)
     bound = 1 / math.sqrt(inputs)
     nn.init.uniform_(layer.bias, -bound, bound, generator=generator)

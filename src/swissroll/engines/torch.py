@@ -9,6 +9,7 @@ from torch import Generator, Tensor
 
 from swissroll.config import Reduction
 from swissroll.engines import State
+from swissroll.engines.adam import Adam
 from swissroll.objective import combine, mean_kl, reconstruction_mse
 from swissroll.prior import StandardNormal, log_normal
 from swissroll.streams import stream
@@ -81,7 +82,7 @@ class TorchEngine:
         self.parameters = list(model.parameters())
         # On the CPU, reading a loss is free; elsewhere each read makes the device wait.
         self.longest = 1 if self.parameters[0].device.type == "cpu" else BURST
-        self.optimizer = torch.optim.Adam(self.parameters, lr=lr, fused=fused)
+        self.optimizer = Adam(self.parameters, lr=lr, fused=fused)
 
     def take(self, n: int, then: int = 0) -> list[list[float]]:  # noqa: ARG002 - works ahead of nothing
         """Take n steps; returns loss, squared error and KL of each before its update."""
@@ -110,7 +111,7 @@ class TorchEngine:
     def backward(self) -> Tensor:
         """Draw a batch and leave the gradient of its loss in the parameters; returns as :meth:`step` does."""
         lr, beta = self.schedule(self.steps_taken) if self.schedule else (self.lr, self.beta)
-        self.optimizer.param_groups[0]["lr"] = lr
+        self.optimizer.lr = lr
         mse, kl = loss_terms(self.model, self.batch(), self.noise)
         dims = (self.model.data_dim, self.model.latent_dim)
         loss = combine(mse, kl, beta=beta, reduction=self.reduction, dims=dims)
@@ -129,9 +130,8 @@ class TorchEngine:
     def state(self) -> State:
         """A copy of all that the next steps depend on: weights, Adam's moments, generators."""
         state = {f"model.{k}": v for k, v in self.weights().items()}
-        for index, moments in self.optimizer.state_dict()["state"].items():
-            for name, value in moments.items():
-                state[f"optimizer.{index}.{name}"] = value.detach().to("cpu", copy=True)
+        if self.steps_taken:
+            state |= {f"optimizer.{k}": v.to("cpu", copy=True) for k, v in self.optimizer.state().items()}
         return state | {f"generator.{k}": g.get_state() for k, g in self.generators.items()}
 
     def load_state(self, state: State, step: int) -> None:
@@ -141,12 +141,7 @@ class TorchEngine:
             group, name = key.split(".", 1)
             groups[group][name] = value
         self.model.load_state_dict(groups["model"])
-        moments: dict[int, State] = {}
-        for key, value in groups["optimizer"].items():
-            index, name = key.split(".")
-            moments.setdefault(int(index), {})[name] = value.clone()
-        settings = self.optimizer.state_dict()["param_groups"]
-        self.optimizer.load_state_dict({"state": moments, "param_groups": settings})
+        self.optimizer.load_state(groups["optimizer"])
         for name, generator in self.generators.items():
             generator.set_state(groups["generator"][name])
         self.steps_taken = step
