@@ -161,6 +161,13 @@ def test_captions_speak_of_planes_and_ellipses_only_where_they_are(latent_dim: i
     assert ("against t, with one standard deviation" in page) == (not flat)
 
 
+def test_the_same_run_has_the_same_report_to_the_last_byte(run: Run) -> None:
+    files = [run.folder / "report.html", *sorted((run.folder / "figures").iterdir())]
+    before = [file.read_bytes() for file in files]
+    write_report(swissroll.load(run.folder))
+    assert [file.read_bytes() for file in files] == before
+
+
 def test_the_animation_has_a_frame_a_snapshot(run: Run) -> None:
     with Image.open(run.folder / "figures/film.gif") as film:
         assert getattr(film, "n_frames", 1) == len(run.snapshots) == 5

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cached_property, partial
 from io import BytesIO
 from typing import Any
 
@@ -12,30 +12,38 @@ import numpy as np
 import torch
 from matplotlib import rc_context
 from matplotlib.axes import Axes
+from matplotlib.backends.backend_agg import FigureCanvasAgg
+from matplotlib.collections import PathCollection
 from matplotlib.figure import Figure
 from PIL import Image
+from torch import Tensor
 
 from swissroll import plots
 from swissroll.config import Config
 from swissroll.evidence import EXACT_DIMS, posterior_on_grid
-from swissroll.plots import Array
+from swissroll.plots import BAR, GAP, LABELS, Array, as_on_the_left, colour_bar, row
 from swissroll.prior import StandardNormal
+from swissroll.quadrature import log_joint
 from swissroll.run import Run
 from swissroll.streams import stream
 from swissroll.training import held_out_points, implied
-from swissroll.vae import VAE
+from swissroll.vae import VAE, latent_grid
 
 POINTS = 1000
 ELLIPSE_EVERY = 5
 FARTHEST = 1e3
 """Bound on the latents and standard deviations that are drawn."""
 POSTERIORS = 4
+WINDOW = 64
+"""Grid points a side of the window on a true posterior, and of the whole plane, where its highest value may lie."""
 FILM_FRAMES = 6
 GIF_FRAMES = 30
 INK = "#010203"
 """Stands for the reader's text colour; the report replaces it in vector pictures."""
 STYLE: Any = {
     "font.size": 9,
+    # A named font is found in one look-up; a family's fonts are looked up one by one for every word.
+    "font.family": "DejaVu Sans",
     "axes.titlesize": 9,
     "axes.edgecolor": INK,
     "axes.labelcolor": INK,
@@ -45,7 +53,8 @@ STYLE: Any = {
     "axes.spines.top": False,
     "axes.spines.right": False,
     "legend.frameon": False,
-    "savefig.dpi": 130,
+    "axes.facecolor": "none",
+    "figure.dpi": 130,
     "svg.fonttype": "none",
     "svg.hashsalt": "swissroll",
 }
@@ -116,55 +125,55 @@ class Scene:
 
 def data(scene: Scene) -> Figure:
     """Held-out points, coloured by their coordinate t."""
-    figure = Figure(figsize=(4.6, 3.8), layout="constrained")
-    ax = figure.subplots()
+    figure, (ax,) = row(4.6, [LABELS], right=BAR, above=GAP)
     shown = plots.coloured(ax, *scene.held_out)
     plots.square(ax, scene.extent, xlabel="x₁", ylabel="x₂")
-    figure.colorbar(shown, ax=ax, label="t")
+    colour_bar(figure, ax, shown)
     return figure
 
 
 def losses(scene: Scene) -> Figure:
     """The loss and its two terms, on training batches and held-out points."""
-    figure = Figure(figsize=(9, 2.7), layout="constrained")
+    figure, axes = row(9, [0.75] * 3, height=2.6, above=GAP)
     history = scene.run.history
     names = {"loss": "loss", "mse": "mean squared error", "rate": "rate (nats a point)"}
-    for ax, (name, label) in zip(figure.subplots(1, 3), names.items(), strict=True):
+    for ax, (name, label) in zip(axes, names.items(), strict=True):
         lines = {"training batch": history[name], "held-out": history[f"held_out_{name}"]}
         plots.curves(ax, history.step, lines, ylabel=label)
         positive = history[name][np.isfinite(history[name]) & (history[name] > 0)]
         if name != "rate" and len(positive):
-            ax.set_yscale("log")
+            plots.log_scale(ax)
+    axes[0].legend(loc="upper right")
     return figure
 
 
 def reconstructions(scene: Scene) -> Figure:
     """Points, their reconstructions joined by lines, and how far these lie from each other."""
-    figure = Figure(figsize=(9, 3.1), layout="constrained")
+    figure, axes = row(9, [LABELS, GAP, LABELS])
     x = scene.held_out[0]
     with torch.no_grad():
         mean = scene.model.decode(torch.from_numpy(scene.posterior[0])).numpy()
         sampled = scene.model.decode(torch.from_numpy(scene.drawn)).numpy()
-    for ax, recon_x, title in zip(
-        figure.subplots(1, 3)[:2], (mean, sampled), ("decoded posterior mean", "decoded posterior draw"), strict=True
-    ):
+    titles = ("decoded posterior mean", "decoded posterior draw")
+    for ax, recon_x, title in zip(axes[:2], (mean, sampled), titles, strict=True):
         plots.pairs(ax, x, recon_x)
         plots.points(ax, x, colour=plots.BLUE, label="original", size=4)
         plots.points(ax, recon_x, colour=plots.RED, label="reconstruction", size=4)
         plots.square(ax, scene.extent, title=title, xlabel="x₁", ylabel="x₂")
-    figure.axes[0].legend(loc="upper left", fontsize=7, markerscale=2)
+    axes[0].legend(loc="upper left", fontsize=7, markerscale=2)
+    as_on_the_left(axes[1])
     errors = {
         name: np.linalg.norm(r - x, axis=1) for name, r in (("posterior mean", mean), ("posterior draw", sampled))
     }
-    plots.histograms(figure.axes[2], errors, xlabel="distance to the original (data units)")
+    plots.histograms(axes[2], errors, xlabel="distance to the original (data units)")
     return figure
 
 
 def film(scene: Scene) -> Figure:
     """The decoded grid over the data before, during and after training, on the same axes."""
     steps = _spread(list(scene.run.snapshots), FILM_FRAMES)
-    figure = Figure(figsize=(1.75 * len(steps), 2.1), layout="constrained")
-    for ax, step in zip(np.atleast_1d(figure.subplots(1, len(steps))), steps, strict=True):
+    figure, axes = row(1.75 * len(steps), [GAP / 2] * len(steps), below=GAP)
+    for ax, step in zip(axes, steps, strict=True):
         _frame(ax, scene, step)
         ax.set(xticks=[], yticks=[])
     return figure
@@ -172,24 +181,40 @@ def film(scene: Scene) -> Figure:
 
 def film_gif(scene: Scene) -> bytes:
     """The same as an animated GIF."""
-    frames = []
+    steps = _spread(list(scene.run.snapshots), GIF_FRAMES)
     with rc_context(STYLE):
-        for step in _spread(list(scene.run.snapshots), GIF_FRAMES):
-            figure = Figure(figsize=(3.4, 3.6), layout="constrained")
-            _frame(figure.subplots(), scene, step)
-            picture = BytesIO()
-            figure.savefig(picture, format="png", dpi=100)
-            frames.append(Image.open(picture).convert("RGB").quantize(64))
+        frames = list(_frames(scene, steps))
+    # One palette for all: frames that share it are smaller, and colours do not flicker.
+    palette = frames[-1].quantize(64)
+    first, *others = (frame.quantize(palette=palette, dither=Image.Dither.NONE) for frame in frames)
+    times = [900] + [350] * (len(frames) - 2) + [1500] if others else [1000]
     file = BytesIO()
-    times = [900] + [350] * (len(frames) - 2) + [1500] if len(frames) > 1 else [1000]
-    frames[0].save(file, "GIF", save_all=True, append_images=frames[1:], duration=times, loop=0)
+    first.save(file, "GIF", save_all=True, append_images=others, duration=times, loop=0)
     return file.getvalue()
+
+
+def _frames(scene: Scene, steps: list[int]) -> Iterator[Image.Image]:
+    """The film's frames: everything that stays is drawn once."""
+    figure, (ax,) = row(3.4, [0.4], below=0.3)
+    figure.set_dpi(100)
+    canvas = FigureCanvasAgg(figure)
+    moving = _frame(ax, scene, steps[0])
+    for artist in (moving, ax.title):
+        artist.set_animated(True)
+    canvas.draw()
+    still = canvas.copy_from_bbox(figure.bbox)
+    for step in steps:
+        canvas.restore_region(still)
+        moving.set_offsets(plots.plane(scene.grid(scene.run.snapshots[step])))
+        ax.set_title(_when(step))
+        for artist in (moving, ax.title):
+            ax.draw_artist(artist)
+        yield Image.fromarray(np.array(canvas.buffer_rgba())[..., :3])
 
 
 def posterior(scene: Scene) -> Figure:
     """Posterior means coloured by t with their 1-sigma ellipses, over the prior's rings."""
-    figure = Figure(figsize=(5.4, 4.5), layout="constrained")
-    ax = figure.subplots()
+    figure, (ax,) = row(5.4, [LABELS], right=BAR, above=GAP)
     mu, logvar = (scene.in_plane(a) for a in scene.posterior)
     t = scene.held_out[1]
     if mu.shape[1] == 1:
@@ -200,23 +225,23 @@ def posterior(scene: Scene) -> Figure:
         plots.ellipses(ax, mu[::ELLIPSE_EVERY], logvar[::ELLIPSE_EVERY], t[::ELLIPSE_EVERY])
         shown = plots.coloured(ax, mu, t, size=5)
         _latent_square(ax, scene)
-    figure.colorbar(shown, ax=ax, label="t")
+    colour_bar(figure, ax, shown)
     return figure
 
 
 def aggregate(scene: Scene) -> Figure:
     """Draws from the aggregate posterior beside draws from the prior, and their marginals."""
-    figure = Figure(figsize=(9, 3.1), layout="constrained")
+    figure, axes = row(9, [LABELS, GAP, LABELS])
     generator = stream(scene.config.seed, "evaluation")
     like = scene.model.fc_mu.weight
     prior = scene.model.prior.sample(POINTS, like=like, generator=generator).numpy()
     clouds = {"aggregate posterior": scene.in_plane(scene.drawn), "prior": scene.in_plane(prior)}
-    axes = figure.subplots(1, 3)
     plane_dims = scene.plane if scene.config.latent_dim > 1 else (0,)
     for (name, cloud), colour, ax in zip(clouds.items(), (plots.RED, plots.BLUE), axes, strict=False):
         plots.points(ax, cloud, colour=colour)
         prior_outline(ax, scene)
         _latent_square(ax, scene, title=name)
+    as_on_the_left(axes[1])
     marginals = {
         f"{name}, z{_subscript(dim)}": cloud[:, column]
         for column, dim in enumerate(plane_dims)
@@ -232,27 +257,48 @@ def generated(scene: Scene) -> Figure:
     for title, noise in (("prior samples, decoded", False), ("prior samples with decoder noise", True)):
         generator = stream(scene.config.seed, "evaluation noise")
         sets[title] = scene.model.sample(POINTS, noise=noise, generator=generator).numpy()
-    figure = Figure(figsize=(9, 3.3), layout="constrained")
-    for ax, (title, x) in zip(figure.subplots(1, 3), sets.items(), strict=True):
+    figure, axes = row(9, [LABELS, GAP, GAP])
+    for ax, (title, x) in zip(axes, sets.items(), strict=True):
         plots.points(ax, scene.held_out[0], colour=plots.ORANGE, label="data", size=4)
         plots.points(ax, x, colour=plots.BLUE, label="generated", size=4)
         plots.square(ax, scene.extent, title=title, xlabel="x₁", ylabel="x₂")
-    figure.axes[0].legend(loc="upper left", fontsize=7, markerscale=2)
+    for ax in axes[1:]:
+        as_on_the_left(ax)
+    axes[0].legend(loc="upper left", fontsize=7, markerscale=2)
     return figure
 
 
 def true_posterior(scene: Scene) -> Figure:
-    """The true posterior of four points, by quadrature, under the encoder's ellipse."""
+    """The true posterior of four points under the encoder's ellipse."""
     x, t = scene.held_out
     order = np.argsort(t)
     chosen = order[np.linspace(0, len(order) - 1, 2 * POSTERIORS + 1).round().astype(int)[1::2]]
-    axis, density = posterior_on_grid(scene.model, torch.from_numpy(x[chosen]), size=320, extent=scene.latent_extent)
-    figure = Figure(figsize=(9, 2.6), layout="constrained")
-    for ax, which, true in zip(figure.subplots(1, POSTERIORS), chosen, density.numpy(), strict=True):
-        mu, sigma = scene.posterior[0][which], np.exp(0.5 * scene.posterior[1][which])
-        plots.posterior_window(ax, axis.numpy(), true, mu, sigma)
+    means, sigmas = scene.posterior[0][chosen], np.exp(0.5 * scene.posterior[1][chosen])
+    seen = _posteriors_near(scene, torch.from_numpy(x[chosen]).double(), means, sigmas)
+    figure, axes = row(9, [LABELS] * POSTERIORS)
+    for ax, which, window, mu, sigma in zip(axes, chosen, seen, means, sigmas, strict=True):
+        plots.posterior_window(ax, *window, mu, sigma)
         ax.set_title(f"t = {t[which]:.1f}")
     return figure
+
+
+def _posteriors_near(scene: Scene, x: Tensor, mu: Array, sigma: Array) -> Iterator[tuple[list[Array], Array]]:
+    """For each point, the axes of a window of the latent space around its mean, and its true posterior there.
+
+    A density over a plane is a share of its highest value, in the window or out of it, and needs no integral.
+    """
+    if scene.config.latent_dim == 1:
+        axis, density = posterior_on_grid(scene.model, x, size=320, extent=scene.latent_extent)
+        yield from (([axis.numpy()], own) for own in density.numpy())
+        return
+    joint = partial(log_joint, scene.model, sigma=implied(scene.config).sigma)
+    highest = joint(x, latent_grid(WINDOW, scene.latent_extent, 2).double()).amax(dim=1)
+    for k, centre in enumerate(torch.from_numpy(mu).double()):
+        offset = torch.linspace(-1, 1, WINDOW, dtype=torch.float64) * plots.reach(sigma[k])
+        axes = [offset + c for c in centre]
+        near = joint(x[[k]], torch.cartesian_prod(*axes))[0]
+        density = torch.exp(near - torch.maximum(near.max(), highest[k])).nan_to_num(0.0)
+        yield [axis.numpy() for axis in axes], density.reshape(WINDOW, WINDOW).numpy()
 
 
 FIGURES: dict[str, Callable[[Scene], Figure]] = {
@@ -279,10 +325,16 @@ def draw(name: str, scene: Scene) -> Figure:
         return available(scene.config)[name](scene)
 
 
-def _frame(ax: Axes, scene: Scene, step: int) -> None:
+def _frame(ax: Axes, scene: Scene, step: int) -> PathCollection:
+    """Draw a frame of the film; returns its decoded grid."""
     plots.points(ax, scene.held_out[0], colour=plots.ORANGE, size=3)
-    plots.points(ax, scene.grid(scene.run.snapshots[step]), colour=plots.BLUE, size=3)
-    plots.square(ax, scene.extent, title="before training" if step == 0 else f"step {step:,}")
+    decoded = plots.points(ax, scene.grid(scene.run.snapshots[step]), colour=plots.BLUE, size=3)
+    plots.square(ax, scene.extent, title=_when(step))
+    return decoded
+
+
+def _when(step: int) -> str:
+    return "before training" if step == 0 else f"step {step:,}"
 
 
 def prior_outline(ax: Axes, scene: Scene) -> None:

@@ -1,15 +1,19 @@
-"""Pictures. Each function takes arrays and an ``Axes``, draws, and returns nothing; none opens a window."""
+"""Pictures. Each function takes arrays and an ``Axes`` and draws; none opens a window."""
 
 from __future__ import annotations
 
+import math
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
 from matplotlib import colormaps
 from matplotlib.axes import Axes
-from matplotlib.collections import EllipseCollection, LineCollection
+from matplotlib.collections import EllipseCollection, LineCollection, PathCollection
 from matplotlib.colors import Normalize
+from matplotlib.figure import Figure
 from matplotlib.patches import Circle, Ellipse
+from matplotlib.ticker import FixedFormatter, FixedLocator, MaxNLocator, NullLocator
 from numpy.typing import NDArray
 
 Array = NDArray[np.floating[Any]]
@@ -19,25 +23,66 @@ BLUE, ORANGE, GREEN, RED, PURPLE = "#0072B2", "#E69F00", "#009E73", "#D55E00", "
 ALONG = "viridis"
 """Colours of the coordinate t along the data's curve."""
 
+LABELS, GAP, BAR = 0.72, 0.2, 0.95
+"""Inches for an axis with its labels, between axes without, and for a colour bar."""
 WIDEST = 20.0
 """Standard deviation, in units of the prior's, above which a posterior is drawn no wider."""
 
 
-def points(ax: Axes, x: Array, *, colour: str, label: str | None = None, size: float = 6) -> None:
-    """Scatter points of shape (N, D): the first two coordinates, or the only one along a line."""
-    plane = _plane(x)
-    ax.scatter(plane[:, 0], plane[:, 1], s=size, c=colour, alpha=0.65, linewidths=0, label=label, rasterized=True)
+def row(
+    width: float,
+    gaps: Sequence[float],
+    *,
+    height: float = 0.0,
+    right: float = 0.18,
+    below: float = 0.5,
+    above: float = 0.32,
+) -> tuple[Figure, list[Axes]]:
+    """Equal axes in a row, each with a gap for labels on its left; square ones unless a height is given. In inches.
+
+    Finding such places by measuring the labels would take as long as drawing.
+    """
+    across = (width - sum(gaps) - right) / len(gaps)
+    height = height or across + below + above
+    figure = Figure(figsize=(width, height))
+    lefts = np.cumsum(gaps) + across * np.arange(len(gaps))
+    places = [(left / width, below / height, across / width, 1 - (below + above) / height) for left in lefts]
+    return figure, [figure.add_axes(place) for place in places]
+
+
+def as_on_the_left(ax: Axes) -> None:
+    """Leave out labels that the axes on the left has."""
+    ax.set_ylabel("")
+    ax.tick_params(labelleft=False)
+
+
+def colour_bar(figure: Figure, ax: Axes, shown: Any) -> None:
+    """Put a colour bar of t to the right of an axes."""
+    figure.colorbar(shown, cax=ax.inset_axes((1.04, 0, 0.045, 1)), label="t")
+
+
+def plane(x: Array) -> Array:
+    """The first two columns; a single column is laid along a line."""
+    return x[:, :2] if x.shape[1] > 1 else np.column_stack([x[:, 0], np.zeros(len(x))])
+
+
+def points(ax: Axes, x: Array, *, colour: str, label: str | None = None, size: float = 6) -> PathCollection:
+    """Scatter points of shape (N, D): the first two coordinates, or the only one along a line; returns them."""
+    shown = plane(x)
+    return ax.scatter(
+        shown[:, 0], shown[:, 1], s=size, c=colour, alpha=0.65, linewidths=0, label=label, rasterized=True
+    )
 
 
 def coloured(ax: Axes, x: Array, t: Array, *, size: float = 6) -> Any:
     """Scatter points of shape (N, D), coloured by t, shape (N,); returns what a colour bar needs."""
-    plane = _plane(x)
-    return ax.scatter(plane[:, 0], plane[:, 1], s=size, c=t, cmap=ALONG, linewidths=0, rasterized=True)
+    shown = plane(x)
+    return ax.scatter(shown[:, 0], shown[:, 1], s=size, c=t, cmap=ALONG, linewidths=0, rasterized=True)
 
 
 def pairs(ax: Axes, x: Array, recon_x: Array) -> None:
     """Join every point, shape (N, D), to its reconstruction, shape (N, D), by a line."""
-    lines = np.stack([_plane(x), _plane(recon_x)], axis=1)
+    lines = np.stack([plane(x), plane(recon_x)], axis=1)
     ax.add_collection(
         LineCollection(list(lines), colors="#808080", alpha=0.4, linewidths=0.6, rasterized=True, zorder=0)
     )
@@ -46,7 +91,7 @@ def pairs(ax: Axes, x: Array, recon_x: Array) -> None:
 def ellipses(ax: Axes, mu: Array, logvar: Array, t: Array | None = None, *, colour: str = "") -> None:
     """Draw 1-sigma ellipses of Gaussians, mu and logvar of shape (N, L), coloured by t, shape (N,), or all alike."""
     # An ellipse far wider than the axes would take Agg forever, and shows nothing.
-    width = 2 * np.exp(0.5 * np.clip(_plane(logvar), -20, 2 * np.log(WIDEST)))
+    width = 2 * np.exp(0.5 * np.clip(plane(logvar), -20, 2 * np.log(WIDEST)))
     if logvar.shape[1] == 1:
         width[:, 1] = 0
     colours = colour if t is None else colormaps[ALONG](Normalize()(t))
@@ -56,7 +101,7 @@ def ellipses(ax: Axes, mu: Array, logvar: Array, t: Array | None = None, *, colo
             width[:, 1],
             np.zeros(len(mu)),
             units="xy",
-            offsets=_plane(mu),
+            offsets=plane(mu),
             offset_transform=ax.transData,
             edgecolors=colours,
             facecolors="none",
@@ -77,8 +122,33 @@ def curves(ax: Axes, step: Array, lines: dict[str, Array], *, ylabel: str) -> No
     for (label, values), colour in zip(lines.items(), (BLUE, RED, GREEN, ORANGE), strict=False):
         keep = np.isfinite(values)
         ax.plot(step[keep], values[keep], label=label, color=colour, linewidth=1.1)
+    few_ticks(ax)
     ax.set(xlabel="step", ylabel=ylabel)
-    ax.legend()
+
+
+def log_scale(ax: Axes) -> None:
+    """Put the y-axis of drawn series on a logarithmic scale with ticks in plain decimals: 0.02, not 2 x 10^-2.
+
+    A range too narrow for two such ticks stays linear.
+    """
+    ax.set_yscale("log")
+    ticks = _decades(*ax.get_ylim())
+    if len(ticks) < 2:
+        ax.set_yscale("linear")
+        few_ticks(ax)
+        return
+    ax.yaxis.set_major_locator(FixedLocator(ticks))
+    ax.yaxis.set_major_formatter(FixedFormatter([f"{tick:g}" for tick in ticks]))
+    ax.yaxis.set_minor_locator(NullLocator())
+
+
+def _decades(low: float, high: float) -> list[float]:
+    """Round numbers between two positive ones, evenly spread by their logarithm: at most ten."""
+    first, last = math.floor(math.log10(low)), math.ceil(math.log10(high))
+    steps = (1, 2, 5) if last - first <= 3 else (1,)
+    every = max(1, (last - first) // 5)
+    ticks = [float(f"{k}e{power}") for power in range(first - first % every, last + 1, every) for k in steps]
+    return [tick for tick in ticks if low <= tick <= high]
 
 
 def histograms(ax: Axes, values: dict[str, Array], *, xlabel: str) -> None:
@@ -90,6 +160,7 @@ def histograms(ax: Axes, values: dict[str, Array], *, xlabel: str) -> None:
         ax.hist(v, bins=bins, histtype="step", density=True, label=label, color=colour, linestyle=line, linewidth=1.2)
     room_for_legend = 1 + 0.09 * len(finite)
     ax.set(xlabel=xlabel, ylabel="density", ylim=(0, ax.get_ylim()[1] * room_for_legend))
+    few_ticks(ax)
     ax.legend(fontsize=7, loc="upper right")
 
 
@@ -100,38 +171,63 @@ def along(ax: Axes, t: Array, mu: Array, sigma: Array) -> Any:
     return ax.scatter(t, mu, c=t, cmap=ALONG, s=5, linewidths=0)
 
 
-def posterior_window(ax: Axes, axis: Array, density: Array, mu: Array, sigma: Array) -> None:
+def reach(sigma: Array) -> float:
+    """Half the side of the window on a posterior with standard deviations of shape (L,)."""
+    return max(4.5 * float(sigma.max()), 1e-3)
+
+
+def posterior_window(ax: Axes, axes: Sequence[Array], density: Array, mu: Array, sigma: Array) -> None:
     """Draw a true posterior around the encoder's Gaussian.
 
     Args:
         ax: Where to draw.
-        axis: Grid of each latent coordinate, shape (G,).
-        density: True posterior on it, shape (G,) or (G, G).
+        axes: Even grid of each latent coordinate, L of shape (G,).
+        density: True posterior on it, shape (G,), or as a share of its highest value, shape (G, G).
         mu: Encoder's mean, shape (L,).
         sigma: Encoder's standard deviations, shape (L,).
     """
-    reach = max(4.5 * float(sigma.max()), 1e-3)
+    few_ticks(ax, 2)
+    ax.set(xlim=(mu[0] - reach(sigma), mu[0] + reach(sigma)), xlabel="z₁")
     if len(mu) == 1:
-        gaussian = np.exp(-0.5 * ((axis - mu) / sigma) ** 2) / (sigma * np.sqrt(2 * np.pi))
-        ax.plot(axis, density, color=BLUE, label="true posterior")
-        ax.plot(axis, gaussian, color=RED, linestyle="--", label="encoder")
-        ax.set(xlim=(mu[0] - reach, mu[0] + reach), xlabel="z₁")
+        gaussian = np.exp(-0.5 * ((axes[0] - mu) / sigma) ** 2) / (sigma * np.sqrt(2 * np.pi))
+        ax.plot(axes[0], density, color=BLUE, label="true posterior")
+        ax.plot(axes[0], gaussian, color=RED, linestyle="--", label="encoder")
         return
-    half = (axis[1] - axis[0]) / 2
-    edges = (axis[0] - half, axis[-1] + half) * 2
-    ax.imshow(density.T, origin="lower", extent=edges, cmap="Blues", aspect="equal", interpolation="bilinear")
+    edges = [_edges(axis) for axis in axes]
+    shown: Any = {"extent": (*edges[0], *edges[1]), "vmin": 0, "vmax": 1}
+    ax.imshow(density.T, origin="lower", cmap="Blues", interpolation="bilinear", **shown)
     for size, line in ((1, "-"), (2, "--")):
         width, height = 2 * size * sigma
         ax.add_patch(Ellipse((mu[0], mu[1]), width, height, fill=False, edgecolor=RED, linestyle=line))
-    ax.set(xlim=(mu[0] - reach, mu[0] + reach), ylim=(mu[1] - reach, mu[1] + reach), xlabel="z₁", ylabel="z₂")
+    ax.set(ylim=(mu[1] - reach(sigma), mu[1] + reach(sigma)), ylabel="z₂")
+
+
+def _edges(axis: Array) -> tuple[float, float]:
+    half = float(axis[1] - axis[0]) / 2
+    return float(axis[0]) - half, float(axis[-1]) + half
+
+
+def few_ticks(ax: Axes, most: int = 5) -> None:
+    """At most so many intervals an axis, between round numbers: labels take most of a picture's time."""
+    for axis in (ax.xaxis, ax.yaxis):
+        axis.set_major_locator(MaxNLocator(most, steps=(1, 2, 5, 10)))
 
 
 def square(ax: Axes, extent: float, *, title: str = "", xlabel: str = "", ylabel: str = "") -> None:
-    """Fix an axes to [-extent, extent] both ways with equal units."""
+    """Fix an axes to [-extent, extent] both ways with equal units and ticks."""
     ax.set(xlim=(-extent, extent), ylim=(-extent, extent), title=title, xlabel=xlabel, ylabel=ylabel)
     ax.set_aspect("equal")
+    tick, parts = _round_below(0.95 * extent)
+    marks = [tick * k / parts for k in range(-parts, parts + 1)]
+    labels = [""] * len(marks)
+    labels[0], labels[parts], labels[-1] = f"\N{MINUS SIGN}{tick:g}", "0", f"{tick:g}"
+    for axis in (ax.xaxis, ax.yaxis):
+        axis.set_major_locator(FixedLocator(marks))
+        axis.set_major_formatter(FixedFormatter(labels))
 
 
-def _plane(x: Array) -> Array:
-    """The first two columns; a single column is laid along a line."""
-    return x[:, :2] if x.shape[1] > 1 else np.column_stack([x[:, 0], np.zeros(len(x))])
+def _round_below(value: float) -> tuple[float, int]:
+    """The largest of 1, 2, 3 and 5 times a power of ten that is not above a positive value, and round parts of it."""
+    power = 10.0 ** math.floor(math.log10(value))
+    most = max(k for k in (1, 2, 3, 5) if k * power <= value)
+    return most * power, max(2, most)

@@ -7,6 +7,7 @@ import dataclasses
 import json
 import math
 import os
+import re
 from collections.abc import Callable
 from importlib.resources import files
 from io import StringIO
@@ -18,7 +19,10 @@ import numpy as np
 import torch
 from jinja2 import Environment
 from matplotlib import rc_context
+from matplotlib.backends.backend_agg import FigureCanvasAgg
+from matplotlib.backends.backend_svg import FigureCanvasSVG
 from matplotlib.figure import Figure
+from PIL import Image
 from torch import nn
 
 from swissroll.doctor import Examined, examine, to_json
@@ -35,6 +39,9 @@ MAX_EMBEDDED_WEIGHTS = 400_000
 """A larger decoder (1.6 MB of weights) is embedded as a decoded grid, to keep the report under 4 MB."""
 EXPLORER_POINTS = 400
 GRID_SIZE = 141
+PNG_LEVEL = 4
+NOT_IN_URI = re.compile(r"[^\w ;/?:@&=+$,.!~*'()<>-]+", re.ASCII)
+"""What an address of data must not hold as it is."""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -110,7 +117,7 @@ def write_report(
     pictures = {}
     for name in available(run.config):
         figure = draw(name, scene)
-        figure.savefig(folder / f"{name}.png", facecolor="white")
+        _write_png(figure, folder / f"{name}.png")
         pictures[name] = vector_uri(figure)
         progress(name)
     animation = film_gif(scene)
@@ -164,18 +171,28 @@ def render(scene: Scene, pictures: dict[str, str], examined: Examined) -> str:
     )
 
 
+def _write_png(figure: Figure, path: Path) -> None:
+    canvas = FigureCanvasAgg(figure)
+    canvas.draw()
+    Image.fromarray(np.array(canvas.buffer_rgba())[..., :3]).save(path, compress_level=PNG_LEVEL)
+
+
 def vector_uri(figure: Figure) -> str:
-    """An SVG whose text takes the colour that the reader's light or dark page has."""
+    """An SVG whose text takes the colour that the reader's light or dark page has, on no background."""
     file = StringIO()
+    figure.patch.set_visible(False)
     with rc_context(STYLE):
-        figure.savefig(file, format="svg", transparent=True, metadata={"Date": None})
+        if figure.get_layout_engine():
+            figure.draw_without_rendering()  # A layout is found in two rounds.
+        # Unlike savefig, this draws once.
+        FigureCanvasSVG(figure).print_svg(file, metadata={"Date": None})
     svg = file.getvalue().replace(INK, "currentColor")
     style = (
         "<style>svg{color:#222}text{font-family:system-ui,sans-serif!important}"
         "@media(prefers-color-scheme:dark){svg{color:#ddd}}@media print{svg{color:#000}}</style>"
     )
     svg = svg[svg.index("<svg") :].replace("<defs>", style + "<defs>", 1)
-    return "data:image/svg+xml," + quote(svg, safe=" ;/?:@&=+$,-_.!~*'()<>")
+    return "data:image/svg+xml," + NOT_IN_URI.sub(lambda found: quote(found[0]), svg)
 
 
 def _explorer(scene: Scene) -> dict[str, Any]:
