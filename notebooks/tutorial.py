@@ -423,7 +423,7 @@ def off_the_roll(model):
 
 watch = (0, STEPS // 20, STEPS // 10, 3 * STEPS // 10, STEPS)
 training = build(Config(steps=STEPS, eval_every=STEPS // 20))
-untrained = evaluate(training.engine.model, training.held_out, beta=0.01, reduction="mean", seed=42)
+untrained = evaluate(training.engine.model, training.engine.held_out, beta=0.01, reduction="mean", seed=42)
 film, measured = {0: copy.deepcopy(training.engine.model).cpu()}, {0: untrained}
 for record in training:
     if record.step in watch:
