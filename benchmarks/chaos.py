@@ -1,7 +1,7 @@
 """A sweep on a Dask cluster whose processes are killed at random, against the same sweep left in peace.
 
 A scheduler and three workers, each a process. While the sweep runs, a worker picked at random is killed with SIGKILL
-every few seconds and another one started. When half of the runs are on disk, scheduler and client are killed, too; a
+every few seconds and another one started. When half of the runs are on disk, client and scheduler are killed, too; a
 new scheduler, new workers and a new client go on, and workers go on dying. In the end each run must be there once and
 the table must equal, byte for byte, that of the same sweep computed on this machine without a disturbance.
 
@@ -66,8 +66,8 @@ def on_disk(folder: Path) -> list[str]:
     return [path.name for path in (folder / "runs").glob("[0-9a-f]*")]
 
 
-def disturb(folder: Path, flags: list[str], args: argparse.Namespace, chance: random.Random) -> int:
-    """Compute a sweep among kills; returns how many workers were killed."""
+def disturb(folder: Path, flags: list[str], args: argparse.Namespace, chance: random.Random) -> None:
+    """Compute a sweep among kills, in two acts."""
     killed = 0
     for act in (1, 2):
         cluster = Cluster(folder.parent / f"cluster{act}", args.workers)
@@ -82,13 +82,12 @@ def disturb(folder: Path, flags: list[str], args: argparse.Namespace, chance: ra
                 due = monotonic() + chance.uniform(*args.every)
         there = len(on_disk(folder))
         print(f"act {act}: {there} runs on disk after {monotonic() - began:.0f} s, {killed} workers killed", flush=True)
-        cluster.close()
         if act == 1:
             kill(client)
-            print("scheduler and client killed", flush=True)
+            print("client and scheduler killed", flush=True)
         else:
             print(f"client ended with exit code {client.returncode}", flush=True)
-    return killed
+        cluster.close()
 
 
 def main() -> int:
@@ -97,7 +96,7 @@ def main() -> int:
     parser.add_argument("--workers", type=int, default=3)
     parser.add_argument("--steps", type=int, default=100)
     parser.add_argument("--engine", default="torch", choices=["torch", "xla"])
-    parser.add_argument("--every", type=float, nargs=2, default=(8.0, 20.0), help="seconds between kills, from and to")
+    parser.add_argument("--every", type=float, nargs=2, default=(10.0, 25.0), help="seconds between kills, from and to")
     args = parser.parse_args()
     args.runs = 100
     flags = ["--hidden-dim", WIDTHS, "--latent-dim", "1,2", "--steps", str(args.steps), "--seeds", "5"]
