@@ -228,7 +228,7 @@ def read_values(path: Path) -> tuple[dict[str, Any], dict[str, str]]:
     except OSError as error:
         raise ValueError(f"{path}: cannot be read ({error.strerror}). Name an existing TOML file.") from None
     except ValueError as error:
-        raise ValueError(f"{path}: not a TOML file ({error}).") from None
+        raise ValueError(f"{path}: not a TOML file ({error}). Mend it, or choose another --out.") from None
     recorded = values.pop("versions", {})
     if not isinstance(recorded, dict):
         raise ValueError(f"{path}: 'versions' must be a table; got {recorded!r}. Remove it.")
@@ -331,7 +331,7 @@ def read_groups(folder: Path) -> list[list[str]]:
     path = folder / "groups.json"
     try:
         groups = json.loads(path.read_text(encoding="utf-8")) if path.exists() else []
-    except ValueError:
+    except (ValueError, RecursionError, IsADirectoryError):
         groups = None
     if not isinstance(groups, list) or not all(
         isinstance(g, list) and all(isinstance(n, str) for n in g) for g in groups

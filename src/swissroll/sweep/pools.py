@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import os
+import re
 import signal
 from collections.abc import Callable, Iterator
 from concurrent.futures import Future, ProcessPoolExecutor
@@ -137,7 +138,7 @@ class ClusterPool:
 
     Raises:
         ClusterLostError: There is no scheduler.
-        ValueError: ``distributed`` is not installed.
+        ValueError: The address is none, or ``distributed`` is not installed.
     """
 
     def __init__(self, address: str) -> None:
@@ -145,6 +146,10 @@ class ClusterPool:
             from distributed import Client
         except ImportError:
             raise ValueError("--cluster needs Dask: pip install 'swissroll[cluster]', or leave it out.") from None
+        if not re.fullmatch(r"(\w+://)?[^/:]+:\d{1,5}", address):
+            raise ValueError(
+                f"--cluster must be a scheduler's address, such as tcp://127.0.0.1:8786; got {address!r:.80}."
+            )
         # What it would log is told in one line; each of its loggers has a level of its own.
         for name in list(logging.root.manager.loggerDict):
             if name.startswith("distributed"):

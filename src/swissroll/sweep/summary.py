@@ -12,7 +12,7 @@ from typing import Any, NamedTuple
 
 from swissroll.sweep import cost
 from swissroll.sweep.execute import Ended, Group, remaining
-from swissroll.sweep.plan import Sweep, plan_groups, read_groups
+from swissroll.sweep.plan import SEEDS, Sweep, plan_groups, read_groups
 from swissroll.sweep.table import Row, Table, read_table, write_table
 from swissroll.sweep.words import conclusions
 from swissroll.tables import text
@@ -102,7 +102,7 @@ def finish(folder: Path, sweep: Sweep, progress: Progress) -> str:
         lines += ["", *concluded]
     report = _draw(table, quiet=progress.quiet)
     lines += ["", f"table: {folder / 'table.csv'}", f"report: {report}"]
-    more = 2 * len(sweep.seeds)
+    more = max(SEEDS, 2 * len(sweep.seeds))
     return "\n".join([*lines, f"to add seeds: swissroll sweep --out {folder} --seeds {more}"])
 
 
@@ -144,12 +144,13 @@ def dry_run(folder: Path, sweep: Sweep, workers: int) -> str:
     rate = cost.measured_rate()
     shapes = [_shape(sweep, found, rate) for found in _by_shape(sweep, groups)]
     whole = cost.total([(shape.cost, shape.runs) for shape in shapes])
+    took = cost.START_SECONDS + whole.seconds / workers if shapes else 0.0
     pairs = [
         ("runs in all", f"{len(sweep):,}"),
         ("to compute", f"{sum(shape.runs for shape in shapes):,}"),
         ("gradient steps", f"{sum(group.steps for group in groups):,}"),
         ("matrix products", f"{whole.flops:.2g} flops"),
-        ("time", f"about {span(whole.seconds / workers)} on {workers} {'process' if workers == 1 else 'processes'}"),
+        ("time", f"about {span(took)} on {workers} {'process' if workers == 1 else 'processes'}"),
         ("memory", f"about {size(workers * whole.memory)}"),
         ("disk", f"about {size(whole.disk)}"),
     ]
@@ -158,7 +159,7 @@ def dry_run(folder: Path, sweep: Sweep, workers: int) -> str:
     if shapes:
         told += ["", *_shape_table(sweep, shapes, workers)]
     note = f"Times are a model's, for matrix products at the {rate / 1e9:.0f} GFLOP/s a core measured just now."
-    return "\n".join([*told, "", note, f"Nothing was written; {folder} would hold the sweep."])
+    return "\n".join([*told, "", note, f"Nothing was written. Without --dry-run, {folder} holds the sweep."])
 
 
 class _Shape(NamedTuple):
