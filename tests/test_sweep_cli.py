@@ -46,7 +46,8 @@ def test_a_sweep_prints_its_table_and_a_second_call_adds_what_is_missing(
     assert (code, out.splitlines()[0].split()) == (0, ["runs", "finished", "6"])
     with Path("sweeps/001/table.csv").open(encoding="utf-8", newline="") as file:
         assert [row["beta"] for row in csv.DictReader(file)] == ["0.01", "0.01", "0.1", "0.1", "0.3", "0.3"]
-    assert call(*TINY, "--dry-run")[1].splitlines()[-1] == "Nothing was written. Without --dry-run, sweeps/002 holds the sweep."
+    last = call(*TINY, "--dry-run")[1].splitlines()[-1]
+    assert last == "Nothing was written. Without --dry-run, sweeps/002 holds the sweep."
     code, out, err = call("--out", "sweeps/001", "--steps", "40")
     assert (code, out, err.count("\n")) == (2, "", 1)
     assert "name both: --steps 30,40" in err
