@@ -37,7 +37,7 @@ def test_a_sweep_prints_its_table_and_a_second_call_adds_what_is_missing(
     assert lines[0].split() == ["runs", "finished", "4"]
     assert [line.split()[:2] for line in lines if line[:2] == "0."] == [["0.01", "2"], ["0.1", "2"]]
     assert "table: sweeps/001/table.csv" in lines
-    assert lines[-1] == "to add seeds: swissroll sweep --out sweeps/001 --seeds 4"
+    assert lines[-1] == "to add seeds: swissroll sweep --out sweeps/001 --seeds 5"
     whole = Path("sweeps/001/table.csv").read_bytes()
     Path("sweeps/001/table.csv").unlink()
     assert call("--out", "sweeps/001", "--quiet")[0] == 0
