@@ -17,7 +17,7 @@ from cyclopts import App, Argument, ArgumentCollection, CycloptsError, Parameter
 from cyclopts.config import Dict
 
 from swissroll.config import PRESETS, Config, read_values, versions
-from swissroll.console import BAD_INPUT, DIVERGED, INTERRUPTED, Flag, import_ahead, next_folder
+from swissroll.console import BAD_INPUT, DIVERGED, INTERRUPTED, Flag, next_folder
 from swissroll.sweep_cli import sweep
 
 if TYPE_CHECKING:
@@ -116,7 +116,6 @@ def train(
             print(f"{resume} is finished already.", file=sys.stderr)
     else:
         run = _create(out, config)
-    import_ahead()
     status = 0 if run.status == "finished" else train_run(run, quiet=quiet)
     _report(run.folder, quiet=quiet)
     if status == INTERRUPTED:
