@@ -301,7 +301,7 @@ def compare(generated: Any, real: Any, real_again: Sequence[Any], **settings: An
 
 
 def import_pot() -> ModuleType:
-    """POT, without the array libraries that it would import on the way, a second's worth of them."""
+    """POT, without the array libraries that it would import on the way."""
     for name in ("JAX", "TENSORFLOW", "CUPY", "PYTORCH"):
         os.environ.setdefault(f"POT_BACKEND_DISABLE_{name}", "1")
     import ot
