@@ -42,7 +42,7 @@ def configs(**more: Any) -> st.SearchStrategy[Config]:
         dataset=st.sampled_from(["swiss_roll", "circles", "helix"]),
         noise=st.sampled_from([0.0, 0.05]),
         latent_dim=st.integers(1, 5),
-        hidden_dim=st.integers(1, 40),
+        hidden_dim=st.one_of(st.integers(1, 40), st.integers(129, 160)),  # Columns inside the program, and rows.
         depth=st.integers(0, 4),
         activation=st.sampled_from(get_args(Activation)),
         initialization=st.sampled_from(["default", "he"]),

@@ -226,7 +226,7 @@ def make_folder(folder: Path, config: Config) -> Run:
 
 def _best_threads(config: Config) -> int:
     """Few threads where more gain little: PyTorch's wait for one another by spinning, and crawl on a busy machine."""
-    narrow = 64 if choose_engine(config) == "xla" else 256
+    narrow = 128 if choose_engine(config) == "xla" else 256
     return 1 if config.hidden_dim <= narrow else torch.get_num_threads()
 
 

@@ -21,6 +21,8 @@ Weights = dict[str, Any]
 
 BETA_1, BETA_2, EPSILON = 0.9, 0.999, 1e-8
 """Adam's constants, PyTorch's defaults."""
+NARROW = 128
+"""Widest layer up to which a point is a column: narrow networks step faster so, and wide ones slower."""
 
 
 class Moments(NamedTuple):
@@ -51,6 +53,11 @@ class Shape:
     dims: tuple[int, int]
     lanes: int
 
+    @property
+    def columns(self) -> bool:
+        """Whether a point is a column inside the program, and not a row."""
+        return max(max(shape) for name, shape in self.layout if not name.startswith("prior.")) <= NARROW
+
     def unpack(self, flat: Any) -> Weights:
         """One lane's weights by name, from their concatenation, shape (P,)."""
         weights, start = {}, 0
@@ -65,25 +72,26 @@ class Shape:
 def compiled(jax: ModuleType, shape: Shape) -> tuple[Any, Any]:
     """The compiled steps and the compiled measurement of all lanes."""
     lift = jax.vmap if shape.lanes > 1 else partial(_single, jax)
-    step = lift(partial(_step, jax, shape))
-    terms = lift(lambda flat, x, eps: jax.numpy.stack(_terms(jax, shape, shape.unpack(flat), x, eps)))
+    swap = partial(jax.numpy.swapaxes, axis1=0, axis2=1)
 
     def advance(moments: Moments, n: Any, x: Any, eps: Any, rates: Any, betas: Any, roots: Any) -> tuple[Moments, Any]:
-        weights = jax.vmap(shape.unpack)
-        lanes = jax.numpy.ones(shape.lanes, dtype=roots.dtype)
+        def lane(flat: Moments, x: Any, eps: Any, rates: Any, betas: Any) -> tuple[Moments, Any]:
+            def body(i: Any, carry: tuple[tuple[Weights, Weights, Weights], Any]) -> Any:
+                state, measured = carry
+                state, row = _step(jax, shape, state, x[i], eps[i], rates[i], betas[i], roots[i])
+                return state, jax.lax.dynamic_update_index_in_dim(measured, row, i, 0)
 
-        def body(i: Any, carry: tuple[tuple[Weights, Weights, Weights], Any]) -> Any:
-            state, measured = carry
-            state, row = step(state, x[i], eps[i], rates[i], betas[i], roots[i] * lanes)
-            return state, jax.lax.dynamic_update_index_in_dim(measured, row, i, 0)
+            start = tuple(shape.unpack(part) for part in flat)
+            after, measured = jax.lax.fori_loop(0, n, body, (start, jax.numpy.zeros((len(x), 3), dtype=x.dtype)))
+            return Moments(*(_join(jax, shape, part) for part in after)), measured
 
-        start = tuple(weights(part) for part in moments)
-        empty = jax.numpy.zeros((x.shape[0], shape.lanes, 3), dtype=x.dtype)
-        after, measured = jax.lax.fori_loop(0, n, body, (start, empty))
-        flat = (jax.vmap(partial(_join, jax, shape))(part) for part in after)
-        return Moments(*flat), measured
+        after, measured = lift(lane)(moments, swap(x), swap(eps), swap(rates), swap(betas))
+        return after, swap(measured)
 
-    return jax.jit(advance), jax.jit(terms)
+    def terms(flat: Any, x: Any, eps: Any) -> Any:
+        return jax.numpy.stack(_terms(jax, shape, shape.unpack(flat), x, eps))
+
+    return jax.jit(advance), jax.jit(lift(terms))
 
 
 def _single(jax: ModuleType, function: Callable[..., Any]) -> Callable[..., Any]:
@@ -123,36 +131,32 @@ def _step(
 
 
 def _terms(jax: ModuleType, shape: Shape, weights: Weights, x: Any, eps: Any) -> tuple[Any, Any]:
-    """Squared error and KL of points (B, D) with latent noise (B, L), each averaged; as the reference's loss_terms.
-
-    Inside, a point is a column: narrow networks step a fifth faster so, and wide ones no slower.
-    """
-    np_ = jax.numpy
-    x, eps = x.T, eps.T
-    h = _layers(jax, shape, weights, "encoder", x, shape.depth)
-    mu, logvar = (_linear(weights, name, h) for name in ("fc_mu", "fc_logvar"))
-    z = mu + np_.exp(0.5 * logvar) * eps
-    recon_x = _linear(weights, f"decoder.{2 * shape.depth}", _layers(jax, shape, weights, "decoder", z, shape.depth))
-    mse = np_.mean((recon_x - x) ** 2)
+    """Squared error and KL of points (B, D) with latent noise (B, L), each averaged; as the reference's loss_terms."""
+    np_, linear, dims = jax.numpy, partial(_linear, shape, weights), -2 if shape.columns else -1
+    if shape.columns:
+        x, eps = x.T, eps.T
+    activation = {"tanh": np_.tanh}.get(shape.activation) or getattr(jax.nn, shape.activation)
+    h = x
+    for layer in range(shape.depth):
+        h = activation(linear(f"encoder.{2 * layer}", h))
+    mu, logvar = linear("fc_mu", h), linear("fc_logvar", h)
+    z = h = mu + np_.exp(0.5 * logvar) * eps
+    for layer in range(shape.depth):
+        h = activation(linear(f"decoder.{2 * layer}", h))
+    mse = np_.mean((linear(f"decoder.{2 * shape.depth}", h) - x) ** 2)
     if "prior.means" not in weights:
         return mse, -0.5 * np_.mean(1 + logvar - mu**2 - np_.exp(logvar))
-    means, logvars = weights["prior.means"][:, :, None], weights["prior.logvars"][:, :, None]
+    means, logvars = (np_.expand_dims(weights[f"prior.{name}"], -3 - dims) for name in ("means", "logvars"))
     logits = jax.nn.log_softmax(weights["prior.logits"])[:, None]
-    log_prior = jax.nn.logsumexp(_log_normal(np_, z, means, logvars) + logits, axis=0)
-    return mse, np_.mean(_log_normal(np_, z, mu, logvar) - log_prior) / shape.dims[1]
+    log_prior = jax.nn.logsumexp(_log_normal(np_, z, means, logvars, dims) + logits, axis=0)
+    return mse, np_.mean(_log_normal(np_, z, mu, logvar, dims) - log_prior) / shape.dims[1]
 
 
-def _layers(jax: ModuleType, shape: Shape, weights: Weights, part: str, h: Any, depth: int) -> Any:
-    activation = {"tanh": jax.numpy.tanh}.get(shape.activation) or getattr(jax.nn, shape.activation)
-    for layer in range(depth):
-        h = activation(_linear(weights, f"{part}.{2 * layer}", h))
-    return h
+def _linear(shape: Shape, weights: Weights, name: str, h: Any) -> Any:
+    weight, bias = weights[f"{name}.weight"], weights[f"{name}.bias"]
+    return weight @ h + bias[:, None] if shape.columns else h @ weight.T + bias
 
 
-def _linear(weights: Weights, name: str, h: Any) -> Any:
-    return weights[f"{name}.weight"] @ h + weights[f"{name}.bias"][:, None]
-
-
-def _log_normal(np_: ModuleType, z: Any, mu: Any, logvar: Any) -> Any:
-    """Log density of N(mu, exp(logvar)), summed over dimensions, the last axis but one; arguments broadcast."""
-    return -0.5 * ((z - mu) ** 2 * np_.exp(-logvar) + logvar + math.log(2 * math.pi)).sum(axis=-2)
+def _log_normal(np_: ModuleType, z: Any, mu: Any, logvar: Any, dims: int) -> Any:
+    """Log density of N(mu, exp(logvar)), summed over dimensions, which are the axis ``dims``; arguments broadcast."""
+    return -0.5 * ((z - mu) ** 2 * np_.exp(-logvar) + logvar + math.log(2 * math.pi)).sum(axis=dims)

@@ -271,7 +271,8 @@ class XlaEngine:
         return self.jax.device_put(values.detach().to(self.dtype).numpy(), self.device)
 
     def _by_name(self, flat: Any, lane: int) -> State:
-        values = torch.from_numpy(np.array(flat[lane]))
+        # Indexed here: on the device it would wait for the burst that is under way.
+        values = torch.from_numpy(np.array(np.asarray(flat)[lane]))
         return {name: value.clone() for name, value in self.shape.unpack(values).items()}
 
     def _joined(self, state: State, keys: list[str]) -> Tensor:
