@@ -251,9 +251,21 @@ def test_a_fold_is_seen_by_trustworthiness_as_scikit_learn_has_it() -> None:
     assert found.tears == 0
 
 
-def test_monotonicity_agrees_with_scipy_in_one_dimension() -> None:
+@settings(max_examples=30, deadline=None)
+@given(n=st.integers(8, 90), neighbours=st.integers(1, 3), dim=st.integers(1, 4), seed=st.integers(0, 99))
+def test_trustworthiness_of_noise_is_scikit_learns(n: int, neighbours: int, dim: int, seed: int) -> None:
+    generator = Generator().manual_seed(seed)
+    u = torch.rand(n, generator=generator, dtype=torch.float64)
+    mu = torch.randn(n, dim, generator=generator, dtype=torch.float64)
+    expected = trustworthiness(u[:, None].numpy(), mu.numpy(), n_neighbors=neighbours)
+    assert continuity(mu, u, neighbours=neighbours).trustworthiness == pytest.approx(expected)
+
+
+@pytest.mark.parametrize("steps", [8, 10**6])
+def test_monotonicity_agrees_with_scipy_in_one_dimension(steps: int) -> None:
     generator = Generator().manual_seed(5)
-    u = torch.rand(300, generator=generator, dtype=torch.float64)
+    # Few steps make ties, which share a rank.
+    u = (torch.rand(300, generator=generator, dtype=torch.float64) * steps).round() / steps
     mu = (u + 0.3 * torch.randn(300, generator=generator, dtype=torch.float64))[:, None]
     assert continuity(mu, u).monotonicity == pytest.approx(abs(spearmanr(mu[:, 0], u).statistic))
 

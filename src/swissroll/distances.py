@@ -82,10 +82,16 @@ def wasserstein(a: Any, b: Any) -> float:
     Raises:
         ValueError: A sample is empty or not finite, or they differ in D.
 
-    Source: Peyre and Cuturi (2019), "Computational Optimal Transport", equation 2.17; solved by POT's network simplex.
+    Source: Peyre and Cuturi (2019), "Computational Optimal Transport", equation 2.17. Samples of one size are an
+    assignment, which SciPy solves; others are POT's network simplex's.
     """
-    ot = import_pot()
     x, y = _pair(a, b)
+    if len(x) == len(y):
+        from scipy.optimize import linear_sum_assignment
+
+        squares = _squares(x, y)
+        return math.sqrt(float(squares[linear_sum_assignment(squares)].mean()))
+    ot = import_pot()
     least = ot.emd2(ot.unif(len(x)), ot.unif(len(y)), _squares(x, y), numItermax=10**8)
     return math.sqrt(max(float(least), 0.0))
 
@@ -109,7 +115,6 @@ def sliced_wasserstein(a: Any, b: Any, *, projections: int = PROJECTIONS, genera
 
     Source: Bonneel et al. (2015), "Sliced and Radon Wasserstein Barycenters of Measures".
     """
-    ot = import_pot()
     checks.whole("projections", projections, 1, 10**6)
     x, y = _pair(a, b)
     directions = torch.randn(projections, x.shape[1], generator=generator, dtype=torch.float64)
@@ -117,7 +122,7 @@ def sliced_wasserstein(a: Any, b: Any, *, projections: int = PROJECTIONS, genera
     along_x, along_y = x @ directions.T, y @ directions.T
     if len(x) == len(y):
         return math.sqrt(float(np.mean((np.sort(along_x, axis=0) - np.sort(along_y, axis=0)) ** 2)))
-    return math.sqrt(float(np.mean(ot.wasserstein_1d(along_x, along_y, p=2))))
+    return math.sqrt(float(np.mean(import_pot().wasserstein_1d(along_x, along_y, p=2))))
 
 
 def energy_distance(a: Any, b: Any) -> float:

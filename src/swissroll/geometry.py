@@ -12,6 +12,7 @@ from typing import Any
 
 import numpy as np
 import torch
+from numpy.lib.stride_tricks import sliding_window_view
 from numpy.typing import NDArray
 from torch import Tensor
 from torch.nn.functional import pad
@@ -159,8 +160,6 @@ def continuity(
     Raises:
         ValueError: A shape is wrong, a number is not finite, or there are fewer than 2 * neighbours + 2 points.
     """
-    from sklearn.manifold import trustworthiness
-
     checks.whole("neighbours", neighbours, 1, 10**6)
     checks.real("jump", jump, 1, math.inf)
     mean = checks.points("mu", mu, least=2 * neighbours + 2)
@@ -171,12 +170,11 @@ def continuity(
     mean = mean[order]
     piece = torch.zeros(len(along), dtype=torch.long) if curve is None else curve.piece(along)
     tears, torn = _tears(mean.numpy(), along.numpy(), piece.numpy(), curve, jump)
-    apart = _apart(along, piece, curve).numpy()
     return Continuity(
         tears=tears,
         torn=torn,
         monotonicity=_monotonicity(mean.numpy(), along.numpy(), piece.numpy()),
-        trustworthiness=float(trustworthiness(apart, mean.numpy(), n_neighbors=neighbours, metric="precomputed")),
+        trustworthiness=_trustworthiness(_apart(along, piece, curve), mean, neighbours),
     )
 
 
@@ -250,8 +248,6 @@ def _gap(share: Tensor, piece: int, curve: Curve) -> float:
 
 def _tears(mean: Array, t: Array, piece: NDArray[np.int64], curve: Curve | None, jump: float) -> tuple[int, float]:
     """Number of tears and their share of the path's length, for means in the order of t."""
-    from scipy.ndimage import median_filter
-
     closed = curve is not None and curve.closed
     lengths, speeds, typical = [], [], []
     for k in np.unique(piece):
@@ -263,9 +259,10 @@ def _tears(mean: Array, t: Array, piece: NDArray[np.int64], curve: Curve | None,
             )
         lengths.append(np.linalg.norm(np.diff(own, axis=0), axis=1))
         step = np.diff(along)
-        # Close neighbours say little about speed: a step counts as at least a typical one.
-        speeds.append(lengths[-1] / np.maximum(step, np.median(step)) if len(step) else lengths[-1])
-        typical.append(median_filter(speeds[-1], WINDOW, mode="wrap" if closed else "reflect"))
+        # Close neighbours say little about speed, and equal ones nothing: a step counts as at least a typical one.
+        speeds.append(lengths[-1] / np.maximum(step, np.median(step[step > 0])) if step.any() else lengths[-1])
+        around = np.pad(speeds[-1], WINDOW // 2, mode="wrap" if closed else "symmetric")
+        typical.append(np.median(sliding_window_view(around, WINDOW), axis=1))
     overall = np.median(np.concatenate(speeds))
     fast = [s > jump * np.maximum(usual, overall) for s, usual in zip(speeds, typical, strict=True)]
     begins = [f & ~np.append(closed and f[-1:].any(), f[:-1]) for f in fast]
@@ -291,9 +288,8 @@ def _monotonicity(mean: Array, t: Array, piece: NDArray[np.int64]) -> float:
 
 def _ranks(values: Array) -> Array:
     """Centred ranks, ties averaged."""
-    from scipy.stats import rankdata
-
-    ranks: Array = rankdata(values) - (len(values) + 1) / 2
+    _, place, count = np.unique(values, return_inverse=True, return_counts=True)
+    ranks: Array = (np.cumsum(count) - (count - 1) / 2)[place] - (len(values) + 1) / 2
     return ranks
 
 
@@ -301,6 +297,24 @@ def _correlation(a: Array, b: Array) -> float:
     """Correlation of two centred series; 0 where one of them is constant."""
     scale = math.sqrt(float(a @ a) * float(b @ b))
     return float(a @ b) / scale if scale > 0 else 0.0
+
+
+def _trustworthiness(apart: Tensor, latents: Tensor, neighbours: int) -> float:
+    """Trustworthiness of latents, shape (N, L), for points at these distances, shape (N, N).
+
+    Written here because scikit-learn's takes longer to import than all of a run's measurements take.
+
+    Source: Venna and Kaski (2001), "Neighborhood preservation in nonlinear projection methods", equation 1.
+    """
+    n = len(latents)
+    nearest = _without_self(torch.cdist(latents, latents)).topk(neighbours, largest=False).indices
+    rank = _without_self(apart).argsort(dim=1, stable=True).argsort(dim=1) + 1
+    excess = (rank.gather(1, nearest) - neighbours).clamp_min(0).sum().item()
+    return 1 - excess * 2 / (n * neighbours * (2 * n - 3 * neighbours - 1))
+
+
+def _without_self(distances: Tensor) -> Tensor:
+    return distances.clone().fill_diagonal_(math.inf)
 
 
 def _apart(t: Tensor, piece: Tensor, curve: Curve | None) -> Tensor:
