@@ -18,8 +18,6 @@ from typing import Any
 
 HELD = "BENCHMARK_HELD_TO_A_CORE"
 """A variable of the environment that is set where a process is."""
-SLOW = 1024**2 * 128
-"""Width squared times batch above which a hundred steps take too long."""
 Run = Callable[[int], float]
 """Takes so many steps and returns the seconds they took."""
 
@@ -141,7 +139,7 @@ def ours(setting: Setting, engine: str) -> Contender:
             train_run(made, quiet=False, stream=io.StringIO())
             return perf_counter() - start
 
-    return Contender(ways={"": run}, unit=100 if setting.width**2 * setting.batch <= SLOW else 20)
+    return Contender(ways={"": run}, unit=100)
 
 
 def engine_settings(engine: str) -> dict[str, Any]:

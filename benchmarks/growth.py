@@ -6,8 +6,8 @@ from dataclasses import replace
 
 from benchmarks.side_by_side import Bench, Entry, Team
 
-WIDTHS = (8, 32, 128, 512, 2048)
-BATCHES = (32, 128, 512, 4096)
+WIDTHS = (8, 32, 128, 512, 1024)
+BATCHES = (32, 128, 512, 2048)
 RUNS = (1, 2, 4, 8, 16, 32, 64)
 CONTENDERS = {"notebook": "notebook", "swissroll, torch": "ours-torch", "swissroll, xla": "ours-xla"}
 

@@ -115,7 +115,11 @@ def main() -> None:
     for name, text in texts(rows).items():
         if text:
             (into / "output" / f"{name}.md").write_text(text, encoding="utf-8")
-    for name, figure in (("performance-speed", draw_speed(rows)), ("performance-growth", draw_growth(rows))):
+    drawings = {"performance-speed": ("width ", draw_speed), "performance-growth": ("grow ", draw_growth)}
+    for name, (case, drawn) in drawings.items():
+        if not any(row["case"].startswith(case) for row in rows):
+            continue
+        figure = drawn(rows)
         FigureCanvasAgg(figure)
         figure.savefig(into / "pictures" / f"{name}.png", dpi=110)
     print(into / "performance.md")

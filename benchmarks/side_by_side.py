@@ -235,8 +235,9 @@ class Bench:
         return not late
 
     def compare(
-        self, case: str, entries: Sequence[Entry], *, rounds: int, budget: float, teams: dict[str, Team] | None = None
-    ) -> None:
+        self, case: str, entries: Sequence[Entry], *, rounds: int, budget: float, least: int = 2,
+        teams: dict[str, Team] | None = None,
+    ) -> None:  # fmt: skip
         """Time entries in turns, if the case is wanted; see :class:`Comparison`."""
         if self.wants(case):
-            Comparison(case, self.results, self.say, teams).run(entries, rounds=rounds, budget=budget)
+            Comparison(case, self.results, self.say, teams).run(entries, rounds=rounds, budget=budget, least=least)

@@ -77,7 +77,7 @@ def measure(bench: Bench) -> None:
     """Each command once a round; the first round, with files not in memory yet, does not count."""
     if not bench.wants("whole"):
         return
-    for index in range(2 if bench.quick else 5):
+    for index in range(2 if bench.quick else 6):
         for label, command in COMMANDS.items():
             found = once(command)
             if index:
