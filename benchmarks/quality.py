@@ -1,6 +1,7 @@
 """Seconds to the notebook's own final quality: the `best` preset on the fast engine against the notebook's loop.
 
-For each seed the notebook's loop runs its 1,000 steps. Then the `best` preset is run at growing lengths, each a run of
+For each seed the notebook's loop runs its 1,000 steps. Then the `best` preset is run, at its own width and at a narrow
+one, at growing lengths, each a run of
 its own with its schedule fitted to that length, until it is at least as good in all of: held-out loss, median and 90th
 percentile of the distance of prior samples to the roll, and sliced W2 to real points. A run of that length is then
 timed twice, each in a new process: with compiled programs from an earlier process in the cache, and with an empty
@@ -30,7 +31,9 @@ if TYPE_CHECKING:
     from swissroll.config import Config
     from swissroll.vae import VAE
 
-LENGTHS = (100, 150, 200, 250, 300, 400, 600, 1000)
+LENGTHS = (100, 150, 200, 250, 300, 400, 500, 600, 800, 1000)
+WIDTHS = (256, 64)
+"""Hidden widths of `best`: its own, which is the notebook's, and a narrow one."""
 SEEDS = range(5)
 POINTS = 2000
 Row = dict[str, Any]
@@ -76,13 +79,14 @@ def notebook(seed: int, steps: int = 1000) -> Row:
     return {"steps": steps, "seconds": seconds, **worth(model, config)}
 
 
-def best(seed: int, steps: int) -> Row:
+def best(seed: int, width: int, steps: int) -> Row:
     """The `best` preset on the fast engine, or on the only one there is."""
     from swissroll.config import PRESETS, Config
     from swissroll.run import decide, use_threads
     from swissroll.training import build
 
-    config = decide(replace(Config(**PRESETS["best"]), seed=seed, steps=steps, eval_every=steps, **_engine()))
+    settings = {"seed": seed, "hidden_dim": width, "steps": steps, "eval_every": steps} | _engine()
+    config = decide(replace(Config(**PRESETS["best"]), **settings))
     _start_engine(config)
     with use_threads(config.threads):
         start = perf_counter()
@@ -109,11 +113,11 @@ def _start_engine(config: Config) -> None:
         list(build(replace(config, steps=1, hidden_dim=8)))
 
 
-def search(seed: int, aim: Row) -> Row:
+def search(seed: int, width: int, aim: Row) -> Row:
     """The shortest of :data:`LENGTHS` whose run is at least as good in everything, else the longest."""
     row: Row = {}
     for steps in LENGTHS:
-        row = best(seed, steps)
+        row = best(seed, width, steps)
         if all(row[name] <= aim[name] for name in ("loss", "median", "p90", "sliced_w2")):
             return row | {"reached": True}
     return row | {"reached": False}
@@ -129,24 +133,26 @@ def asked(*arguments: str, cache: str | None = None) -> Row:
 
 
 def measure(bench: Bench) -> None:
-    """A row a seed: the notebook's run, and ours with the programs cached and not."""
-    for seed in SEEDS[:1] if bench.quick else SEEDS:
-        case = f"quality {seed}"
-        if not bench.wants(case):
-            continue
-        plain = asked("notebook", str(seed))
-        found = asked("search", str(seed), json.dumps(plain))
-        with tempfile.TemporaryDirectory() as folder:
-            cold = asked("best", str(seed), str(found["steps"]), cache=folder)
-            cached = asked("best", str(seed), str(found["steps"]), cache=folder)
-        bench.results.write(
-            {"case": case, "kind": "quality", "seed": seed, "notebook": plain, "reached": found["reached"],
-             "cold": cold, "cached": cached}
-        )  # fmt: skip
-        bench.results.finish(case)
-        bench.say(
-            f"{case}: notebook {plain['seconds']:.2f} s, {found['steps']} steps of best {cached['seconds']:.2f} s"
-        )
+    """A row a width and seed: the notebook's run, and ours with the programs cached and not."""
+    for width in WIDTHS:
+        for seed in SEEDS[:1] if bench.quick else SEEDS:
+            case = f"quality {seed} at {width}"
+            if bench.wants(case):
+                _compare(bench, case, seed, width)
+
+
+def _compare(bench: Bench, case: str, seed: int, width: int) -> None:
+    plain = asked("notebook", str(seed))
+    found = asked("search", str(seed), str(width), json.dumps(plain))
+    with tempfile.TemporaryDirectory() as folder:
+        cold = asked("best", str(seed), str(width), str(found["steps"]), cache=folder)
+        cached = asked("best", str(seed), str(width), str(found["steps"]), cache=folder)
+    bench.results.write(
+        {"case": case, "kind": "quality", "seed": seed, "width": width, "notebook": plain, "reached": found["reached"],
+         "cold": cold, "cached": cached}
+    )  # fmt: skip
+    bench.results.finish(case)
+    bench.say(f"{case}: notebook {plain['seconds']:.2f} s, {found['steps']} steps of best {cached['seconds']:.2f} s")
 
 
 def main() -> None:
@@ -154,14 +160,15 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("what", choices=["notebook", "best", "search"])
     parser.add_argument("seed", type=int)
+    parser.add_argument("width", type=int, nargs="?")
     parser.add_argument("rest", nargs="?")
     given = parser.parse_args()
     if given.what == "notebook":
         row = notebook(given.seed)
     elif given.what == "best":
-        row = best(given.seed, int(given.rest))
+        row = best(given.seed, given.width, int(given.rest))
     else:
-        row = search(given.seed, json.loads(given.rest))
+        row = search(given.seed, given.width, json.loads(given.rest))
     print(json.dumps(row))
 
 

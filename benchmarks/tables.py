@@ -152,23 +152,24 @@ def quality_table(rows: list[Row]) -> str:
         plain, ours = row["notebook"], row["cached"]
         worth = [", ".join(f"{values[name]:.4f}" for name in names) for values in (plain, ours)]
         steps = f"{ours['steps']}" if row["reached"] else f"not in {ours['steps']}"
-        cells = [str(row["seed"]), worth[0], f"{plain['seconds']:.2f}", steps, worth[1]]
+        cells = [str(row["width"]), str(row["seed"]), worth[0], f"{plain['seconds']:.2f}", steps, worth[1]]
         lines.append([*cells, f"{ours['seconds']:.2f}", f"{row['cold']['seconds']:.2f}"])
     text = table(
-        ["seed", "notebook: loss, median, p90, sliced W2", "s", "best: steps", "loss, median, p90, sliced W2",
-         "s, cached", "s, cold"], lines,
+        ["best's width", "seed", "notebook: loss, median, p90, sliced W2", "s", "best: steps",
+         "loss, median, p90, sliced W2", "s, cached", "s, cold"], lines,
     )  # fmt: skip
-    return text + "\n" + quality_line(found) if found else ""
+    told = [quality_line(width, [r for r in found if r["width"] == width]) for width in {r["width"]: 0 for r in found}]
+    return text + "\n" + "\n".join(told) if found else ""
 
 
-def quality_line(found: list[Row]) -> str:
+def quality_line(width: int, found: list[Row]) -> str:
     """The medians of the ratios."""
 
     def ratio(how: str, what: str) -> float:
         return statistics.median(float(row["notebook"][what]) / float(row[how][what]) for row in found)
 
     return (
-        f"median over seeds: {ratio('cached', 'steps'):.1f} times fewer steps; "
+        f"width {width}, median over seeds: {ratio('cached', 'steps'):.1f} times fewer steps; "
         f"{ratio('cached', 'seconds'):.1f} times fewer seconds with programs cached, "
         f"{ratio('cold', 'seconds'):.1f} cold\n"
     )

@@ -236,3 +236,20 @@ def test_a_damaged_run_is_refused_with_what_to_do(undisturbed: Path, tmp_path: P
     (folder / "runs" / name / "metrics.json").write_text("{", encoding="utf-8")
     with pytest.raises(ValueError, match="Remove that folder, then 'swissroll sweep --out"):
         read_table(folder)
+
+
+def test_damaged_weights_in_a_sweep_are_refused_with_what_to_do(undisturbed: Path, tmp_path: Path) -> None:
+    folder = tmp_path / "damaged"
+    shutil.copytree(undisturbed, folder)
+    run = folder / "runs" / next(read_sweep(folder).names())
+    (run / "model.safetensors").write_bytes(b"")
+    with pytest.raises(RunError, match=f"Remove {run}, then 'swissroll sweep --out {folder}'"):
+        swissroll.load(run).model.eval()
+
+
+def test_runs_without_their_sweep_toml_are_not_taken_for_anything_else(undisturbed: Path, tmp_path: Path) -> None:
+    folder = tmp_path / "lost"
+    shutil.copytree(undisturbed, folder)
+    (folder / "sweep.toml").unlink()
+    with pytest.raises(ValueError, match=r"sweep.toml is gone\. Put it back"):
+        define(folder, {"beta": [0.1]})

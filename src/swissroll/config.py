@@ -13,6 +13,7 @@ from typing import Any, Literal, get_args
 from swissroll import checks
 
 Activation = Literal["relu", "leaky_relu", "elu", "silu", "softplus", "tanh"]
+DecoderVariance = Literal["fixed", "learned"]
 Dataset = Literal["swiss_roll", "moons", "circles", "spirals", "helix"]
 Device = Literal["auto", "cpu", "cuda", "mps"]
 Engine = Literal["auto", "torch", "xla"]
@@ -50,6 +51,8 @@ class Config:
     """Initial weights of the hidden layers: PyTorch's own, or He's."""
     components: int = 0
     """Gaussians in a learned mixture prior; 0 is the standard normal prior."""
+    decoder_variance: DecoderVariance = "fixed"
+    """Variance of p(x|z): what beta amounts to, or learned with the weights; then beta 1 is the ELBO."""
     beta: float = 0.01
     """Weight of the KL term."""
     beta_start: float | None = None
@@ -93,6 +96,7 @@ class Config:
         checks.one_of("activation", self.activation, get_args(Activation))
         checks.one_of("initialization", self.initialization, get_args(Initialization))
         checks.whole("components", self.components, 0, MAX_COMPONENTS)
+        checks.one_of("decoder_variance", self.decoder_variance, get_args(DecoderVariance))
         checks.real("beta", self.beta, 0, 1e6)
         if 0 < self.beta < 1e-12:
             raise ValueError(f"beta must be 0 or at least 1e-12; got {self.beta!r}.")

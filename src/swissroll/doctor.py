@@ -93,6 +93,8 @@ class Rule:
     advice: str
 
 
+JUDGED = {"fixed": "loss", "learned": "mse"}
+"""The column of a run's history that is judged, by its decoder's variance: a loss in nats has no zero."""
 RULES = (
     Rule(
         "diverged",
@@ -190,7 +192,12 @@ def examine(run: Run, *, evidence: bool = False, progress: Callable[[str], objec
     run.require_whole()
     stopped = run.message if run.status == "diverged" else None
     metrics, found = examine_model(
-        run.model, run.config, run.history.loss, stopped=stopped, evidence=evidence, progress=progress
+        run.model,
+        run.config,
+        run.history[JUDGED[run.config.decoder_variance]],
+        stopped=stopped,
+        evidence=evidence,
+        progress=progress,
     )
     return metrics, suited(found, run)
 
@@ -209,12 +216,12 @@ def examine_model(
     Args:
         model: The trained model.
         config: Its settings.
-        history: Its training loss a step, shape (steps,).
+        history: Its training loss a step, shape (steps,), or what :data:`JUDGED` names instead.
         stopped: What ended a training whose numbers were not finite.
         evidence: Also measure the evidence.
         progress: As of :func:`swissroll.metrics.measure`.
     """
-    curve, sigma = CURVES[config.dataset], implied(config).sigma
+    curve, sigma = CURVES[config.dataset], implied(config, model).sigma
     metrics: Metrics | None
     try:
         metrics = measure(
@@ -274,16 +281,19 @@ def symptoms(config: Config, history: NDArray[np.float64], metrics: Metrics, *, 
 
     Args:
         config: The run's settings.
-        history: Its training loss a step, shape (steps,).
+        history: Its training loss a step, shape (steps,), or what :data:`JUDGED` names instead.
         metrics: What :func:`swissroll.metrics.measure` found.
         finite: Whether training ended without a number that was not finite.
     """
     error, latent = metrics.reconstruction, metrics.latent
-    dims = len(latent.rates) if config.reduction == "mean" else metrics.data_dim
+    # The rate's weight beside a squared error a coordinate.
+    weight = config.beta / (len(latent.rates) if config.reduction == "mean" else metrics.data_dim)
     scale = 1 if config.reduction == "mean" else metrics.data_dim
+    if config.decoder_variance == "learned":
+        weight, scale = 2 * metrics.sigma**2 * implied(config).true_beta / metrics.data_dim, 1
     return Symptoms(
         finite=finite,
-        loss=error.sampled_mse + config.beta * latent.rate / dims,
+        loss=error.sampled_mse + weight * latent.rate,
         variance=error.variance,
         sampled_mse=error.sampled_mse,
         rate=latent.rate,

@@ -291,7 +291,7 @@ def _posteriors_near(scene: Scene, x: Tensor, mu: Array, sigma: Array) -> Iterat
         axis, density = posterior_on_grid(scene.model, x, size=320, extent=scene.latent_extent)
         yield from (([axis.numpy()], own) for own in density.numpy())
         return
-    joint = partial(log_joint, scene.model, sigma=implied(scene.config).sigma)
+    joint = partial(log_joint, scene.model, sigma=implied(scene.config, scene.model).sigma)
     highest = joint(x, latent_grid(WINDOW, scene.latent_extent, 2).double()).amax(dim=1)
     for k, centre in enumerate(torch.from_numpy(mu).double()):
         offset = torch.linspace(-1, 1, WINDOW, dtype=torch.float64) * plots.reach(sigma[k])
@@ -315,7 +315,7 @@ FIGURES: dict[str, Callable[[Scene], Figure]] = {
 
 def available(config: Config) -> dict[str, Callable[[Scene], Figure]]:
     """The figures that a run can have: the true posterior needs a decoder with noise and at most two latents."""
-    exact = config.latent_dim <= EXACT_DIMS and implied(config).sigma > 0
+    exact = config.latent_dim <= EXACT_DIMS and implied(config).sigma != 0
     return FIGURES | ({"true_posterior": true_posterior} if exact else {})
 
 

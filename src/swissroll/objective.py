@@ -9,7 +9,9 @@ p(x|z) = N(decode(z), sigma^2 I), in nats:
 
 The notebook averages over dimensions: ``mean`` = |x - x'|^2 / D + beta R / L.
 The textbook sums:                     ``sum``  = |x - x'|^2     + beta R.
-Both are a negative ELBO up to a constant and a factor, for the sigma that :func:`translate` gives.
+Both are a negative ELBO up to a constant and a factor, for the sigma that :func:`translate` gives. Where sigma is
+learned, T takes the place of the squared error: ``T / D + beta R / L`` or ``T + beta R``, at beta 1 the negative ELBO
+itself (for ``mean`` where L = D, and divided by D).
 """
 
 from __future__ import annotations
@@ -79,11 +81,25 @@ def elbo(recon_x: Tensor, x: Tensor, mu: Tensor, logvar: Tensor, sigma: float) -
     return -(distortion(recon_x, x, sigma) + rate(mu, logvar))
 
 
-def combine(mse: Tensor, kl: Tensor, *, beta: float, reduction: Reduction, dims: tuple[int, int]) -> Tensor:
-    """The loss of a batch from its two averaged terms; ``dims`` is (D, L)."""
+def mean_distortion(mse: Tensor, logvar: Tensor) -> Tensor:
+    """Distortion over D, in nats, of a mean squared error at a decoder log-variance; a scalar."""
+    return 0.5 * (mse * torch.exp(-logvar) + logvar + math.log(2 * math.pi))
+
+
+def combine(error: Tensor, kl: Tensor, *, beta: float, reduction: Reduction, dims: tuple[int, int]) -> Tensor:
+    """The loss of a batch from its two averaged terms.
+
+    Args:
+        error: Squared error averaged over points and dimensions; where the decoder's variance is learned,
+            :func:`mean_distortion`.
+        kl: KL term averaged over points and latent dimensions.
+        beta: Its weight.
+        reduction: Average both over dimensions, or sum them.
+        dims: D and L.
+    """
     if reduction == "mean":
-        return mse + beta * kl
-    return dims[0] * mse + beta * (dims[1] * kl)
+        return error + beta * kl
+    return dims[0] * error + beta * (dims[1] * kl)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -91,7 +107,8 @@ class Translation:
     """What a loss amounts to as a negative ELBO with a Gaussian decoder.
 
     Attributes:
-        sigma: Decoder standard deviation, in data units, at which the loss weighs the rate by ``true_beta``.
+        sigma: Decoder standard deviation, in data units, at which the loss weighs the rate by ``true_beta``; nan where
+            it is learned and not known yet.
         true_beta: Weight of the rate in nats against the distortion in nats; 1 is the ELBO itself.
         data_dim: D.
         latent_dim: L.
@@ -114,13 +131,19 @@ class Translation:
 
 
 def translate(
-    beta: float, reduction: Reduction, data_dim: int, latent_dim: int, *, sigma: float | None = None
+    beta: float,
+    reduction: Reduction,
+    data_dim: int,
+    latent_dim: int,
+    *,
+    sigma: float | None = None,
+    learned: bool = False,
 ) -> Translation:
     """Say which decoder noise and which true beta a loss amounts to.
 
     Multiplying ``mean`` by ``D / (2 sigma^2)`` gives ``|x - x'|^2 / (2 sigma^2) + true_beta R`` with
     ``true_beta = beta D / (2 L sigma^2)``; for ``sum`` the factor is ``1 / (2 sigma^2)`` and
-    ``true_beta = beta / (2 sigma^2)``.
+    ``true_beta = beta / (2 sigma^2)``. Where sigma is learned, it is ``beta D / L`` for ``mean``, and beta for ``sum``.
 
     Args:
         beta: Weight of the KL term, at least 0.
@@ -128,6 +151,8 @@ def translate(
         data_dim: D, at least 1.
         latent_dim: L, at least 1.
         sigma: Read the loss at this decoder standard deviation; by default at the one where true_beta is 1.
+        learned: The loss has the distortion at a learned sigma for its squared error; ``sigma`` is that one, where it
+            is known already.
 
     Raises:
         ValueError: An argument is outside its range.
@@ -136,7 +161,11 @@ def translate(
     checks.one_of("reduction", reduction, ("mean", "sum"))
     checks.whole("data_dim", data_dim, 1, 10**9)
     checks.whole("latent_dim", latent_dim, 1, 10**9)
-    variance = beta / 2 * (data_dim / latent_dim if reduction == "mean" else 1.0)
+    weight = beta * (data_dim / latent_dim if reduction == "mean" else 1.0)
+    if learned:
+        known = math.nan if sigma is None else sigma
+        return Translation(sigma=known, true_beta=weight, data_dim=data_dim, latent_dim=latent_dim)
+    variance = weight / 2
     if sigma is None:
         return Translation(sigma=math.sqrt(variance), true_beta=1.0, data_dim=data_dim, latent_dim=latent_dim)
     checks.real("sigma", sigma, 1e-100, 1e100)

@@ -53,12 +53,14 @@ class Summary:
         seconds: Time of the steps, without measuring and drawing.
         held_out: Terms of the loss on the held-out points.
         translation: The decoder sigma and true beta that the loss amounts to.
+        learned: Whether that sigma was learned.
     """
 
     steps: int
     seconds: float
     held_out: Terms
     translation: Translation
+    learned: bool = False
 
     def rows(self) -> list[tuple[str, str]]:
         """Names and values, ready to print."""
@@ -70,7 +72,7 @@ class Summary:
             ("reconstruction MSE", _number(terms.mse, 5)),
             ("rate, in nats a point", _number(terms.rate, 3)),
             ("KL, notebook's convention", _number(terms.kl, 3)),
-            ("implied decoder sigma", _number(self.translation.sigma, 4)),
+            (f"{'learned' if self.learned else 'implied'} decoder sigma", _number(self.translation.sigma, 4)),
             ("distortion, in nats a point", _number(terms.distortion, 3) if self.translation.sigma else "-"),
         ]
 
@@ -89,7 +91,8 @@ def summarize(run: Run) -> Summary:
         steps=run.step,
         seconds=float(run.history.seconds[: run.step].sum()),
         held_out=evaluate(run.model, x, beta=config.beta, reduction=config.reduction, seed=config.seed),
-        translation=implied(config),
+        translation=implied(config, run.model),
+        learned=config.decoder_variance == "learned",
     )
 
 

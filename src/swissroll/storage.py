@@ -126,6 +126,8 @@ def _remedy(path: Path, folder: Path) -> str:
     with suppress(RunError):
         if origin := read_state(folder).get("repaired_from"):
             return f"Remove that run, then repair the original again: 'swissroll repair {origin}'."
+    if (sweep := folder.parent.parent / "sweep.toml").is_file():
+        return f"Remove {folder}, then 'swissroll sweep --out {sweep.parent}'."
     # A run goes on from its weights, so those are what to remove where the history does not reach them.
     weights = ("checkpoint.safetensors", "model.safetensors") if path.name == "history.csv" else ()
     name = next((name for name in weights if (folder / name).exists()), path.name)

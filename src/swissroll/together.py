@@ -36,6 +36,7 @@ SHAPE = (
     "depth",
     "activation",
     "components",
+    "decoder_variance",
     "reduction",
     "steps",
     "batch_size",
@@ -120,7 +121,7 @@ def train_alone(config: Config) -> Outcome:
 
 
 class _Burst(NamedTuple):
-    """Steps of all lanes: those done before, loss and terms (n, R, 3), held-out ones (R, 3), seconds a step and run."""
+    """Steps of all lanes: those done before, their rows (n, R, .), held-out rows (R, .), seconds a step and run."""
 
     done: int
     rows: NDArray[Any]

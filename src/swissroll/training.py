@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from importlib.util import find_spec
 from itertools import pairwise
@@ -20,7 +20,7 @@ from torch import Tensor
 from swissroll.config import Config, Reduction
 from swissroll.data import CURVES
 from swissroll.engines import Engine, State
-from swissroll.engines.torch import BURST, TorchEngine, measured_terms
+from swissroll.engines.torch import BURST, TorchEngine, measured_row
 from swissroll.objective import Translation, translate
 from swissroll.streams import Draws, stream
 from swissroll.vae import VAE
@@ -66,7 +66,7 @@ class Terms:
         mse: Squared error averaged over points and dimensions, in squared data units.
         kl: KL term averaged over points and latent dimensions (the notebook's convention), in nats.
         rate: KL of q(z|x) from the prior, summed over dimensions, in nats a point.
-        distortion: -log p(x|z) at the implied decoder sigma, in nats a point; nan where beta is 0.
+        distortion: -log p(x|z) at the decoder's sigma, implied or learned, in nats a point; nan where it is 0.
     """
 
     loss: float
@@ -77,8 +77,10 @@ class Terms:
 
     @classmethod
     def of(cls, measured: list[float], translation: Translation) -> Terms:
-        """Terms from a measured loss, squared error and KL."""
-        loss, mse, kl = measured
+        """Terms from an engine's row (:class:`swissroll.engines.Engine`)."""
+        loss, mse, kl, *learned = measured
+        if learned:
+            translation = replace(translation, sigma=math.exp(learned[0] / 2) if finite(*learned) else math.nan)
         rate, distortion = translation.nats(mse, kl)
         return cls(loss=loss, mse=mse, kl=kl, rate=rate, distortion=distortion)
 
@@ -111,10 +113,11 @@ def choose_device(device: str) -> torch.device:
     return torch.device(device)
 
 
-def implied(config: Config) -> Translation:
-    """The decoder sigma and true beta that a config's loss amounts to."""
-    data_dim = CURVES[config.dataset].data_dim
-    return translate(config.beta, config.reduction, data_dim, config.latent_dim)
+def implied(config: Config, model: VAE | None = None) -> Translation:
+    """The decoder sigma and true beta that a config's loss amounts to; a learned sigma is the model's."""
+    data_dim, learned = CURVES[config.dataset].data_dim, config.decoder_variance == "learned"
+    sigma = model.decoder_sigma if model is not None and learned else None
+    return translate(config.beta, config.reduction, data_dim, config.latent_dim, sigma=sigma, learned=learned)
 
 
 def build_model(config: Config) -> VAE:
@@ -127,7 +130,8 @@ def build_model(config: Config) -> VAE:
         activation=config.activation,
         initialization=config.initialization,
         components=config.components,
-        decoder_sigma=implied(config).sigma,
+        decoder_sigma=None if config.decoder_variance == "learned" else implied(config).sigma,
+        learned_variance=config.decoder_variance == "learned",
         generator=stream(config.seed, "initialisation"),
     )
 
@@ -140,9 +144,8 @@ def held_out_points(config: Config, n: int = HELD_OUT_POINTS) -> tuple[Tensor, T
 
 def evaluate(model: VAE, x: Tensor, *, beta: float, reduction: Reduction, seed: int) -> Terms:
     """Measure points of shape (N, D), with latent noise that depends on the seed alone."""
-    terms = measured_terms(model, x, beta=beta, reduction=reduction, seed=seed)
-    translation = translate(beta, reduction, model.data_dim, model.latent_dim)
-    return Terms.of([term.item() for term in terms], translation)
+    row = measured_row(model, x, beta=beta, reduction=reduction, seed=seed)
+    return Terms.of(row, translate(beta, reduction, model.data_dim, model.latent_dim))
 
 
 def scheduled(config: Config, done: int) -> tuple[float, float]:
@@ -321,7 +324,7 @@ class Training:
         good, good_step = self.anchor, self.anchor_step
         while engine.steps_taken < noticed:
             here, here_step = engine.state(), engine.steps_taken
-            ((loss, mse, kl),) = engine.take(1)
+            ((loss, mse, kl, *_),) = engine.take(1)
             if not finite(loss, mse, kl):
                 term = "reconstruction" if not finite(mse) else "KL" if not finite(kl) else "loss"
                 noticed = here_step + 1

@@ -27,6 +27,8 @@ ACTIVATIONS: dict[str, type[nn.Module]] = {
     "softplus": nn.Softplus,
     "tanh": nn.Tanh,
 }
+START_VARIANCE = 0.005
+"""Where a learned variance starts: the one that the notebook's loss implies. From 1, the posterior collapses first."""
 
 
 class VAE(nn.Module):
@@ -41,6 +43,7 @@ class VAE(nn.Module):
         initialization: 'default' is PyTorch's; 'he' draws the hidden layers' weights from N(0, 2 / inputs), biases 0.
         components: Gaussians in a learned mixture prior; 0 is the standard normal prior.
         decoder_sigma: Standard deviation of p(x|z), in data units; only draws with noise need it.
+        learned_variance: Make it a weight instead, ``decoder_logvar``, which training moves; it starts at 0.005.
         generator: Source of the initial weights; PyTorch's global one by default. The same seed gives the same
             weights either way.
 
@@ -59,6 +62,7 @@ class VAE(nn.Module):
         initialization: Initialization = "default",
         components: int = 0,
         decoder_sigma: float | None = None,
+        learned_variance: bool = False,
         generator: Generator | None = None,
     ) -> None:
         super().__init__()
@@ -69,10 +73,12 @@ class VAE(nn.Module):
         checks.one_of("activation", activation, get_args(Activation))
         if decoder_sigma is not None:
             checks.real("decoder_sigma", decoder_sigma, 0, 1e100)
+            if learned_variance:
+                raise ValueError("decoder_sigma and learned_variance both choose the variance; leave out one of them.")
         checks.one_of("initialization", initialization, get_args(Initialization))
         checks.whole("components", components, 0, MAX_COMPONENTS)
         self.latent_dim, self.hidden_dim, self.data_dim = latent_dim, hidden_dim, data_dim
-        self.depth, self.activation, self.decoder_sigma = depth, activation, decoder_sigma
+        self.depth, self.activation, self._sigma = depth, activation, decoder_sigma
         # Created in the notebook's order, so that one seed gives the notebook's weights.
         self.encoder = _hidden_layers(data_dim, hidden_dim, depth, activation, generator)
         features = hidden_dim if depth else data_dim
@@ -86,6 +92,21 @@ class VAE(nn.Module):
         self.prior: StandardNormal | Mixture = StandardNormal(latent_dim)
         if components:
             self.prior = Mixture(latent_dim, components, generator=generator)
+        # Log-variance of p(x|z), where it is learned.
+        self.decoder_logvar = nn.Parameter(torch.tensor(math.log(START_VARIANCE))) if learned_variance else None
+
+    @property
+    def decoder_sigma(self) -> float | None:
+        """Standard deviation of p(x|z), in data units, where it is known; one that is learned cannot be set."""
+        if self.decoder_logvar is None:
+            return self._sigma
+        return math.exp(self.decoder_logvar.item() / 2)
+
+    @decoder_sigma.setter
+    def decoder_sigma(self, sigma: float | None) -> None:
+        if self.decoder_logvar is not None:
+            raise ValueError("This model learned its decoder's variance; make one without learned_variance to set it.")
+        self._sigma = sigma
 
     def encode(self, x: Tensor) -> tuple[Tensor, Tensor]:
         """Mean and log-variance of q(z|x), each of shape (B, L), for points of shape (B, D)."""

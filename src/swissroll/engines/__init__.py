@@ -41,11 +41,12 @@ class Engine(Protocol):
             then: Steps that the next call will take: an engine that works in the background begins them.
 
         Returns:
-            Loss, squared error and KL of each step's batch before its update: n rows of three.
+            A row for each step's batch before its update: loss, squared error, KL, and the decoder's log-variance
+            where it is learned.
         """
 
     def measure(self) -> list[float]:
-        """Loss, squared error and KL of the held-out points under the weights of the latest step."""
+        """Such a row for the held-out points under the weights of the latest step."""
 
     def weights_are_finite(self) -> bool:
         """Whether every weight is a finite number."""

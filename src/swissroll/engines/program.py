@@ -21,6 +21,7 @@ Weights = dict[str, Any]
 
 BETA_1, BETA_2, EPSILON = 0.9, 0.999, 1e-8
 """Adam's constants, PyTorch's defaults."""
+VARIANCE = "decoder_logvar"
 NARROW = 128
 """Widest layer up to which a point is a column: narrow networks step faster so, and wide ones slower."""
 
@@ -56,7 +57,12 @@ class Shape:
     @property
     def columns(self) -> bool:
         """Whether a point is a column inside the program, and not a row."""
-        return max(max(shape) for name, shape in self.layout if not name.startswith("prior.")) <= NARROW
+        return max(max(shape, default=1) for name, shape in self.layout if not name.startswith("prior.")) <= NARROW
+
+    @property
+    def told(self) -> int:
+        """Numbers in a step's row: loss, squared error, KL, and the decoder's log-variance where it is learned."""
+        return 4 if VARIANCE in dict(self.layout) else 3
 
     def unpack(self, flat: Any) -> Weights:
         """One lane's weights by name, from their concatenation, shape (P,)."""
@@ -82,14 +88,15 @@ def compiled(jax: ModuleType, shape: Shape) -> tuple[Any, Any]:
                 return state, jax.lax.dynamic_update_index_in_dim(measured, row, i, 0)
 
             start = tuple(shape.unpack(part) for part in flat)
-            after, measured = jax.lax.fori_loop(0, n, body, (start, jax.numpy.zeros((len(x), 3), dtype=x.dtype)))
+            empty = jax.numpy.zeros((len(x), shape.told), dtype=x.dtype)
+            after, measured = jax.lax.fori_loop(0, n, body, (start, empty))
             return Moments(*(_join(jax, shape, part) for part in after)), measured
 
         after, measured = lift(lane)(moments, swap(x), swap(eps), swap(rates), swap(betas))
         return after, swap(measured)
 
     def terms(flat: Any, x: Any, eps: Any) -> Any:
-        return jax.numpy.stack(_terms(jax, shape, shape.unpack(flat), x, eps))
+        return _told(jax, shape.unpack(flat), *_terms(jax, shape, shape.unpack(flat), x, eps))
 
     return jax.jit(advance), jax.jit(lift(terms))
 
@@ -119,8 +126,8 @@ def _step(
 
     def loss(weights: Weights) -> tuple[Any, Any]:
         mse, kl = _terms(jax, shape, weights, x, eps)
-        total = combine(mse, kl, beta=beta, reduction=shape.reduction, dims=shape.dims)
-        return total, jax.numpy.stack([total, mse, kl])
+        total = combine(_error(jax, weights, mse), kl, beta=beta, reduction=shape.reduction, dims=shape.dims)
+        return total, _told(jax, weights, total, mse, kl)
 
     weights, first, second = state
     gradient, row = jax.grad(loss, has_aux=True)(weights)
@@ -128,6 +135,20 @@ def _step(
     second = jax.tree.map(lambda v, g: BETA_2 * v + (1 - BETA_2) * g * g, second, gradient)
     weights = jax.tree.map(lambda w, m, v: w - rate * m / (jax.numpy.sqrt(v) / root + EPSILON), weights, first, second)
     return (weights, first, second), row
+
+
+def _error(jax: ModuleType, weights: Weights, mse: Any) -> Any:
+    """What the loss has for its squared error, as the reference's loss_row."""
+    if VARIANCE not in weights:
+        return mse
+    logvar = weights[VARIANCE]
+    return 0.5 * (mse * jax.numpy.exp(-logvar) + logvar + math.log(2 * math.pi))
+
+
+def _told(jax: ModuleType, weights: Weights, *terms: Any) -> Any:
+    """Terms in a row, and the decoder's log-variance where it is learned."""
+    learned = (weights[VARIANCE],) if VARIANCE in weights else ()
+    return jax.numpy.stack([*terms, *learned])
 
 
 def _terms(jax: ModuleType, shape: Shape, weights: Weights, x: Any, eps: Any) -> tuple[Any, Any]:

@@ -10,7 +10,7 @@ from torch import Generator, Tensor
 from swissroll.config import Reduction
 from swissroll.engines import State
 from swissroll.engines.adam import Adam
-from swissroll.objective import combine, mean_kl, reconstruction_mse
+from swissroll.objective import combine, mean_distortion, mean_kl, reconstruction_mse
 from swissroll.prior import StandardNormal, log_normal
 from swissroll.streams import stream
 from swissroll.vae import VAE
@@ -33,13 +33,29 @@ def loss_terms(model: VAE, x: Tensor, noise: Generator | None) -> tuple[Tensor, 
     return reconstruction_mse(model.decode(z), x), kl
 
 
+def loss_row(
+    model: VAE, x: Tensor, noise: Generator | None, *, beta: float, reduction: Reduction
+) -> tuple[Tensor, Tensor]:
+    """The loss of points of shape (B, D), and the row of numbers that tells of it.
+
+    Returns:
+        The loss, a scalar, and without gradient the loss, its squared error and KL, each averaged, shape (3,); where
+        the decoder's variance is learned, its logarithm too, shape (4,).
+    """
+    mse, kl = loss_terms(model, x, noise)
+    logvar = model.decoder_logvar
+    error = mse if logvar is None else mean_distortion(mse, logvar)
+    loss = combine(error, kl, beta=beta, reduction=reduction, dims=(model.data_dim, model.latent_dim))
+    row = (loss, mse, kl) if logvar is None else (loss, mse, kl, logvar)
+    return loss, torch.stack([value.detach() for value in row])
+
+
 @torch.no_grad()
-def measured_terms(
-    model: VAE, x: Tensor, *, beta: float, reduction: Reduction, seed: int
-) -> tuple[Tensor, Tensor, Tensor]:
-    """Loss, squared error and KL on points of shape (N, D), with latent noise that depends on the seed alone."""
-    mse, kl = loss_terms(model, x, stream(seed, "evaluation noise", x.device))
-    return combine(mse, kl, beta=beta, reduction=reduction, dims=(model.data_dim, model.latent_dim)), mse, kl
+def measured_row(model: VAE, x: Tensor, *, beta: float, reduction: Reduction, seed: int) -> list[float]:
+    """The row of points of shape (N, D), with latent noise that depends on the seed alone."""
+    noise = stream(seed, "evaluation noise", x.device)
+    row: list[float] = loss_row(model, x, noise, beta=beta, reduction=reduction)[1].tolist()
+    return row
 
 
 class TorchEngine:
@@ -85,20 +101,19 @@ class TorchEngine:
         self.optimizer = Adam(self.parameters, lr=lr, fused=fused)
 
     def take(self, n: int, then: int = 0) -> list[list[float]]:  # noqa: ARG002 - works ahead of nothing
-        """Take n steps; returns loss, squared error and KL of each before its update."""
+        """Take n steps; returns the row of each before its update."""
         measured = [self.step() for _ in range(n)]
         rows: list[list[float]] = [measured[0].tolist()] if n == 1 else torch.stack(measured).tolist()
         return rows
 
     def measure(self) -> list[float]:
-        """Loss, squared error and KL of the held-out points, with latent noise that depends on the seed alone."""
+        """The row of the held-out points, with latent noise that depends on the seed alone."""
         if self.held_out is None:
             return []
-        terms = measured_terms(self.model, self.held_out, beta=self.beta, reduction=self.reduction, seed=self.seed)
-        return [term.item() for term in terms]
+        return measured_row(self.model, self.held_out, beta=self.beta, reduction=self.reduction, seed=self.seed)
 
     def step(self) -> Tensor:
-        """Take one gradient step; returns loss, squared error and KL before it, shape (3,), unsynchronised."""
+        """Take one gradient step; returns the row before it (:func:`loss_row`), unsynchronised."""
         measured = self.backward()
         self.update()
         return measured
@@ -112,12 +127,10 @@ class TorchEngine:
         """Draw a batch and leave the gradient of its loss in the parameters; returns as :meth:`step` does."""
         lr, beta = self.schedule(self.steps_taken) if self.schedule else (self.lr, self.beta)
         self.optimizer.lr = lr
-        mse, kl = loss_terms(self.model, self.batch(), self.noise)
-        dims = (self.model.data_dim, self.model.latent_dim)
-        loss = combine(mse, kl, beta=beta, reduction=self.reduction, dims=dims)
+        loss, row = loss_row(self.model, self.batch(), self.noise, beta=beta, reduction=self.reduction)
         self.optimizer.zero_grad()
         loss.backward()
-        return torch.stack([loss.detach(), mse.detach(), kl.detach()])
+        return row
 
     def weights_are_finite(self) -> bool:
         """Whether every weight is a finite number."""

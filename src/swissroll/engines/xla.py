@@ -24,7 +24,7 @@ from torch import Generator, Tensor
 from swissroll.config import Config
 from swissroll.engines import State
 from swissroll.engines.program import BETA_1, BETA_2, Moments, Shape, compiled
-from swissroll.objective import combine
+from swissroll.objective import combine, mean_distortion
 from swissroll.streams import Draws, stream
 from swissroll.vae import VAE
 
@@ -142,12 +142,12 @@ class XlaEngine:
         return self.vae
 
     def take(self, n: int, then: int = 0) -> list[list[float]]:
-        """Take n steps and begin the next call's; returns loss, squared error and KL of each in the first lane."""
+        """Take n steps and begin the next call's; returns the row of each in the first lane."""
         rows: list[list[float]] = self.take_all(n, then)[:, 0].tolist()
         return rows
 
     def take_all(self, n: int, then: int = 0) -> Array:
-        """As :meth:`take`, for all lanes, shape (n, R, 3)."""
+        """As :meth:`take`, for all lanes, shape (n, R, 3) or (n, R, 4)."""
         burst = self.ahead
         if burst is None or burst.n != n:
             self._rewind()
@@ -160,17 +160,20 @@ class XlaEngine:
         return measured
 
     def measure(self) -> list[float]:
-        """Loss, squared error and KL of the first lane's held-out points."""
+        """The row of the first lane's held-out points."""
         return self.measure_all()[0].tolist()  # type: ignore[no-any-return]
 
     def measure_all(self) -> Array:
-        """As :meth:`measure`, for all lanes, shape (R, 3)."""
+        """As :meth:`measure`, for all lanes, shape (R, 3) or (R, 4)."""
         if self.measured is None:
             self.measured = self._measure(self.moments.weights)
-        mse, kl = np.asarray(self.measured, dtype=np.float64).T
-        beta = np.array([config.beta for config in self.configs])
-        loss = combine(mse, kl, beta=beta, reduction=self.reduction, dims=self.shape.dims)  # type: ignore[arg-type]
-        return np.stack([loss, mse, kl], axis=1)
+        measured = torch.from_numpy(np.array(self.measured, dtype=np.float64))
+        mse, kl, *learned = measured.T
+        beta: Any = torch.tensor([config.beta for config in self.configs], dtype=torch.float64)
+        error = mean_distortion(mse, *learned) if learned else mse
+        loss = combine(error, kl, beta=beta, reduction=self.reduction, dims=self.shape.dims)
+        rows: Array = torch.column_stack([loss, measured]).numpy()
+        return rows
 
     def weights_are_finite(self) -> bool:
         """Whether every weight of every lane is a finite number."""

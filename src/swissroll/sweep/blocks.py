@@ -11,7 +11,6 @@ import numpy as np
 from numpy.typing import NDArray
 
 from swissroll.sweep.table import Row, Table
-from swissroll.training import implied
 
 Array = NDArray[np.float64]
 
@@ -105,10 +104,11 @@ def block(table: Table, metric: str, axis: str | None, only: Sequence[Any] = ())
 
 
 def sigmas(table: Table) -> dict[Any, tuple[float, ...]]:
-    """The decoder sigmas that the runs' losses imply, by latent dimension, each in rising order."""
+    """The decoder sigmas of the runs, by latent dimension, each in rising order; those that are known."""
     found: dict[Any, set[float]] = {}
     for row in table.rows:
-        found.setdefault(row.config.latent_dim, set()).add(_sigma(row))
+        if math.isfinite(row.sigma):
+            found.setdefault(row.config.latent_dim, set()).add(_sigma(row))
     return {latent: tuple(sorted(values)) for latent, values in found.items()}
 
 
@@ -122,11 +122,12 @@ def changes_sigma(table: Table, axis: str | None) -> bool:
 
 def confounds(table: Table) -> bool:
     """Whether the latent dimension is an axis that moves the decoder's sigma with it."""
-    return "latent_dim" in table.axes and table.hold != "sigma" and changes_sigma(table, "latent_dim")
+    fixed = all(row.config.decoder_variance == "fixed" for row in table.rows)
+    return fixed and "latent_dim" in table.axes and table.hold != "sigma" and changes_sigma(table, "latent_dim")
 
 
 def _sigma(row: Row) -> float:
-    return float(f"{implied(row.config).sigma:.9g}")  # The last bits differ by the order of operations.
+    return float(f"{row.sigma:.9g}")  # The last bits differ by the order of operations.
 
 
 def _place(row: Row, axis: str | None) -> tuple[Any, tuple[Any, ...]]:

@@ -71,6 +71,10 @@ def define(folder: Path, values: Mapping[str, Any]) -> Sweep:
     if (folder / "sweep.toml").is_file():
         return read_sweep(folder).grown(values)
     if folder.exists() and (not folder.is_dir() or any(not path.name.startswith(".") for path in folder.iterdir())):
+        if (folder / "groups.json").is_file():
+            raise ValueError(
+                f"{folder} holds a sweep's runs, but its sweep.toml is gone. Put it back, or choose another."
+            )
         raise ValueError(f"{folder} exists and is not a sweep. Choose another --out.")
     if not values:
         raise ValueError(f"{folder} is not a sweep yet: name what to vary, such as --beta 0.001,0.01,0.1.")

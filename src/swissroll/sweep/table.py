@@ -8,6 +8,7 @@ from __future__ import annotations
 import csv
 import io
 import json
+import math
 from collections import Counter
 from collections.abc import Iterator
 from dataclasses import asdict, dataclass, field
@@ -72,6 +73,7 @@ class Row:
         message: What stopped it, where something did.
         diagnosis: What the doctor calls it.
         values: What was measured, by the names of :data:`METRICS`; empty unless the run finished.
+        learned_sigma: The decoder's standard deviation, where the run finished and learned it.
     """
 
     name: str
@@ -81,6 +83,15 @@ class Row:
     message: str = ""
     diagnosis: str = ""
     values: dict[str, float] = field(default_factory=dict)
+    learned_sigma: float = math.nan
+
+    @property
+    def sigma(self) -> float:
+        """The decoder's standard deviation, implied or learned, in data units; nan where it is not known."""
+        from swissroll.training import implied
+
+        fixed = self.config.decoder_variance == "fixed"
+        return implied(self.config).sigma if fixed else self.learned_sigma
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -133,6 +144,7 @@ def _row(run: Path, config: Config, setting: dict[str, Any]) -> Row:
             message=state["message"] or ("" if finished else found["diagnosis"]["evidence"]),
             diagnosis=found["diagnosis"]["name"],
             values=_values(config, found["metrics"]) if finished else {},
+            learned_sigma=found["metrics"]["sigma"] if finished else math.nan,
         )
     except (OSError, ValueError, KeyError, TypeError) as error:
         raise ValueError(
@@ -144,7 +156,7 @@ def _values(config: Config, metrics: dict[str, Any]) -> dict[str, float]:
     """The columns of a run, from its metrics.json; those that could not be measured are left out."""
     error, latent, prior = metrics["reconstruction"], metrics["latent"], metrics["prior"]
     found = {
-        "loss": _loss(config, error["sampled_mse"], latent["rate"], metrics["data_dim"]),
+        "loss": _loss(config, error, latent["rate"], metrics["data_dim"]),
         "mse": error["sampled_mse"],
         "rate": latent["rate"],
         "distortion": error["distortion"],
@@ -165,11 +177,13 @@ def _evidence(found: dict[str, Any] | None) -> dict[str, Any]:
     return {"neg_log_evidence": -found["log_evidence"], "above_floor": found["above_floor"], "gap": found["gap"]}
 
 
-def _loss(config: Config, mse: float, rate: float, data_dim: int) -> float:
-    """The config's loss, of an error a coordinate and a rate a point."""
+def _loss(config: Config, error: dict[str, Any], rate: float, data_dim: int) -> float:
+    """The config's loss, of its error and a rate a point."""
+    learned = config.decoder_variance == "learned"
+    term = error["distortion"] if learned else data_dim * error["sampled_mse"]
     if config.reduction == "mean":
-        return mse + config.beta * rate / config.latent_dim
-    return data_dim * mse + config.beta * rate
+        return float(term / data_dim + config.beta * rate / config.latent_dim)
+    return float(term + config.beta * rate)
 
 
 def write_table(sweep: Sweep, folder: Path) -> Counter[str]:
@@ -207,11 +221,9 @@ def _others(sweep: Sweep) -> list[str]:
 
 
 def _cells(sweep: Sweep, row: Row) -> dict[str, Any]:
-    from swissroll.training import implied
-
     axes = {_axis(sweep, name): value for name, value in row.setting.items()}
     told = {"name": row.name, "status": row.status, "diagnosis": row.diagnosis, "message": row.message}
-    return asdict(row.config) | axes | told | row.values | {"sigma": implied(row.config).sigma}
+    return asdict(row.config) | axes | told | row.values | {"sigma": row.sigma}
 
 
 def _text(value: Any) -> str:

@@ -81,13 +81,14 @@ def programs(configs: Sequence[Config]) -> Iterator[Sequence[Config]]:
 def _files(outcome: Outcome, evidence: bool) -> dict[str, bytes]:
     import numpy as np
 
-    from swissroll.doctor import examine_model, to_json
+    from swissroll.doctor import JUDGED, examine_model, to_json
     from swissroll.run import pack
     from swissroll.training import build_model
 
     model = build_model(outcome.config)
     model.load_state_dict(outcome.weights)
-    losses = np.array([record.train.loss for record in outcome.records])
+    judged = JUDGED[outcome.config.decoder_variance]
+    losses = np.array([getattr(record.train, judged) for record in outcome.records])
     stopped = outcome.message if outcome.status == "diverged" else None
     examined = examine_model(model, outcome.config, losses, stopped=stopped, evidence=evidence)
     return pack(outcome) | {"metrics.json": to_json(examined)}

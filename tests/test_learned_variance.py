@@ -1,0 +1,139 @@
+"""A decoder whose variance is learned with its weights."""
+
+from __future__ import annotations
+
+import json
+import math
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+from hypothesis import given
+from hypothesis import strategies as st
+
+from swissroll import load, translate
+from swissroll.cli import main
+from swissroll.config import Config
+from swissroll.data import CURVES
+from swissroll.objective import combine, mean_distortion
+from swissroll.sweep.execute import compute, define, opened
+from swissroll.sweep.pools import LocalPool
+from swissroll.sweep.table import read_table
+from swissroll.training import build, build_model, implied
+from swissroll.vae import VAE
+
+LEARNED = Config(decoder_variance="learned", beta=1.0, hidden_dim=16, steps=40, eval_every=20, engine="torch")
+
+
+def scalar(value: float) -> torch.Tensor:
+    return torch.tensor(value, dtype=torch.float64)
+
+
+@given(mse=st.floats(0, 10), sigma=st.floats(0.01, 10))
+def test_the_distortion_is_that_of_a_normal_density(mse: float, sigma: float) -> None:
+    found = mean_distortion(scalar(mse), scalar(2 * math.log(sigma)))
+    density = torch.distributions.Normal(scalar(0), scalar(sigma))
+    assert found.item() == pytest.approx(-density.log_prob(scalar(mse).sqrt()).item(), abs=1e-9)
+
+
+@pytest.mark.parametrize(("reduction", "expected"), [("sum", 0.3), ("mean", 0.3 * 2 / 5)])
+def test_the_weight_of_the_rate_in_nats(reduction: Any, expected: float) -> None:
+    told = translate(0.3, reduction, 2, 5, sigma=0.1, learned=True)
+    assert told.sigma == 0.1
+    assert told.true_beta == pytest.approx(expected)
+    # The loss of one point of known terms, in nats, against its translation.
+    mse, kl = scalar(0.02), scalar(0.7)
+    error = mean_distortion(mse, scalar(2 * math.log(0.1)))
+    loss = combine(error, kl, beta=0.3, reduction=reduction, dims=(2, 5)).item()
+    rate, distortion = told.nats(0.02, 0.7)
+    assert loss * (2 if reduction == "mean" else 1) == pytest.approx(distortion + told.true_beta * rate)
+
+
+def test_an_unknown_sigma_has_no_distortion() -> None:
+    assert math.isnan(implied(LEARNED).sigma)
+    assert math.isnan(implied(LEARNED).nats(0.1, 0.1)[1])
+
+
+@pytest.mark.parametrize(("dataset", "latent_dim", "steps"), [("swiss_roll", 1, 2000), ("helix", 2, 3500)])
+def test_a_linear_model_learns_the_variance_of_probabilistic_pca(dataset: Any, latent_dim: int, steps: int) -> None:
+    # Tipping and Bishop (1999), equation 8: the mean of the variances that no latent is left for.
+    config = Config(
+        dataset=dataset, latent_dim=latent_dim, depth=0, decoder_variance="learned", beta=1.0, reduction="sum",
+        steps=steps, lr=0.1, lr_schedule="cosine", batch_size=512, engine="torch",
+    )  # fmt: skip
+    curve = CURVES[dataset]
+    points = curve.position(curve.midpoints(20_000)).numpy()
+    expected = np.linalg.eigvalsh(np.cov(points.T))[: curve.data_dim - latent_dim].mean()
+    training = build(config)
+    for _ in training:
+        pass
+    sigma = training.engine.model.decoder_sigma
+    assert sigma is not None
+    assert sigma**2 == pytest.approx(expected, rel=0.025)
+
+
+def test_a_fixed_and_a_learned_variance_exclude_each_other() -> None:
+    with pytest.raises(ValueError, match="leave out one"):
+        VAE(2, 4, decoder_sigma=0.1, learned_variance=True)
+    model = VAE(2, 4, learned_variance=True)
+    with pytest.raises(ValueError, match="learned"):
+        model.decoder_sigma = 0.2
+    fixed = VAE(2, 4)
+    fixed.decoder_sigma = 0.2
+    assert fixed.decoder_sigma == 0.2
+    assert "decoder_logvar" not in fixed.state_dict()
+
+
+def test_runs_share_their_initial_weights_whatever_their_variance() -> None:
+    learned, fixed = (
+        build_model(LEARNED).state_dict(),
+        build_model(replace(LEARNED, decoder_variance="fixed")).state_dict(),
+    )
+    assert learned.keys() - fixed.keys() == {"decoder_logvar"}
+    assert all(torch.equal(learned[name], value) for name, value in fixed.items())
+
+
+def test_a_run_keeps_its_learned_sigma(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    folder = tmp_path / "run"
+    options = "--decoder-variance learned --beta 1 --hidden-dim 16 --steps 60 --lr 0.01 --quiet --engine torch"
+    with pytest.raises(SystemExit) as ended:
+        main(["train", "--out", str(folder), *options.split()])
+    assert ended.value.code == 0
+    run = load(folder)
+    sigma = run.model.decoder_sigma
+    assert sigma is not None
+    assert sigma != pytest.approx(math.sqrt(0.005), rel=1e-3)
+    told = capsys.readouterr().out
+    assert f"learned decoder sigma            {sigma:.4f}" in told
+    assert "was learned" in (folder / "report.html").read_text(encoding="utf-8")
+    found = json.loads((folder / "metrics.json").read_text(encoding="utf-8"))
+    assert found["metrics"]["sigma"] == pytest.approx(sigma)
+    # The distortion of the last step is at the sigma of that step.
+    last = run.history[-1]
+    assert last.loss == pytest.approx((last.distortion + last.rate) / 2)
+
+
+def test_a_sweep_of_learned_variances_tells_each_sigma(tmp_path: Path) -> None:
+    folder = tmp_path / "sweep"
+    values = {
+        "decoder_variance": ["fixed", "learned"],
+        "beta": [0.01, 1.0],
+        "hidden_dim": 8,
+        "steps": 80,
+        "lr": 0.02,
+        "seeds": 2,
+    }
+    made = define(folder, values | {"engine": "torch"})
+    pool = LocalPool(1)
+    with opened(folder, made) as groups:
+        for ended in compute(folder, made, groups, pool):
+            assert ended is None or not ended.reason
+    pool.close(now=False)
+    table = read_table(folder)
+    learned = [row.sigma for row in table.rows if row.config.decoder_variance == "learned"]
+    assert len({round(sigma, 9) for sigma in learned}) == 4
+    fixed = {round(row.sigma, 6) for row in table.rows if row.config.decoder_variance == "fixed"}
+    assert fixed == {round(math.sqrt(0.005), 6), round(math.sqrt(0.5), 6)}
