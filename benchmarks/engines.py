@@ -75,8 +75,8 @@ def measure(bench: Bench) -> None:
     seconds, rounds, budget = (0.3, 3, 40) if bench.quick else (1.0, 5, 130)
     bench.compare("large", products("large", 0, seconds / 4), rounds=rounds, budget=25)
     for width in WIDTHS[:2] if bench.quick else WIDTHS:
-        # A hundred steps at the greatest width take some 4 seconds, and a run writes a snapshot every hundred.
-        long = seconds * (4 if width == WIDTHS[-1] else 1)
+        # At the greatest width a hundred steps take some 4 seconds, and the files of a run's start and end half of one.
+        long = seconds * (8 if width == WIDTHS[-1] else 1)
         entries = [*singles(width, long), *many(width, long), *products("products", width, seconds / 3)]
         bench.compare(f"width {width}", entries, rounds=rounds, budget=budget * (1 + (long > seconds)), least=3)
     if not bench.quick:

@@ -83,6 +83,7 @@ def draw_growth(rows: list[Row]) -> Figure:
         axes.set(xscale="log", yscale="log")
         axes.set_xticks(ticks, [str(tick) for tick in ticks])
         axes.minorticks_off()
+        axes.tick_params(axis="x", labelsize=7)
     left.set(ylabel="model-steps/s")
     return figure
 

@@ -7,6 +7,7 @@ import subprocess
 import sys
 import time
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -15,7 +16,7 @@ from safetensors.torch import load_file
 
 import swissroll
 from swissroll.config import Config
-from swissroll.run import Run, advance, create
+from swissroll.run import Run, advance, create, decide
 from swissroll.storage import RunError
 from swissroll.training import DivergedError, Training, build
 
@@ -243,3 +244,12 @@ def wait_until_it_moves(folder: Path, process: "subprocess.Popen[bytes]") -> Non
     before = path.stat().st_mtime_ns if path.exists() else 0
     while process.poll() is None and (not path.exists() or path.stat().st_mtime_ns == before):
         time.sleep(0.01)
+
+
+@pytest.mark.parametrize(
+    ("settings", "threads"),
+    [({}, 1), ({"hidden_dim": 512}, 7), ({"batch_size": 1024}, 7), ({"hidden_dim": 512, "threads": 2}, 2)],
+)
+def test_small_steps_take_one_thread(settings: dict[str, Any], threads: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(torch, "get_num_threads", lambda: 7)
+    assert decide(Config(engine="torch", **settings)).threads == threads

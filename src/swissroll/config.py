@@ -76,7 +76,7 @@ class Config:
     eval_every: int = 50
     """Steps between two measurements on the held-out points."""
     threads: int | None = None
-    """CPU threads; by default 1 for narrow networks, else PyTorch's own choice."""
+    """CPU threads; by default 1 where steps are small, else PyTorch's own choice."""
     device: Device = "auto"
     """Where to compute; auto takes CUDA where there is one, else the CPU."""
 

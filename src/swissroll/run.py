@@ -48,7 +48,7 @@ from swissroll.storage import (
     save_tensors,
 )
 from swissroll.together import Outcome
-from swissroll.training import DivergedError, Record, Training, build, build_model, choose_device, choose_engine
+from swissroll.training import DivergedError, Record, Training, build, build_model, choose_device, choose_engine, flops
 from swissroll.vae import VAE
 
 CHECKPOINT_SECONDS = 2.0
@@ -226,8 +226,8 @@ def make_folder(folder: Path, config: Config) -> Run:
 
 def _best_threads(config: Config) -> int:
     """Few threads where more gain little: PyTorch's wait for one another by spinning, and crawl on a busy machine."""
-    narrow = 128 if choose_engine(config) == "xla" else 256
-    return 1 if config.hidden_dim <= narrow else torch.get_num_threads()
+    small = 6e7 if choose_engine(config) == "xla" else 2.2e8  # At 128 points a step, widths of 128 and 256.
+    return 1 if flops(config) <= small else torch.get_num_threads()
 
 
 def advance(run: Run) -> Generator[Record, None, None]:
