@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import itertools
+import subprocess
+import sys
 import tomllib
 from pathlib import Path
 from typing import Any
@@ -205,3 +207,14 @@ def test_a_runs_config_is_a_definition(tmp_path: Path) -> None:
     values = {k: v for k, v in values.items() if k != "snapshot_every"}
     assert Sweep.of(values).seeds == (3,)
     assert versions["torch"]
+
+
+def test_bad_values_are_refused_before_libraries_are_imported(tmp_path: Path) -> None:
+    program = (
+        "import sys; from pathlib import Path; from swissroll.sweep.execute import define\n"
+        "try: define(Path(sys.argv[1]), {'hidden_dim': [16, 0]})\n"
+        "except ValueError as error: print(error, 'torch' in sys.modules)"
+    )
+    found = subprocess.run([sys.executable, "-c", program, str(tmp_path / "new")], capture_output=True, text=True)
+    assert "hidden_dim must be" in found.stdout
+    assert found.stdout.endswith("False\n")

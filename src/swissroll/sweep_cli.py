@@ -116,7 +116,7 @@ def sweep(
     if dry_run:
         from swissroll.sweep.summary import dry_run as told
 
-        print(told(folder, defined, where.workers))
+        print(told(folder, defined, where.workers, quiet=quiet))
         return 0
     return _run(folder, defined, where, quiet=quiet)
 
@@ -210,7 +210,7 @@ def _run(folder: Path, defined: Sweep, where: Where, *, quiet: bool) -> int:
     from swissroll.sweep.summary import Progress, finish, left
 
     try:
-        with _closing(where.pool()) as pool, opened(folder, defined) as groups:
+        with _closing(where.pool()) as pool, opened(folder, defined, quiet=quiet) as groups:
             with Progress(len(defined), groups, quiet=quiet) as progress:
                 _compute(folder, defined, groups, pool, progress)
             print(finish(folder, defined, progress))

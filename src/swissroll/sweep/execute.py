@@ -21,6 +21,7 @@ from collections.abc import Iterator, Mapping
 from concurrent.futures import FIRST_COMPLETED, wait
 from contextlib import contextmanager
 from dataclasses import dataclass
+from itertools import islice
 from pathlib import Path
 from typing import Any
 
@@ -31,6 +32,8 @@ from swissroll.sweep.pools import Files, Pool, Result
 DEATHS = 3
 """Workers that may die under a group before its runs are given up."""
 TICK_SECONDS = 0.5
+CHECKED = 10_000
+"""Settings that are checked before libraries are imported, which takes seconds; the rest are checked after that."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -78,11 +81,25 @@ def define(folder: Path, values: Mapping[str, Any]) -> Sweep:
         raise ValueError(f"{folder} exists and is not a sweep. Choose another --out.")
     if not values:
         raise ValueError(f"{folder} is not a sweep yet: name what to vary, such as --beta 0.001,0.01,0.1.")
-    return Sweep.of(values).decided()
+    sweep = Sweep.of(values)
+    for _ in islice(sweep.settings(), CHECKED):
+        pass
+    return sweep.decided()
+
+
+def named(sweep: Sweep, *, quiet: bool = False) -> list[str]:
+    """The names of all runs, behind a bar where that takes more than a second.
+
+    Raises:
+        ValueError: Settings do not go together.
+    """
+    from tqdm.auto import tqdm
+
+    return [*tqdm(sweep.names(), total=len(sweep), desc="Planning", unit=" runs", delay=1, leave=False, disable=quiet)]
 
 
 @contextmanager
-def opened(folder: Path, sweep: Sweep) -> Iterator[list[Group]]:
+def opened(folder: Path, sweep: Sweep, *, quiet: bool = False) -> Iterator[list[Group]]:
     """Write a sweep's definition and its groups, and keep other processes out; gives the groups that lack runs.
 
     Raises:
@@ -90,7 +107,7 @@ def opened(folder: Path, sweep: Sweep) -> Iterator[list[Group]]:
     """
     from swissroll.storage import lock, replace_file
 
-    names = list(sweep.names())  # Checks the settings of every run before anything is written.
+    names = named(sweep, quiet=quiet)  # Checks the settings of every run before anything is written.
     _make(folder)
     with lock(folder):
         if not (folder / "sweep.toml").is_file() or read_sweep(folder) != sweep:

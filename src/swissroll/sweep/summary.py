@@ -11,7 +11,7 @@ from types import TracebackType
 from typing import Any, NamedTuple
 
 from swissroll.sweep import cost
-from swissroll.sweep.execute import Ended, Group, remaining
+from swissroll.sweep.execute import Ended, Group, named, remaining
 from swissroll.sweep.plan import SEEDS, Sweep, plan_groups, read_groups
 from swissroll.sweep.table import Row, Table, read_table, write_table
 from swissroll.sweep.words import conclusions
@@ -137,9 +137,9 @@ def _spread(rows: list[Row], name: str) -> str:
     return f"{mean(values):.4f}" + (f" ± {stdev(values):.4f}" if len(values) > 1 else "")
 
 
-def dry_run(folder: Path, sweep: Sweep, workers: int) -> str:
+def dry_run(folder: Path, sweep: Sweep, workers: int, *, quiet: bool = False) -> str:
     """What a sweep would compute and cost; nothing is written."""
-    names = list(sweep.names())
+    names = named(sweep, quiet=quiet)
     groups = remaining(folder, sweep, names, plan_groups(sweep, names, read_groups(folder)))
     rate = cost.measured_rate()
     shapes = [_shape(sweep, found, rate) for found in _by_shape(sweep, groups)]
