@@ -140,8 +140,10 @@ def losses(scene: Scene) -> Figure:
     for ax, (name, label) in zip(axes, names.items(), strict=True):
         lines = {"training batch": history[name], "held-out": history[f"held_out_{name}"]}
         plots.curves(ax, history.step, lines, ylabel=label)
-        positive = history[name][np.isfinite(history[name]) & (history[name] > 0)]
-        if name != "rate" and len(positive):
+        found = history[name][np.isfinite(history[name])]
+        if name == "loss" and scene.config.decoder_variance == "learned":
+            ax.set_yscale("symlog", linthresh=1)  # In nats it crosses zero.
+        elif name != "rate" and (found > 0).any():
             plots.log_scale(ax)
     axes[0].legend(loc="upper right")
     return figure
