@@ -119,6 +119,15 @@ def test_a_copy_says_what_it_was_made_from_and_cannot_be_trained(
     assert f"Repair the original again: 'swissroll repair {run.folder} --components 12'" in err
 
 
+def test_a_copy_whose_state_is_lost_is_not_trained_over(repaired: Run, tmp_path: Path) -> None:
+    folder = tmp_path / "copy"
+    shutil.copytree(repaired.folder, folder)
+    (folder / "state.json").unlink()
+    with pytest.raises(RunError, match="was repaired and cannot be trained"):
+        next(advance(swissroll.load(folder)))
+    assert (folder / "model.safetensors").read_bytes() == (repaired.folder / "model.safetensors").read_bytes()
+
+
 def test_damaged_weights_of_a_copy_are_to_be_made_by_repair_again(repaired: Run, tmp_path: Path) -> None:
     shutil.copytree(repaired.folder, tmp_path / "copy")
     (tmp_path / "copy/model.safetensors").write_bytes(b"x" * 100)

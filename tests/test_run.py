@@ -253,3 +253,9 @@ def wait_until_it_moves(folder: Path, process: "subprocess.Popen[bytes]") -> Non
 def test_small_steps_take_one_thread(settings: dict[str, Any], threads: int, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(torch, "get_num_threads", lambda: 7)
     assert decide(Config(engine="torch", **settings)).threads == threads
+
+
+@pytest.mark.parametrize("folder", [None, 3, ""])
+def test_what_is_no_folder_is_not_opened(folder: Any) -> None:
+    with pytest.raises(RunError, match="opened by its folder"):
+        swissroll.load(folder)

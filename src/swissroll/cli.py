@@ -29,6 +29,7 @@ if TYPE_CHECKING:
 Flat = Annotated[Config, Parameter(name="*")]
 LONG_WORD = re.compile(r"(\S{100})\S{60,}(\S{40})")
 """A name that would push what follows it out of sight."""
+UNUSED = re.compile(r"^Unused Tokens: \[(.*)\]\.?$", re.DOTALL)
 AFTER_STOP = {
     "train": "What was trained is on disk; 'swissroll report DIR' draws it.",
     "report": "The run is as it was; the same command draws it anew.",
@@ -199,7 +200,7 @@ def main(arguments: list[str] | None = None) -> NoReturn:
     try:
         status = app(arguments, exit_on_error=False, print_error=False)
     except CycloptsError as error:
-        status = _complain(str(error))
+        status = _complain(UNUSED.sub(r"the command takes no \1; leave that out.", str(error)))
     except KeyboardInterrupt:
         command = (sys.argv[1:] if arguments is None else arguments)[:1]
         print(" ".join(["swissroll: stopped.", *(AFTER_STOP[c] for c in command if c in AFTER_STOP)]), file=sys.stderr)

@@ -135,7 +135,10 @@ class Run:
     @property
     def repaired_from(self) -> str:
         """Folder of the run that this one is a repaired copy of; empty for one that was trained as it is."""
-        return str(self._state.get("repaired_from", ""))
+        path = self.folder / "model.safetensors"
+        # The weights say it too, should state.json be lost.
+        told = self._state.get("repaired_from")
+        return str(told or (read_tensors(path)[1]["repaired_from"] if path.exists() else ""))
 
     @property
     def _state(self) -> dict[str, Any]:
@@ -163,7 +166,7 @@ class Run:
             model.load_state_dict(weights)
         except RuntimeError:
             raise RunError(
-                f"{self.folder}: the weights do not fit config.toml. Was it changed after training?"
+                f"{self.folder}: the weights do not fit config.toml. Undo what was changed there since."
             ) from None
         return model
 
@@ -175,6 +178,9 @@ def load(folder: str | os.PathLike[str]) -> Run:
         RunError: The folder holds no run.
         ValueError: Its config.toml cannot be read or has values out of range.
     """
+    given: Any = folder
+    if not isinstance(given, str | os.PathLike) or not os.fspath(given):
+        raise RunError(f"A run is opened by its folder, such as 'runs/001'; got {folder!r:.60}.")
     run = Run(Path(folder))
     if not (run.folder / "config.toml").is_file():
         raise RunError(f"{folder} is not a run: it holds no config.toml. 'swissroll train' makes one.")
@@ -339,7 +345,7 @@ def save_snapshot(run: Run, step: int, weights: State) -> None:
 
 def save_end(run: Run, weights: State, *, step: int, status: str, message: str = "", repaired_from: str = "") -> None:
     """Write the weights that a run ended with and how it ended; all as the attributes of :class:`Run` have it."""
-    save_tensors(run.folder / "model.safetensors", weights, _metadata(run.config, step))
+    save_tensors(run.folder / "model.safetensors", weights, _metadata(run.config, step, repaired_from))
     replace_file(run.folder / "state.json", _ending(status, step, message, repaired_from))
 
 
@@ -367,9 +373,10 @@ def _save_checkpoint(run: Run, training: Training, history: History) -> float:
     return monotonic() - began
 
 
-def _metadata(config: Config, step: int) -> dict[str, str]:
+def _metadata(config: Config, step: int, repaired_from: str = "") -> dict[str, str]:
+    origin = {"repaired_from": repaired_from} if repaired_from else {}
     # One entry: safetensors writes several in any order, and the same run is to have the same bytes.
-    return {"run": json.dumps({"step": step, "config": digest(config)})}
+    return {"run": json.dumps({"step": step, "config": digest(config), **origin})}
 
 
 @contextmanager

@@ -111,7 +111,8 @@ def read_tensors(path: Path) -> tuple[State, dict[str, Any]]:
         with safe_open(path, framework="pt") as file:
             tensors = {key: file.get_tensor(key) for key in file.keys()}  # noqa: SIM118
             found = json.loads((file.metadata() or {}).get("run", "{}"))
-            return tensors, {"step": int(found.get("step", 0)), "config": str(found.get("config", ""))}
+            told = {name: str(found.get(name, "")) for name in ("config", "repaired_from")}
+            return tensors, {"step": int(found.get("step", 0)), **told}
     except (SafetensorError, OSError, ValueError, AttributeError, TypeError) as error:
         raise damaged(path, str(error)) from None
 

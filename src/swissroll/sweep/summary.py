@@ -127,7 +127,10 @@ def _settings(table: Table) -> list[str]:
         (*map(str, key or ("all",)), str(len(rows)), *(_spread(rows, name) for name in SHOWN))
         for key, rows in settings.items()
     ]
-    return [text(head, lines), "mean ± standard deviation over seeds"]
+    told = [text(head, lines), "mean ± standard deviation over seeds"]
+    if "decoder_variance" in table.axes:
+        told.append("held-out losses compare within one decoder variance only: that of a learned one is in nats")
+    return told
 
 
 def _spread(rows: list[Row], name: str) -> str:
