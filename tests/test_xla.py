@@ -36,15 +36,18 @@ def rows(training: Training) -> np.ndarray[Any, Any]:
     return np.array([[terms.loss, terms.mse, terms.kl] for terms in found])
 
 
+NARROW, WIDE = st.integers(1, 40), st.integers(129, 160)
+"""Widths whose points are columns inside the program, and those whose points are rows."""
+ALL = st.sampled_from(get_args(Activation))
+
+
 def configs(**more: Any) -> st.SearchStrategy[Config]:
     return st.builds(
         Config,
         dataset=st.sampled_from(["swiss_roll", "circles", "helix"]),
         noise=st.sampled_from([0.0, 0.05]),
         latent_dim=st.integers(1, 5),
-        hidden_dim=st.one_of(st.integers(1, 40), st.integers(129, 160)),  # Columns inside the program, and rows.
         depth=st.integers(0, 4),
-        activation=st.sampled_from(get_args(Activation)),
         initialization=st.sampled_from(["default", "he"]),
         components=st.sampled_from([0, 0, 1, 7]),
         decoder_variance=st.sampled_from(get_args(DecoderVariance)),
@@ -58,7 +61,14 @@ def configs(**more: Any) -> st.SearchStrategy[Config]:
 
 
 @settings(max_examples=6, deadline=None, suppress_health_check=[HealthCheck.too_slow])
-@given(config=configs(steps=st.just(200), lr=st.just(1e-3), lr_schedule=st.sampled_from(["constant", "cosine"])))
+@given(
+    # Wide networks are compared in double precision: of many units some lie where ReLU bends, rounding decides their
+    # slope, and Adam makes a whole step of any difference.
+    config=configs(
+        hidden_dim=NARROW, activation=ALL, steps=st.just(200), lr=st.just(1e-3),
+        lr_schedule=st.sampled_from(["constant", "cosine"]),
+    )
+)  # fmt: skip
 def test_the_engines_agree_on_200_steps_in_single_precision(config: Config) -> None:
     expected = rows(build(replace(config, engine="torch")))
     found = rows(build(replace(config, engine="xla")))
@@ -68,7 +78,12 @@ def test_the_engines_agree_on_200_steps_in_single_precision(config: Config) -> N
 
 
 @settings(max_examples=5, deadline=None, suppress_health_check=[HealthCheck.too_slow])
-@given(config=configs(steps=st.just(200), lr=st.sampled_from([1e-3, 1e-2]), warmup=st.sampled_from([0, 30])))
+@given(
+    config=configs(
+        hidden_dim=NARROW | WIDE, activation=ALL, steps=st.just(200), lr=st.sampled_from([1e-3, 1e-2]),
+        warmup=st.sampled_from([0, 30]),
+    )
+)  # fmt: skip
 def test_the_engine_equals_a_plain_loop_in_double_precision(config: Config) -> None:
     with jax.enable_x64(True):
         found = in_double_precision(config)
