@@ -36,9 +36,7 @@ def rows(training: Training) -> np.ndarray[Any, Any]:
     return np.array([[terms.loss, terms.mse, terms.kl] for terms in found])
 
 
-NARROW, WIDE = st.integers(1, 40), st.integers(129, 160)
-"""Widths whose points are columns inside the program, and those whose points are rows."""
-ALL = st.sampled_from(get_args(Activation))
+Rows = np.ndarray[Any, Any]
 
 
 def configs(**more: Any) -> st.SearchStrategy[Config]:
@@ -48,7 +46,10 @@ def configs(**more: Any) -> st.SearchStrategy[Config]:
         noise=st.sampled_from([0.0, 0.05]),
         latent_dim=st.integers(1, 5),
         depth=st.integers(0, 4),
+        hidden_dim=st.integers(1, 40) | st.integers(129, 160),  # Columns inside the program, and rows.
+        activation=st.sampled_from(get_args(Activation)),
         initialization=st.sampled_from(["default", "he"]),
+        steps=st.just(200),
         components=st.sampled_from([0, 0, 1, 7]),
         decoder_variance=st.sampled_from(get_args(DecoderVariance)),
         beta=st.sampled_from([0.0, 1e-3, 0.01, 0.3]),
@@ -61,33 +62,41 @@ def configs(**more: Any) -> st.SearchStrategy[Config]:
 
 
 @settings(max_examples=6, deadline=None, suppress_health_check=[HealthCheck.too_slow])
-@given(
-    # Wide networks are compared in double precision: of many units some lie where ReLU bends, rounding decides their
-    # slope, and Adam makes a whole step of any difference.
-    config=configs(
-        hidden_dim=NARROW, activation=ALL, steps=st.just(200), lr=st.just(1e-3),
-        lr_schedule=st.sampled_from(["constant", "cosine"]),
-    )
-)  # fmt: skip
+@given(config=configs(lr=st.just(1e-3), lr_schedule=st.sampled_from(["constant", "cosine"])))
 def test_the_engines_agree_on_200_steps_in_single_precision(config: Config) -> None:
-    expected = rows(build(replace(config, engine="torch")))
+    reference = replace(config, engine="torch")
+    expected = rows(build(reference))
     found = rows(build(replace(config, engine="xla")))
     # A term that ends at nothing is a difference of numbers of size 1: their rounding is what can be asked of it.
     # A loss in nats crosses zero on its way, as a difference of larger ones.
-    np.testing.assert_allclose(found, expected, rtol=1e-4, atol=1e-6 if config.decoder_variance == "fixed" else 1e-5)
+    atol = 1e-6 if config.decoder_variance == "fixed" else 1e-5
+    assert_close(found, expected, rows(nudged(build(reference), 1e-7)), rtol=1e-4, atol=atol)
 
 
 @settings(max_examples=5, deadline=None, suppress_health_check=[HealthCheck.too_slow])
-@given(
-    config=configs(
-        hidden_dim=NARROW | WIDE, activation=ALL, steps=st.just(200), lr=st.sampled_from([1e-3, 1e-2]),
-        warmup=st.sampled_from([0, 30]),
-    )
-)  # fmt: skip
+@given(config=configs(lr=st.sampled_from([1e-3, 1e-2]), warmup=st.sampled_from([0, 30])))
 def test_the_engine_equals_a_plain_loop_in_double_precision(config: Config) -> None:
     with jax.enable_x64(True):
         found = in_double_precision(config)
-    np.testing.assert_allclose(found, plain_loop(config), rtol=1e-9, atol=1e-12)
+    assert_close(found, plain_loop(config), plain_loop(config, nudge=1e-14), rtol=1e-9, atol=1e-12)
+
+
+def nudged(training: Training, share: float) -> Training:
+    """A training whose initial weights are off by a share of themselves, which is about what rounding does."""
+    with torch.no_grad():
+        for parameter in training.engine.model.parameters():
+            parameter.mul_(1 + share)
+    return training
+
+
+def assert_close(found: Rows, expected: Rows, neighbour: Rows, *, rtol: float, atol: float) -> None:
+    """Agreement but for rounding, as far as the steps amplify it: with few points and a high rate they are chaotic.
+
+    The reference's own distance from a neighbour, which began off by rounding, says how far that is at each step.
+    """
+    amplified = np.maximum.accumulate(np.abs(expected - neighbour).max(axis=1, keepdims=True))
+    allowed = atol + rtol * np.abs(expected) + 10 * amplified
+    np.testing.assert_array_less(np.abs(found - expected), allowed)
 
 
 def in_double_precision(config: Config) -> np.ndarray[Any, Any]:
@@ -98,9 +107,12 @@ def in_double_precision(config: Config) -> np.ndarray[Any, Any]:
     return np.array(engine.take(100, then=100) + engine.take(100))
 
 
-def plain_loop(config: Config) -> np.ndarray[Any, Any]:
+def plain_loop(config: Config, nudge: float = 0.0) -> Rows:
     """The steps written plainly: PyTorch's autograd and Adam, in double precision, over the run's own draws."""
     model, draws, measured = build_model(config).double(), Draws(config), []
+    with torch.no_grad():
+        for parameter in model.parameters():
+            parameter.mul_(1 + nudge)
     optimizer = torch.optim.Adam(model.parameters())
     for step in range(config.steps):
         x, eps = draws.points(1)[0].double(), draws.latent_noise(1)[0].double()
