@@ -74,7 +74,8 @@ WORTH: Columns = {
 def trained(folder: Path, config: Config) -> Run:
     """The finished run of a config: found in the folder, or trained to its end there."""
     run = load(folder) if (folder / "config.toml").exists() else create(folder, config)
-    if replace(run.config, threads=None, device="auto") != replace(config, threads=None, device="auto"):
+    decided: dict[str, Any] = {"threads": None, "device": "auto", "engine": "auto"}
+    if replace(run.config, **decided) != replace(config, **decided):
         raise SystemExit(f"{folder} holds a run with other settings. Name another --folder.")
     if run.status not in ("finished", "diverged"):
         with suppress(DivergedError):
