@@ -312,7 +312,8 @@ class Training:
         """Copy the state, so that steps need no check of their own: a bad one is found again from here."""
         if not self.engine.weights_are_finite():
             self._stop_at_divergence(self.step, "gradient")
-        self.anchor, self.anchor_step = self.engine.state(), self.step
+        if self.step < self.steps:
+            self.anchor, self.anchor_step = self.engine.state(), self.step
 
     def _stop_at_divergence(self, noticed: int, term: str) -> NoReturn:
         """Take the steps from the anchor to where it was noticed again, each checked.

@@ -17,7 +17,7 @@ from swissroll.config import Activation, Reduction
 from swissroll.objective import combine
 
 Weights = dict[str, Any]
-"""Weights by their name in the VAE's ``state_dict``, as JAX arrays."""
+"""JAX arrays by the name that a weight has in the VAE's ``state_dict``."""
 
 BETA_1, BETA_2, EPSILON = 0.9, 0.999, 1e-8
 """Adam's constants, PyTorch's defaults."""
@@ -27,11 +27,14 @@ NARROW = 128
 
 
 class Moments(NamedTuple):
-    """What Adam moves: weights and the running means of gradients and their squares, each of shape (R, P)."""
+    """What Adam moves: weights and the running means of their gradients and of the squares of these.
 
-    weights: Any
-    first: Any
-    second: Any
+    Between calls the first axis of each array is the lane.
+    """
+
+    weights: Weights
+    first: Weights
+    second: Weights
 
 
 @dataclass(frozen=True)
@@ -64,15 +67,6 @@ class Shape:
         """Numbers in a step's row: loss, squared error, KL, and the decoder's log-variance where it is learned."""
         return 4 if VARIANCE in dict(self.layout) else 3
 
-    def unpack(self, flat: Any) -> Weights:
-        """One lane's weights by name, from their concatenation, shape (P,)."""
-        weights, start = {}, 0
-        for name, shape in self.layout:
-            size = math.prod(shape)
-            weights[name] = flat[start : start + size].reshape(shape)
-            start += size
-        return weights
-
 
 @lru_cache(maxsize=64)
 def compiled(jax: ModuleType, shape: Shape) -> tuple[Any, Any]:
@@ -81,22 +75,21 @@ def compiled(jax: ModuleType, shape: Shape) -> tuple[Any, Any]:
     swap = partial(jax.numpy.swapaxes, axis1=0, axis2=1)
 
     def advance(moments: Moments, n: Any, x: Any, eps: Any, rates: Any, betas: Any, roots: Any) -> tuple[Moments, Any]:
-        def lane(flat: Moments, x: Any, eps: Any, rates: Any, betas: Any) -> tuple[Moments, Any]:
-            def body(i: Any, carry: tuple[tuple[Weights, Weights, Weights], Any]) -> Any:
+        def lane(start: Moments, x: Any, eps: Any, rates: Any, betas: Any) -> tuple[Moments, Any]:
+            def body(i: Any, carry: tuple[Moments, Any]) -> tuple[Moments, Any]:
                 state, measured = carry
                 state, row = _step(jax, shape, state, x[i], eps[i], rates[i], betas[i], roots[i])
                 return state, jax.lax.dynamic_update_index_in_dim(measured, row, i, 0)
 
-            start = tuple(shape.unpack(part) for part in flat)
             empty = jax.numpy.zeros((len(x), shape.told), dtype=x.dtype)
-            after, measured = jax.lax.fori_loop(0, n, body, (start, empty))
-            return Moments(*(_join(jax, shape, part) for part in after)), measured
+            after: tuple[Moments, Any] = jax.lax.fori_loop(0, n, body, (start, empty))
+            return after
 
         after, measured = lift(lane)(moments, swap(x), swap(eps), swap(rates), swap(betas))
         return after, swap(measured)
 
-    def terms(flat: Any, x: Any, eps: Any) -> Any:
-        return _told(jax, shape.unpack(flat), *_terms(jax, shape, shape.unpack(flat), x, eps))
+    def terms(weights: Weights, x: Any, eps: Any) -> Any:
+        return _told(jax, weights, *_terms(jax, shape, weights, x, eps))
 
     return jax.jit(advance), jax.jit(lift(terms))
 
@@ -111,14 +104,9 @@ def _single(jax: ModuleType, function: Callable[..., Any]) -> Callable[..., Any]
     return lifted
 
 
-def _join(jax: ModuleType, shape: Shape, weights: Weights) -> Any:
-    return jax.numpy.concatenate([weights[name].ravel() for name, _ in shape.layout])
-
-
 def _step(
-    jax: ModuleType, shape: Shape, state: tuple[Weights, Weights, Weights], x: Any, eps: Any, rate: Any, beta: Any,
-    root: Any,
-) -> tuple[tuple[Weights, Weights, Weights], Any]:  # fmt: skip
+    jax: ModuleType, shape: Shape, state: Moments, x: Any, eps: Any, rate: Any, beta: Any, root: Any
+) -> tuple[Moments, Any]:  # fmt: skip
     """One step of Adam for one lane: points (B, D), noise (B, L); rate and root hold Adam's corrections.
 
     Source: Kingma and Ba (2015), "Adam", algorithm 1, with its last lines rearranged as in PyTorch.
@@ -133,8 +121,8 @@ def _step(
     gradient, row = jax.grad(loss, has_aux=True)(weights)
     first = jax.tree.map(lambda m, g: m + (1 - BETA_1) * (g - m), first, gradient)
     second = jax.tree.map(lambda v, g: BETA_2 * v + (1 - BETA_2) * g * g, second, gradient)
-    weights = jax.tree.map(lambda w, m, v: w - rate * m / (jax.numpy.sqrt(v) / root + EPSILON), weights, first, second)
-    return (weights, first, second), row
+    weights = jax.tree.map(lambda w, m, v: w - rate * m / (jax.numpy.sqrt(v) * root + EPSILON), weights, first, second)
+    return Moments(weights, first, second), row
 
 
 def _error(jax: ModuleType, weights: Weights, mse: Any) -> Any:

@@ -23,7 +23,7 @@ from torch import Generator, Tensor
 
 from swissroll.config import Config
 from swissroll.engines import State
-from swissroll.engines.program import BETA_1, BETA_2, Moments, Shape, compiled
+from swissroll.engines.program import BETA_1, BETA_2, Moments, Shape, Weights, compiled
 from swissroll.objective import combine, mean_distortion
 from swissroll.streams import Draws, stream
 from swissroll.vae import VAE
@@ -129,9 +129,9 @@ class XlaEngine:
         self.moments: Moments
         self.ahead: Burst | None
         self.stale: bool
-        flat = self._put(torch.stack([_flatten(p) for p in parameters]))
-        zeros = self.jax.numpy.zeros_like(flat)
-        self._settle(Moments(flat, zeros, zeros))
+        weights = {name: self._put(torch.stack([p[name] for p in parameters])) for name, _ in self.shape.layout}
+        zeros = self.jax.tree.map(self.jax.numpy.zeros_like, weights)
+        self._settle(Moments(weights, zeros, zeros))
 
     @property
     def model(self) -> VAE:
@@ -181,19 +181,21 @@ class XlaEngine:
 
     def finite_lanes(self) -> Array:
         """Whether every weight of a lane is a finite number, shape (R,)."""
-        finite: Array = np.isfinite(np.asarray(self.moments.weights)).all(axis=1)
-        return finite
+        weights = map(np.asarray, self.moments.weights.values())
+        finite = [np.isfinite(values.reshape(self.shape.lanes, -1)).all(axis=1) for values in weights]
+        together: Array = np.logical_and.reduce(finite)
+        return together
 
     def weights(self, lane: int = 0) -> State:
         """A copy of a lane's weights, on the CPU."""
-        return self._by_name(self.moments.weights, lane)
+        return self._of_lane(self.moments.weights, lane)
 
     def state(self, lane: int = 0) -> State:
         """A copy of all that a lane's next steps depend on, as the reference engine has it."""
         state = {f"model.{name}": value for name, value in self.weights(lane).items()}
         moments = (("exp_avg", self.moments.first), ("exp_avg_sq", self.moments.second))
-        for kind, flat in moments if self.steps_taken else ():
-            for index, value in enumerate(self._by_name(flat, lane).values()):
+        for kind, values in moments if self.steps_taken else ():
+            for index, value in enumerate(self._of_lane(values, lane).values()):
                 state[f"optimizer.{index}.{kind}"] = value
         for index in range(len(self.shape.layout) if self.steps_taken else 0):
             state[f"optimizer.{index}.step"] = torch.tensor(float(self.steps_taken))
@@ -202,14 +204,17 @@ class XlaEngine:
 
     def load_state(self, state: State, step: int) -> None:
         """Go to a state of a single lane, taken after ``step`` steps; KeyError or RuntimeError where it misfits."""
-        names = [name for name, _ in self.shape.layout]
-        flat = [self._joined(state, [f"model.{name}" for name in names])]
-        for kind in ("exp_avg", "exp_avg_sq"):
-            keys = [f"optimizer.{index}.{kind}" for index in range(len(names))]
-            flat.append(self._joined(state, keys) if step else torch.zeros_like(flat[0]))
+        keys = [f"model.{name}" for name, _ in self.shape.layout]
+        weights = self._from(state, keys)
+        means = [
+            self._from(state, [f"optimizer.{index}.{kind}" for index in range(len(keys))])
+            if step
+            else self.jax.tree.map(self.jax.numpy.zeros_like, weights)
+            for kind in ("exp_avg", "exp_avg_sq")
+        ]
         for name, generator in self.draws[0].generators.items():
             generator.set_state(state[f"generator.{name}"])
-        self._settle(Moments(*(self._put(values[None]) for values in flat)))
+        self._settle(Moments(weights, *means))
         self.steps_taken = step
 
     def _settle(self, moments: Moments) -> None:
@@ -231,7 +236,7 @@ class XlaEngine:
         step = done + 1 + np.arange(self.longest)
         # Adam's corrections, in double precision as PyTorch has them.
         rates = lr / (1 - BETA_1**step)[:, None]
-        roots = np.sqrt(1 - BETA_2**step)
+        roots = 1 / np.sqrt(1 - BETA_2**step)
         advance = compiled(self.jax, self.shape)[0]
         arrays = (self._put(torch.from_numpy(a)) for a in (rates, beta, roots))
         with self.jax.default_matmul_precision("highest"):
@@ -273,20 +278,19 @@ class XlaEngine:
     def _put(self, values: Tensor) -> Any:
         return self.jax.device_put(values.detach().to(self.dtype).numpy(), self.device)
 
-    def _by_name(self, flat: Any, lane: int) -> State:
-        # Indexed here: on the device it would wait for the burst that is under way.
-        values = torch.from_numpy(np.array(np.asarray(flat)[lane]))
-        return {name: value.clone() for name, value in self.shape.unpack(values).items()}
-
-    def _joined(self, state: State, keys: list[str]) -> Tensor:
+    def _from(self, state: State, keys: list[str]) -> Weights:
+        """The values under these keys, one a weight, as the only lane's."""
         values = [state[key] for key in keys]
         if [tuple(value.shape) for value in values] != [shape for _, shape in self.shape.layout]:
             raise RuntimeError("The state's shapes are not this engine's.")
-        return torch.cat([value.flatten() for value in values])
+        return {
+            name: self._put(torch.stack([value])) for (name, _), value in zip(self.shape.layout, values, strict=True)
+        }
 
-
-def _flatten(parameters: dict[str, torch.nn.Parameter]) -> Tensor:
-    return torch.cat([p.detach().flatten() for p in parameters.values()])
+    def _of_lane(self, values: Weights, lane: int) -> State:
+        """A copy of a lane's values, in the order of the model's parameters."""
+        # Indexed here: on the device it would wait for the burst that is under way.
+        return {name: torch.from_numpy(np.array(np.asarray(values[name])[lane])) for name, _ in self.shape.layout}
 
 
 def _states(draws: Draws) -> State:
