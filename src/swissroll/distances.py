@@ -29,7 +29,7 @@ BLUR = 0.02
 BANDWIDTH = 0.1
 EXACT = 500
 """Most points in an exact W2 of a comparison, whose time grows faster than the square of their number."""
-ROWS = 1024
+ROWS = 256
 """Rows of a matrix of pairwise distances in memory at a time."""
 
 
@@ -331,7 +331,8 @@ def _squares(x: Array, y: Array) -> Array:
 
 def _kernel(bandwidth: float) -> Callable[[Array], Array]:
     """Minus the Gaussian kernel, of squared distances."""
-    return lambda squares: -np.exp(-0.5 / bandwidth**2 * squares)
+    # PyTorch's exponential takes a third of the time of NumPy's.
+    return lambda squares: -torch.from_numpy(-0.5 / bandwidth**2 * squares).exp_().numpy()
 
 
 def _root_of_contrast(x: Array, y: Array, of_squares: Callable[[Array], Array]) -> float:
