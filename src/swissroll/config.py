@@ -188,23 +188,33 @@ def versions(*, xla: bool = False) -> dict[str, str]:
     return found
 
 
-def read_values(path: Path) -> tuple[dict[str, Any], dict[str, str]]:
-    """Read a config file as (checked values, versions it was written under).
+def read_toml(path: Path) -> tuple[dict[str, Any], dict[str, str]]:
+    """Read a file of settings as (values, versions it was written under); nothing is checked but that it is TOML.
 
     Raises:
-        ValueError: The file is missing, is not TOML, has an unknown key or a value out of range.
+        ValueError: The file is missing, or is not TOML.
     """
     try:
         values = tomllib.loads(path.read_text(encoding="utf-8-sig"))
     except OSError as error:
         raise ValueError(f"{path}: cannot be read ({error.strerror}). Name an existing TOML file.") from None
     except ValueError as error:
-        raise ValueError(f"{path}: not a TOML file ({error}).") from None
+        raise ValueError(f"{path}: not a TOML file ({error}). Mend it, or name another.") from None
     recorded = values.pop("versions", {})
     if not isinstance(recorded, dict):
         raise ValueError(f"{path}: 'versions' must be a table; got {recorded!r}. Remove it.")
-    Config.from_dict(values, str(path))
     return values, {str(k): str(v) for k, v in recorded.items()}
+
+
+def read_values(path: Path) -> tuple[dict[str, Any], dict[str, str]]:
+    """Read a config file as (checked values, versions it was written under).
+
+    Raises:
+        ValueError: The file is missing, is not TOML, has an unknown key or a value out of range.
+    """
+    values, recorded = read_toml(path)
+    Config.from_dict(values, str(path))
+    return values, recorded
 
 
 def read_config(path: Path) -> Config:

@@ -11,14 +11,13 @@ from __future__ import annotations
 import dataclasses
 import json
 import math
-import tomllib
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal, get_args
 
 from swissroll import checks
-from swissroll.config import FLOATS, PRESETS, Config, versions
+from swissroll.config import FLOATS, PRESETS, Config, read_toml, versions
 
 Hold = Literal["beta", "sigma"]
 MAX_RUNS = 10**6
@@ -223,20 +222,12 @@ def read_values(path: Path) -> tuple[dict[str, Any], dict[str, str]]:
     Raises:
         ValueError: The file is missing, is not TOML, has an unknown key or a value out of range.
     """
-    try:
-        values = tomllib.loads(path.read_text(encoding="utf-8-sig"))
-    except OSError as error:
-        raise ValueError(f"{path}: cannot be read ({error.strerror}). Name an existing TOML file.") from None
-    except ValueError as error:
-        raise ValueError(f"{path}: not a TOML file ({error}). Mend it, or choose another --out.") from None
-    recorded = values.pop("versions", {})
-    if not isinstance(recorded, dict):
-        raise ValueError(f"{path}: 'versions' must be a table; got {recorded!r}. Remove it.")
+    values, recorded = read_toml(path)
     try:
         Sweep.of({k: v for k, v in values.items() if k not in FIXED})
     except ValueError as error:
         raise ValueError(f"{path}: {error}") from None
-    return values, {str(k): str(v) for k, v in recorded.items()}
+    return values, recorded
 
 
 def read_sweep(folder: Path) -> Sweep:
