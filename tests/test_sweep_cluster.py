@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import subprocess
 import sys
 import time
@@ -10,7 +11,10 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
+
+from swissroll.sweep.pools import ClusterPool
 
 pytest.importorskip("distributed")
 COMMAND = [sys.executable, "-m", "swissroll.cli", "sweep", "--quiet"]
@@ -29,14 +33,14 @@ class Cluster:
             time.sleep(0.05)
         self.address: str = json.loads(self.file.read_text(encoding="utf-8"))["address"]
 
-    def _start(self, kind: str, *flags: str) -> subprocess.Popen[bytes]:
+    def _start(self, kind: str, *flags: str, **more: str) -> subprocess.Popen[bytes]:
         command = [sys.executable, "-m", "distributed.cli.dask_" + kind, *flags, "--scheduler-file", str(self.file)]
         with (self.folder / "log").open("ab") as log:
-            return subprocess.Popen(command, stdout=log, stderr=log, cwd=self.folder)
+            return subprocess.Popen(command, stdout=log, stderr=log, cwd=self.folder, env=os.environ | more)
 
-    def add_worker(self) -> None:
+    def add_worker(self, **environment: str) -> None:
         flags = ("--nthreads", "1", "--no-nanny", "--no-dashboard", "--host", "127.0.0.1")
-        self.workers.append(self._start("worker", *flags))
+        self.workers.append(self._start("worker", *flags, **environment))
 
     def close(self) -> None:
         for process in (*self.workers, self.scheduler):
@@ -92,3 +96,19 @@ def test_an_absent_scheduler_is_one_line_and_leaves_no_folder(tmp_path: Path) ->
     assert (process.returncode, out, err.count("\n")) == (2, "", 1)
     assert "No scheduler answers at tcp://127.0.0.1:9" in err
     assert not (tmp_path / "sweep").exists()
+
+
+def test_a_worker_with_other_versions_is_named(cluster: Cluster, tmp_path: Path) -> None:
+    other = tmp_path / "other" / "numpy-0.0.1.dist-info"
+    other.mkdir(parents=True)
+    (other / "METADATA").write_text("Metadata-Version: 2.1\nName: numpy\nVersion: 0.0.1\n", encoding="utf-8")
+    cluster.add_worker(PYTHONPATH=str(other.parent))
+    pool = ClusterPool(cluster.address)
+    while pool.size() < 3:
+        time.sleep(0.1)
+    ((difference, workers),) = pool.strangers().items()
+    pool.close(now=True)
+    assert (difference, len(workers)) == (f"numpy 0.0.1 (here {np.__version__})", 1)
+    out, err = begin(*FLAGS, "--out", str(tmp_path / "sweep"), "--cluster", cluster.address).communicate()
+    assert f"1 of its workers ({workers[0]}) have {difference}; runs may differ there, or fail." in err
+    assert "runs finished          12" in out

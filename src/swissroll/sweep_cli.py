@@ -141,6 +141,8 @@ class Where:
         pool = ClusterPool(self.cluster)
         if not pool.size():
             _note(f"{self.cluster} has no workers yet. To start some: dask worker {self.cluster} --nthreads 1")
+        for difference, workers in pool.strangers().items():
+            _note(f"{len(workers)} of its workers ({workers[0]}) have {difference}; runs may differ there, or fail.")
         return pool
 
 

@@ -6,6 +6,7 @@ import logging
 import os
 import re
 import signal
+from collections import defaultdict
 from collections.abc import Callable, Iterator
 from concurrent.futures import Future, ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
@@ -14,6 +15,7 @@ from multiprocessing import get_context
 from time import monotonic
 from typing import Any, Protocol
 
+from swissroll.config import versions
 from swissroll.sweep.worker import compute_group, prepare
 
 Files = dict[str, bytes]
@@ -175,6 +177,18 @@ class ClusterPool:
             self.asked = monotonic()
         return self.threads
 
+    def strangers(self) -> dict[str, list[str]]:
+        """Workers that do not compute with this machine's versions: their addresses by what is different there."""
+        here, found = versions(xla=True), defaultdict(list)
+        try:
+            answers = self.client.run(versions, xla=True, on_error="return")
+        except OSError:
+            raise self.lost() from None
+        for address, there in answers.items():
+            if there != here:
+                found[_difference(there, here)].append(address)
+        return dict(found)
+
     def room(self) -> int:
         """A few groups a thread of the cluster, so that a plan of any size needs little memory."""
         return AHEAD * max(1, self.size())
@@ -202,3 +216,11 @@ class ClusterPool:
         del now
         with suppress(Exception):
             self.client.close(timeout=2)
+
+
+def _difference(there: Any, here: dict[str, str]) -> str:
+    """What a worker has that this machine has not, from its versions, or from the error that it gave instead."""
+    if not isinstance(there, dict):
+        return f"no swissroll that answers ({there!s:.80})"
+    names = [name for name in (*here, *(there.keys() - here.keys())) if there.get(name) != here.get(name)]
+    return ", ".join(f"{name} {there.get(name, 'missing')} (here {here.get(name, 'missing')})" for name in names)
