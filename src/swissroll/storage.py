@@ -7,16 +7,18 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
+from errno import EIO
 from pathlib import Path
 from typing import Any
 from uuid import uuid4
 
 import numpy as np
 from safetensors import SafetensorError, safe_open
-from safetensors.torch import save
+from safetensors.torch import save_file
 
 from swissroll.engines import State
 from swissroll.training import Record, Terms
@@ -102,7 +104,12 @@ def parse_history(path: Path, lines: list[str]) -> np.recarray[Any, Any]:
 
 def save_tensors(path: Path, tensors: State, metadata: dict[str, str] | None = None, *, durable: bool = True) -> None:
     """Write tensors in place of a file, whole."""
-    replace_file(path, save(tensors, metadata), durable=durable)
+    with _replacing(path, durable=durable) as aside:
+        try:
+            save_file(tensors, aside, metadata)
+        except SafetensorError as error:
+            found = re.search(r"os error (\d+)", str(error))
+            raise OSError(int(found[1]) if found else EIO, str(error)) from None
 
 
 def read_tensors(path: Path) -> tuple[State, dict[str, Any]]:
@@ -150,18 +157,25 @@ def read_state(folder: Path) -> dict[str, Any]:
 
 def replace_file(path: Path, data: bytes, *, durable: bool = True) -> None:
     """Put a file in place whole: readers, and a run after a kill, see the old bytes or the new ones."""
+    with _replacing(path, durable=durable) as aside:
+        aside.write_bytes(data)
+
+
+@contextmanager
+def _replacing(path: Path, *, durable: bool) -> Iterator[Path]:
+    """A file to write, which then takes the place of another."""
     aside = path.with_name(f".{path.name}.tmp")
     try:
-        with aside.open("wb") as file:
-            file.write(data)
-            if durable:
-                file.flush()
+        yield aside
+        if durable:
+            with aside.open("rb+") as file:
                 os.fsync(file.fileno())
         aside.replace(path)
     except OSError as error:
         with suppress(OSError):
             aside.unlink()
-        raise OSError(error.errno, error.strerror, str(path)) from None  # It names the file that the reader knows.
+        code = error.errno or EIO
+        raise OSError(code, os.strerror(code), str(path)) from None  # It names the file that the reader knows.
     if durable and hasattr(os, "O_DIRECTORY"):
         folder = os.open(path.parent, os.O_DIRECTORY)
         os.fsync(folder)

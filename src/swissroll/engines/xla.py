@@ -130,8 +130,7 @@ class XlaEngine:
         self.ahead: Burst | None
         self.stale: bool
         weights = {name: self._put(torch.stack([p[name] for p in parameters])) for name, _ in self.shape.layout}
-        zeros = self.jax.tree.map(self.jax.numpy.zeros_like, weights)
-        self._settle(Moments(weights, zeros, zeros))
+        self._settle(Moments(weights, *self._no_means()))
 
     @property
     def model(self) -> VAE:
@@ -206,12 +205,8 @@ class XlaEngine:
         """Go to a state of a single lane, taken after ``step`` steps; KeyError or RuntimeError where it misfits."""
         keys = [f"model.{name}" for name, _ in self.shape.layout]
         weights = self._from(state, keys)
-        means = [
-            self._from(state, [f"optimizer.{index}.{kind}" for index in range(len(keys))])
-            if step
-            else self.jax.tree.map(self.jax.numpy.zeros_like, weights)
-            for kind in ("exp_avg", "exp_avg_sq")
-        ]
+        kinds = [[f"optimizer.{index}.{kind}" for index in range(len(keys))] for kind in ("exp_avg", "exp_avg_sq")]
+        means = [self._from(state, names) for names in kinds] if step else self._no_means()
         for name, generator in self.draws[0].generators.items():
             generator.set_state(state[f"generator.{name}"])
         self._settle(Moments(weights, *means))
@@ -277,6 +272,11 @@ class XlaEngine:
 
     def _put(self, values: Tensor) -> Any:
         return self.jax.device_put(values.detach().to(self.dtype).numpy(), self.device)
+
+    def _no_means(self) -> list[Weights]:
+        """Adam's two running means before any step; made here, as JAX would compile a program for each shape."""
+        lanes = self.shape.lanes
+        return [{name: self._put(torch.zeros(lanes, *shape)) for name, shape in self.shape.layout} for _ in range(2)]
 
     def _from(self, state: State, keys: list[str]) -> Weights:
         """The values under these keys, one a weight, as the only lane's."""
