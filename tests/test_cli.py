@@ -1,5 +1,6 @@
 """The command as a person types it: in a process of its own, judged by its output, exit code and folder."""
 
+import errno
 import io
 import json
 import os
@@ -10,6 +11,7 @@ import sys
 import tomllib
 from collections.abc import Callable
 from contextlib import redirect_stderr, redirect_stdout
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -19,7 +21,8 @@ from hypothesis import strategies as st
 
 import swissroll
 from swissroll.cli import main
-from swissroll.run import save_end
+from swissroll.config import Config
+from swissroll.run import advance, create, save_end
 from swissroll.storage import HEADER, replace_file
 
 QUICK = ["--steps", "20", "--hidden-dim", "8", "--quiet"]
@@ -307,3 +310,30 @@ def test_a_file_that_cannot_be_replaced_is_named_by_its_own_name(tmp_path: Path)
     with pytest.raises(OSError, match=r"directory: '.*/report\.html'$"):
         replace_file(tmp_path / "report.html", b"x")
     assert [p.name for p in tmp_path.iterdir()] == ["report.html"]
+
+
+def test_a_file_that_finds_no_room_is_one_line(tmp_path: Path) -> None:
+    resource = pytest.importorskip("resource")
+    command = [sys.executable, "-m", "swissroll.cli", "train", "--steps", "20", "--hidden-dim", "128", "--out", "run"]
+    limit = partial(resource.setrlimit, resource.RLIMIT_FSIZE, (100_000, 100_000))
+    done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, check=False, preexec_fn=limit)
+    told = f"swissroll: run/snapshots/step-000000000.safetensors: {os.strerror(errno.EFBIG)}."
+    assert (done.returncode, done.stdout) == (2, "")
+    assert done.stderr.splitlines()[-1].startswith(told)
+    assert [path.name for path in (tmp_path / "run" / "snapshots").iterdir()] == []
+
+
+@pytest.mark.parametrize("command", ["evaluate", "report"])
+def test_a_run_that_is_not_finished_is_said_to_go_on(
+    command: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    folder = tmp_path / "run"
+    records = advance(create(folder, Config(steps=60, hidden_dim=8)))
+    next(records)
+    records.close()
+    step = swissroll.load(folder).step
+    told = (
+        f"measured after {step} of 60 steps, as the run is not finished; go on with: swissroll train --resume {folder}"
+    )
+    code, out, _ = call([command, str(folder), "--quiet"], capsys)
+    assert (code, out.splitlines()[-1]) == (0, told)

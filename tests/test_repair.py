@@ -17,7 +17,7 @@ from swissroll.doctor import examine
 from swissroll.figures import Scene, draw
 from swissroll.metrics import measure
 from swissroll.prior import Mixture
-from swissroll.repair import fit_mixture, repair
+from swissroll.repair import MAX_ROUNDS, TOLERANCE, fit_mixture, repair
 from swissroll.report import render
 from swissroll.run import Run, advance, create, save_end
 from swissroll.storage import RunError
@@ -68,6 +68,17 @@ def test_the_prior_is_the_mixture_that_scikit_learn_fitted(monkeypatch: pytest.M
     fresh = z[:300] + 0.3
     assert prior.log_prob(fresh).mean().item() == pytest.approx(fitted[0].score(fresh.numpy()), abs=1e-5)
     np.testing.assert_allclose(prior.log_prob(z).detach(), fitted[0].score_samples(z.numpy()), atol=1e-4)
+
+
+def test_the_fit_tells_its_rounds_and_is_that_of_one_long_fit() -> None:
+    z = torch.randn(2000, 2, generator=torch.Generator().manual_seed(0), dtype=torch.float64)
+    rounds: list[int] = []
+    prior = fit_mixture(z, 6, generator=torch.Generator().manual_seed(1), progress=rounds.append)
+    seed = int(torch.randint(2**31, (1,), generator=torch.Generator().manual_seed(1)))
+    whole = GaussianMixture(6, covariance_type="diag", tol=TOLERANCE, max_iter=MAX_ROUNDS, random_state=seed)
+    assert sum(rounds) == whole.fit(z.numpy()).n_iter_
+    assert len(rounds) > 2
+    np.testing.assert_allclose(prior.means.detach(), whole.means_, atol=1e-6)
 
 
 def test_the_copy_comes_back_as_a_finished_run_with_its_history(run: Run, repaired: Run) -> None:
@@ -171,7 +182,7 @@ def test_what_interrupts_a_repair_leaves_nothing(
         main(["repair", str(run.folder), "--components", "2", "--out", str(tmp_path / "copy")])
     assert ended.value.code == 130
     assert list(tmp_path.iterdir()) == []
-    assert capsys.readouterr().err.startswith("swissroll: stopped. The run is as it was")
+    assert capsys.readouterr().err.splitlines()[-1].startswith("swissroll: stopped. The run is as it was")
 
 
 def test_a_file_in_the_way_of_a_copy_is_not_called_a_run(run: Run, tmp_path: Path) -> None:

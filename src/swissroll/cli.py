@@ -137,6 +137,7 @@ def report(folder: Path, /, *, quiet: Flag = False) -> int:
         Show no progress.
     """
     _report(folder, evidence=_has_evidence(folder), quiet=quiet)
+    _say_unfinished(folder)
     return 0
 
 
@@ -152,6 +153,7 @@ def evaluate(folder: Path, /, *, quiet: Flag = False) -> int:
         Show no progress.
     """
     _report(folder, evidence=True, tables=True, quiet=quiet)
+    _say_unfinished(folder)
     return 0
 
 
@@ -170,11 +172,17 @@ def repair(folder: Path, /, *, out: Path | None = None, components: int = 20, qu
     quiet
         Show no progress.
     """
+    from tqdm.auto import tqdm
+
+    from swissroll.repair import MAX_ROUNDS
     from swissroll.repair import repair as write_repaired
     from swissroll.run import load
 
     beside = folder if folder.name not in ("", "..") else folder.resolve()
-    repaired = write_repaired(load(folder), out or Path(f"{beside}-repaired"), components=components)
+    run, copy = load(folder), out or Path(f"{beside}-repaired")
+    with tqdm(total=MAX_ROUNDS, desc="Fitting", unit=" rounds", disable=quiet) as bar:
+        repaired = write_repaired(run, copy, components=components, progress=bar.update)
+        bar.total = bar.n  # It converged before the most rounds.
     _report(repaired.folder, evidence=_has_evidence(folder), quiet=quiet)
     return 0
 
@@ -343,6 +351,16 @@ def _report(folder: Path, *, evidence: bool = False, tables: bool = False, quiet
     if tables and metrics is not None:
         _print_tables(metrics)
     print(f"\n{diagnosis.name}: {diagnosis.evidence}.\nto try: {diagnosis.advice}\n\nreport: {path}")
+
+
+def _say_unfinished(folder: Path) -> None:
+    """Name the command that goes on with a run that was stopped, was killed, or lost its end."""
+    from swissroll.run import load
+
+    run = load(folder)
+    if run.status in ("stopped", "unfinished"):
+        told = f"measured after {run.step:,} of {run.config.steps:,} steps"
+        print(f"{told}, as the run is not finished; go on with: swissroll train --resume {folder}")
 
 
 def _has_evidence(folder: Path) -> bool:

@@ -14,6 +14,7 @@ from __future__ import annotations
 
 import dataclasses
 import warnings
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
@@ -33,11 +34,17 @@ DRAWS = 20_000
 TOLERANCE = 1e-5
 """Gain of the mean log density, in nats, below which expectation maximisation ends."""
 MAX_ROUNDS = 300
+ROUNDS = 10
+"""Rounds of it between two calls of ``progress``."""
 CHUNK = 2000
 """Points encoded at a time."""
 
 
-def repair(run: Run, folder: Path, *, components: int = 20) -> Run:
+def _quietly(_: int) -> None:
+    """Tell nobody."""
+
+
+def repair(run: Run, folder: Path, *, components: int = 20, progress: Callable[[int], object] = _quietly) -> Run:
     """Write a copy of a run whose prior is a mixture of Gaussians fitted to its aggregate posterior.
 
     Encoder and decoder keep every bit; a mixture that the run was trained with is fitted anew. The copy has the
@@ -47,6 +54,7 @@ def repair(run: Run, folder: Path, *, components: int = 20) -> Run:
         run: A run that was trained to its end, or stopped; its folder is only read.
         folder: New folder for the copy.
         components: K, Gaussians in the mixture, 1 to 500.
+        progress: Called with the rounds of the fit, at most 300 in all, that were done since the last call.
 
     Returns:
         The copy, finished, with ``config.components`` equal to K. It appears in its folder whole or not at all, and
@@ -60,13 +68,14 @@ def repair(run: Run, folder: Path, *, components: int = 20) -> Run:
     checks.whole("components", components, 1, MAX_COMPONENTS)
     _require_trained(run)
     with staged(folder) as staging:
-        _write_copy(run, staging, components)
+        _write_copy(run, staging, components, progress)
     return load(folder)
 
 
-def _write_copy(run: Run, folder: Path, components: int) -> None:
+def _write_copy(run: Run, folder: Path, components: int, progress: Callable[[int], object]) -> None:
     generator = stream(run.config.seed, "repair")
-    prior = fit_mixture(aggregate_draws(run, DRAWS, generator), components, generator=generator)
+    draws = aggregate_draws(run, DRAWS, generator)
+    prior = fit_mixture(draws, components, generator=generator, progress=progress)
     source = load(run.folder)  # Its models are this function's own to change.
     step, networks = source.step, source.snapshots
     repaired = make_folder(folder, dataclasses.replace(source.config, components=components))
@@ -98,7 +107,9 @@ def aggregate_draws(run: Run, n: int, generator: Generator) -> Tensor:
     return checks.points("posterior draws", torch.cat(parts))
 
 
-def fit_mixture(z: Tensor, components: int, *, generator: Generator) -> Mixture:
+def fit_mixture(
+    z: Tensor, components: int, *, generator: Generator, progress: Callable[[int], object] = _quietly
+) -> Mixture:
     """Fit a mixture of Gaussians with diagonal covariances by maximum likelihood.
 
     Expectation maximisation from a k-means start (scikit-learn's ``GaussianMixture``).
@@ -107,18 +118,23 @@ def fit_mixture(z: Tensor, components: int, *, generator: Generator) -> Mixture:
         z: Latents, shape (N, L), with N at least ``components``.
         components: K, at least 1.
         generator: Source of the start and of the mixture's own seed.
+        progress: As :func:`repair` calls it.
     """
     from sklearn.exceptions import ConvergenceWarning
     from sklearn.mixture import GaussianMixture
 
     seed = int(torch.randint(2**31, (1,), generator=generator))
     estimator = GaussianMixture(
-        components, covariance_type="diag", tol=TOLERANCE, max_iter=MAX_ROUNDS, random_state=seed
+        components, covariance_type="diag", tol=TOLERANCE, max_iter=ROUNDS, warm_start=True, random_state=seed
     )
     with warnings.catch_warnings():
         # The last gains are of some 1e-5 nats: a mixture that still has them to make is as good a prior.
         warnings.simplefilter("ignore", ConvergenceWarning)
-        estimator.fit(z.numpy())
+        for _ in range(MAX_ROUNDS // ROUNDS):
+            estimator.fit(z.numpy())
+            progress(estimator.n_iter_)
+            if estimator.converged_:
+                break
     prior = Mixture(z.shape[1], components, generator=generator)
     tiny = np.finfo(np.float64).tiny
     with torch.no_grad():
