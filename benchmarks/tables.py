@@ -83,15 +83,16 @@ def ceilings(rows: list[Row], width: int) -> dict[str, float]:
 
 
 def speed_table(rows: list[Row], width: int) -> str:
-    """Everything that trained at a width."""
+    """Everything that trained at a width, and its matrix products with nothing between them."""
     case, top = read_case(rows, f"width {width}"), ceilings(rows, width)
     lines = []
-    for label in (label for label in case.rates if not label.startswith("products")):
+    for label in sorted(case.rates, key=lambda label: label.startswith("products")):
         rate, entry = case.median(label), case.entries[label]
         ratios = [spread(case.ratios(label, other)) for other in ("notebook", by_hand(case, entry))]
         shares = [f"{100 * rate / ceiling:.0f} %" for ceiling in top.values()]
         rest = [f"{entry['first']:.1f}", f"{case.memory[label]:,.0f}", entry["way"]]
-        lines.append([label, f"{rate:,.0f}", *ratios, *shares, *rest])
+        shown = label.replace("products,", "products alone,")
+        lines.append([shown, f"{rate:,.0f}", *ratios, *shares, *rest])
     shares = [f"of {name}" for name in top]
     heads = ["steps/s", "times the notebook's", "times JAX by hand", *shares, "first s", "MiB", "fastest way"]
     return table(["", *heads], lines)
@@ -137,7 +138,8 @@ def sweep_table(rows: list[Row]) -> str:
         for label in (label for label in case.rates if label != "notebook"):
             entry = case.entries[label]
             steps = entry["model_steps"] // entry["models"]
-            what = f"{entry['models']} runs of {steps:,} steps at {entry['width']}, {label.removeprefix('sweep, ')}"
+            workers = label.removeprefix("sweep, ").replace("1 workers", "1 worker")
+            what = f"{entry['models']} runs of {steps:,} steps at {entry['width']}, {workers}"
             seconds = entry["model_steps"] / case.median(label)
             lines.append([what, f"{seconds:.1f}", f"{case.median(label):,.0f}", spread(case.ratios(label, "notebook"))])
     return table(["", "seconds", "steps/s", "times the notebook's"], lines)
@@ -202,12 +204,12 @@ def missing_table(rows: list[Row]) -> str:
 
 def million_table(rows: list[Row]) -> str:
     """What was measured, and what it makes of a million runs."""
-    lines = [_million_line(row) for row in rows if row["case"].startswith("million") and row["kind"] in _MILLION]
+    found = [row for row in rows if row["case"].startswith("million")]
+    lines = [_MILLION[row["kind"]](row) for row in found if row["kind"] in _MILLION]
+    for kind in _GROWING:
+        ordered = sorted((row for row in found if row["kind"] == kind), key=lambda row: int(row["runs"]))
+        lines += [_grows(row, ordered[0]) for row in ordered]
     return table(["measured", "at", "it took", "a million runs"], lines)
-
-
-def _million_line(row: Row) -> list[str]:
-    return _MILLION[row["kind"]](row)
 
 
 def _groups(row: Row) -> list[str]:
@@ -225,14 +227,19 @@ def _bytes(row: Row) -> list[str]:
     return [f"a run of 1,000 steps at width {row['width']}", "1 run", took, whole]
 
 
-def _grows(row: Row) -> list[str]:
-    what = {"plan": "planning", "table": "table.csv", "page": "report.html"}[row["kind"]]
-    scale = 1e6 / row["runs"]
-    added = max(0.0, row["peak_mib"] - row["before_mib"])
+def _grows(row: Row, least: Row) -> list[str]:
+    """What a step over some runs took, and what each run beyond the fewest ones makes of a million."""
     took = f"{row['seconds']:.2f} s, {row['peak_mib']:,.0f} MiB, {row['written'] / 1e6:.2f} MB written"
-    minutes, written = row["seconds"] * scale / 60, row["written"] * scale / 1e6
-    whole = f"{minutes:,.1f} min, {added * scale / 1024:,.1f} GiB more, {written:,.0f} MB"
-    return [what, f"{row['runs']:,} runs", took, whole]
+    cells = [_GROWING[row["kind"]], f"{row['runs']:,} runs", took]
+    if row is least:
+        return [*cells, ""]
+    scale = 1e6 / (row["runs"] - least["runs"])
+    minutes, gib, written = (
+        max(0.0, float(row[name]) - float(least[name])) * scale / unit
+        for name, unit in (("seconds", 60), ("peak_mib", 1024), ("written", 1e6))
+    )
+    return [*cells, f"{minutes:,.1f} min, {gib:,.1f} GiB more, {written:,.0f} MB"]
 
 
-_MILLION = {"cluster": _groups, "processes": _groups, "bytes": _bytes, "plan": _grows, "table": _grows, "page": _grows}
+_MILLION = {"cluster": _groups, "processes": _groups, "bytes": _bytes}
+_GROWING = {"plan": "planning", "table": "table.csv", "page": "report.html"}

@@ -13,7 +13,7 @@ from swissroll.config import Config
 
 START_SECONDS = 6.0
 """Starting the workers, and their first measurement."""
-MEASURE_SECONDS = 0.7
+MEASURE_SECONDS = 0.6
 """Measuring a run."""
 EVIDENCE_SECONDS = 8.0
 """Its evidence, and the floor under it."""
