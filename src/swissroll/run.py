@@ -53,7 +53,7 @@ from swissroll.vae import VAE
 
 CHECKPOINT_SECONDS = 2.0
 """Least time between two checkpoints."""
-CHECKPOINT_SHARE = 0.02
+CHECKPOINT_SHARE = 0.01
 """Most of the time that checkpoints may take: a slow disk gets fewer."""
 
 
