@@ -3,9 +3,11 @@
 import os
 import random
 import signal
+import stat
 import subprocess
 import sys
 import time
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -259,3 +261,39 @@ def test_small_steps_take_one_thread(settings: dict[str, Any], threads: int, mon
 def test_what_is_no_folder_is_not_opened(folder: Any) -> None:
     with pytest.raises(RunError, match="opened by its folder"):
         swissroll.load(folder)
+
+
+def test_a_kill_before_the_checkpoint_is_removed_loses_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("swissroll.run.CHECKPOINT_SECONDS", 0)
+    run = create(tmp_path / "run", SMALL)
+    kept = b""
+    for _ in advance(run):
+        path = run.folder / "checkpoint.safetensors"
+        kept = path.read_bytes() if path.exists() else kept
+    (run.folder / "checkpoint.safetensors").write_bytes(kept)
+    assert swissroll.load(run.folder).step == SMALL.steps
+    assert not list(advance(swissroll.load(run.folder)))
+    assert not (run.folder / "checkpoint.safetensors").exists()
+
+
+def test_files_have_the_permissions_that_the_umask_leaves(tmp_path: Path) -> None:
+    before = os.umask(0o027)
+    try:
+        run = create(tmp_path / "run", replace(SMALL, steps=2))
+        list(advance(run))
+    finally:
+        os.umask(before)
+    found = {path.name: stat.S_IMODE(path.stat().st_mode) for path in run.folder.rglob("*") if path.is_file()}
+    assert set(found.values()) == {0o640}, found
+
+
+def test_what_a_kill_left_half_written_goes(tmp_path: Path) -> None:
+    run = create(tmp_path / "run", SMALL)
+    records = advance(run)
+    next(records)
+    records.close()
+    halves = [run.folder / ".tmpAbCdEf", run.folder / "snapshots" / ".tmpGhIjKl"]
+    for half in halves:
+        half.write_bytes(b"x")
+    list(advance(run))
+    assert not any(half.exists() for half in halves)

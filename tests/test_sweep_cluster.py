@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import signal
 import subprocess
 import sys
 import time
@@ -112,3 +113,13 @@ def test_a_worker_with_other_versions_is_named(cluster: Cluster, tmp_path: Path)
     out, err = begin(*FLAGS, "--out", str(tmp_path / "sweep"), "--cluster", cluster.address).communicate()
     assert f"1 of its workers ({workers[0]}) have {difference}; runs may differ there, or fail." in err
     assert "runs finished          12" in out
+
+
+def test_a_stopped_worker_is_named_after_a_while(cluster: Cluster) -> None:
+    pool = ClusterPool(cluster.address)
+    while pool.size() < 2:
+        time.sleep(0.1)
+    cluster.workers[0].send_signal(signal.SIGSTOP)
+    found = pool.strangers()
+    pool.close(now=True)
+    assert [(told, len(workers)) for told, workers in found.items()] == [("given no answer", 1)]

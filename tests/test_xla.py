@@ -290,3 +290,10 @@ def test_without_jax_a_run_goes_on_the_reference_engine(tmp_path: Path) -> None:
         "swissroll: engine 'xla' needs JAX: pip install 'swissroll[xla]', or choose engine 'torch'."
     ]
     assert not (tmp_path / "xla").exists()
+
+
+def test_a_lane_whose_held_out_loss_is_not_finite_has_diverged() -> None:
+    configs = [replace(SMALL, steps=1, lr=lr, seed=seed, hidden_dim=8) for lr in (1e-3, 1e4) for seed in range(3)]
+    alone = [train_alone(replace(config, engine="torch")).status for config in configs]
+    assert [outcome.status for outcome in train_together(configs)] == alone
+    assert "diverged" in alone

@@ -180,8 +180,14 @@ def repair(folder: Path, /, *, out: Path | None = None, components: int = 20, qu
 
     beside = folder if folder.name not in ("", "..") else folder.resolve()
     run, copy = load(folder), out or Path(f"{beside}-repaired")
-    with tqdm(total=MAX_ROUNDS, desc="Fitting", unit=" rounds", disable=quiet) as bar:
-        repaired = write_repaired(run, copy, components=components, progress=bar.update)
+    # The fit brings the bar: what is refused before it is one line alone.
+    with tqdm(total=MAX_ROUNDS, desc="Fitting", unit=" rounds", disable=quiet, delay=1e-9) as bar:
+
+        def show(rounds: int) -> None:
+            bar.update(rounds)
+            bar.refresh()
+
+        repaired = write_repaired(run, copy, components=components, progress=show)
         bar.total = bar.n  # It converged before the most rounds.
     _report(repaired.folder, evidence=_has_evidence(folder), quiet=quiet)
     return 0
@@ -359,8 +365,9 @@ def _say_unfinished(folder: Path) -> None:
 
     run = load(folder)
     if run.status in ("stopped", "unfinished"):
-        told = f"measured after {run.step:,} of {run.config.steps:,} steps"
-        print(f"{told}, as the run is not finished; go on with: swissroll train --resume {folder}")
+        why = "it is not finished" if run.step < run.config.steps else "its model.safetensors is gone"
+        told = f"measured after {run.step:,} of {run.config.steps:,} steps; {why}"
+        print(f"{told}; go on with: swissroll train --resume {folder}")
 
 
 def _has_evidence(folder: Path) -> bool:

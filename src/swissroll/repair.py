@@ -54,7 +54,8 @@ def repair(run: Run, folder: Path, *, components: int = 20, progress: Callable[[
         run: A run that was trained to its end, or stopped; its folder is only read.
         folder: New folder for the copy.
         components: K, Gaussians in the mixture, 1 to 500.
-        progress: Called with the rounds of the fit, at most 300 in all, that were done since the last call.
+        progress: Called with the rounds of the fit, at most 300 in all, that were done since the last call; with 0
+            before the first.
 
     Returns:
         The copy, finished, with ``config.components`` equal to K. It appears in its folder whole or not at all, and
@@ -130,6 +131,7 @@ def fit_mixture(
     with warnings.catch_warnings():
         # The last gains are of some 1e-5 nats: a mixture that still has them to make is as good a prior.
         warnings.simplefilter("ignore", ConvergenceWarning)
+        progress(0)
         for _ in range(MAX_ROUNDS // ROUNDS):
             estimator.fit(z.numpy())
             progress(estimator.n_iter_)

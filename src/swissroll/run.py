@@ -43,6 +43,7 @@ from swissroll.storage import (
     read_lines,
     read_state,
     read_tensors,
+    remove_halves,
     replace_file,
     require_free,
     save_tensors,
@@ -90,7 +91,7 @@ class Run:
 
     @cached_property
     def _latest(self) -> tuple[int, VAE]:
-        """The checkpoint, which is ahead of an older model; else the model; else the last snapshot."""
+        """The checkpoint, which is ahead of an older model, or the model; where there is neither, the last snapshot."""
         path = self._weights_path
         if path is not None:
             weights, metadata = read_tensors(path)
@@ -106,7 +107,9 @@ class Run:
 
     @property
     def _weights_path(self) -> Path | None:
-        paths = (self.folder / f"{name}.safetensors" for name in ("checkpoint", "model"))
+        # A kill between a run's end and the removal of its checkpoint leaves both.
+        names = ("model", "checkpoint") if self.status == "finished" else ("checkpoint", "model")
+        paths = (self.folder / f"{name}.safetensors" for name in names)
         return next((path for path in paths if path.exists()), None)
 
     @cached_property
@@ -250,11 +253,13 @@ def advance(run: Run) -> Generator[Record, None, None]:
     run = load(run.folder)
     refuse_repaired(run)
     if run.status == "finished":
+        (run.folder / "checkpoint.safetensors").unlink(missing_ok=True)
         return
     # PyTorch's idle threads spin for a while, on cores that the fast engine's threads need.
     threads = 1 if run.config.engine == "xla" else run.config.threads
     with use_threads(threads), lock(run.folder):
         training = build(run.config)
+        remove_halves(run.folder)
         lines = _restore(run, training)
         (run.folder / "state.json").unlink(missing_ok=True)
         with History(run.folder / "history.csv", lines) as history:

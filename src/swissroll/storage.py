@@ -105,11 +105,20 @@ def parse_history(path: Path, lines: list[str]) -> np.recarray[Any, Any]:
 def save_tensors(path: Path, tensors: State, metadata: dict[str, str] | None = None, *, durable: bool = True) -> None:
     """Write tensors in place of a file, whole."""
     with _replacing(path, durable=durable) as aside:
+        aside.touch()
+        mode = aside.stat().st_mode
         try:
             save_file(tensors, aside, metadata)
+            aside.chmod(mode)  # The library's files are for their owner alone.
         except SafetensorError as error:
             found = re.search(r"os error (\d+)", str(error))
             raise OSError(int(found[1]) if found else EIO, str(error)) from None
+
+
+def remove_halves(folder: Path) -> None:
+    """Remove what a kill left of files that were being written."""
+    for path in (*folder.glob(".tmp*"), *folder.glob("snapshots/.tmp*")):
+        path.unlink(missing_ok=True)
 
 
 def read_tensors(path: Path) -> tuple[State, dict[str, Any]]:

@@ -217,7 +217,9 @@ def _run(folder: Path, defined: Sweep, where: Where, *, quiet: bool) -> int:
                 _compute(folder, defined, groups, pool, progress)
             print(finish(folder, defined, progress))
     except KeyboardInterrupt:
-        print(f"stopped; {left(folder, defined)}; go on with: {where.command(folder)}")
+        there = (folder / "sweep.toml").exists()
+        go_on = f"{left(folder, defined)}; go on with: {where.command(folder)}" if there else "nothing was written"
+        print(f"stopped; {go_on}")
         return INTERRUPTED
     except ClusterLostError as error:
         told = (

@@ -137,6 +137,8 @@ def _train_lanes(configs: Sequence[Config]) -> list[Outcome]:
         bursts.append(_burst(first, engine))
     rows, finite = np.concatenate([burst.rows for burst in bursts]), engine.finite_lanes()
     finite &= np.isfinite(rows).all(axis=(0, 2))
+    for held_out in (burst.held_out for burst in bursts if burst.held_out is not None):
+        finite &= np.isfinite(held_out).all(axis=1)
     return [
         Outcome(
             config=config,

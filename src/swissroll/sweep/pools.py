@@ -6,9 +6,10 @@ import logging
 import os
 import re
 import signal
+import warnings
 from collections import defaultdict
 from collections.abc import Callable, Iterator
-from concurrent.futures import Future, ProcessPoolExecutor
+from concurrent.futures import Executor, Future, ProcessPoolExecutor, wait
 from concurrent.futures.process import BrokenProcessPool
 from contextlib import contextmanager, suppress
 from multiprocessing import get_context
@@ -22,6 +23,8 @@ Files = dict[str, bytes]
 Result = Future[list[Files]]
 CONNECT_SECONDS = 10
 START_SECONDS = 10
+ANSWER_SECONDS = 5
+"""Time in which a cluster's workers are to say which versions they have."""
 ASK_SECONDS = 2.0
 """Time between two looks at a cluster."""
 AHEAD = 4
@@ -158,7 +161,9 @@ class ClusterPool:
                 logging.getLogger(name).setLevel(logging.CRITICAL)
         self.address = address
         try:
-            self.client = Client(address, timeout=CONNECT_SECONDS, set_as_default=False)
+            with warnings.catch_warnings():
+                warnings.simplefilter("ignore")  # Of other versions, which strangers() tells in a line.
+                self.client = Client(address, timeout=CONNECT_SECONDS, set_as_default=False)
         except (OSError, ValueError) as error:
             raise ClusterLostError(
                 f"No scheduler answers at {address} ({error!s:.80}). Start one: dask scheduler."
@@ -178,16 +183,25 @@ class ClusterPool:
         return self.threads
 
     def strangers(self) -> dict[str, list[str]]:
-        """Workers that do not compute with this machine's versions: their addresses by what is different there."""
+        """Workers that do not compute with this machine's versions, by what they have instead: their addresses."""
         here, found = versions(xla=True), defaultdict(list)
         try:
-            answers = self.client.run(versions, xla=True, on_error="return")
+            asked = {a: self._on(a).submit(versions, xla=True) for a in self.client.nthreads()}
         except OSError:
             raise self.lost() from None
-        for address, there in answers.items():
-            if there != here:
+        wait(asked.values(), timeout=ANSWER_SECONDS)
+        for address, future in asked.items():
+            if not future.done():
+                future.cancel()
+                found["given no answer"].append(address)
+            elif (there := future.exception() or future.result()) != here:
                 found[_difference(there, here)].append(address)
         return dict(found)
+
+    def _on(self, address: str) -> Executor:
+        """An executor of one worker."""
+        executor: Executor = self.client.get_executor(workers=[address], pure=False)
+        return executor
 
     def room(self) -> int:
         """A few groups a thread of the cluster, so that a plan of any size needs little memory."""
@@ -221,6 +235,6 @@ class ClusterPool:
 def _difference(there: Any, here: dict[str, str]) -> str:
     """What a worker has that this machine has not, from its versions, or from the error that it gave instead."""
     if not isinstance(there, dict):
-        return f"no swissroll that answers ({there!s:.80})"
+        return f"no swissroll ({there!s:.80})"
     names = [name for name in (*here, *(there.keys() - here.keys())) if there.get(name) != here.get(name)]
     return ", ".join(f"{name} {there.get(name, 'missing')} (here {here.get(name, 'missing')})" for name in names)
