@@ -11,6 +11,7 @@ from pathlib import Path
 from matplotlib.axes import Axes
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
+from matplotlib.ticker import LogLocator, StrMethodFormatter
 
 from benchmarks import growth, tables
 from benchmarks.engines import WIDTHS
@@ -83,6 +84,8 @@ def draw_growth(rows: list[Row]) -> Figure:
         axes.set(xscale="log", yscale="log")
         axes.set_xticks(ticks, [str(tick) for tick in ticks])
         axes.minorticks_off()
+        axes.yaxis.set_major_locator(LogLocator(subs=(1, 2, 5)))
+        axes.yaxis.set_major_formatter(StrMethodFormatter("{x:,.0f}"))
         axes.tick_params(axis="x", labelsize=7)
     left.set(ylabel="model-steps/s")
     return figure
