@@ -253,3 +253,21 @@ def test_runs_without_their_sweep_toml_are_not_taken_for_anything_else(undisturb
     (folder / "sweep.toml").unlink()
     with pytest.raises(ValueError, match=r"sweep.toml is gone\. Put it back"):
         define(folder, {"beta": [0.1]})
+
+
+def test_an_emptied_run_is_computed_again_and_a_half_one_is_named(
+    undisturbed: Path, tmp_path: Path, pool: LocalPool
+) -> None:
+    folder = tmp_path / "sweep"
+    shutil.copytree(undisturbed, folder)
+    emptied, half = sorted((folder / "runs").iterdir())[:2]
+    shutil.rmtree(emptied)
+    emptied.mkdir()
+    (half / "state.json").unlink()
+    with pytest.raises(ValueError, match=f"{half}: damaged .* Remove it, then 'swissroll sweep --out {folder}'"):
+        swept(folder, TINY, pool)
+    shutil.rmtree(half)
+    swept(folder, TINY, pool)
+    for run in (emptied, half):
+        again = (undisturbed / "runs" / run.name / "model.safetensors").read_bytes()
+        assert (run / "model.safetensors").read_bytes() == again

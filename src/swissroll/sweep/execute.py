@@ -131,9 +131,12 @@ def _make(folder: Path) -> None:
 
 
 def remaining(folder: Path, sweep: Sweep, names: list[str], groups: list[list[str]]) -> list[Group]:
-    """The groups that lack a run on disk, the longest first."""
-    runs = folder / "runs"
-    there = {path.name for path in runs.iterdir()} if runs.is_dir() else set()
+    """The groups that lack a run on disk, the longest first.
+
+    Raises:
+        ValueError: A run's folder is not empty, and is no run.
+    """
+    there = _whole(folder)
     place = {name: i for i, name in enumerate(names)}
     found = []
     for group in groups:
@@ -141,6 +144,17 @@ def remaining(folder: Path, sweep: Sweep, names: list[str], groups: list[list[st
         if not there.issuperset(known):
             found.append(_group(sweep, known, [place[name] for name in known], there))
     return sorted(found, key=lambda group: -group.seconds)
+
+
+def _whole(folder: Path) -> set[str]:
+    """The names of the runs on disk; an empty folder is none."""
+    runs, found = folder / "runs", set()
+    for path in runs.iterdir() if runs.is_dir() else ():
+        if (path / "state.json").exists():
+            found.add(path.name)
+        elif not path.name.startswith(".") and (not path.is_dir() or any(path.iterdir())):
+            raise ValueError(f"{path}: damaged (it is no whole run). Remove it, then 'swissroll sweep --out {folder}'.")
+    return found
 
 
 def _group(sweep: Sweep, names: list[str], places: list[int], there: set[str]) -> Group:
