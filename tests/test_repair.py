@@ -246,3 +246,9 @@ def test_the_command_writes_a_copy_beside_the_run_and_reports_it(
     out, err = capsys.readouterr()
     assert (out, err.count("\n")) == ("", 1)
     assert "run-repaired already exists" in err
+
+
+def test_what_is_refused_is_one_line_without_a_bar(run: Run, capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit):
+        main(["repair", str(run.folder), "--components", "501"])
+    assert capsys.readouterr().err == "swissroll: components must be a whole number from 1 to 500; got 501.\n"

@@ -181,11 +181,11 @@ def repair(folder: Path, /, *, out: Path | None = None, components: int = 20, qu
     beside = folder if folder.name not in ("", "..") else folder.resolve()
     run, copy = load(folder), out or Path(f"{beside}-repaired")
     # The fit brings the bar: what is refused before it is one line alone.
-    with tqdm(total=MAX_ROUNDS, desc="Fitting", unit=" rounds", disable=quiet, delay=1e-9) as bar:
+    with tqdm(total=MAX_ROUNDS, desc="Fitting", unit=" rounds", disable=quiet, delay=1e-3) as bar:
 
         def show(rounds: int) -> None:
-            bar.update(rounds)
-            bar.refresh()
+            if not bar.update(rounds):
+                bar.refresh()
 
         repaired = write_repaired(run, copy, components=components, progress=show)
         bar.total = bar.n  # It converged before the most rounds.
@@ -365,7 +365,8 @@ def _say_unfinished(folder: Path) -> None:
 
     run = load(folder)
     if run.status in ("stopped", "unfinished"):
-        why = "it is not finished" if run.step < run.config.steps else "its model.safetensors is gone"
+        lost = run.step == run.config.steps and not (folder / "model.safetensors").exists()
+        why = "its model.safetensors is gone" if lost else "it is not finished"
         told = f"measured after {run.step:,} of {run.config.steps:,} steps; {why}"
         print(f"{told}; go on with: swissroll train --resume {folder}")
 

@@ -191,7 +191,7 @@ class ClusterPool:
             raise self.lost() from None
         wait(asked.values(), timeout=ANSWER_SECONDS)
         for address, future in asked.items():
-            if not future.done():
+            if not future.done() or future.cancelled():
                 future.cancel()
                 found["given no answer"].append(address)
             elif (there := future.exception() or future.result()) != here:
