@@ -2,7 +2,7 @@
 # make test   set up and run the tests
 # make check  ruff, mypy --strict and the import contract
 # make docs   build the documentation into docs/_build/html
-# make bench  measure speed beside the notebook's loop and other libraries, 35 minutes, into docs/performance.md
+# make bench  measure speed beside the notebook's loop and other libraries, 40 minutes, into docs/performance.md
 #             (an interrupted one goes on; 'make bench BENCH=--fresh' begins anew, 'BENCH=--quick' takes 3 minutes)
 PYTHON ?= python3
 BIN := .venv/bin

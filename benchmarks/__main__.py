@@ -29,7 +29,7 @@ def main() -> None:
     parser.add_argument("--parts", nargs="+", choices=PARTS, default=list(PARTS))
     parser.add_argument("--out", type=Path, help="goes on where it was; runs/bench/results.jsonl, or quick.jsonl")
     parser.add_argument("--fresh", action="store_true", help="forget what was measured before")
-    parser.add_argument("--minutes", type=float, help="no new case begins after these; 35, or 2.5 with --quick")
+    parser.add_argument("--minutes", type=float, help="no new case begins after these; 40, or 2.5 with --quick")
     given = parser.parse_args()
     out = given.out or Path("runs/bench") / ("quick.jsonl" if given.quick else "results.jsonl")
     if given.fresh:
@@ -39,7 +39,7 @@ def main() -> None:
     def say(line: str) -> None:
         print(f"{monotonic() - began:6.0f} s  {line}", file=sys.stderr, flush=True)
 
-    minutes = given.minutes or (2.5 if given.quick else 35.0)
+    minutes = given.minutes or (2.5 if given.quick else 40.0)
     bench = Bench(results=Results(out), quick=given.quick, say=say, deadline=began + 60 * minutes)
     if "machine" not in bench.results.finished:
         bench.results.write({"case": "machine", "kind": "machine", "quick": given.quick, **machine(PEERS_PYTHON)})
