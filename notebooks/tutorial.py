@@ -103,7 +103,8 @@ plt.show()
 
 # %% [markdown]
 # One point at a time: on the left is where the encoder puts four points (crosses: the posterior's mean; ring: its
-# one-sigma ellipse; dots: draws). On the right is where the decoder takes these draws.
+# one-sigma ellipse; dots: draws). On the right are the points themselves (crosses) and where the decoder takes
+# these draws.
 
 # %% tags=["picture:one-point"]
 chosen = roll.position(torch.tensor([5.2, 7.6, 10.2, 13.2])).to(device)
@@ -213,7 +214,7 @@ plt.show()
 # Both draw the same $z$ and have the same loss. Without the trick the decoder still learns, and the encoder gets
 # nothing: not a small gradient, but none.
 #
-# ### There is another way, and it is worse
+# ### There is another way, and here it is worse
 #
 # One can also move the derivative onto the density, the **score-function** estimator (REINFORCE):
 #
@@ -283,8 +284,9 @@ right.legend(frameon=False)
 plt.show()
 
 # %% [markdown]
-# All three are right on average. The reparameterized gradient comes closest with the same number of draws, which is
-# why one draw a point is enough to train a VAE. Its price: $f$ must be differentiable, and $z$ must be continuous.
+# All three are right on average. For a loss as smooth as this one the reparameterized gradient comes closest with the
+# same number of draws, which is why one draw a point is enough to train a VAE. (For a loss that wiggles fast it may be
+# the other way round.) Its price: $f$ must be differentiable, and $z$ must be continuous.
 
 # %% [markdown]
 # ## The KL term, step by step
@@ -347,8 +349,8 @@ left.legend(frameon=False)
 plt.show()
 
 # %% [markdown]
-# Left: moving the mean costs $\mu^2/2$. Right: a posterior that is too narrow costs about $\log 1/\sigma$, the nats
-# by which it pins $z$ down; one that is too wide costs more and more quickly. Averaged over the data, this divergence
+# Left: moving the mean costs $\mu^2/2$. Right: a posterior that is too narrow costs about $\log 1/\sigma-\tfrac12$
+# nats, for pinning $z$ down; one that is too wide costs more and more quickly. Averaged over the data, this divergence
 # is called the **rate**: how much the latents tell the decoder about the point, at most.
 
 # %% [markdown]
