@@ -107,7 +107,7 @@ class Scene:
     @cached_property
     def extent(self) -> float:
         """Half the side of every data plane: the same in all pictures of a run."""
-        return 1.15 * float(np.abs(self.held_out[0][:, :2]).max())
+        return 1.15 * float(np.abs(plots.plane(self.held_out[0])).max())
 
     @cached_property
     def latent_extent(self) -> float:
@@ -127,7 +127,7 @@ def data(scene: Scene) -> Figure:
     """Held-out points, coloured by their coordinate t."""
     figure, (ax,) = row(4.6, [LABELS], right=BAR, above=GAP)
     shown = plots.coloured(ax, *scene.held_out)
-    plots.square(ax, scene.extent, xlabel="x₁", ylabel="x₂")
+    _data_square(ax, scene)
     colour_bar(figure, ax, shown)
     return figure
 
@@ -161,7 +161,7 @@ def reconstructions(scene: Scene) -> Figure:
         plots.pairs(ax, x, recon_x)
         plots.points(ax, x, colour=plots.BLUE, label="original", size=4)
         plots.points(ax, recon_x, colour=plots.RED, label="reconstruction", size=4)
-        plots.square(ax, scene.extent, title=title, xlabel="x₁", ylabel="x₂")
+        _data_square(ax, scene, title=title)
     axes[0].legend(loc="upper left", fontsize=7, markerscale=2)
     as_on_the_left(axes[1])
     errors = {
@@ -173,7 +173,7 @@ def reconstructions(scene: Scene) -> Figure:
 
 def film(scene: Scene) -> Figure:
     """The decoded grid over the data before, during and after training, on the same axes."""
-    steps = _spread(list(scene.run.snapshots), FILM_FRAMES)
+    steps = plots.spread(list(scene.run.snapshots), FILM_FRAMES)
     figure, axes = row(1.75 * len(steps), [GAP / 2] * len(steps), below=GAP)
     for ax, step in zip(axes, steps, strict=True):
         _frame(ax, scene, step)
@@ -183,7 +183,7 @@ def film(scene: Scene) -> Figure:
 
 def film_gif(scene: Scene) -> bytes:
     """The same as an animated GIF."""
-    steps = _spread(list(scene.run.snapshots), GIF_FRAMES)
+    steps = plots.spread(list(scene.run.snapshots), GIF_FRAMES)
     with rc_context(STYLE):
         frames = list(_frames(scene, steps))
     # One palette for all: frames that share it are smaller, and colours do not flicker.
@@ -232,24 +232,25 @@ def posterior(scene: Scene) -> Figure:
 
 
 def aggregate(scene: Scene) -> Figure:
-    """Draws from the aggregate posterior beside draws from the prior, and their marginals."""
-    figure, axes = row(9, [LABELS, GAP, LABELS])
+    """Draws from the aggregate posterior beside draws from the prior, and marginals; of one latent, these alone."""
+    alone = scene.config.latent_dim == 1
+    figure, (*axes, last) = row(5 if alone else 9, [LABELS] if alone else [LABELS, GAP, LABELS])
     generator = stream(scene.config.seed, "evaluation")
     like = scene.model.fc_mu.weight
     prior = scene.model.prior.sample(POINTS, like=like, generator=generator).numpy()
     clouds = {"aggregate posterior": scene.in_plane(scene.drawn), "prior": scene.in_plane(prior)}
-    plane_dims = scene.plane if scene.config.latent_dim > 1 else (0,)
     for (name, cloud), colour, ax in zip(clouds.items(), (plots.RED, plots.BLUE), axes, strict=False):
         plots.points(ax, cloud, colour=colour)
         prior_outline(ax, scene)
         _latent_square(ax, scene, title=name)
-    as_on_the_left(axes[1])
+    for ax in axes[1:]:
+        as_on_the_left(ax)
     marginals = {
         f"{name}, z{_subscript(dim)}": cloud[:, column]
-        for column, dim in enumerate(plane_dims)
+        for column, dim in enumerate(scene.plane[:1] if alone else scene.plane)
         for name, cloud in clouds.items()
     }
-    plots.histograms(axes[2], marginals, xlabel="latent coordinate")
+    plots.histograms(last, marginals, xlabel="latent coordinate")
     return figure
 
 
@@ -263,7 +264,7 @@ def generated(scene: Scene) -> Figure:
     for ax, (title, x) in zip(axes, sets.items(), strict=True):
         plots.points(ax, scene.held_out[0], colour=plots.ORANGE, label="data", size=4)
         plots.points(ax, x, colour=plots.BLUE, label="generated", size=4)
-        plots.square(ax, scene.extent, title=title, xlabel="x₁", ylabel="x₂")
+        _data_square(ax, scene, title=title)
     for ax in axes[1:]:
         as_on_the_left(ax)
     axes[0].legend(loc="upper left", fontsize=7, markerscale=2)
@@ -354,6 +355,12 @@ def _bounded(values: torch.Tensor, most: float) -> torch.Tensor:
     return values.nan_to_num(0.0).clamp(-most, most)
 
 
+def _data_square(ax: Axes, scene: Scene, *, title: str = "") -> None:
+    """The first and the last coordinate, as plots.plane has it."""
+    last = _subscript(scene.model.data_dim - 1)
+    plots.square(ax, scene.extent, title=title, xlabel="x₁", ylabel=f"x{last}")
+
+
 def _latent_square(ax: Axes, scene: Scene, *, title: str = "") -> None:
     first, second = (_subscript(d) for d in scene.plane)
     plots.square(ax, scene.latent_extent, title=title, xlabel=f"z{first}", ylabel=f"z{second}")
@@ -361,9 +368,3 @@ def _latent_square(ax: Axes, scene: Scene, *, title: str = "") -> None:
 
 def _subscript(dim: int) -> str:
     return str(dim + 1).translate(str.maketrans("0123456789", "₀₁₂₃₄₅₆₇₈₉"))
-
-
-def _spread(steps: list[int], most: int) -> list[int]:
-    """At most so many of the steps, evenly spread, with the first and the last."""
-    chosen = np.linspace(0, len(steps) - 1, min(most, len(steps))).round().astype(int)
-    return [steps[i] for i in chosen]

@@ -61,13 +61,19 @@ def colour_bar(figure: Figure, ax: Axes, shown: Any) -> None:
     figure.colorbar(shown, cax=ax.inset_axes((1.04, 0, 0.045, 1)), label="t")
 
 
+def spread(values: Sequence[Any], most: int) -> list[Any]:
+    """At most so many of the values, evenly spread, with the first and the last."""
+    chosen = np.linspace(0, len(values) - 1, min(most, len(values))).round().astype(int)
+    return [values[i] for i in chosen]
+
+
 def plane(x: Array) -> Array:
-    """The first two columns; a single column is laid along a line."""
-    return x[:, :2] if x.shape[1] > 1 else np.column_stack([x[:, 0], np.zeros(len(x))])
+    """The first and the last column, which show a helix from its side; a single column is laid along a line."""
+    return x[:, [0, -1]] if x.shape[1] > 1 else np.column_stack([x[:, 0], np.zeros(len(x))])
 
 
 def points(ax: Axes, x: Array, *, colour: str, label: str | None = None, size: float = 6) -> PathCollection:
-    """Scatter points of shape (N, D): the first two coordinates, or the only one along a line; returns them."""
+    """Scatter points of shape (N, D): the first and the last coordinate, or the only one along a line; returns them."""
     shown = plane(x)
     return ax.scatter(
         shown[:, 0], shown[:, 1], s=size, c=colour, alpha=0.65, linewidths=0, label=label, rasterized=True

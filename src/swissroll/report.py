@@ -28,7 +28,7 @@ from torch import nn
 from swissroll.doctor import Examined, examine, to_json
 from swissroll.figures import INK, STYLE, Scene, available, draw, film_gif
 from swissroll.objective import Translation
-from swissroll.plots import Array
+from swissroll.plots import Array, plane
 from swissroll.run import Run
 from swissroll.storage import RunError, replace_file
 from swissroll.tables import GENERATED_HEAD, MODEL_HEAD, generated_rows, model_rows
@@ -171,6 +171,7 @@ def render(scene: Scene, pictures: dict[str, str], examined: Examined) -> str:
         explorer=json.dumps(_explorer(scene)),
         embedded=_decoder_size(run.model) <= MAX_EMBEDDED_WEIGHTS,
         latent_dim=run.config.latent_dim,
+        data_dim=run.model.data_dim,
     )
 
 
@@ -207,8 +208,8 @@ def _explorer(scene: Scene) -> dict[str, Any]:
         "plane": list(scene.plane),
         "latentExtent": scene.latent_extent,
         "dataExtent": scene.extent,
-        "means": _pack(mu if mu.shape[1] == 2 else np.column_stack([mu, np.zeros(len(mu))])),
-        "points": _pack(x[:EXPLORER_POINTS, :2] if x.shape[1] > 1 else np.column_stack([x, 0 * x])),
+        "means": _pack(plane(mu)),
+        "points": _pack(plane(x[:EXPLORER_POINTS])),
         "t": _pack((t - t.min()) / (t.max() - t.min())),
         "activation": scene.config.activation,
     }

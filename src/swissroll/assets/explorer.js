@@ -131,7 +131,7 @@
     cross(left, at);
     const right = plane(output, data.dataExtent);
     dots(right, points);
-    cross(right, [x[0], x.length > 1 ? x[1] : 0]);
+    cross(right, [x[0], x.length > 1 ? x[x.length - 1] : 0]);
     const text = (values) => values.map((v) => v.toFixed(3)).join(", ");
     readout.textContent = `z = (${text(data.latentDim > 1 ? at : [at[0]])})   decodes to   x = (${text(x)})`;
     readout.dataset.z = JSON.stringify(at);

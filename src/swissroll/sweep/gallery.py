@@ -12,11 +12,10 @@ from matplotlib.figure import Figure
 
 from swissroll import plots
 from swissroll.figures import Scene, prior_outline
-from swissroll.plots import Array
+from swissroll.plots import Array, spread
 from swissroll.run import load
 from swissroll.streams import stream
 from swissroll.sweep.blocks import Setting, settings
-from swissroll.sweep.pictures import spread
 from swissroll.sweep.table import Row, Table
 from swissroll.sweep.words import setting_text
 

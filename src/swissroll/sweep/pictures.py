@@ -17,7 +17,7 @@ from matplotlib.lines import Line2D
 from matplotlib.ticker import NullFormatter
 
 from swissroll.figures import INK
-from swissroll.plots import BLUE, GREEN, ORANGE, PURPLE, RED, Array
+from swissroll.plots import BLUE, GREEN, ORANGE, PURPLE, RED, Array, spread
 from swissroll.run import load
 from swissroll.sweep.blocks import Setting, is_measured, settings
 from swissroll.sweep.compare import frontier, headline, interval
@@ -73,12 +73,6 @@ class Scale:
         ax.set_xticks([self.at[v] for v in marked], texts, rotation=30 if crowded else 0, fontsize=8)
         low, high = min(self.at.values()), max(self.at.values())
         ax.set(xlabel=name, xlim=(low - 0.5 * self.step, high + 0.5 * self.step))
-
-
-def spread(values: Sequence[Any], most: int) -> list[Any]:
-    """At most so many of the values, evenly spread, with the first and the last."""
-    chosen = np.linspace(0, len(values) - 1, min(most, len(values))).round().astype(int)
-    return [values[i] for i in chosen]
 
 
 def roles(table: Table, taken: Iterable[str] = ()) -> tuple[str | None, str | None]:
