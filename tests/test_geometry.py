@@ -240,6 +240,13 @@ def test_the_curve_itself_is_a_trustworthy_latent_space(curve: Curve) -> None:
     assert continuity(curve.position(t), t, curve=curve).trustworthiness == pytest.approx(1, abs=1e-4)
 
 
+def test_trustworthiness_does_not_depend_on_where_the_latents_lie() -> None:
+    t = CURVES["swiss_roll"].midpoints(200)
+    latents = torch.linspace(0, 1e-6, 200, dtype=torch.float64)[:, None]
+    assert continuity(1000 + latents, t).trustworthiness == pytest.approx(continuity(latents, t).trustworthiness)
+    assert continuity(1000 + latents, t).trustworthiness > 0.999
+
+
 def test_a_fold_is_seen_by_trustworthiness_as_scikit_learn_has_it() -> None:
     # Even steps would tie, and ties are ranked by chance.
     u = torch.rand(301, generator=Generator().manual_seed(8), dtype=torch.float64)

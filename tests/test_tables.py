@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import dataclasses
+import math
 from functools import cache
 
 import pytest
 import torch
+from scipy import stats
 
 from swissroll.data import CURVES
 from swissroll.metrics import Metrics, measure
@@ -58,10 +60,19 @@ def test_above_two_latents_the_evidence_is_named_a_bound() -> None:
     assert cells[3].startswith("at most ")
 
 
+def test_what_is_not_known_of_the_floor_is_part_of_the_error_above_it() -> None:
+    found = metrics()
+    assert found.evidence is not None
+    vague = dataclasses.replace(found.evidence, error=0.001, standard_error=0.002, floor_error=0.04)
+    verdict = row(model_rows(dataclasses.replace(found, evidence=vague)), "negative log evidence")[3]
+    assert verdict.endswith("above, ± 0.04")
+    assert row(model_rows(metrics(3)), "gap")[3] == "at least"
+
+
 def test_a_floor_out_of_reach_is_a_dash() -> None:
     found = metrics()
     assert found.evidence is not None
-    unknown = dataclasses.replace(found.evidence, floor=None, above_floor=None)
+    unknown = dataclasses.replace(found.evidence, floor=None, floor_error=None, above_floor=None)
     cells = row(model_rows(dataclasses.replace(found, evidence=unknown)), "negative log evidence")
     assert cells[2] == "-"
     assert "above" not in cells[3]
@@ -80,8 +91,9 @@ def test_decimals_fit_the_error(error: float, shown: tuple[str, ...]) -> None:
     found = metrics()
     assert found.evidence is not None
     changed = dataclasses.replace(
-        found.evidence, log_evidence=-1234.5678, floor=0.12346, above_floor=1234.44434, gap=7.8901, error=error
-    )
+        found.evidence, log_evidence=-1234.5678, floor=0.12346, floor_error=0.0, above_floor=1234.44434, gap=7.8901,
+        error=error,
+    )  # fmt: skip
     rows = model_rows(dataclasses.replace(found, evidence=changed))
     assert row(rows, "negative log evidence")[1:] == shown[:3]
     assert row(rows, "gap")[1] == shown[3]
@@ -113,9 +125,9 @@ def test_torn_and_continuous_are_told_apart() -> None:
         assert row(model_rows(changed), "tears")[1:] == (str(tears), "0", word)
 
 
-def test_a_distance_is_at_its_floor_up_to_two_standard_deviations() -> None:
-    found = metrics()
-    for value, word in ((0.54, "at its floor"), (0.561, "above its floor")):
+def test_one_perfect_model_in_forty_is_above_its_floor() -> None:
+    found, rare = metrics(), stats.t(2).isf(0.025) * math.sqrt(1 + 1 / 3) * 0.03
+    for value, word in ((0.5 + rare - 0.002, "at its floor"), (0.5 + rare + 0.002, "above its floor")):
         distance = dataclasses.replace(found.latent.aggregate.two_sample, value=value, floor=0.5, floor_sd=0.03)
         aggregate = dataclasses.replace(found.latent.aggregate, two_sample=distance)
         changed = dataclasses.replace(found, latent=dataclasses.replace(found.latent, aggregate=aggregate))

@@ -307,7 +307,8 @@ def _trustworthiness(apart: Tensor, latents: Tensor, neighbours: int) -> float:
     Source: Venna and Kaski (2001), "Neighborhood preservation in nonlinear projection methods", equation 1.
     """
     n = len(latents)
-    nearest = _without_self(torch.cdist(latents, latents)).topk(neighbours, largest=False).indices
+    distances = torch.cdist(latents, latents, compute_mode="donot_use_mm_for_euclid_dist")
+    nearest = _without_self(distances).topk(neighbours, largest=False).indices
     rank = _without_self(apart).argsort(dim=1, stable=True).argsort(dim=1) + 1
     excess = (rank.gather(1, nearest) - neighbours).clamp_min(0).sum().item()
     return 1 - excess * 2 / (n * neighbours * (2 * n - 3 * neighbours - 1))

@@ -123,6 +123,7 @@ class EvidenceSummary:
         gap: Mean of log p(x) - ELBO: what inference loses.
         floor: Lowest mean negative log p(x) that any model with this decoder sigma can reach; None where sigma is so
             small beside the curve that it would take minutes.
+        floor_error: Most by which the true floor may lie above ``floor``; None where that is.
         above_floor: Negative log evidence less the floor.
     """
 
@@ -133,6 +134,7 @@ class EvidenceSummary:
     bound: bool
     gap: float
     floor: float | None
+    floor_error: float | None
     above_floor: float | None
 
 
@@ -333,9 +335,9 @@ def _evidence(
     mean = found.log_p.mean().item()
     progress(PARTS[5])
     try:
-        floor = evidence_floor(curve, sigma, noise=noise).lower
+        bracket = evidence_floor(curve, sigma, noise=noise)
     except ValueError:
-        floor = None
+        bracket = None
     progress(PARTS[6])
     return EvidenceSummary(
         n=len(x),
@@ -344,8 +346,9 @@ def _evidence(
         standard_error=found.log_p.std().item() / math.sqrt(len(x)) if noise > 0 else 0.0,
         bound=found.bound,
         gap=found.gap.mean().item(),
-        floor=floor,
-        above_floor=None if floor is None else -mean - floor,
+        floor=None if bracket is None else bracket.lower,
+        floor_error=None if bracket is None else bracket.upper - bracket.lower,
+        above_floor=None if bracket is None else -mean - bracket.lower,
     )
 
 

@@ -29,7 +29,7 @@ HEAVY = 7.0
 """Nats below a point's evidence from which a cell must be fine before the point is settled."""
 LEAK = math.log(1e-6)
 """Relative mass in the box's outermost cells, in nats, above which the box is widened."""
-FLOOR = 1e-7
+FLOOR = 4e-6
 """Error in nats that the cells left out and the edge of the box may hide."""
 POINTS = 512
 """Points integrated at a time."""

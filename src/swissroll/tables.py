@@ -14,6 +14,9 @@ LABELS = {
     "mmd": "MMD",
     "two_sample": "told from real points",
 }
+FAR = 5
+"""Standard deviations of its three draws above which a value is above its floor: by Student's t with two degrees of
+freedom, a perfect model's is in one case of forty."""
 MOST_RATES = 8
 """Latent dimensions whose own rates are shown."""
 GENERATED_HEAD = ("generated points", "decoded grid", "prior samples", "with decoder noise", "real points")
@@ -30,7 +33,7 @@ def model_rows(metrics: Metrics) -> Rows:
     share = f"{error.sampled_mse / error.variance:.2%} of the data's variance"
     return [
         ("reconstruction MSE, posterior mean", f"{error.mse:.5f}", "0", ""),
-        ("reconstruction MSE, posterior draw", f"{error.sampled_mse:.5f}", "0", share),
+        ("reconstruction MSE, posterior draw", f"{error.sampled_mse:.5f}", "", share),
         ("rate, nats a point", f"{latent.rate:.3f}", "", each),
         ("active units", str(latent.active), "", f"of {len(latent.rates)}"),
         *_evidence_rows(metrics),
@@ -73,15 +76,19 @@ def _evidence_rows(metrics: Metrics) -> Rows:
         return []
     name = "negative log evidence, nats (a bound)" if found.bound else "negative log evidence, nats"
     error = found.error + found.standard_error
-    digits, verdict = _digits(error), f"± {float(f'{error:.1g}'):g}"
-    if found.above_floor is not None:
+    digits, verdict = _digits(error), f"± {_rounded(error)}"
+    if found.above_floor is not None and found.floor_error is not None:
         most = "at most " if found.bound else ""
-        verdict = f"{most}{found.above_floor:.{min(3, digits)}f} above, {verdict}"
+        verdict = f"{most}{found.above_floor:.{min(3, digits)}f} above, ± {_rounded(error + found.floor_error)}"
     floor = "-" if found.floor is None else f"{found.floor:.{digits}f}"
     return [
         (name, f"{-found.log_evidence:.{digits}f}", floor, verdict),
-        ("gap of the ELBO, nats", f"{found.gap:.{digits}f}", "0", ""),
+        ("gap of the ELBO, nats", f"{found.gap:.{digits}f}", "0", "at least" if found.bound else ""),
     ]
+
+
+def _rounded(error: float) -> str:
+    return f"{float(f'{error:.1g}'):g}"
 
 
 def _digits(error: float) -> int:
@@ -99,6 +106,6 @@ def _distance_row(name: str, sets: tuple[Generated | None, ...]) -> tuple[str, .
 
 
 def _beside(distance: Distance) -> tuple[str, str, str]:
-    at_floor = distance.value <= distance.floor + 2 * distance.floor_sd
+    at_floor = distance.value <= distance.floor + FAR * distance.floor_sd
     verdict = "at its floor" if at_floor else "above its floor"
     return f"{distance.value:.3f}", f"{distance.floor:.3f} ± {distance.floor_sd:.3f}", verdict
