@@ -23,7 +23,7 @@ import numpy as np
 import torch
 
 from swissroll.config import PRESETS, Config
-from swissroll.doctor import Symptoms, diagnose, examine, symptoms
+from swissroll.doctor import Symptoms, diagnose, examine, judged, symptoms
 from swissroll.run import Run, advance, create, load
 from swissroll.training import DivergedError
 
@@ -97,7 +97,8 @@ def _measure(run: Run) -> Row:
     metrics, _ = examine(run, evidence=True)
     if metrics is None:
         return {"symptoms": None}
-    found, made = symptoms(run.config, run.history.loss, metrics, finite=run.status != "diverged"), metrics.prior
+    history, made = judged(run.config, run.history.__getitem__), metrics.prior
+    found = symptoms(run.config, history, metrics, finite=run.status != "diverged")
     return {
         "symptoms": asdict(found),
         "off_median": made.fit.off_median,

@@ -67,6 +67,7 @@ def test_any_value_is_taken_as_it_is_or_refused_by_name(name: str, value: Any) -
         ("versions = 3", "'versions' must be a table"),
         ("= 1", "not a TOML file"),
         ("hidden_dim = 16384\ndepth = 64", "Make the network or the batch smaller"),
+        ("latent_dim = 4096\nbatch_size = 1000000\nhidden_dim = 1", "Make the network or the batch smaller"),
     ],
 )
 def test_a_bad_file_is_refused_with_its_reason(text: str, message: str, tmp_path: Path) -> None:

@@ -5,17 +5,18 @@ from __future__ import annotations
 import dataclasses
 import math
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 import pytest
 import torch
+from numpy.typing import NDArray
 from torch import Tensor
 
 from swissroll.config import PRESETS, Config
 from swissroll.data import CURVES
 from swissroll.doctor import HEALTHY as NO_RULE
-from swissroll.doctor import RULES, Diagnosis, Symptoms, diagnose, examine, suited, symptoms
+from swissroll.doctor import RULES, Diagnosis, Judged, Symptoms, diagnose, examine, judged, suited, symptoms
 from swissroll.metrics import Metrics, measure
 from swissroll.run import Run, advance, create, load
 from swissroll.training import DivergedError
@@ -194,7 +195,7 @@ def suited_advice(name: str, run: Run, monkeypatch: pytest.MonkeyPatch, **state:
         ("holes in the prior", {}, {"status": "stopped"}, "--preset best, or 'swissroll repair'"),
         ("under-trained", {}, {"status": "stopped"}, "Finish this run first"),
         ("holes in the prior", PRESETS["best"], {}, "Use 'swissroll repair' on this run"),
-        ("holes in the prior", {"components": 20}, {"repaired_from": "a"}, "'swissroll repair a --components 40'"),
+        ("holes in the prior", {"components": 20}, {"repaired_from": "a"}, "a --components 40 --out NEW_FOLDER'"),
         ("under-regularised", {"beta": 0.0}, {}, "Set beta to 0.01"),
         ("over-regularised", {"beta": 0.0}, {}, "Train ten times as long"),
         ("too narrow", {"depth": 0}, {}, "Add hidden layers"),
@@ -223,8 +224,21 @@ def test_a_run_that_leapt_and_came_back_is_diverged(tmp_path: Path) -> None:
     assert metrics is not None
     history = run.history.loss.copy()
     history[100] = 10.0
-    after = diagnose(symptoms(run.config, history, metrics, finite=True))
+    after = diagnose(symptoms(run.config, of(history), metrics, finite=True))
     assert (before.name == "diverged", after.name) == (False, "diverged")
+
+
+@pytest.mark.parametrize("reduction", ["mean", "sum"])
+def test_a_schedule_of_beta_is_not_taken_for_a_falling_loss(tmp_path: Path, reduction: Literal["mean", "sum"]) -> None:
+    run = trained(tmp_path / "run", steps=90, beta=0.001, beta_start=1.0, reduction=reduction)
+    found, dims = judged(run.config, run.history.__getitem__), 1 if reduction == "mean" else 2
+    # At the last step beta is the last one, and both are the loss that the optimizer saw.
+    assert found.lasting[-1] * dims == pytest.approx(found.loss[-1], rel=1e-5)
+    assert found.lasting[0] * dims < found.loss[0]
+    still = {"loss": np.linspace(1.0, 0.1, 90), "mse": np.full(90, 0.1), "rate": np.full(90, 3.0)}
+    config, metrics = of_a_perfect_model()
+    config = dataclasses.replace(config, beta_start=0.1)
+    assert symptoms(config, judged(config, still.__getitem__), metrics, finite=True).fell == 0
 
 
 class Perfect(VAE):
@@ -245,6 +259,11 @@ class Perfect(VAE):
         return self.curve.position(2 * share).to(z)
 
 
+def of(losses: NDArray[np.float64]) -> Judged:
+    """What is judged where beta stays as it is."""
+    return Judged(losses, losses)
+
+
 def of_a_perfect_model() -> tuple[Config, Metrics]:
     config = Config(dataset="circles", latent_dim=1, beta=0.005)
     return config, measure(Perfect(), CURVES["circles"], sigma=0.0707, n=400, evidence=True)
@@ -255,7 +274,7 @@ def test_a_model_that_is_its_data_is_healthy(seed: int) -> None:
     config, _ = of_a_perfect_model()
     metrics = measure(Perfect(), CURVES["circles"], sigma=0.0707, n=400, seed=seed, evidence=True)
     steps = torch.linspace(0.5, 0.1, 1000).double().numpy()
-    found = symptoms(config, np.minimum(steps, 0.12), metrics, finite=True)
+    found = symptoms(config, of(np.minimum(steps, 0.12)), metrics, finite=True)
     assert abs(found.above_floor) < 0.02
     assert diagnose(found).name == "healthy"
 
@@ -263,7 +282,7 @@ def test_a_model_that_is_its_data_is_healthy(seed: int) -> None:
 def test_loss_is_a_coordinate_in_both_conventions() -> None:
     config, metrics = of_a_perfect_model()
     mse, rate = metrics.reconstruction.sampled_mse, metrics.latent.rate
-    flat = np.full(90, 0.3)
+    flat = of(np.full(90, 0.3))
     mean = symptoms(config, flat, metrics, finite=True)
     total = symptoms(dataclasses.replace(config, reduction="sum"), flat, metrics, finite=True)
     # Half of |x - x'|^2 + beta * rate is the error a coordinate and half the rate's term.
@@ -275,7 +294,7 @@ def test_loss_is_a_coordinate_in_both_conventions() -> None:
 @pytest.mark.parametrize("steps", [0, 1, 8, 9, 900])
 def test_fall_of_an_exponential_is_known(steps: int) -> None:
     config, metrics = of_a_perfect_model()
-    fell = symptoms(config, np.exp(-np.arange(steps) / 900), metrics, finite=True).fell
+    fell = symptoms(config, of(np.exp(-np.arange(steps) / 900)), metrics, finite=True).fell
     # The ninths whose medians are compared are five ninths of the run apart.
     assert fell == pytest.approx(1 - math.exp(-5 * (steps // 9) / 900))
 
@@ -284,7 +303,7 @@ def test_peak_is_of_the_whole_run() -> None:
     config, metrics = of_a_perfect_model()
     history = np.full(90, 0.1)
     history[3], history[80] = 9.0, 1.0
-    assert symptoms(config, history, metrics, finite=True).peak == 9.0
+    assert symptoms(config, of(history), metrics, finite=True).peak == 9.0
 
 
 def test_the_page_has_every_rule_in_order_with_its_advice() -> None:

@@ -22,7 +22,7 @@ from swissroll.objective import combine, mean_distortion
 from swissroll.sweep.execute import compute, define, opened
 from swissroll.sweep.pools import LocalPool
 from swissroll.sweep.table import read_table
-from swissroll.training import build, build_model, implied
+from swissroll.training import Terms, build, build_model, implied
 from swissroll.vae import VAE
 
 LEARNED = Config(decoder_variance="learned", beta=1.0, hidden_dim=16, steps=40, eval_every=20, engine="torch")
@@ -37,6 +37,17 @@ def test_the_distortion_is_that_of_a_normal_density(mse: float, sigma: float) ->
     found = mean_distortion(scalar(mse), scalar(2 * math.log(sigma)))
     density = torch.distributions.Normal(scalar(0), scalar(sigma))
     assert found.item() == pytest.approx(-density.log_prob(scalar(mse).sqrt()).item(), abs=1e-9)
+
+
+@pytest.mark.parametrize("logvar", [-1e38, -800.0, 800.0, 1e38])
+def test_an_enormous_log_variance_is_told_in_numbers(logvar: float) -> None:
+    terms = Terms.of([1.0, 1.0, 1.0, logvar], implied(LEARNED))
+    assert math.isfinite(terms.distortion)
+    model = VAE(2, 4, learned_variance=True)
+    assert model.decoder_logvar is not None
+    model.decoder_logvar.data.fill_(logvar)
+    assert model.decoder_sigma is not None
+    assert 0 < model.decoder_sigma**2 < math.inf
 
 
 @pytest.mark.parametrize(("reduction", "expected"), [("sum", 0.3), ("mean", 0.3 * 2 / 5)])

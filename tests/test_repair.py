@@ -128,7 +128,7 @@ def test_a_copy_says_what_it_was_made_from_and_cannot_be_trained(
         assert ended.value.code == 2
     err = capsys.readouterr().err
     assert err.count("\n") == 2
-    assert f"Repair the original again: 'swissroll repair {run.folder} --components 12'" in err
+    assert f"Repair the original again: 'swissroll repair {run.folder} --components 12 --out NEW_FOLDER'" in err
 
 
 def test_a_copy_whose_state_is_lost_is_not_trained_over(repaired: Run, tmp_path: Path) -> None:
@@ -191,6 +191,10 @@ def test_a_file_in_the_way_of_a_copy_is_not_called_a_run(run: Run, tmp_path: Pat
     with pytest.raises(RunError) as caught:
         repair(run, tmp_path / "file", components=2)
     assert str(caught.value) == f"{tmp_path / 'file'} already exists and is not a folder. Choose another --out."
+    (tmp_path / "hidden").mkdir()
+    (tmp_path / "hidden" / ".lock").touch()
+    with pytest.raises(RunError, match="already exists"):
+        repair(run, tmp_path / "hidden", components=2)
     (tmp_path / "empty").mkdir()
     assert repair(run, tmp_path / "empty", components=2).status == "finished"
 

@@ -1,5 +1,9 @@
 """A run's folder: what is in it, and that no kill at any moment changes what it ends in."""
 
+import errno
+import fcntl
+import json
+import math
 import os
 import random
 import signal
@@ -19,7 +23,7 @@ from safetensors.torch import load_file
 import swissroll
 from swissroll.config import Config
 from swissroll.run import Run, advance, create, decide
-from swissroll.storage import RunError
+from swissroll.storage import FolderTakenError, RunError, lock, read_tensors, save_tensors
 from swissroll.training import DivergedError, Training, build
 
 SMALL = Config(steps=60, hidden_dim=16, batch_size=32, eval_every=20, snapshot_every=25)
@@ -167,7 +171,7 @@ def test_settings_that_were_changed_after_training_are_refused(tmp_path: Path) -
         _ = swissroll.load(run.folder).model
 
 
-@pytest.mark.parametrize("line", ["zzz", "1,2", "5" + ",x" * 11])
+@pytest.mark.parametrize("line", ["zzz", "1,2", "5" + ",x" * 11, "inf" + ",1" * 11, "1e30" + ",1" * 11])
 def test_a_damaged_history_is_refused_before_training_goes_on(line: str, tmp_path: Path) -> None:
     run = create(tmp_path / "run", SMALL)
     for record in advance(run):
@@ -180,17 +184,21 @@ def test_a_damaged_history_is_refused_before_training_goes_on(line: str, tmp_pat
         next(advance(run))
 
 
+def in_bursts(monkeypatch: pytest.MonkeyPatch) -> None:
+    built = Training.__init__
+
+    def patched(self: Training, *arguments: object, **settings: object) -> None:
+        built(self, *arguments, **settings)  # type: ignore[arg-type]
+        self.engine.longest = 100
+
+    monkeypatch.setattr(Training, "__init__", patched)
+
+
 @pytest.mark.parametrize("stop", [33, 55])
 def test_bursts_are_kept_whole_when_a_run_is_closed(stop: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """As on a device whose records come in bursts: no snapshot is lost, and the end is the same."""
     whole = trained(tmp_path / "whole")
-    built = Training.__init__
-
-    def in_bursts(self: Training, *arguments: object, **settings: object) -> None:
-        built(self, *arguments, **settings)  # type: ignore[arg-type]
-        self.engine.longest = 100
-
-    monkeypatch.setattr(Training, "__init__", in_bursts)
+    in_bursts(monkeypatch)
     run = create(tmp_path / "cut", SMALL)
     for record in advance(run):
         if record.step == stop:
@@ -292,8 +300,102 @@ def test_what_a_kill_left_half_written_goes(tmp_path: Path) -> None:
     records = advance(run)
     next(records)
     records.close()
-    halves = [run.folder / ".tmpAbCdEf", run.folder / "snapshots" / ".tmpGhIjKl"]
+    halves = [run.folder / name for name in (".tmpAbCdEf", "snapshots/.tmpGhIjKl", ".checkpoint.safetensors.7.tmp")]
     for half in halves:
         half.write_bytes(b"x")
     list(advance(run))
     assert not any(half.exists() for half in halves)
+
+
+def test_a_run_that_diverges_while_it_is_closed_is_diverged(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    in_bursts(monkeypatch)
+    run = create(tmp_path / "run", replace(SMALL, lr=1e5))
+    records = advance(run)
+    next(records)
+    with pytest.raises(DivergedError):
+        records.close()
+    run = swissroll.load(run.folder)
+    assert run.status == "diverged"
+    assert "not finite at step" in run.message
+    assert all(bool(torch.isfinite(p).all()) for p in run.model.parameters())
+
+
+def test_weights_that_are_not_finite_are_no_checkpoint(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    built = Training.__init__
+
+    def poisoned(self: Training, *arguments: object, **settings: object) -> None:
+        built(self, *arguments, **settings)  # type: ignore[arg-type]
+        first = next(self.engine.model.parameters())
+        first.register_hook(lambda gradient: gradient * math.nan if self.engine.steps_taken == 30 else gradient)
+
+    monkeypatch.setattr(Training, "__init__", poisoned)
+    run = create(tmp_path / "run", SMALL)
+    records = advance(run)
+    while next(records).step < 31:
+        pass
+    with pytest.raises(DivergedError, match="gradient was not finite at step 31"):
+        records.close()
+    assert (swissroll.load(run.folder).status, swissroll.load(run.folder).step) == ("diverged", 30)
+
+
+def test_a_checkpoint_that_is_not_finite_is_refused(tmp_path: Path) -> None:
+    run = create(tmp_path / "run", SMALL)
+    records = advance(run)
+    next(records)
+    records.close()
+    path = run.folder / "checkpoint.safetensors"
+    tensors, told = read_tensors(path)
+    tensors["model.fc_mu.bias"][0] = math.nan
+    save_tensors(path, tensors, {"run": json.dumps(told)})
+    with pytest.raises(RunError, match=r"checkpoint\.safetensors: damaged .*not finite"):
+        next(advance(run))
+
+
+def test_a_run_that_is_being_trained_is_not_called_damaged(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("swissroll.run.CHECKPOINT_SECONDS", 0)
+    monkeypatch.setattr("swissroll.run.CHECKPOINT_SHARE", 1e9)
+    run = create(tmp_path / "run", SMALL)
+    records = advance(run)
+    for _ in range(5):
+        next(records)
+
+    def read_a_little_later(path: Path) -> Any:
+        for _ in range(5):
+            next(records)
+        return read_tensors(path)
+
+    with monkeypatch.context() as later:
+        later.setattr("swissroll.run.read_tensors", read_a_little_later)
+        seen = swissroll.load(run.folder)
+        seen.require_whole()
+    assert seen.step > 5
+    records.close()
+
+
+def test_a_folder_that_another_process_is_making_is_taken(tmp_path: Path) -> None:
+    folder = tmp_path / "001"
+    folder.mkdir()
+    with lock(folder), pytest.raises(FolderTakenError):
+        create(folder, SMALL)
+
+
+def test_a_file_system_without_locks_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def missing(*_: object) -> None:
+        raise OSError(errno.ENOSYS, os.strerror(errno.ENOSYS))
+
+    monkeypatch.setattr(fcntl, "flock", missing)
+    with pytest.raises(RunError, match="its file system has no locks"):
+        create(tmp_path / "run", SMALL)
+
+
+def test_auto_never_names_an_engine_and_a_device_that_do_not_go_together(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As on a machine where PyTorch finds a GPU that JAX does not."""
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: True)
+    decided = decide(Config(steps=10**6))
+    assert (decided.device, decided.engine) == ("cuda", "torch")
+    pytest.importorskip("jax")
+    with pytest.raises(ValueError, match="no device 'cuda' here; choose --device cpu or --engine torch"):
+        create(tmp_path / "run", Config(engine="xla"))
+    assert not (tmp_path / "run").exists()

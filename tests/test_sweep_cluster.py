@@ -15,7 +15,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from swissroll.sweep.pools import ClusterPool
+from swissroll.sweep.pools import ClusterLostError, ClusterPool
 
 pytest.importorskip("distributed")
 COMMAND = [sys.executable, "-m", "swissroll.cli", "sweep", "--quiet"]
@@ -99,6 +99,18 @@ def test_an_absent_scheduler_is_one_line_and_leaves_no_folder(tmp_path: Path) ->
     assert not (tmp_path / "sweep").exists()
 
 
+@pytest.mark.parametrize("address", ["x", "tcp://", "127.0.0.1", "tcp://127.0.0.1:99999", "http://a b:1", "[::1:8786"])
+def test_what_is_no_address_is_refused(address: str) -> None:
+    with pytest.raises(ValueError, match="must be a scheduler's address"):
+        ClusterPool(address)
+
+
+@pytest.mark.parametrize("address", ["127.0.0.1:9", "tls://localhost:9", "tcp://[::1]:9"])
+def test_where_nobody_listens_there_is_no_scheduler(address: str) -> None:
+    with pytest.raises(ClusterLostError, match="No scheduler answers"):
+        ClusterPool(address)
+
+
 def test_a_worker_with_other_versions_is_named(cluster: Cluster, tmp_path: Path) -> None:
     other = tmp_path / "other" / "numpy-0.0.1.dist-info"
     other.mkdir(parents=True)
@@ -123,3 +135,17 @@ def test_a_stopped_worker_is_named_after_a_while(cluster: Cluster) -> None:
     found = pool.strangers()
     pool.close(now=True)
     assert [(told, len(workers)) for told, workers in found.items()] == [("given no answer", 1)]
+
+
+def test_a_cluster_without_workers_is_told_and_waited_for(cluster: Cluster, tmp_path: Path) -> None:
+    for worker in cluster.workers:
+        worker.kill()
+    process = begin("--hidden-dim", "4,5", "--steps", "5", "--seeds", "1", "--engine", "torch", "--device", "cpu",
+                    "--out", str(tmp_path / "sweep"), "--cluster", cluster.address)  # fmt: skip
+    assert process.stderr is not None
+    told = f"{cluster.address} has no workers. To start some: dask worker {cluster.address} --nthreads 1"
+    assert process.stderr.readline() == f"swissroll: note: {told}\n"
+    cluster.add_worker()
+    out, err = process.communicate()
+    assert (process.returncode, err) == (0, "")
+    assert "runs finished           2" in out

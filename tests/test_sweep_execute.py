@@ -177,12 +177,29 @@ def test_ctrl_c_keeps_what_is_finished_and_says_how_to_go_on(
     assert (folder / "table.csv").read_bytes() == (undisturbed / "table.csv").read_bytes()
 
 
+def test_two_interrupts_end_the_workers_at_once(tmp_path: Path) -> None:
+    flags = ["--hidden-dim", "512,513", "--steps", "1000000", "--seeds", "1", "--engine", "torch", "--workers", "2"]
+    process = subprocess.Popen(
+        [*COMMAND, *flags, "--quiet", "--out", str(tmp_path / "sweep")], stdout=subprocess.PIPE, text=True
+    )
+    while len(workers_of(process)) < 2:
+        assert process.poll() is None
+        time.sleep(0.01)
+    children = psutil.Process(process.pid).children(recursive=True)
+    process.send_signal(signal.SIGINT)
+    time.sleep(0.02)
+    process.send_signal(signal.SIGINT)
+    process.communicate(timeout=60)
+    _, alive = psutil.wait_procs(children, timeout=10)
+    assert not alive
+
+
 def test_what_cannot_be_computed_is_told_and_the_rest_goes_on(tmp_path: Path) -> None:
     folder, broken = tmp_path / "deadly", LocalPool(2, deadly)
     ended = swept(folder, TINY | {"hidden_dim": [5, 6, 7], "lr": 0.001, "seeds": 1}, broken)
     broken.close(now=True)
     reasons = {found.group.places[0]: found.reason for found in ended}
-    assert reasons == {0: "3 workers died under them; was memory short?", 1: "MemoryError: no room", 2: ""}
+    assert reasons == {0: "workers died under them, several times; was memory short?", 1: "MemoryError: no room", 2: ""}
     assert [row.status for row in read_table(folder).rows] == ["missing", "missing", "diverged"]
     sweep = define(folder, {})
     with opened(folder, sweep) as again:
@@ -271,3 +288,46 @@ def test_an_emptied_run_is_computed_again_and_a_half_one_is_named(
     for run in (emptied, half):
         again = (undisturbed / "runs" / run.name / "model.safetensors").read_bytes()
         assert (run / "model.safetensors").read_bytes() == again
+
+
+def test_a_definition_that_another_process_wrote_meanwhile_is_not_lost(tmp_path: Path, pool: LocalPool) -> None:
+    folder = tmp_path / "sweep"
+    small = {"hidden_dim": 4, "steps": 5, "seeds": 1, "engine": "torch", "device": "cpu"}
+    seen = define(folder, small | {"lr": 0.01})
+    swept(folder, small, pool)
+    before = (folder / "sweep.toml").read_bytes()
+    with pytest.raises(ValueError, match="changed by another process meanwhile"), opened(folder, seen):
+        pass
+    assert (folder / "sweep.toml").read_bytes() == before
+    with opened(folder, define(folder, {"lr": [0.001, 0.01]})) as groups:
+        assert len(groups) == 1
+
+
+def test_a_kill_before_the_definition_is_written_leaves_a_folder_to_begin_in(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    folder, values = tmp_path / "sweep", {"hidden_dim": [4, 5], "seeds": 1, "engine": "torch", "device": "cpu"}
+
+    def killed(*_: object) -> None:
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as broken:
+        broken.setattr("swissroll.storage.replace_file", killed)
+        with pytest.raises(KeyboardInterrupt), opened(folder, define(folder, values)):
+            pass
+    with opened(folder, define(folder, values)) as groups:
+        assert len(groups) == 2
+
+
+def test_one_run_that_was_evaluated_changes_no_column(undisturbed: Path, tmp_path: Path) -> None:
+    folder = tmp_path / "sweep"
+    shutil.copytree(undisturbed, folder)
+    row = next(row for row in read_table(folder).rows if row.status == "finished")
+    path = folder / "runs" / row.name / "metrics.json"
+    found = json.loads(path.read_text(encoding="utf-8"))
+    assert found["metrics"]["evidence"] is None
+    found["metrics"]["evidence"] = {"log_evidence": -1.0, "above_floor": 0.5, "gap": 0.1}
+    path.write_text(json.dumps(found), encoding="utf-8")
+    write_table(read_sweep(folder), folder)
+    assert (folder / "table.csv").read_bytes() == (undisturbed / "table.csv").read_bytes()
+    assert "above_floor" not in {name for row in read_table(folder).rows for name in row.values}

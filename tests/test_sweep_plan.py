@@ -183,6 +183,20 @@ def test_auto_takes_the_fast_engine_where_the_runs_of_a_shape_pay_its_start() ->
     assert short.decided() == short
 
 
+def test_a_sweep_holds_those_that_it_grew_from() -> None:
+    small = Sweep.of({"beta": [0.1, 0.01], "seeds": 2})
+    assert small.holds(small)
+    for values in ({"beta": 1.0}, {"seeds": 3}, {"lr": [0.001, 0.01]}):
+        assert small.grown(values).holds(small)
+        assert not small.holds(small.grown(values))
+    assert not Sweep.of({"beta": [0.1, 0.01], "seeds": 2, "hold": "sigma"}).holds(small)
+
+
+def test_what_has_no_value_yet_needs_another_folder() -> None:
+    with pytest.raises(ValueError, match=r"beta_start is None in this sweep; got 0\.03\. Choose another --out\."):
+        Sweep.of({"beta": 0.1}).grown({"beta_start": 0.03})
+
+
 def test_presets_are_the_notebooks_experiments() -> None:
     width, latent = (Sweep.of(SWEEP_PRESETS[name]) for name in ("notebook-width", "notebook-latent"))
     assert (width.axes, len(width)) == ({"hidden_dim": (32, 256, 1024)}, 15)

@@ -6,7 +6,7 @@ from dataclasses import replace
 import pytest
 import torch
 
-from swissroll import train_vae
+from swissroll import VAE, compute_vae_loss, generate_swiss_roll, train_vae
 from swissroll.config import Config
 from swissroll.streams import stream
 from swissroll.training import DivergedError, Training, build, held_out_points
@@ -132,9 +132,22 @@ def test_a_gradient_that_is_not_finite_is_named_and_the_state_before_it_kept() -
 
 def test_divergence_under_the_global_generator_is_found_at_its_own_step() -> None:
     torch.manual_seed(2)
+    model = VAE(2, 64)
+    optimizer, bad = torch.optim.Adam(model.parameters(), lr=0.2), 0
+    for step in range(1, 301):
+        loss = compute_vae_loss(model, generate_swiss_roll(16), 0.01)
+        optimizer.zero_grad()
+        loss.backward()
+        gradients = [p.grad for p in model.parameters() if p.grad is not None]
+        if not all(value.isfinite().all() for value in (loss, *gradients)):
+            bad = step
+            break
+        optimizer.step()
+    assert bad > 1
+    torch.manual_seed(2)
     with pytest.raises(DivergedError) as caught:
         train_vae(300, 16, lr=0.2, hidden_dim=64)
-    assert caught.value.step <= 300
+    assert caught.value.step == bad
 
 
 def test_a_last_step_that_breaks_the_model_is_noticed() -> None:

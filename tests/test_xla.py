@@ -290,6 +290,9 @@ def test_without_jax_a_run_goes_on_the_reference_engine(tmp_path: Path) -> None:
         "swissroll: engine 'xla' needs JAX: pip install 'swissroll[xla]', or choose engine 'torch'."
     ]
     assert not (tmp_path / "xla").exists()
+    swept = without_jax("sweep", "--beta", "0.1,0.2", "--engine", "xla", cwd=tmp_path)
+    assert (swept.returncode, swept.stderr) == (2, refused.stderr)
+    assert not (tmp_path / "sweeps").exists()
 
 
 def test_a_lane_whose_held_out_loss_is_not_finite_has_diverged() -> None:

@@ -18,7 +18,7 @@ from cyclopts import App, Argument, ArgumentCollection, CycloptsError, Parameter
 from cyclopts.config import Dict
 
 from swissroll.config import PRESETS, Config, read_values, versions
-from swissroll.console import BAD_INPUT, DIVERGED, INTERRUPTED, Flag, next_folder
+from swissroll.console import BAD_INPUT, DIVERGED, INTERRUPTED, Flag, next_folder, note, note_versions
 from swissroll.sweep_cli import sweep
 
 if TYPE_CHECKING:
@@ -31,7 +31,7 @@ LONG_WORD = re.compile(r"(\S{100})\S{60,}(\S{40})")
 """A name that would push what follows it out of sight."""
 UNUSED = re.compile(r"^Unused Tokens: \[(.*)\]\.?$", re.DOTALL)
 AFTER_STOP = {
-    "train": "What was trained is on disk; 'swissroll report DIR' draws it.",
+    "train": "What was trained, if anything, is on disk; 'swissroll report DIR' draws it.",
     "report": "The run is as it was; the same command draws it anew.",
     "evaluate": "The run is as it was; the same command measures it anew.",
     "repair": "The run is as it was; where its copy is there, it is whole, and 'swissroll report' draws it.",
@@ -66,9 +66,7 @@ def _refuse_fractions(argument: Argument) -> None:
 
 def _read_settings(path: Path) -> dict[str, Any]:
     values, recorded = read_values(path)
-    now = versions(xla=True)
-    if changed := [f"{k} {v} (now {now[k]})" for k, v in recorded.items() if now.get(k, v) != v]:
-        print(f"swissroll: note: {path} was written under {', '.join(changed)}; bits may differ.", file=sys.stderr)
+    note_versions(path, recorded)
     return values
 
 
@@ -118,8 +116,9 @@ def train(
             print(f"{resume} is finished already.", file=sys.stderr)
     else:
         run = _create(out, config)
-    status = 0 if run.status == "finished" else train_run(run, quiet=quiet)
-    _report(run.folder, quiet=quiet)
+    done = run.status == "finished"
+    status = 0 if done else train_run(run, quiet=quiet)
+    _report(run.folder, evidence=done and _has_evidence(run.folder), quiet=quiet)
     if status == INTERRUPTED:
         print(f"stopped; go on with: swissroll train --resume {run.folder}")
     return status
@@ -249,7 +248,7 @@ def _create(folder: Path | None, config: Config) -> Run:
     from swissroll.training import xla_is_here, xla_pays
 
     if config.engine == "auto" and xla_pays(config) and not xla_is_here():
-        print("swissroll: note: with JAX this run is faster: pip install 'swissroll[xla]'.", file=sys.stderr)
+        note("with JAX this run is faster: pip install 'swissroll[xla]'.")
     if folder is not None:
         return create(folder, config)
     while True:  # Another process may take the same number first.
@@ -269,13 +268,14 @@ def train_run(run: Run, *, quiet: bool, stream: TextIO | None = None) -> int:
     from swissroll.training import DivergedError
 
     bar, problem = None, ""
-    with _stop_on_interrupt() as stopping, closing(advance(run)) as records:
+    with _stop_on_interrupt() as stopping:
         try:
-            for record in records:
-                bar = bar or _bar(run, record.step - 1, stream, quiet=quiet)
-                _show(bar, record)
-                if stopping:
-                    break
+            with closing(advance(run)) as records:
+                for record in records:
+                    bar = bar or _bar(run, record.step - 1, stream, quiet=quiet)
+                    _show(bar, record)
+                    if stopping:
+                        break
         except DivergedError as error:
             problem = str(error)
         finally:

@@ -121,7 +121,7 @@ class Config:
     def _check_size(self) -> None:
         layers = max(self.depth - 1, 0) * self.hidden_dim**2 if self.depth else 0
         parameters = 2 * layers + (4 * self.hidden_dim + 2 * self.components) * (self.latent_dim + 1)
-        numbers = self.batch_size * max(2 * self.hidden_dim * self.depth, self.components * self.latent_dim, 1)
+        numbers = self.batch_size * max(2 * self.hidden_dim * self.depth, max(6, self.components) * self.latent_dim)
         if parameters > MAX_PARAMETERS or numbers > MAX_ACTIVATIONS:
             raise ValueError(
                 f"hidden_dim={self.hidden_dim}, depth={self.depth}, latent_dim={self.latent_dim}, "

@@ -10,6 +10,7 @@ import json
 import math
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -43,7 +44,7 @@ class Symptoms:
         useful: Units that could be active: min(D, L).
         told_apart: How well a test tells aggregate posterior from prior: 0.5 not at all, 1 always.
         above_floor: Negative log evidence less the floor, in nats; nan where it was not measured.
-        fell: Share by which the loss fell over the last two thirds of the run.
+        fell: Share by which the loss, at the last beta, fell over the last two thirds of the run.
         peak: Highest training loss of the whole run, in the units of ``loss``.
         start: Training loss of the first step, in the units of ``loss``.
         sigma: Decoder standard deviation that the loss implies, in data units; nan where it is not known.
@@ -93,8 +94,6 @@ class Rule:
     advice: str
 
 
-JUDGED = {"fixed": "loss", "learned": "mse"}
-"""The column of a run's history that is judged, by its decoder's variance: a loss in nats has no zero."""
 RULES = (
     Rule(
         "diverged",
@@ -167,6 +166,31 @@ HEALTHY = Rule(
 )
 
 
+class Judged(NamedTuple):
+    """What is judged of a training, a number a step, each of shape (steps,).
+
+    Attributes:
+        loss: The training loss; the squared error where the decoder's variance is learned: a loss in nats has no zero.
+        lasting: The same at the last beta: where a schedule moves beta, the loss falls or rises with it.
+    """
+
+    loss: NDArray[np.float64]
+    lasting: NDArray[np.float64]
+
+
+def judged(config: Config, column: Callable[[str], NDArray[np.float64]]) -> Judged:
+    """What is judged of a training with these settings; ``column`` gives a column of its history by its name."""
+    if config.decoder_variance == "learned":
+        return Judged(column("mse"), column("mse"))
+    moved = config.beta_start is not None
+    return Judged(column("loss"), column("mse") + _rate_weight(config) * column("rate") if moved else column("loss"))
+
+
+def _rate_weight(config: Config) -> float:
+    """What the loss multiplies the rate with, beside a squared error a coordinate."""
+    return config.beta / (config.latent_dim if config.reduction == "mean" else CURVES[config.dataset].data_dim)
+
+
 def diagnose(symptoms: Symptoms) -> Diagnosis:
     """Name the first rule that holds, with its numbers."""
     rule = next((rule for rule in RULES if rule.holds(symptoms)), HEALTHY)
@@ -194,7 +218,7 @@ def examine(run: Run, *, evidence: bool = False, progress: Callable[[str], objec
     metrics, found = examine_model(
         run.model,
         run.config,
-        run.history[JUDGED[run.config.decoder_variance]],
+        judged(run.config, run.history.__getitem__),
         stopped=stopped,
         evidence=evidence,
         progress=progress,
@@ -205,7 +229,7 @@ def examine(run: Run, *, evidence: bool = False, progress: Callable[[str], objec
 def examine_model(
     model: VAE,
     config: Config,
-    history: NDArray[np.float64],
+    history: Judged,
     *,
     stopped: str | None = None,
     evidence: bool = False,
@@ -216,7 +240,7 @@ def examine_model(
     Args:
         model: The trained model.
         config: Its settings.
-        history: Its training loss a step, shape (steps,), or what :data:`JUDGED` names instead.
+        history: Its training's, from :func:`judged`.
         stopped: What ended a training whose numbers were not finite.
         evidence: Also measure the evidence.
         progress: As of :func:`swissroll.metrics.measure`.
@@ -253,7 +277,8 @@ def _suited_advice(found: Diagnosis, run: Run) -> str:
         return f"Finish this run first: 'swissroll train --resume {run.folder}'."
     if found.name == PRIOR and run.repaired_from:
         more = min(2 * config.components, MAX_COMPONENTS)
-        return f"Repair the original with more components: 'swissroll repair {run.repaired_from} --components {more}'."
+        command = f"swissroll repair {run.repaired_from} --components {more} --out NEW_FOLDER"
+        return f"Repair the original with more components: '{command}'."
     if found.name == PRIOR and config.components:
         return "Use 'swissroll repair' on this run: it fits the prior to the aggregate posterior anew."
     if found.name == HEALTHY.name and config.components and config.steps >= PRESETS["best-long"]["steps"]:
@@ -276,19 +301,17 @@ def to_json(examined: Examined) -> bytes:
     return json.dumps(values, indent=1, allow_nan=False).encode()
 
 
-def symptoms(config: Config, history: NDArray[np.float64], metrics: Metrics, *, finite: bool) -> Symptoms:
+def symptoms(config: Config, history: Judged, metrics: Metrics, *, finite: bool) -> Symptoms:
     """Collect what the rules look at.
 
     Args:
         config: The run's settings.
-        history: Its training loss a step, shape (steps,), or what :data:`JUDGED` names instead.
+        history: Its training's, from :func:`judged`.
         metrics: What :func:`swissroll.metrics.measure` found.
         finite: Whether training ended without a number that was not finite.
     """
-    error, latent = metrics.reconstruction, metrics.latent
-    # The rate's weight beside a squared error a coordinate.
-    weight = config.beta / (len(latent.rates) if config.reduction == "mean" else metrics.data_dim)
-    scale = 1 if config.reduction == "mean" else metrics.data_dim
+    error, latent, loss = metrics.reconstruction, metrics.latent, history.loss
+    weight, scale = _rate_weight(config), 1 if config.reduction == "mean" else metrics.data_dim
     if config.decoder_variance == "learned":
         weight, scale = 2 * metrics.sigma**2 * implied(config).true_beta / metrics.data_dim, 1
     return Symptoms(
@@ -301,9 +324,9 @@ def symptoms(config: Config, history: NDArray[np.float64], metrics: Metrics, *, 
         useful=min(metrics.data_dim, len(latent.rates)),
         told_apart=latent.aggregate.two_sample.value,
         above_floor=_above_floor(metrics),
-        fell=_fell(history),
-        peak=float(history.max(initial=0.0)) / scale,
-        start=float(history[0]) / scale if len(history) else 0.0,
+        fell=_fell(history.lasting),
+        peak=float(loss.max(initial=0.0)) / scale,
+        start=float(loss[0]) / scale if len(loss) else 0.0,
         sigma=metrics.sigma,
     )
 

@@ -25,6 +25,9 @@ from torch import Tensor
 from swissroll import checks
 from swissroll.config import Reduction
 
+FARTHEST = 690.0
+"""Log-variances are told as no further from 0 than that."""
+
 
 def reconstruction_mse(recon_x: Tensor, x: Tensor) -> Tensor:
     """Mean squared error over points and dimensions, in squared data units; a scalar."""
@@ -100,6 +103,11 @@ def combine(error: Tensor, kl: Tensor, *, beta: float, reduction: Reduction, dim
     if reduction == "mean":
         return error + beta * kl
     return dims[0] * error + beta * (dims[1] * kl)
+
+
+def sigma_of(logvar: float) -> float:
+    """Standard deviation of a log-variance, kept where its square is a number: at most 1e152; nan of nan."""
+    return math.exp(max(-FARTHEST, min(FARTHEST, logvar)) / 2) if not math.isnan(logvar) else logvar
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -7,8 +7,8 @@
     model.safetensors        the trained weights
     state.json               how the run ended
 
-Every file but the growing history is replaced whole (written aside, synced, renamed), so that a kill at any moment
-leaves a folder to go on from. Nothing here is pickled.
+Every file but the growing history is replaced whole (written aside, synced unless it is a snapshot, renamed), so that a kill
+at any moment leaves a folder to go on from. Nothing here is pickled.
 """
 
 from __future__ import annotations
@@ -34,6 +34,7 @@ from swissroll.storage import (
     HEADER,
     FolderTakenError,
     History,
+    LockedError,
     RunError,
     damaged,
     explained,
@@ -154,7 +155,8 @@ class Run:
             RunError: A file is damaged, the weights are not finite, or the history does not reach them.
         """
         _ = self.status, self.snapshots
-        path, history = self._weights_path, self.history
+        # The weights first: a run that is being trained brings its history to the disk before them.
+        path, _, history = self._weights_path, self.step, self.history
         if not all(bool(torch.isfinite(p).all()) for p in self.model.parameters()):
             last = path or sorted((self.folder / "snapshots").glob("step-*.safetensors"))[-1]
             raise damaged(last, "it holds weights that are not finite numbers")
@@ -209,12 +211,10 @@ def decide(config: Config) -> Config:
     Raises:
         ValueError: The config's device or engine is not on this machine.
     """
-    decided: Any = {
-        "device": choose_device(config.device).type,
-        "threads": config.threads or _best_threads(config),
-        "engine": choose_engine(config),
-    }
-    return dataclasses.replace(config, **decided)
+    device: Any = choose_device(config.device).type
+    config = dataclasses.replace(config, device=device)
+    config = dataclasses.replace(config, engine=choose_engine(config))
+    return dataclasses.replace(config, threads=config.threads or _best_threads(config))
 
 
 def make_folder(folder: Path, config: Config) -> Run:
@@ -226,16 +226,19 @@ def make_folder(folder: Path, config: Config) -> Run:
     with explained(folder):
         require_free(folder)
         folder.mkdir(parents=True, exist_ok=True)
-        with lock(folder):
-            if (folder / "config.toml").exists():
-                raise FolderTakenError(folder)
-            replace_file(folder / "config.toml", config.to_toml().encode())
+        try:
+            with lock(folder):
+                if (folder / "config.toml").exists():
+                    raise FolderTakenError(folder)
+                replace_file(folder / "config.toml", config.to_toml().encode())
+        except LockedError:
+            raise FolderTakenError(folder) from None
     return Run(folder)
 
 
 def _best_threads(config: Config) -> int:
     """Few threads where more gain little: PyTorch's wait for one another by spinning, and crawl on a busy machine."""
-    small = 6e7 if choose_engine(config) == "xla" else 2.2e8  # At 128 points a step, widths of 128 and 256.
+    small = 6e7 if config.engine == "xla" else 2.2e8  # At 128 points a step, widths of 128 and 256.
     return 1 if flops(config) <= small else torch.get_num_threads()
 
 
@@ -258,6 +261,8 @@ def advance(run: Run) -> Generator[Record, None, None]:
     # PyTorch's idle threads spin for a while, on cores that the fast engine's threads need.
     threads = 1 if run.config.engine == "xla" else run.config.threads
     with use_threads(threads), lock(run.folder):
+        if run.status == "finished":  # By another process, in the meantime.
+            return
         training = build(run.config)
         remove_halves(run.folder)
         lines = _restore(run, training)
@@ -271,7 +276,7 @@ def refuse_repaired(run: Run) -> None:
     if run.repaired_from:
         raise RunError(
             f"{run.folder} was repaired and cannot be trained. Repair the original again: "
-            f"'swissroll repair {run.repaired_from} --components {run.config.components}'."
+            f"'swissroll repair {run.repaired_from} --components {run.config.components} --out NEW_FOLDER'."
         )
 
 
@@ -287,17 +292,20 @@ def _write_while_training(run: Run, training: Training, history: History) -> Gen
             save_snapshot(run, record.step, training.engine.weights())
 
     try:
-        for record in records:
-            keep(record)
-            if monotonic() > due and training.settled:
-                took = _save_checkpoint(run, training, history)
-                due = monotonic() + max(CHECKPOINT_SECONDS, took / CHECKPOINT_SHARE)
-            yield record
-    except GeneratorExit:
-        while not training.settled:
-            keep(next(records))
-        _finish(run, training, history, "finished" if training.step == training.steps else "stopped")
-        return
+        try:
+            for record in records:
+                keep(record)
+                if monotonic() > due and training.settled:
+                    training.require_finite()
+                    took = _save_checkpoint(run, training, history)
+                    due = monotonic() + max(CHECKPOINT_SECONDS, took / CHECKPOINT_SHARE)
+                yield record
+        except GeneratorExit:
+            while not training.settled:
+                keep(next(records))
+            training.require_finite()
+            _finish(run, training, history, "finished" if training.step == training.steps else "stopped")
+            return
     except DivergedError as error:
         _finish(run, training, history, "diverged", str(error))
         raise
@@ -329,6 +337,8 @@ def _restore(run: Run, training: Training) -> list[str]:
         training.load_state(state, step)
     except (KeyError, ValueError, RuntimeError):
         raise damaged(path, "it does not fit this run") from None
+    if not training.engine.weights_are_finite():
+        raise damaged(path, "it holds weights that are not finite numbers")
     if lines[:1] != [HEADER] or len(lines) <= step:
         raise RunError(f"{run.folder}: history.csv is shorter than the checkpoint. Train anew in another folder.")
     parse_history(run.folder / "history.csv", kept[: step + 1])

@@ -32,6 +32,10 @@ class RunError(ValueError):
     """A folder that is not a run, or is damaged; the message says what to do."""
 
 
+class LockedError(RunError):
+    """A folder that another process works in."""
+
+
 class FolderTakenError(RunError):
     """A new run's folder holds something already.
 
@@ -98,7 +102,7 @@ def parse_history(path: Path, lines: list[str]) -> np.recarray[Any, Any]:
     try:
         rows = [tuple(float(v or "nan") for v in line.split(",")) for line in lines[1:]]
         return np.array(rows, dtype=types).view(np.recarray)
-    except ValueError:
+    except (ValueError, OverflowError):
         raise damaged(path, "a row does not have this version's columns of numbers") from None
 
 
@@ -117,8 +121,9 @@ def save_tensors(path: Path, tensors: State, metadata: dict[str, str] | None = N
 
 def remove_halves(folder: Path) -> None:
     """Remove what a kill left of files that were being written."""
-    for path in (*folder.glob(".tmp*"), *folder.glob("snapshots/.tmp*")):
-        path.unlink(missing_ok=True)
+    for place in (folder, folder / "snapshots"):
+        for path in (*place.glob(".tmp*"), *place.glob(".*.tmp")):  # The library's, and our own.
+            path.unlink(missing_ok=True)
 
 
 def read_tensors(path: Path) -> tuple[State, dict[str, Any]]:
@@ -173,7 +178,7 @@ def replace_file(path: Path, data: bytes, *, durable: bool = True) -> None:
 @contextmanager
 def _replacing(path: Path, *, durable: bool) -> Iterator[Path]:
     """A file to write, which then takes the place of another."""
-    aside = path.with_name(f".{path.name}.tmp")
+    aside = path.with_name(f".{path.name}.{os.getpid()}.tmp")  # Two processes may write a report at once.
     try:
         yield aside
         if durable:
@@ -213,8 +218,9 @@ def staged(folder: Path) -> Iterator[Path]:
 
 
 def require_free(folder: Path, *, resumable: bool = True) -> None:
-    """Raise FolderTakenError for a folder that is not new."""
-    if folder.exists() and (not folder.is_dir() or any(not p.name.startswith(".") for p in folder.iterdir())):
+    """Raise FolderTakenError for a folder that is not new; what is hidden counts where the folder is to be replaced."""
+    hidden = "." if resumable else "/"
+    if folder.exists() and (not folder.is_dir() or any(not p.name.startswith(hidden) for p in folder.iterdir())):
         raise FolderTakenError(folder, resumable=resumable)
 
 
@@ -240,6 +246,9 @@ def lock(folder: Path) -> Iterator[None]:
     with (folder / ".lock").open("w") as file:
         try:
             fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except OSError:
-            raise RunError(f"{folder} is being trained by another process. Wait for it to end.") from None
+        except BlockingIOError:
+            raise LockedError(f"{folder} is being trained by another process. Wait for it to end.") from None
+        except OSError as error:
+            told = f"{folder}: its file system has no locks ({error.strerror}). Choose a folder on another one."
+            raise RunError(told) from None
         yield

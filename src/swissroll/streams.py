@@ -1,6 +1,6 @@
 """Sources of randomness: separate streams for separate purposes, all derived from one seed.
 
-Two runs that differ in one setting share every stream, and with it everything else.
+Two runs that differ in one setting share every stream, and with it all else that their shapes let them share.
 """
 
 from __future__ import annotations

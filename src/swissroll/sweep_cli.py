@@ -9,7 +9,7 @@ import os
 import re
 import sys
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from itertools import pairwise
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Literal, get_args, get_type_hints
@@ -17,8 +17,8 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal, get_args, get_type_hi
 from cyclopts import Parameter
 
 from swissroll import checks
-from swissroll.config import FLOATS, Config, versions
-from swissroll.console import DIVERGED, INTERRUPTED, Flag, next_folder
+from swissroll.config import FLOATS, Config
+from swissroll.console import DIVERGED, INTERRUPTED, Flag, new_folder, next_folder, note, note_versions
 from swissroll.sweep.plan import FIELDS, FIXED, SWEEP_PRESETS, Hold, Sweep, read_values
 
 if TYPE_CHECKING:
@@ -109,16 +109,22 @@ def sweep(
         raise ValueError("--workers is for this machine and --cluster for others; leave out one of them.")
     where = Where(workers=_workers(workers) if cluster is None else 1, cluster=cluster)
     given = _given(axes, seeds, hold, evidence=evidence)
-    folder = out or next_folder(Path("sweeps"))
-    if (folder / "sweep.toml").is_file():
-        _read(folder / "sweep.toml")
-    defined = define(folder, _beneath(given, settings, preset))
-    if dry_run:
-        from swissroll.sweep.summary import dry_run as told
+    folder = out or (next_folder if dry_run else new_folder)(Path("sweeps"))
+    try:
+        if (folder / "sweep.toml").is_file():
+            _read(folder / "sweep.toml")
+        defined = define(folder, _beneath(given, settings, preset))
+        if not dry_run:
+            return _run(folder, defined, where, quiet=quiet)
+    finally:
+        if out is None:
+            with suppress(OSError):  # Where nothing came of it, it is empty.
+                folder.rmdir()
+                folder.parent.rmdir()
+    from swissroll.sweep.summary import dry_run as told
 
-        print(told(folder, defined, where.workers, quiet=quiet))
-        return 0
-    return _run(folder, defined, where, quiet=quiet)
+    print(told(folder, defined, where.workers, quiet=quiet))
+    return 0
 
 
 @dataclasses.dataclass(frozen=True)
@@ -139,10 +145,8 @@ class Where:
         if self.cluster is None:
             return LocalPool(self.workers)
         pool = ClusterPool(self.cluster)
-        if not pool.size():
-            _note(f"{self.cluster} has no workers yet. To start some: dask worker {self.cluster} --nthreads 1")
         for difference, workers in pool.strangers().items():
-            _note(f"{len(workers)} of its workers ({workers[0]}) have {difference}; runs may differ there, or fail.")
+            note(f"{len(workers)} of its workers ({workers[0]}) have {difference}; runs may differ there, or fail.")
         return pool
 
 
@@ -193,16 +197,10 @@ def _beneath(given: dict[str, Any], settings: Path | None, preset: str | None) -
 
 def _read(path: Path) -> dict[str, Any]:
     values, recorded = read_values(path)
-    now = versions(xla=True)
-    if changed := [f"{k} {v} (now {now[k]})" for k, v in recorded.items() if now.get(k, v) != v]:
-        _note(f"{path} was written under {', '.join(changed)}; bits may differ.")
+    note_versions(path, recorded)
     if dropped := [name for name in FIXED if name in values]:
-        _note(f"{' and '.join(dropped)} of {path} are left out: a sweep's runs have one thread and keep their ends.")
+        note(f"{' and '.join(dropped)} of {path} are left out: a sweep's runs have one thread and keep their ends.")
     return {name: value for name, value in values.items() if name not in FIXED}
-
-
-def _note(text: str) -> None:
-    print(f"swissroll: note: {text}", file=sys.stderr)
 
 
 def _run(folder: Path, defined: Sweep, where: Where, *, quiet: bool) -> int:
@@ -214,7 +212,7 @@ def _run(folder: Path, defined: Sweep, where: Where, *, quiet: bool) -> int:
     try:
         with _closing(where.pool()) as pool, opened(folder, defined, quiet=quiet) as groups:
             with Progress(len(defined), groups, quiet=quiet) as progress:
-                _compute(folder, defined, groups, pool, progress)
+                _compute(folder, defined, groups, pool, progress, where)
             print(finish(folder, defined, progress))
     except KeyboardInterrupt:
         there = (folder / "sweep.toml").exists()
@@ -244,8 +242,15 @@ def _closing(pool: Pool) -> Iterator[Pool]:
     pool.close(now=False)
 
 
-def _compute(folder: Path, defined: Sweep, groups: list[Group], pool: Pool, progress: Progress) -> None:
+def _compute(
+    folder: Path, defined: Sweep, groups: list[Group], pool: Pool, progress: Progress, where: Where
+) -> None:  # fmt: skip
     from swissroll.sweep.execute import compute
 
+    told = False
     for ended in compute(folder, defined, groups, pool):
         progress.show(ended)
+        if not told and pool.deserted():
+            with progress.aside():
+                note(f"{where.cluster} has no workers. To start some: dask worker {where.cluster} --nthreads 1")
+        told = pool.deserted()

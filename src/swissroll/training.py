@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from functools import partial
 from importlib.util import find_spec
@@ -21,7 +22,7 @@ from swissroll.config import Config, Reduction
 from swissroll.data import CURVES
 from swissroll.engines import Engine, State
 from swissroll.engines.torch import BURST, TorchEngine, measured_row
-from swissroll.objective import Translation, translate
+from swissroll.objective import Translation, sigma_of, translate
 from swissroll.streams import Draws, stream
 from swissroll.vae import VAE
 
@@ -35,6 +36,8 @@ ANCHOR_EVERY = 100
 """Steps between two copies of the state that a diverging run goes back to."""
 BURST_FLOPS = 1e11
 """Most operations of the fast engine between two looks at its records: about a second on a slow machine."""
+BURST_NUMBERS = 2**26
+"""Most numbers that are drawn for the steps of a burst, 0.25 GiB."""
 OVERHEAD = 1.4e8
 PAYS = 3e11
 """:func:`xla_pays` where a run's steps, each of its operations and this overhead, come to more than that."""
@@ -80,7 +83,7 @@ class Terms:
         """Terms from an engine's row (:class:`swissroll.engines.Engine`)."""
         loss, mse, kl, *learned = measured
         if learned:
-            translation = replace(translation, sigma=math.exp(learned[0] / 2) if finite(*learned) else math.nan)
+            translation = replace(translation, sigma=sigma_of(learned[0]))
         rate, distortion = translation.nats(mse, kl)
         return cls(loss=loss, mse=mse, kl=kl, rate=rate, distortion=distortion)
 
@@ -170,29 +173,42 @@ def flops(config: Config) -> float:
     return 3 * 2.0 * config.batch_size * products
 
 
-def xla_is_here() -> bool:
-    """Whether JAX, which the fast engine needs, is installed."""
+def xla_is_here(device: str = "cpu") -> bool:
+    """Whether JAX, which the fast engine needs, is installed, and finds a device of this kind."""
     try:
-        return find_spec("jax") is not None
+        if find_spec("jax") is None:
+            return False
     except (ImportError, ValueError):
         return False
+    if device == "cpu":
+        return True
+    from swissroll.engines.xla import find_device, import_jax
+
+    with suppress(ValueError):
+        return find_device(import_jax(), device) is not None
+    return False
 
 
 def xla_pays(config: Config) -> bool:
     """Whether the fast engine would win back the seconds that it takes to start."""
-    return config.device in ("auto", "cpu", "cuda") and config.steps * (OVERHEAD + flops(config)) > PAYS
+    return config.steps * (OVERHEAD + flops(config)) > PAYS
 
 
 def choose_engine(config: Config) -> Literal["torch", "xla"]:
     """The engine that a config names, or for 'auto' the one that is done first, of those that are here.
 
     Raises:
-        ValueError: The config names the fast engine, and JAX is not installed.
+        ValueError: The config names the fast engine, and JAX is not installed or has not the config's device.
     """
-    if config.engine == "xla" and not xla_is_here():
-        raise ValueError("engine 'xla' needs JAX: pip install 'swissroll[xla]', or choose engine 'torch'.")
+    if config.engine == "xla":
+        if not xla_is_here():
+            raise ValueError("engine 'xla' needs JAX: pip install 'swissroll[xla]', or choose engine 'torch'.")
+        if config.device not in ("auto", "cpu"):
+            from swissroll.engines.xla import find_device, import_jax
+
+            find_device(import_jax(config.threads), config.device)
     if config.engine == "auto":
-        return "xla" if xla_is_here() and xla_pays(config) else "torch"
+        return "xla" if xla_pays(config) and xla_is_here(choose_device(config.device).type) else "torch"
     return config.engine
 
 
@@ -220,8 +236,14 @@ def build_lanes(configs: Sequence[Config]) -> XlaEngine:
         configs,
         schedule=scheduled,
         held_out=[held_out_points(config)[0] for config in configs],
-        longest=max(1, min(BURST, int(BURST_FLOPS / flops(configs[0]) / len(configs)))),
+        longest=_longest(configs[0], len(configs)),
     )
+
+
+def _longest(config: Config, lanes: int) -> int:
+    """Most steps in a burst of so many lanes: what they compute and what they draw is bounded."""
+    drawn = lanes * config.batch_size * (CURVES[config.dataset].data_dim + config.latent_dim)
+    return max(1, min(BURST, int(BURST_FLOPS / flops(config) / lanes), BURST_NUMBERS // drawn))
 
 
 def _build_torch(config: Config) -> TorchEngine:
@@ -308,10 +330,14 @@ class Training:
             self._stop_at_divergence(self.step, "held-out")
         return Terms.of(measured, self.translation)
 
-    def _keep_anchor(self) -> None:
-        """Copy the state, so that steps need no check of their own: a bad one is found again from here."""
+    def require_finite(self) -> None:
+        """Raise DivergedError, in the last good state, where a step has left weights that are not finite."""
         if not self.engine.weights_are_finite():
             self._stop_at_divergence(self.step, "gradient")
+
+    def _keep_anchor(self) -> None:
+        """Copy the state, so that steps need no check of their own: a bad one is found again from here."""
+        self.require_finite()
         if self.step < self.steps:
             self.anchor, self.anchor_step = self.engine.state(), self.step
 

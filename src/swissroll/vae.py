@@ -17,6 +17,7 @@ from torch import Generator, Tensor, nn
 
 from swissroll import checks
 from swissroll.config import MAX_COMPONENTS, Activation, Initialization
+from swissroll.objective import sigma_of
 from swissroll.prior import Mixture, StandardNormal
 
 ACTIVATIONS: dict[str, type[nn.Module]] = {
@@ -100,7 +101,7 @@ class VAE(nn.Module):
         """Standard deviation of p(x|z), in data units, where it is known; one that is learned cannot be set."""
         if self.decoder_logvar is None:
             return self._sigma
-        return math.exp(self.decoder_logvar.item() / 2)
+        return sigma_of(self.decoder_logvar.item())
 
     @decoder_sigma.setter
     def decoder_sigma(self, sigma: float | None) -> None:

@@ -124,7 +124,7 @@ class XlaEngine:
         self.lane_seeds = np.array([seeds.index(config.seed) for config in configs])
         # Lanes of one seed share their draws, as runs of one seed do.
         self.draws = [Draws(configs[list(self.lane_seeds).index(i)]) for i in range(len(seeds))]
-        self.device = _device(self.jax, first.device)
+        self.device = find_device(self.jax, first.device)
         self.held_out = self._put(torch.stack(list(held_out))), self._put(self._held_out_noise(held_out))
         self.moments: Moments
         self.ahead: Burst | None
@@ -297,8 +297,8 @@ def _states(draws: Draws) -> State:
     return {name: generator.get_state() for name, generator in draws.generators.items()}
 
 
-def _device(jax: ModuleType, device: str) -> Any:
-    """The JAX device for a config's; 'auto' is JAX's own choice."""
+def find_device(jax: ModuleType, device: str) -> Any:
+    """The JAX device for a config's, 'auto' being JAX's own choice; raises ValueError where it has none."""
     names = {"cuda": "cuda", "cpu": "cpu"}
     if device == "auto":
         return jax.devices()[0]

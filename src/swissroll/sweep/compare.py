@@ -1,9 +1,9 @@
 """What a sweep's numbers allow to be said: intervals over seeds, differences seed by seed, ties, and the frontier.
 
-Runs of one seed share initial weights, data and noise, so two settings are compared by their difference in each seed
-(common random numbers). The mean of these differences has a Student-t interval over seeds. Where several differences
-are shown together, Holm's step-down procedure widens the intervals, so that with 95 % probability all the differences
-that are called real are. What is not called real is a tie.
+Runs of one seed share data, and initial weights and noise where their shapes allow it, so two settings are compared by
+their difference in each seed (common random numbers). The mean of these differences has a Student-t interval over
+seeds. Where several differences are shown together, Holm's step-down procedure widens the intervals, so that with 95 %
+probability all the differences of a family that are called real are. What is not called real is a tie.
 
 Source: Holm (1979), "A simple sequentially rejective multiple test procedure".
 """

@@ -30,7 +30,7 @@ from swissroll.sweep.plan import Sweep, plan_groups, read_groups, read_sweep
 from swissroll.sweep.pools import Files, Pool, Result
 
 DEATHS = 3
-"""Workers that may die under a group before its runs are given up."""
+"""Times that a pool may tell of workers which died under a group before its runs are given up."""
 TICK_SECONDS = 0.5
 CHECKED = 10_000
 """Settings that are checked before libraries are imported, which takes seconds; the rest are checked after that."""
@@ -46,7 +46,7 @@ class Group:
         missing: The names of those that are not on disk.
         steps: Gradient steps of them all.
         seconds: About how long they take on one core.
-        deaths: Workers that died under them.
+        deaths: How often workers died under them.
     """
 
     names: tuple[str, ...]
@@ -110,8 +110,12 @@ def opened(folder: Path, sweep: Sweep, *, quiet: bool = False) -> Iterator[list[
     names = named(sweep, quiet=quiet)  # Checks the settings of every run before anything is written.
     _make(folder)
     with lock(folder):
-        if not (folder / "sweep.toml").is_file() or read_sweep(folder) != sweep:
+        there = read_sweep(folder) if (folder / "sweep.toml").is_file() else None
+        if there is not None and not sweep.holds(there):
+            raise ValueError(f"{folder} was changed by another process meanwhile. Try again.")
+        if there != sweep:
             replace_file(folder / "sweep.toml", sweep.to_toml().encode())
+        (folder / "runs").mkdir(exist_ok=True)  # Later than its definition: a kill leaves nothing without one.
         planned = read_groups(folder)
         groups = plan_groups(sweep, names, planned)
         if groups != planned:
@@ -124,7 +128,7 @@ def opened(folder: Path, sweep: Sweep, *, quiet: bool = False) -> Iterator[list[
 def _make(folder: Path) -> None:
     try:
         str(folder).encode()
-        (folder / "runs").mkdir(parents=True, exist_ok=True)
+        folder.mkdir(parents=True, exist_ok=True)
     except (OSError, ValueError) as error:
         why = error.strerror if isinstance(error, OSError) else "its name is not valid UTF-8"
         raise ValueError(f"{folder!s:.200}: cannot be written ({why}). Choose another --out.") from None
@@ -229,7 +233,7 @@ def _settle(folder: Path, group: Group, future: Result) -> Ended:
 
 def _reason(error: BaseException) -> str:
     if type(error).__name__ in ("BrokenProcessPool", "KilledWorker"):
-        return f"{DEATHS} workers died under them; was memory short?"
+        return "workers died under them, several times; was memory short?"
     return f"{type(error).__name__}: {str(error).splitlines()[0] if str(error) else 'no message'}"[:200]
 
 

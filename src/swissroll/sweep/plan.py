@@ -9,6 +9,7 @@ Nothing here needs PyTorch until runs are named.
 from __future__ import annotations
 
 import dataclasses
+import itertools
 import json
 import math
 from collections.abc import Iterable, Iterator, Mapping
@@ -117,13 +118,21 @@ class Sweep:
         return dataclasses.replace(self, values=named, seeds=_ordered([*self.seeds, *seeds]))
 
     def _joined(self, name: str, more: tuple[Any, ...]) -> tuple[Any, ...]:
-        mine = self.values.get(name, (getattr(Config, name),))
+        mine = self._of(name)
         if len(mine) == 1 and more and mine[0] not in more and not self._decided(name, more):
-            raise ValueError(
-                f"{name} is {mine[0]} in this sweep; got {', '.join(map(str, more))}. "
-                f"To add runs beside it, name both: --{name.replace('_', '-')} {','.join(map(str, (*mine, *more)))}."
-            )
+            both = f"--{name.replace('_', '-')} {','.join(map(str, (*mine, *more)))}"
+            advice = "Choose another --out" if mine[0] is None else f"To add runs beside it, name both: {both}"
+            raise ValueError(f"{name} is {mine[0]} in this sweep; got {', '.join(map(str, more))}. {advice}.")
         return mine if self._decided(name, more) else _ordered([*mine, *more])
+
+    def holds(self, other: Sweep) -> bool:
+        """Whether all values and seeds of another sweep are this one's, too."""
+        values = (name for name in FIELDS if not set(other._of(name)) <= set(self._of(name)))
+        alike = (self.hold, self.evidence) == (other.hold, other.evidence)
+        return alike and not any(values) and set(other.seeds) <= set(self.seeds)
+
+    def _of(self, name: str) -> tuple[Any, ...]:
+        return self.values.get(name, (getattr(Config, name),))
 
     @staticmethod
     def _decided(name: str, more: tuple[Any, ...]) -> bool:
@@ -178,10 +187,12 @@ class Sweep:
         Raises:
             ValueError: A device or engine is not on this machine.
         """
-        from swissroll.training import choose_device
+        from swissroll.training import choose_device, choose_engine
 
-        devices = [choose_device(device).type for device in self.values.get("device", ("auto",))]
-        engines = [_engine(self) if engine == "auto" else engine for engine in self.values.get("engine", ("auto",))]
+        devices: Any = [choose_device(device).type for device in self._of("device")]
+        engines: Any = [_engine(self, devices) if engine == "auto" else engine for engine in self._of("engine")]
+        for device, engine in itertools.product(devices, engines):
+            choose_engine(dataclasses.replace(Config(), device=device, engine=engine, threads=1))
         found = self.values | {"device": _ordered(devices), "engine": _ordered(engines)}
         return dataclasses.replace(self, values={name: found[name] for name in FIELDS if name in found})
 
@@ -202,12 +213,12 @@ def run_name(config: Config) -> str:
     return digest(config)[:16]
 
 
-def _engine(sweep: Sweep) -> str:
+def _engine(sweep: Sweep, devices: list[str]) -> str:
     """What 'auto' means for a sweep: the fast engine where an average shape's runs together win back its start."""
     from swissroll.together import shape_of
     from swissroll.training import OVERHEAD, PAYS, flops, xla_is_here
 
-    if not xla_is_here() or "mps" in sweep.values.get("device", ()):
+    if not all(map(xla_is_here, devices)):
         return "torch"
     work, shapes = 0.0, set()
     for config in sweep.settings():

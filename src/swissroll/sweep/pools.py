@@ -6,13 +6,14 @@ import logging
 import os
 import re
 import signal
+import socket
 import warnings
 from collections import defaultdict
 from collections.abc import Callable, Iterator
 from concurrent.futures import Executor, Future, ProcessPoolExecutor, wait
 from concurrent.futures.process import BrokenProcessPool
 from contextlib import contextmanager, suppress
-from multiprocessing import get_context
+from multiprocessing import active_children, get_context
 from time import monotonic
 from typing import Any, Protocol
 
@@ -21,8 +22,9 @@ from swissroll.sweep.worker import compute_group, prepare
 
 Files = dict[str, bytes]
 Result = Future[list[Files]]
+ADDRESS = re.compile(r"(\w+://)?(?P<host>\[[^]/]+\]|[^]\s/:[]+):(?P<port>\d{1,5})", re.ASCII)
+"""A scheduler's, with a host's name or number; one of IPv6 stands in brackets."""
 CONNECT_SECONDS = 10
-START_SECONDS = 10
 ANSWER_SECONDS = 5
 """Time in which a cluster's workers are to say which versions they have."""
 ASK_SECONDS = 2.0
@@ -52,6 +54,9 @@ class Pool(Protocol):
 
     def lost(self) -> ClusterLostError:
         """The error of a future that was cancelled."""
+
+    def deserted(self) -> bool:
+        """Whether nobody is there to compute."""
 
     def close(self, *, now: bool) -> None:
         """End the workers that this pool started; at once, or when they are done."""
@@ -101,10 +106,15 @@ class LocalPool:
         """Nothing cancels a local group."""
         return ClusterLostError("A group was cancelled.")
 
+    def deserted(self) -> bool:
+        """Processes on this machine can be started at any time."""
+        return False
+
     def close(self, *, now: bool) -> None:
-        """End all processes."""
-        for worker in [*self.idle, *self.busy.values()]:
-            worker.end(now=now)
+        """End all processes; a Ctrl-C meanwhile is heard afterwards."""
+        with _interrupts_held():
+            for worker in [*self.idle, *self.busy.values()]:
+                worker.end(now=now)
 
 
 class _Worker:
@@ -112,13 +122,14 @@ class _Worker:
 
     def __init__(self) -> None:
         self.executor = ProcessPoolExecutor(1, mp_context=get_context("spawn"), initializer=prepare)
+        others = active_children()
         with _interrupts_held():
-            self.pid = self.executor.submit(os.getpid)
+            self.executor.submit(os.getpid)  # Starts the process.
+        self.processes = [process for process in active_children() if process not in others]
 
     def end(self, *, now: bool) -> None:
-        if now:  # One that has only just been started says its number soon; it may be dead already.
-            with suppress(BrokenProcessPool, TimeoutError, ProcessLookupError):
-                os.kill(self.pid.result(timeout=START_SECONDS), signal.SIGKILL)
+        for process in self.processes if now else ():
+            process.kill()
         self.executor.shutdown(wait=False, cancel_futures=True)
 
 
@@ -151,7 +162,8 @@ class ClusterPool:
             from distributed import Client
         except ImportError:
             raise ValueError("--cluster needs Dask: pip install 'swissroll[cluster]', or leave it out.") from None
-        if not re.fullmatch(r"(\w+://)?[^/:]+:\d{1,5}", address):
+        parts = ADDRESS.fullmatch(address)
+        if parts is None or int(parts["port"]) >= 2**16:
             raise ValueError(
                 f"--cluster must be a scheduler's address, such as tcp://127.0.0.1:8786; got {address!r:.80}."
             )
@@ -161,6 +173,8 @@ class ClusterPool:
                 logging.getLogger(name).setLevel(logging.CRITICAL)
         self.address = address
         try:
+            # Asked before Dask, which would try for as long as it is given, deaf to Ctrl-C.
+            socket.create_connection((parts["host"].strip("[]"), int(parts["port"])), CONNECT_SECONDS).close()
             with warnings.catch_warnings():
                 warnings.simplefilter("ignore")  # Of other versions, which strangers() tells in a line.
                 self.client = Client(address, timeout=CONNECT_SECONDS, set_as_default=False)
@@ -224,6 +238,10 @@ class ClusterPool:
     def lost(self) -> ClusterLostError:
         """The scheduler cancels what is under way when it goes."""
         return ClusterLostError(f"The scheduler at {self.address} was lost.")
+
+    def deserted(self) -> bool:
+        """Whether the cluster has no workers."""
+        return not self.size()
 
     def close(self, *, now: bool) -> None:
         """Leave the cluster, which stays."""

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import sys
 from collections import Counter
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from statistics import mean, stdev
 from time import monotonic
@@ -11,6 +13,7 @@ from types import TracebackType
 from typing import Any, NamedTuple
 
 from swissroll.sweep import cost
+from swissroll.sweep.blocks import settings
 from swissroll.sweep.execute import Ended, Group, named, remaining
 from swissroll.sweep.plan import SEEDS, Sweep, plan_groups, read_groups
 from swissroll.sweep.table import Row, Table, read_table, write_table
@@ -59,6 +62,12 @@ class Progress:
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, _: TracebackType | None) -> None:
         self.seconds = monotonic() - self.began
         self.bar.close()
+
+    @contextmanager
+    def aside(self) -> Iterator[None]:
+        """Take the bar away while something is told on stderr."""
+        with self.bar.external_write_mode(sys.stderr):
+            yield
 
     def show(self, ended: Ended | None) -> None:
         """Bring the bar to a group that ended; to the present time where there is none."""
@@ -118,14 +127,11 @@ def _draw(table: Table, *, quiet: bool) -> Path:
 
 def _settings(table: Table) -> list[str]:
     """A line for each setting: the mean over its seeds and their standard deviation."""
-    settings: dict[tuple[Any, ...], list[Row]] = {}
-    for row in table.rows:
-        settings.setdefault(tuple(row.setting.values()), []).append(row)
     axes = tuple(name.replace("_", " ") for name in table.axes or ("setting",))
     head = (*axes, "runs", *SHOWN.values())
     lines = [
-        (*map(str, key or ("all",)), str(len(rows)), *(_spread(rows, name) for name in SHOWN))
-        for key, rows in settings.items()
+        (*map(str, found.values or ("all",)), str(len(found.rows)), *(_spread(found.rows, name) for name in SHOWN))
+        for found in settings(table)
     ]
     told = [text(head, lines), "mean ± standard deviation over seeds"]
     if "decoder_variance" in table.axes:
@@ -133,7 +139,7 @@ def _settings(table: Table) -> list[str]:
     return told
 
 
-def _spread(rows: list[Row], name: str) -> str:
+def _spread(rows: Sequence[Row], name: str) -> str:
     values = [row.values[name] for row in rows if name in row.values]
     if not values:
         return "-"

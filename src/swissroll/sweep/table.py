@@ -127,10 +127,10 @@ def rows(sweep: Sweep, folder: Path) -> Iterator[Row]:
     """A sweep's runs one by one, in its order."""
     for index, config in enumerate(sweep.configs()):
         name, setting = run_name(config), sweep.setting(index)
-        yield _row(folder / "runs" / name, config, setting)
+        yield _row(folder / "runs" / name, config, setting, evidence=sweep.evidence)
 
 
-def _row(run: Path, config: Config, setting: dict[str, Any]) -> Row:
+def _row(run: Path, config: Config, setting: dict[str, Any], *, evidence: bool) -> Row:
     if not (run / "state.json").exists():
         return Row(name=run.name, config=config, setting=setting, status="missing")
     try:
@@ -143,7 +143,7 @@ def _row(run: Path, config: Config, setting: dict[str, Any]) -> Row:
             status="finished" if finished else "diverged",
             message=state["message"] or ("" if finished else found["diagnosis"]["evidence"]),
             diagnosis=found["diagnosis"]["name"],
-            values=_values(config, found["metrics"]) if finished else {},
+            values=_values(config, found["metrics"], evidence=evidence) if finished else {},
             learned_sigma=found["metrics"]["sigma"] if finished else math.nan,
         )
     except (OSError, ValueError, KeyError, TypeError) as error:
@@ -152,8 +152,11 @@ def _row(run: Path, config: Config, setting: dict[str, Any]) -> Row:
         ) from None
 
 
-def _values(config: Config, metrics: dict[str, Any]) -> dict[str, float]:
-    """The columns of a run, from its metrics.json; those that could not be measured are left out."""
+def _values(config: Config, metrics: dict[str, Any], *, evidence: bool) -> dict[str, float]:
+    """The columns of a run, from its metrics.json; those that could not be measured are left out.
+
+    A run that was evaluated by itself has evidence that the others have not, and shows none.
+    """
     error, latent, prior = metrics["reconstruction"], metrics["latent"], metrics["prior"]
     found = {
         "loss": _loss(config, error, latent["rate"], metrics["data_dim"]),
@@ -166,7 +169,7 @@ def _values(config: Config, metrics: dict[str, Any]) -> dict[str, float]:
         **{name: prior["fit"][name] for name in ("off_median", "off_p90", "coverage", "ks")},
         **{name: distance["value"] for name, distance in prior["distances"].items()},
         **{name: latent["continuity"][name] for name in ("tears", "monotonicity", "trustworthiness")},
-        **_evidence(metrics["evidence"]),
+        **_evidence(metrics["evidence"] if evidence else None),
     }
     return {name: found[name] for name in METRICS if found.get(name) is not None}
 

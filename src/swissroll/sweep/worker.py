@@ -15,6 +15,9 @@ from multiprocessing import parent_process
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+
     from swissroll.config import Config
     from swissroll.together import Outcome
 
@@ -81,14 +84,17 @@ def programs(configs: Sequence[Config]) -> Iterator[Sequence[Config]]:
 def _files(outcome: Outcome, evidence: bool) -> dict[str, bytes]:
     import numpy as np
 
-    from swissroll.doctor import JUDGED, examine_model, to_json
+    from swissroll.doctor import examine_model, judged, to_json
     from swissroll.run import pack
     from swissroll.training import build_model
 
     model = build_model(outcome.config)
     model.load_state_dict(outcome.weights)
-    judged = JUDGED[outcome.config.decoder_variance]
-    losses = np.array([getattr(record.train, judged) for record in outcome.records])
+
+    def column(name: str) -> NDArray[np.float64]:
+        return np.array([getattr(record.train, name) for record in outcome.records])
+
+    history = judged(outcome.config, column)
     stopped = outcome.message if outcome.status == "diverged" else None
-    examined = examine_model(model, outcome.config, losses, stopped=stopped, evidence=evidence)
+    examined = examine_model(model, outcome.config, history, stopped=stopped, evidence=evidence)
     return pack(outcome) | {"metrics.json": to_json(examined)}
