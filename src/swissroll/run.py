@@ -7,8 +7,8 @@
     model.safetensors        the trained weights
     state.json               how the run ended
 
-Every file but the growing history is replaced whole (written aside, synced unless it is a snapshot, renamed), so that a kill
-at any moment leaves a folder to go on from. Nothing here is pickled.
+Every file but the growing history is replaced whole (written aside, synced unless it is a snapshot, renamed), so that
+a kill at any moment leaves a folder to go on from. Nothing here is pickled.
 """
 
 from __future__ import annotations
