@@ -21,8 +21,8 @@ from hypothesis import strategies as st
 import swissroll
 from swissroll.cli import main
 from swissroll.config import Config
-from swissroll.run import advance, create, save_end
-from swissroll.storage import HEADER, replace_file
+from swissroll.run import advance, create
+from swissroll.storage import HEADER, replace_file, save_end
 
 QUICK = ["--steps", "20", "--hidden-dim", "8", "--quiet"]
 
@@ -211,6 +211,8 @@ def test_evaluate_prints_the_metrics_with_their_floors_and_keeps_them(
     assert f"{-evidence['log_evidence']:.4f}" in report
     assert call(["report", str(folder), "--quiet"], capsys)[0] == 0
     assert f"{-evidence['log_evidence']:.4f}" in (folder / "report.html").read_text(encoding="utf-8")
+    assert call(["train", "--resume", str(folder), "--quiet"], capsys)[0] == 0
+    assert json.loads((folder / "metrics.json").read_text(encoding="utf-8")) == found
 
 
 def test_presets_set_what_they_name_and_flags_win(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
@@ -241,7 +243,7 @@ def finished(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def weights_not_finite(folder: Path) -> None:
     run = swissroll.load(folder)
     weights = {k: torch.full_like(v, torch.nan) for k, v in run.model.state_dict().items()}
-    save_end(run, weights, step=20, status="finished")
+    save_end(run.folder, run.config, weights, step=20, status="finished")
 
 
 def cut_history(folder: Path) -> None:

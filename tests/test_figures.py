@@ -120,3 +120,18 @@ def test_planes_are_labelled_at_a_round_number_and_its_opposite(extent: float, t
     marks = ax.get_xticks()
     assert marks[-1] == pytest.approx(float(tick))
     assert math.isclose(marks[0], -marks[-1])
+
+
+def test_a_helix_is_drawn_from_its_side(tmp_path: Path) -> None:
+    drawn = scene(tmp_path, dataset="helix", hidden_dim=4)
+    (ax, *_) = draw("data", drawn).axes
+    assert (ax.get_xlabel(), ax.get_ylabel()) == ("x₁", "x₃")
+    shown = np.asarray(ax.collections[0].get_offsets())
+    assert np.array_equal(shown, drawn.held_out[0][:, [0, 2]])
+
+
+def test_one_latent_has_marginals_alone(tmp_path: Path) -> None:
+    (ax,) = draw("aggregate", scene(tmp_path, latent_dim=1)).axes
+    legend = ax.get_legend()
+    assert legend is not None
+    assert [text.get_text() for text in legend.get_texts()] == ["aggregate posterior, z₁", "prior, z₁"]

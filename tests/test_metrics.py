@@ -17,9 +17,10 @@ from torch.distributions import Categorical, Independent, MixtureSameFamily, Nor
 from swissroll.config import Config
 from swissroll.data import CURVES, Curve
 from swissroll.geometry import project
-from swissroll.metrics import PARTS, Metrics, _normal_yardstick, _real, activity, measure, rates, total_rate, variance
+from swissroll.metrics import PARTS, Metrics, activity, measure, rates, total_rate, variance
 from swissroll.training import build, implied
 from swissroll.vae import VAE
+from swissroll.yardsticks import normal_yardstick, real_sample
 
 
 class Perfect(VAE):
@@ -269,7 +270,7 @@ def test_what_is_kept_between_runs_of_one_seed_changes_nothing() -> None:
         return [measure(m, curve, sigma=s, noise=noise, n=300, seed=seed).to_dict() for m, s, noise in models]
 
     warm = all_of_them(11), all_of_them(12), all_of_them(11)
-    _real.cache_clear()
-    _normal_yardstick.cache_clear()
+    real_sample.cache_clear()
+    normal_yardstick.cache_clear()
     cold = all_of_them(12)
     assert warm[0] == warm[2] != warm[1] == cold

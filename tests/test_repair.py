@@ -19,8 +19,8 @@ from swissroll.metrics import measure
 from swissroll.prior import Mixture
 from swissroll.repair import MAX_ROUNDS, TOLERANCE, fit_mixture, repair
 from swissroll.report import render
-from swissroll.run import Run, advance, create, save_end
-from swissroll.storage import RunError
+from swissroll.run import Run, advance, create
+from swissroll.storage import RunError, save_end
 from swissroll.training import implied
 
 SMALL = Config(steps=400, hidden_dim=64, lr=3e-3, snapshot_every=150, eval_every=200)
@@ -163,7 +163,7 @@ def test_weights_that_are_not_finite_are_not_repaired(run: Run, tmp_path: Path) 
     weights = {k: v.clone() for k, v in run.model.state_dict().items()}
     weights["fc_mu.bias"][0] = torch.nan
     copy = swissroll.load(tmp_path / "run")
-    save_end(copy, weights, step=400, status="finished")
+    save_end(copy.folder, copy.config, weights, step=400, status="finished")
     with pytest.raises(RunError, match="not finite"):
         repair(swissroll.load(copy.folder), tmp_path / "copy", components=2)
     assert not (tmp_path / "copy").exists()

@@ -83,6 +83,7 @@ def hover(page: Page, across: float, down: float) -> tuple[list[float], list[flo
         {"activation": "silu"},
         {"activation": "softplus"},
         {"activation": "leaky_relu", "depth": 0},
+        {"dataset": "helix"},
     ],
     ids=str,
 )

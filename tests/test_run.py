@@ -1,7 +1,6 @@
 """A run's folder: what is in it, and that no kill at any moment changes what it ends in."""
 
 import errno
-import fcntl
 import json
 import math
 import os
@@ -320,7 +319,10 @@ def test_a_run_that_diverges_while_it_is_closed_is_diverged(tmp_path: Path, monk
     assert all(bool(torch.isfinite(p).all()) for p in run.model.parameters())
 
 
-def test_weights_that_are_not_finite_are_no_checkpoint(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize("often", [False, True])
+def test_weights_that_are_not_finite_are_no_checkpoint(
+    often: bool, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     built = Training.__init__
 
     def poisoned(self: Training, *arguments: object, **settings: object) -> None:
@@ -329,12 +331,17 @@ def test_weights_that_are_not_finite_are_no_checkpoint(tmp_path: Path, monkeypat
         first.register_hook(lambda gradient: gradient * math.nan if self.engine.steps_taken == 30 else gradient)
 
     monkeypatch.setattr(Training, "__init__", poisoned)
-    run = create(tmp_path / "run", SMALL)
+    if often:
+        monkeypatch.setattr("swissroll.run.CHECKPOINT_SECONDS", 0)
+        monkeypatch.setattr("swissroll.run.CHECKPOINT_SHARE", 1e9)
+    run = create(tmp_path / "run", replace(SMALL, device="cpu"))
     records = advance(run)
-    while next(records).step < 31:
+    while next(records).step < 30:
         pass
+    if not often:
+        next(records)
     with pytest.raises(DivergedError, match="gradient was not finite at step 31"):
-        records.close()
+        next(records) if often else records.close()
     assert (swissroll.load(run.folder).status, swissroll.load(run.folder).step) == ("diverged", 30)
 
 
@@ -354,7 +361,7 @@ def test_a_checkpoint_that_is_not_finite_is_refused(tmp_path: Path) -> None:
 def test_a_run_that_is_being_trained_is_not_called_damaged(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("swissroll.run.CHECKPOINT_SECONDS", 0)
     monkeypatch.setattr("swissroll.run.CHECKPOINT_SHARE", 1e9)
-    run = create(tmp_path / "run", SMALL)
+    run = create(tmp_path / "run", replace(SMALL, device="cpu"))
     records = advance(run)
     for _ in range(5):
         next(records)
@@ -373,6 +380,7 @@ def test_a_run_that_is_being_trained_is_not_called_damaged(tmp_path: Path, monke
 
 
 def test_a_folder_that_another_process_is_making_is_taken(tmp_path: Path) -> None:
+    pytest.importorskip("fcntl")
     folder = tmp_path / "001"
     folder.mkdir()
     with lock(folder), pytest.raises(FolderTakenError):
@@ -383,19 +391,45 @@ def test_a_file_system_without_locks_is_named(tmp_path: Path, monkeypatch: pytes
     def missing(*_: object) -> None:
         raise OSError(errno.ENOSYS, os.strerror(errno.ENOSYS))
 
-    monkeypatch.setattr(fcntl, "flock", missing)
+    monkeypatch.setattr(pytest.importorskip("fcntl"), "flock", missing)
     with pytest.raises(RunError, match="its file system has no locks"):
         create(tmp_path / "run", SMALL)
+
+
+def without_gpu(cpus: list[Any], *names: str) -> list[Any]:
+    if "cuda" in names:
+        raise RuntimeError("no such backend")
+    return cpus
 
 
 def test_auto_never_names_an_engine_and_a_device_that_do_not_go_together(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """As on a machine where PyTorch finds a GPU that JAX does not."""
+    jax = pytest.importorskip("jax")
+    cpus = jax.local_devices(backend="cpu")
+    monkeypatch.setattr(jax, "devices", lambda *names: without_gpu(cpus, *names))
     monkeypatch.setattr(torch.cuda, "is_available", lambda: True)
     decided = decide(Config(steps=10**6))
     assert (decided.device, decided.engine) == ("cuda", "torch")
-    pytest.importorskip("jax")
     with pytest.raises(ValueError, match="no device 'cuda' here; choose --device cpu or --engine torch"):
         create(tmp_path / "run", Config(engine="xla"))
     assert not (tmp_path / "run").exists()
+
+
+def test_weights_that_go_while_they_are_read_are_those_of_the_end(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    run = create(tmp_path / "run", SMALL)
+    records = advance(run)
+    next(records)
+    records.close()
+    stopped = swissroll.load(run.folder)
+
+    def end_first(path: Path) -> Any:
+        monkeypatch.setattr("swissroll.run.read_tensors", read_tensors)
+        list(advance(run))
+        return read_tensors(path)
+
+    monkeypatch.setattr("swissroll.run.read_tensors", end_first)
+    assert stopped.step == SMALL.steps

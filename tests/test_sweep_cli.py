@@ -14,6 +14,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from swissroll.cli import main
+from swissroll.console import new_folder
 from swissroll.sweep.plan import read_groups, read_sweep
 from swissroll.sweep.summary import size, span
 
@@ -151,3 +152,19 @@ def test_a_file_gives_axes_and_flags_win(tmp_path: Path, monkeypatch: pytest.Mon
 def test_times_and_sizes_are_for_people() -> None:
     assert [span(s) for s in (0.04, 12.3, 99.0, 240, 36_000)] == ["0.0 s", "12 s", "99 s", "4 min", "10 h"]
     assert [size(n) for n in (999, 1000, 12_345_678, 4e9, 5e15)] == ["999 B", "1 kB", "12.3 MB", "4 GB", "5e+03 TB"]
+
+
+def test_a_new_folder_goes_again_where_nothing_comes_of_it(tmp_path: Path) -> None:
+    parent = tmp_path / "sweeps"
+    with new_folder(parent) as first, new_folder(parent) as second:
+        assert [first.name, second.name] == ["001", "002"]
+        (first / "file").touch()
+    assert list(parent.iterdir()) == [first]
+    (first / "file").unlink()
+    first.rmdir()
+    with new_folder(parent):
+        pass
+    assert parent.is_dir(), "It was there before."
+    (tmp_path / "dangling").symlink_to(tmp_path / "absent")
+    with pytest.raises(FileExistsError), new_folder(tmp_path / "dangling"):
+        pass

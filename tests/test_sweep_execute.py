@@ -303,6 +303,13 @@ def test_a_definition_that_another_process_wrote_meanwhile_is_not_lost(tmp_path:
         assert len(groups) == 1
 
 
+def test_a_sweep_does_not_grow_onto_what_is_not_here(undisturbed: Path) -> None:
+    before = (undisturbed / "sweep.toml").read_bytes()
+    with pytest.raises(ValueError, match="'mps' is not on this machine"):
+        define(undisturbed, {"device": ["cpu", "mps"]})
+    assert (undisturbed / "sweep.toml").read_bytes() == before
+
+
 def test_a_kill_before_the_definition_is_written_leaves_a_folder_to_begin_in(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

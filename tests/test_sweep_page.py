@@ -16,7 +16,8 @@ from matplotlib import rc_context
 from swissroll.doctor import examine
 from swissroll.figures import STYLE
 from swissroll.report import vector_uri, write_metrics
-from swissroll.run import Run, load, pack
+from swissroll.run import Run, load
+from swissroll.storage import pack
 from swissroll.sweep import page, pictures
 from swissroll.sweep.compare import Interval
 from swissroll.sweep.gallery import CELLS, Gallery, gallery

@@ -13,9 +13,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from swissroll.config import Config
+from swissroll.config import Config, digest
 from swissroll.objective import translate
-from swissroll.run import digest
 from swissroll.sweep import cost
 from swissroll.sweep.plan import (
     GROUP_SECONDS,

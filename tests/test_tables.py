@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import math
+import re
 from functools import cache
 
 import pytest
@@ -65,7 +66,7 @@ def test_what_is_not_known_of_the_floor_is_part_of_the_error_above_it() -> None:
     assert found.evidence is not None
     vague = dataclasses.replace(found.evidence, error=0.001, standard_error=0.002, floor_error=0.04)
     verdict = row(model_rows(dataclasses.replace(found, evidence=vague)), "negative log evidence")[3]
-    assert verdict.endswith("above, ± 0.04")
+    assert re.fullmatch(r"\d+\.\d{3} above, ± 0\.04", verdict)
     assert row(model_rows(metrics(3)), "gap")[3] == "at least"
 
 

@@ -130,7 +130,8 @@ def test_a_gradient_that_is_not_finite_is_named_and_the_state_before_it_kept() -
     assert training.step == 30
 
 
-def test_divergence_under_the_global_generator_is_found_at_its_own_step() -> None:
+def test_divergence_under_the_global_generator_is_found_at_its_own_step(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
     torch.manual_seed(2)
     model = VAE(2, 64)
     optimizer, bad = torch.optim.Adam(model.parameters(), lr=0.2), 0

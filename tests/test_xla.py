@@ -2,6 +2,7 @@
 
 import subprocess
 import sys
+from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 from typing import Any, get_args
@@ -9,16 +10,18 @@ from typing import Any, get_args
 import numpy as np
 import pytest
 import torch
-from hypothesis import HealthCheck, given, settings
+from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
 from swissroll.config import PRESETS, Activation, Config, DecoderVariance
 from swissroll.engines.torch import loss_terms
 from swissroll.objective import combine
-from swissroll.run import advance, create, load, pack
+from swissroll.run import advance, create, load
+from swissroll.storage import pack
 from swissroll.streams import Draws
 from swissroll.together import lanes, shape_of, train_alone, train_together
 from swissroll.training import DivergedError, Training, build, build_model, held_out_points, scheduled
+from swissroll.vae import VAE
 
 jax = pytest.importorskip("jax")
 SMALL = Config(steps=60, hidden_dim=16, batch_size=32, eval_every=20, snapshot_every=25, engine="xla", threads=1)
@@ -37,6 +40,7 @@ def rows(training: Training) -> np.ndarray[Any, Any]:
 
 
 Rows = np.ndarray[Any, Any]
+NEIGHBOURS = 8
 
 
 def configs(**more: Any) -> st.SearchStrategy[Config]:
@@ -61,7 +65,15 @@ def configs(**more: Any) -> st.SearchStrategy[Config]:
     )
 
 
+# A unit of this network is on or off by rounding in its fifth step, and two runs of 200 part there.
+ON_THE_EDGE = Config(
+    dataset="circles", latent_dim=4, hidden_dim=160, initialization="he", steps=200, beta=0.0, batch_size=19, seed=358,
+    threads=1, lr_schedule="cosine",
+)  # fmt: skip
+
+
 @settings(max_examples=6, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@example(config=ON_THE_EDGE)
 @given(config=configs(lr=st.just(1e-3), lr_schedule=st.sampled_from(["constant", "cosine"])))
 def test_the_engines_agree_on_200_steps_in_single_precision(config: Config) -> None:
     reference = replace(config, engine="torch")
@@ -70,7 +82,8 @@ def test_the_engines_agree_on_200_steps_in_single_precision(config: Config) -> N
     # A term that ends at nothing is a difference of numbers of size 1: their rounding is what can be asked of it.
     # A loss in nats crosses zero on its way, as a difference of larger ones.
     atol = 1e-6 if config.decoder_variance == "fixed" else 1e-5
-    assert_close(found, expected, rows(nudged(build(reference), 1e-7)), rtol=1e-4, atol=atol)
+    neighbours = (rows(nudged(build(reference), seed)) for seed in range(NEIGHBOURS))
+    assert_close(found, expected, neighbours, rtol=1e-4, atol=atol)
 
 
 @settings(max_examples=5, deadline=None, suppress_health_check=[HealthCheck.too_slow])
@@ -78,25 +91,35 @@ def test_the_engines_agree_on_200_steps_in_single_precision(config: Config) -> N
 def test_the_engine_equals_a_plain_loop_in_double_precision(config: Config) -> None:
     with jax.enable_x64(True):
         found = in_double_precision(config)
-    assert_close(found, plain_loop(config), plain_loop(config, nudge=1e-14), rtol=1e-9, atol=1e-12)
+    neighbours = (plain_loop(config, neighbour=seed) for seed in range(NEIGHBOURS))
+    assert_close(found, plain_loop(config), neighbours, rtol=1e-9, atol=1e-12)
 
 
-def nudged(training: Training, share: float) -> Training:
-    """A training whose initial weights are off by a share of themselves, which is about what rounding does."""
-    with torch.no_grad():
-        for parameter in training.engine.model.parameters():
-            parameter.mul_(1 + share)
+def nudged(training: Training, seed: int) -> Training:
+    nudge(training.engine.model, 3e-7, seed)
     return training
 
 
-def assert_close(found: Rows, expected: Rows, neighbour: Rows, *, rtol: float, atol: float) -> None:
-    """Agreement but for rounding, as far as the steps amplify it: with few points and a high rate they are chaotic.
+@torch.no_grad()
+def nudge(model: VAE, share: float, seed: int) -> None:
+    """Put each initial weight off by about a share of itself, as rounding does."""
+    generator = torch.Generator().manual_seed(seed)
+    for parameter in model.parameters():
+        parameter.mul_(1 + share * torch.randn(parameter.shape, generator=generator, dtype=parameter.dtype))
 
-    The reference's own distance from a neighbour, which began off by rounding, says how far that is at each step.
+
+def assert_close(found: Rows, expected: Rows, neighbours: Iterator[Rows], *, rtol: float, atol: float) -> None:
+    """Agreement but for rounding, and beyond it no further than the reference goes from a neighbour of its own.
+
+    Where a unit's input is 0 but for rounding, it may be on or off; and Adam makes a whole step of a gradient that is
+    nothing but rounding. Runs that began off by rounding say which of it can happen, and from which step.
     """
-    amplified = np.maximum.accumulate(np.abs(expected - neighbour).max(axis=1, keepdims=True))
-    allowed = atol + rtol * np.abs(expected) + 10 * amplified
-    np.testing.assert_array_less(np.abs(found - expected), allowed)
+    apart, tolerance = np.abs(found - expected), atol + rtol * np.abs(expected)
+    allowed = tolerance
+    while not (apart < allowed).all() and (neighbour := next(neighbours, None)) is not None:
+        amplified = np.maximum.accumulate(np.abs(expected - neighbour).max(axis=1, keepdims=True))
+        allowed = np.maximum(allowed, tolerance + 10 * amplified)
+    np.testing.assert_array_less(apart, allowed)
 
 
 def in_double_precision(config: Config) -> np.ndarray[Any, Any]:
@@ -107,12 +130,11 @@ def in_double_precision(config: Config) -> np.ndarray[Any, Any]:
     return np.array(engine.take(100, then=100) + engine.take(100))
 
 
-def plain_loop(config: Config, nudge: float = 0.0) -> Rows:
+def plain_loop(config: Config, neighbour: int | None = None) -> Rows:
     """The steps written plainly: PyTorch's autograd and Adam, in double precision, over the run's own draws."""
     model, draws, measured = build_model(config).double(), Draws(config), []
-    with torch.no_grad():
-        for parameter in model.parameters():
-            parameter.mul_(1 + nudge)
+    if neighbour is not None:
+        nudge(model, 1e-15, neighbour)
     optimizer = torch.optim.Adam(model.parameters())
     for step in range(config.steps):
         x, eps = draws.points(1)[0].double(), draws.latent_noise(1)[0].double()

@@ -245,9 +245,10 @@ def _ran_out_of_memory(error: RuntimeError) -> bool:
 def _create(folder: Path | None, config: Config) -> Run:
     from swissroll.run import create
     from swissroll.storage import FolderTakenError
-    from swissroll.training import xla_is_here, xla_pays
+    from swissroll.training import choose_device, xla_is_here, xla_pays
 
-    if config.engine == "auto" and xla_pays(config) and not xla_is_here():
+    faster = config.engine == "auto" and xla_pays(config) and not xla_is_here()
+    if faster and choose_device(config.device).type == "cpu":
         note("with JAX this run is faster: pip install 'swissroll[xla]'.")
     if folder is not None:
         return create(folder, config)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import hashlib
 import tomllib
 from contextlib import suppress
 from dataclasses import dataclass
@@ -170,6 +171,12 @@ PRESETS: dict[str, dict[str, Any]] = {
     | {"steps": 10_000, "components": 50, "lr": 5e-3, "warmup": 200, "beta_start": 0.03, "beta": 0.001},
 }
 """Recipes by name: what each sets differently from the notebook's defaults."""
+
+
+def digest(config: Config) -> str:
+    """A fingerprint of the settings; those at their defaults do not count, so that later versions can add some."""
+    changed = {k: v for k, v in dataclasses.asdict(config).items() if v != getattr(Config, k)}
+    return hashlib.sha256(repr(sorted(changed.items())).encode()).hexdigest()
 
 
 def _as_float(value: object) -> object:

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Annotated
 
@@ -20,15 +22,25 @@ def next_folder(parent: Path) -> Path:
     return parent / f"{max(taken, default=0) + 1:03d}"
 
 
-def new_folder(parent: Path) -> Path:
-    """Make parent/001, or the next number that is free; two commands at once get two."""
+@contextmanager
+def new_folder(parent: Path) -> Iterator[Path]:
+    """Make parent/001, or the next number that is free; it goes again where nothing comes of it.
+
+    Two commands at once get two.
+    """
+    parents = [] if parent.is_dir() else [parent]
+    parent.mkdir(parents=True, exist_ok=True)
     while True:
         folder = next_folder(parent)
-        try:
-            folder.mkdir(parents=True)
-            return folder
-        except FileExistsError:
-            continue
+        with suppress(FileExistsError):
+            folder.mkdir()
+            break
+    try:
+        yield folder
+    finally:
+        with suppress(OSError):  # It holds something.
+            for path in (folder, *parents):
+                path.rmdir()
 
 
 def note(text: str) -> None:

@@ -20,7 +20,7 @@ from swissroll.config import MAX_COMPONENTS, PRESETS, Config
 from swissroll.data import CURVES
 from swissroll.metrics import Metrics, measure
 from swissroll.run import Run
-from swissroll.training import implied
+from swissroll.training import BETA_SHARE, implied
 from swissroll.vae import VAE
 
 FALLING = 0.2
@@ -44,7 +44,7 @@ class Symptoms:
         useful: Units that could be active: min(D, L).
         told_apart: How well a test tells aggregate posterior from prior: 0.5 not at all, 1 always.
         above_floor: Negative log evidence less the floor, in nats; nan where it was not measured.
-        fell: Share by which the loss, at the last beta, fell over the last two thirds of the run.
+        fell: Share by which the loss fell over the last two thirds of the run; of its last part, where beta moves.
         peak: Highest training loss of the whole run, in the units of ``loss``.
         start: Training loss of the first step, in the units of ``loss``.
         sigma: Decoder standard deviation that the loss implies, in data units; nan where it is not known.
@@ -171,7 +171,7 @@ class Judged(NamedTuple):
 
     Attributes:
         loss: The training loss; the squared error where the decoder's variance is learned: a loss in nats has no zero.
-        lasting: The same at the last beta: where a schedule moves beta, the loss falls or rises with it.
+        lasting: The same after beta has come to rest: while a schedule moves it, the loss and its terms follow.
     """
 
     loss: NDArray[np.float64]
@@ -180,15 +180,8 @@ class Judged(NamedTuple):
 
 def judged(config: Config, column: Callable[[str], NDArray[np.float64]]) -> Judged:
     """What is judged of a training with these settings; ``column`` gives a column of its history by its name."""
-    if config.decoder_variance == "learned":
-        return Judged(column("mse"), column("mse"))
-    moved = config.beta_start is not None
-    return Judged(column("loss"), column("mse") + _rate_weight(config) * column("rate") if moved else column("loss"))
-
-
-def _rate_weight(config: Config) -> float:
-    """What the loss multiplies the rate with, beside a squared error a coordinate."""
-    return config.beta / (config.latent_dim if config.reduction == "mean" else CURVES[config.dataset].data_dim)
+    values = column("mse" if config.decoder_variance == "learned" else "loss")
+    return Judged(values, values if config.beta_start is None else values[math.ceil(BETA_SHARE * config.steps) :])
 
 
 def diagnose(symptoms: Symptoms) -> Diagnosis:
@@ -311,7 +304,9 @@ def symptoms(config: Config, history: Judged, metrics: Metrics, *, finite: bool)
         finite: Whether training ended without a number that was not finite.
     """
     error, latent, loss = metrics.reconstruction, metrics.latent, history.loss
-    weight, scale = _rate_weight(config), 1 if config.reduction == "mean" else metrics.data_dim
+    # The rate's weight beside a squared error a coordinate.
+    weight = config.beta / (len(latent.rates) if config.reduction == "mean" else metrics.data_dim)
+    scale = 1 if config.reduction == "mean" else metrics.data_dim
     if config.decoder_variance == "learned":
         weight, scale = 2 * metrics.sigma**2 * implied(config).true_beta / metrics.data_dim, 1
     return Symptoms(

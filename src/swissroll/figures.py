@@ -345,7 +345,7 @@ def prior_outline(ax: Axes, scene: Scene) -> None:
     prior = scene.model.prior
     if isinstance(prior, StandardNormal):
         plots.prior_rings(ax)
-    elif scene.config.latent_dim > 1:
+    else:
         means, logvars = (scene.in_plane(p.detach().numpy()) for p in (prior.means, prior.logvars))
         plots.ellipses(ax, means, logvars, colour="#808080")
 

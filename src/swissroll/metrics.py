@@ -11,36 +11,27 @@ import dataclasses
 import math
 from collections.abc import Callable
 from dataclasses import dataclass
-from functools import lru_cache
-from typing import Any, NamedTuple
+from typing import Any
 
-import numpy as np
 import torch
-from torch import Generator, Tensor
+from torch import Tensor
 
 from swissroll import checks
 from swissroll import evidence as exact
 from swissroll.data import Curve
-from swissroll.distances import Distances, Yardstick
+from swissroll.distances import Distances
 from swissroll.floor import evidence_floor
 from swissroll.geometry import Continuity, Fit, continuity, fit
 from swissroll.objective import distortion
-from swissroll.prior import Mixture, StandardNormal
+from swissroll.prior import StandardNormal
 from swissroll.vae import VAE
+from swissroll.yardsticks import measuring_stream, prior_yardstick, real_sample
 
 ACTIVE = 0.01
 """Least variance of a posterior mean over the data for its latent unit to be active."""
-LATENT_BANDWIDTH = 0.5
-"""Kernel of the MMD between aggregate posterior and prior; N(0, I) has scale 1."""
-FLOOR_DRAWS = 3
-"""Samples of real points that a floor is the mean of."""
 EVIDENCE_POINTS = 500
 EVEN_POINTS = 500
 """Even t along the curve at which the continuity of the posterior mean is measured."""
-KEPT = 64
-"""Yardsticks of data, and of standard normal priors, that a process keeps: runs of one seed share theirs."""
-KEPT_NUMBERS = 100_000
-"""Most coordinates in a sample of a prior whose yardstick is kept."""
 PARTS = (
     "floors of the distances",
     "the latent space",
@@ -51,7 +42,6 @@ PARTS = (
     "its floor",
 )
 """What :func:`measure` does, in this order; without decoder noise or evidence some are left out."""
-STREAMS = ("data", "floors", "posterior", "prior", "noise", "aggregate floors", "importance")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -217,11 +207,11 @@ def measure(
     if model.data_dim != curve.data_dim:
         raise ValueError(f"The model takes {model.data_dim} coordinates, but {curve.name} has {curve.data_dim}.")
     model = copy.deepcopy(model).cpu()
-    real = _real(curve, noise, n, seed, model.fc_mu.weight.dtype)
+    real = real_sample(curve, noise, n, seed, model.fc_mu.weight.dtype)
     x = real.points
     progress(PARTS[0])
-    drawn = model.decode(model.prior.sample(n, like=model.fc_mu.weight, generator=_stream(seed, "prior")))
-    noisy = drawn + sigma * torch.randn(drawn.shape, generator=_stream(seed, "noise"), dtype=drawn.dtype)
+    drawn = model.decode(model.prior.sample(n, like=model.fc_mu.weight, generator=measuring_stream(seed, "prior")))
+    noisy = drawn + sigma * torch.randn(drawn.shape, generator=measuring_stream(seed, "noise"), dtype=drawn.dtype)
 
     def generated(points: Tensor, name: str) -> Generated:
         points = checks.points(name, points)
@@ -230,7 +220,7 @@ def measure(
         return made
 
     mu, logvar = _posterior(model, x)
-    z = model.reparameterize(mu, logvar, generator=_stream(seed, "posterior"))
+    z = model.reparameterize(mu, logvar, generator=measuring_stream(seed, "posterior"))
     latent = _latent(model, curve, (mu, logvar), z, seed)
     progress(PARTS[1])
     return Metrics(
@@ -307,7 +297,7 @@ def _latent(model: VAE, curve: Curve, posterior: tuple[Tensor, Tensor], z: Tenso
         activity=tuple(variances.tolist()),
         active=int((variances > ACTIVE).sum()),
         continuity=continuity(along, t, curve=curve),
-        aggregate=_aggregate_yardstick(model, len(z), seed).compare(z),
+        aggregate=prior_yardstick(model, len(z), seed).compare(z),
     )
 
 
@@ -331,7 +321,7 @@ def _evidence(
     if noise == 0:
         # Even points integrate over the curve; drawn ones would add their own scatter.
         x = curve.position(curve.midpoints(len(x))).to(x.dtype)
-    found = exact.evidence(model, x, sigma=sigma, generator=_stream(seed, "importance"))
+    found = exact.evidence(model, x, sigma=sigma, generator=measuring_stream(seed, "importance"))
     mean = found.log_p.mean().item()
     progress(PARTS[5])
     try:
@@ -358,54 +348,6 @@ def _posterior(model: VAE, x: Tensor) -> tuple[Tensor, Tensor]:
     checks.points("posterior means", mu)
     checks.points("posterior variances", logvar.exp())
     return mu, logvar
-
-
-class _Real(NamedTuple):
-    """A real sample, what measures others against it, and how it covers the curve itself."""
-
-    points: Tensor
-    yardstick: Yardstick
-    fit: Fit
-
-
-@lru_cache(maxsize=KEPT)
-def _real(curve: Curve, noise: float, n: int, seed: int, dtype: torch.dtype) -> _Real:
-    def draw(generator: Generator) -> Tensor:
-        return curve.sample(n, noise=noise, generator=generator)[0].to(dtype)
-
-    x, again = draw(_stream(seed, "data")), _stream(seed, "floors")
-    yardstick = Yardstick(x, [draw(again) for _ in range(FLOOR_DRAWS)], seed=seed)
-    return _Real(x, yardstick, fit(curve, x))
-
-
-def _aggregate_yardstick(model: VAE, n: int, seed: int) -> Yardstick:
-    """Prior draws to measure draws from the aggregate posterior against; a standard normal's are kept."""
-    like, latent_dim = model.fc_mu.weight, model.latent_dim
-    if isinstance(model.prior, StandardNormal) and n * latent_dim <= KEPT_NUMBERS:
-        return _normal_yardstick(latent_dim, n, seed, like.dtype)
-    return _prior_yardstick(model.prior, n, seed, like)
-
-
-@lru_cache(maxsize=KEPT)
-def _normal_yardstick(latent_dim: int, n: int, seed: int, dtype: torch.dtype) -> Yardstick:
-    return _prior_yardstick(StandardNormal(latent_dim), n, seed, torch.empty(0, dtype=dtype))
-
-
-def _prior_yardstick(prior: StandardNormal | Mixture, n: int, seed: int, like: Tensor) -> Yardstick:
-    again = _stream(seed, "aggregate floors")
-    return Yardstick(
-        prior.sample(n, like=like, generator=_stream(seed, "prior")),
-        [prior.sample(n, like=like, generator=again) for _ in range(FLOOR_DRAWS)],
-        blur=0.0,
-        bandwidth=LATENT_BANDWIDTH,
-        seed=seed,
-    )
-
-
-def _stream(seed: int, name: str) -> Generator:
-    """A source of randomness for one purpose, apart from those that training derives from the same seed."""
-    sequence = np.random.SeedSequence(seed, spawn_key=(1000 + STREAMS.index(name),))
-    return Generator().manual_seed(int(sequence.generate_state(1, np.uint64)[0] >> 1))
 
 
 def _plain(value: Any) -> Any:

@@ -98,8 +98,6 @@ def ellipses(ax: Axes, mu: Array, logvar: Array, t: Array | None = None, *, colo
     """Draw 1-sigma ellipses of Gaussians, mu and logvar of shape (N, L), coloured by t, shape (N,), or all alike."""
     # An ellipse far wider than the axes would take Agg forever, and shows nothing.
     width = 2 * np.exp(0.5 * np.clip(plane(logvar), -20, 2 * np.log(WIDEST)))
-    if logvar.shape[1] == 1:
-        width[:, 1] = 0
     colours = colour if t is None else colormaps[ALONG](Normalize()(t))
     ax.add_collection(
         EllipseCollection(

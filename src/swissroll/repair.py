@@ -25,8 +25,8 @@ from swissroll import checks
 from swissroll.config import MAX_COMPONENTS
 from swissroll.data import CURVES
 from swissroll.prior import Mixture
-from swissroll.run import Run, load, make_folder, save_end, save_snapshot
-from swissroll.storage import RunError, replace_file, staged
+from swissroll.run import Run, load, make_folder
+from swissroll.storage import RunError, replace_file, save_end, save_snapshot, staged
 from swissroll.streams import stream
 
 DRAWS = 20_000
@@ -83,10 +83,11 @@ def _write_copy(run: Run, folder: Path, components: int, progress: Callable[[int
     replace_file(folder / "history.csv", (source.folder / "history.csv").read_bytes())
     for at, model in {**networks, step: source.model}.items():
         model.prior = prior
-        save_snapshot(repaired, at, model.state_dict())
+        save_snapshot(repaired.folder, at, model.state_dict())
     message = f"The prior, {components} Gaussians, was fitted after training to {DRAWS:,} posterior draws."
     save_end(
-        repaired,
+        repaired.folder,
+        repaired.config,
         source.model.state_dict(),
         step=step,
         status="finished",

@@ -14,8 +14,6 @@ a kill at any moment leaves a folder to go on from. Nothing here is pickled.
 from __future__ import annotations
 
 import dataclasses
-import hashlib
-import json
 import os
 from collections.abc import Generator, Iterator
 from contextlib import contextmanager
@@ -26,9 +24,8 @@ from typing import Any
 
 import numpy as np
 import torch
-from safetensors.torch import save
 
-from swissroll.config import Config, read_config
+from swissroll.config import Config, digest, read_config
 from swissroll.engines import State
 from swissroll.storage import (
     HEADER,
@@ -38,8 +35,8 @@ from swissroll.storage import (
     RunError,
     damaged,
     explained,
-    history_row,
     lock,
+    metadata,
     parse_history,
     read_lines,
     read_state,
@@ -47,10 +44,21 @@ from swissroll.storage import (
     remove_halves,
     replace_file,
     require_free,
+    save_end,
+    save_snapshot,
     save_tensors,
 )
-from swissroll.together import Outcome
-from swissroll.training import DivergedError, Record, Training, build, build_model, choose_device, choose_engine, flops
+from swissroll.training import (
+    DivergedError,
+    Record,
+    Training,
+    build,
+    build_model,
+    choose_device,
+    choose_engine,
+    flops,
+    require_engine,
+)
 from swissroll.vae import VAE
 
 CHECKPOINT_SECONDS = 2.0
@@ -95,16 +103,21 @@ class Run:
         """The checkpoint, which is ahead of an older model, or the model; where there is neither, the last snapshot."""
         path = self._weights_path
         if path is not None:
-            weights, metadata = read_tensors(path)
+            try:
+                weights, told = read_tensors(path)
+            except RunError:
+                if path.exists():
+                    raise
+                return self._latest  # A training that ended meanwhile has others.
             if path.stem == "checkpoint":
                 weights = {k.removeprefix("model."): v for k, v in weights.items() if k.startswith("model.")}
         elif self.snapshots:
             return list(self.snapshots.items())[-1]
         else:
             raise RunError(f"{self.folder}: nothing is trained yet. 'swissroll train --resume {self.folder}' begins.")
-        if metadata["config"] not in ("", digest(self.config)):
+        if told["config"] not in ("", digest(self.config)):
             raise RunError(f"{self.folder}: config.toml was changed since the weights were written. Undo that.")
-        return metadata["step"], self._with_weights(weights)
+        return told["step"], self._with_weights(weights)
 
     @property
     def _weights_path(self) -> Path | None:
@@ -214,6 +227,7 @@ def decide(config: Config) -> Config:
     device: Any = choose_device(config.device).type
     config = dataclasses.replace(config, device=device)
     config = dataclasses.replace(config, engine=choose_engine(config))
+    require_engine(config)
     return dataclasses.replace(config, threads=config.threads or _best_threads(config))
 
 
@@ -282,14 +296,14 @@ def refuse_repaired(run: Run) -> None:
 
 def _write_while_training(run: Run, training: Training, history: History) -> Generator[Record, None, None]:
     if training.step == 0:
-        save_snapshot(run, 0, training.engine.weights())
+        save_snapshot(run.folder, 0, training.engine.weights())
     due = monotonic() + CHECKPOINT_SECONDS
     records = iter(training)
 
     def keep(record: Record) -> None:
         history.add(record)
         if record.step % run.config.snapshot_every == 0 or record.step == training.steps:
-            save_snapshot(run, record.step, training.engine.weights())
+            save_snapshot(run.folder, record.step, training.engine.weights())
 
     try:
         try:
@@ -317,7 +331,8 @@ def _finish(run: Run, training: Training, history: History, status: str, message
         history.sync()
     else:
         _save_checkpoint(run, training, history)
-    save_end(run, training.engine.weights(), step=training.step, status=status, message=message)
+    weights = training.engine.weights()
+    save_end(run.folder, run.config, weights, step=training.step, status=status, message=message)
     if status == "finished":
         (run.folder / "checkpoint.safetensors").unlink(missing_ok=True)
 
@@ -327,13 +342,13 @@ def _restore(run: Run, training: Training) -> list[str]:
     path = run.folder / "checkpoint.safetensors"
     if not path.exists():
         return [HEADER]
-    state, metadata = read_tensors(path)
-    if metadata["config"] != digest(run.config):
+    state, told = read_tensors(path)
+    if told["config"] != digest(run.config):
         raise RunError(f"{run.folder}: config.toml was changed since the checkpoint. Undo that, or train anew.")
     kept = read_lines(run.folder / "history.csv")
     lines = [line + "\n" for line in kept]
     try:
-        step = metadata["step"]
+        step = told["step"]
         training.load_state(state, step)
     except (KeyError, ValueError, RuntimeError):
         raise damaged(path, "it does not fit this run") from None
@@ -345,53 +360,12 @@ def _restore(run: Run, training: Training) -> list[str]:
     return lines[: step + 1]
 
 
-def digest(config: Config) -> str:
-    """A fingerprint of the settings; those at their defaults do not count, so that later versions can add some."""
-    changed = {k: v for k, v in dataclasses.asdict(config).items() if v != getattr(Config, k)}
-    return hashlib.sha256(repr(sorted(changed.items())).encode()).hexdigest()
-
-
-def save_snapshot(run: Run, step: int, weights: State) -> None:
-    """Write the weights that a run had after a step; 0 is before training."""
-    folder = run.folder / "snapshots"
-    folder.mkdir(exist_ok=True)
-    save_tensors(folder / f"step-{step:09d}.safetensors", weights, durable=False)
-
-
-def save_end(run: Run, weights: State, *, step: int, status: str, message: str = "", repaired_from: str = "") -> None:
-    """Write the weights that a run ended with and how it ended; all as the attributes of :class:`Run` have it."""
-    save_tensors(run.folder / "model.safetensors", weights, _metadata(run.config, step, repaired_from))
-    replace_file(run.folder / "state.json", _ending(status, step, message, repaired_from))
-
-
-def _ending(status: str, step: int, message: str, repaired_from: str = "") -> bytes:
-    origin = {"repaired_from": repaired_from} if repaired_from else {}
-    return json.dumps({"status": status, "step": step, "message": message, **origin}, indent=1).encode()
-
-
-def pack(outcome: Outcome) -> dict[str, bytes]:
-    """The files of a run that ended, by their names in its folder, as :func:`advance` would have left them."""
-    config, step = outcome.config, outcome.step
-    return {
-        "config.toml": config.to_toml().encode(),
-        "history.csv": "".join([HEADER, *map(history_row, outcome.records)]).encode(),
-        "model.safetensors": save(outcome.weights, _metadata(config, step)),
-        "state.json": _ending(outcome.status, step, outcome.message),
-    }
-
-
 def _save_checkpoint(run: Run, training: Training, history: History) -> float:
     """Save all that the next steps depend on; returns the seconds it took."""
     began = monotonic()
     history.sync()
-    save_tensors(run.folder / "checkpoint.safetensors", training.engine.state(), _metadata(run.config, training.step))
+    save_tensors(run.folder / "checkpoint.safetensors", training.engine.state(), metadata(run.config, training.step))
     return monotonic() - began
-
-
-def _metadata(config: Config, step: int, repaired_from: str = "") -> dict[str, str]:
-    origin = {"repaired_from": repaired_from} if repaired_from else {}
-    # One entry: safetensors writes several in any order, and the same run is to have the same bytes.
-    return {"run": json.dumps({"step": step, "config": digest(config), **origin})}
 
 
 @contextmanager

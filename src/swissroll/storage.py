@@ -18,9 +18,11 @@ from uuid import uuid4
 
 import numpy as np
 from safetensors import SafetensorError, safe_open
-from safetensors.torch import save_file
+from safetensors.torch import save, save_file
 
+from swissroll.config import Config, digest
 from swissroll.engines import State
+from swissroll.together import Outcome
 from swissroll.training import Record, Terms
 
 TERMS = ("loss", "mse", "kl", "rate", "distortion")
@@ -119,10 +121,47 @@ def save_tensors(path: Path, tensors: State, metadata: dict[str, str] | None = N
             raise OSError(int(found[1]) if found else EIO, str(error)) from None
 
 
+def save_snapshot(folder: Path, step: int, weights: State) -> None:
+    """Write the weights that a run had after a step; 0 is before training."""
+    (folder / "snapshots").mkdir(exist_ok=True)
+    save_tensors(folder / "snapshots" / f"step-{step:09d}.safetensors", weights, durable=False)
+
+
+def save_end(
+    folder: Path, config: Config, weights: State, *, step: int, status: str, message: str = "", repaired_from: str = ""
+) -> None:
+    """Write the weights that a run ended with and how it ended; all as the attributes of a run have it."""
+    save_tensors(folder / "model.safetensors", weights, metadata(config, step, repaired_from))
+    replace_file(folder / "state.json", _ending(status, step, message, repaired_from))
+
+
+def _ending(status: str, step: int, message: str, repaired_from: str = "") -> bytes:
+    origin = {"repaired_from": repaired_from} if repaired_from else {}
+    return json.dumps({"status": status, "step": step, "message": message, **origin}, indent=1).encode()
+
+
+def pack(outcome: Outcome) -> dict[str, bytes]:
+    """The files of a run that ended, by their names in its folder, as training it there would have left them."""
+    config, step = outcome.config, outcome.step
+    return {
+        "config.toml": config.to_toml().encode(),
+        "history.csv": "".join([HEADER, *map(history_row, outcome.records)]).encode(),
+        "model.safetensors": save(outcome.weights, metadata(config, step)),
+        "state.json": _ending(outcome.status, step, outcome.message),
+    }
+
+
+def metadata(config: Config, step: int, repaired_from: str = "") -> dict[str, str]:
+    """What a file of weights says of itself: the step that they have seen, and of which settings they are."""
+    origin = {"repaired_from": repaired_from} if repaired_from else {}
+    # One entry: safetensors writes several in any order, and the same run is to have the same bytes.
+    return {"run": json.dumps({"step": step, "config": digest(config), **origin})}
+
+
 def remove_halves(folder: Path) -> None:
-    """Remove what a kill left of files that were being written."""
-    for place in (folder, folder / "snapshots"):
-        for path in (*place.glob(".tmp*"), *place.glob(".*.tmp")):  # The library's, and our own.
+    """Remove what a kill left of a training's files that were being written; a report's may be another process's."""
+    for pattern in (".tmp*", "snapshots/.*", ".*.safetensors.*.tmp", ".history.csv.*.tmp", ".state.json.*.tmp"):
+        for path in folder.glob(pattern):
             path.unlink(missing_ok=True)
 
 
@@ -159,8 +198,12 @@ def _remedy(path: Path, folder: Path) -> str:
 def read_state(folder: Path) -> dict[str, Any]:
     """What a run's state.json says of how it ended; nothing where it has not."""
     path, found = folder / "state.json", None
-    with suppress(OSError, ValueError):
-        found = json.loads(path.read_text(encoding="utf-8")) if path.exists() else {}
+    try:
+        found = json.loads(path.read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        found = {}
+    except (OSError, ValueError):
+        pass
     if not isinstance(found, dict):
         raise RunError(
             f"{path}: damaged. If this run was repaired, repair the original again; "
@@ -178,16 +221,18 @@ def replace_file(path: Path, data: bytes, *, durable: bool = True) -> None:
 @contextmanager
 def _replacing(path: Path, *, durable: bool) -> Iterator[Path]:
     """A file to write, which then takes the place of another."""
-    aside = path.with_name(f".{path.name}.{os.getpid()}.tmp")  # Two processes may write a report at once.
+    aside = path.with_name(f".{path.name}.{uuid4().hex[:8]}.tmp")  # Two processes may write a report at once.
     try:
         yield aside
         if durable:
             with aside.open("rb+") as file:
                 os.fsync(file.fileno())
         aside.replace(path)
-    except OSError as error:
+    except BaseException as error:
         with suppress(OSError):
             aside.unlink()
+        if not isinstance(error, OSError):
+            raise
         code = error.errno or EIO
         raise OSError(code, os.strerror(code), str(path)) from None  # It names the file that the reader knows.
     if durable and hasattr(os, "O_DIRECTORY"):

@@ -9,7 +9,7 @@ import os
 import re
 import sys
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from itertools import pairwise
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Literal, get_args, get_type_hints
@@ -109,22 +109,23 @@ def sweep(
         raise ValueError("--workers is for this machine and --cluster for others; leave out one of them.")
     where = Where(workers=_workers(workers) if cluster is None else 1, cluster=cluster)
     given = _given(axes, seeds, hold, evidence=evidence)
-    folder = out or (next_folder if dry_run else new_folder)(Path("sweeps"))
-    try:
+    with _place(out, dry_run=dry_run) as folder:
         if (folder / "sweep.toml").is_file():
             _read(folder / "sweep.toml")
         defined = define(folder, _beneath(given, settings, preset))
         if not dry_run:
             return _run(folder, defined, where, quiet=quiet)
-    finally:
-        if out is None:
-            with suppress(OSError):  # Where nothing came of it, it is empty.
-                folder.rmdir()
-                folder.parent.rmdir()
     from swissroll.sweep.summary import dry_run as told
 
     print(told(folder, defined, where.workers, quiet=quiet))
     return 0
+
+
+def _place(out: Path | None, *, dry_run: bool) -> AbstractContextManager[Path]:
+    """The sweep's folder: the one that is named, or a new one."""
+    if out is None and not dry_run:
+        return new_folder(Path("sweeps"))
+    return nullcontext(out or next_folder(Path("sweeps")))
 
 
 @dataclasses.dataclass(frozen=True)
@@ -250,7 +251,7 @@ def _compute(
     told = False
     for ended in compute(folder, defined, groups, pool):
         progress.show(ended)
-        if not told and pool.deserted():
+        before, told = told, ended is None and pool.deserted()
+        if told and not before:
             with progress.aside():
                 note(f"{where.cluster} has no workers. To start some: dask worker {where.cluster} --nthreads 1")
-        told = pool.deserted()

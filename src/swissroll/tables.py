@@ -78,8 +78,8 @@ def _evidence_rows(metrics: Metrics) -> Rows:
     error = found.error + found.standard_error
     digits, verdict = _digits(error), f"± {_rounded(error)}"
     if found.above_floor is not None and found.floor_error is not None:
-        most = "at most " if found.bound else ""
-        verdict = f"{most}{found.above_floor:.{min(3, digits)}f} above, ± {_rounded(error + found.floor_error)}"
+        most, both = "at most " if found.bound else "", error + found.floor_error
+        verdict = f"{most}{found.above_floor:.{min(3, _digits(both))}f} above, ± {_rounded(both)}"
     floor = "-" if found.floor is None else f"{found.floor:.{digits}f}"
     return [
         (name, f"{-found.log_evidence:.{digits}f}", floor, verdict),

@@ -184,7 +184,7 @@ def xla_is_here(device: str = "cpu") -> bool:
         return True
     from swissroll.engines.xla import find_device, import_jax
 
-    with suppress(ValueError):
+    with suppress(ValueError, RuntimeError):
         return find_device(import_jax(), device) is not None
     return False
 
@@ -195,21 +195,22 @@ def xla_pays(config: Config) -> bool:
 
 
 def choose_engine(config: Config) -> Literal["torch", "xla"]:
-    """The engine that a config names, or for 'auto' the one that is done first, of those that are here.
-
-    Raises:
-        ValueError: The config names the fast engine, and JAX is not installed or has not the config's device.
-    """
-    if config.engine == "xla":
-        if not xla_is_here():
-            raise ValueError("engine 'xla' needs JAX: pip install 'swissroll[xla]', or choose engine 'torch'.")
-        if config.device not in ("auto", "cpu"):
-            from swissroll.engines.xla import find_device, import_jax
-
-            find_device(import_jax(config.threads), config.device)
+    """The engine that a config names, or for 'auto' the one that is done first, of those that are here."""
     if config.engine == "auto":
         return "xla" if xla_pays(config) and xla_is_here(choose_device(config.device).type) else "torch"
     return config.engine
+
+
+def require_engine(config: Config) -> None:
+    """Raise ValueError where a config names the fast engine, and JAX is not installed or lacks the config's device."""
+    if config.engine != "xla":
+        return
+    if not xla_is_here():
+        raise ValueError("engine 'xla' needs JAX: pip install 'swissroll[xla]', or choose engine 'torch'.")
+    if config.device not in ("auto", "cpu"):
+        from swissroll.engines.xla import find_device, import_jax
+
+        find_device(import_jax(config.threads), config.device)
 
 
 def build(config: Config) -> Training:

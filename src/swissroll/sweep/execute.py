@@ -21,6 +21,7 @@ from collections.abc import Iterator, Mapping
 from concurrent.futures import FIRST_COMPLETED, wait
 from contextlib import contextmanager
 from dataclasses import dataclass
+from errno import EACCES
 from itertools import islice
 from pathlib import Path
 from typing import Any
@@ -72,7 +73,8 @@ def define(folder: Path, values: Mapping[str, Any]) -> Sweep:
         ValueError: The folder holds something else, the values contradict its sweep, or name nothing.
     """
     if (folder / "sweep.toml").is_file():
-        return read_sweep(folder).grown(values)
+        grown = read_sweep(folder).grown(values)
+        return grown.decided() if values.keys() & {"device", "engine"} else grown
     if folder.exists() and (not folder.is_dir() or any(not path.name.startswith(".") for path in folder.iterdir())):
         if (folder / "groups.json").is_file():
             raise ValueError(
@@ -113,11 +115,11 @@ def opened(folder: Path, sweep: Sweep, *, quiet: bool = False) -> Iterator[list[
         there = read_sweep(folder) if (folder / "sweep.toml").is_file() else None
         if there is not None and not sweep.holds(there):
             raise ValueError(f"{folder} was changed by another process meanwhile. Try again.")
+        planned = read_groups(folder)
+        groups = plan_groups(sweep, names, planned)
         if there != sweep:
             replace_file(folder / "sweep.toml", sweep.to_toml().encode())
         (folder / "runs").mkdir(exist_ok=True)  # Later than its definition: a kill leaves nothing without one.
-        planned = read_groups(folder)
-        groups = plan_groups(sweep, names, planned)
         if groups != planned:
             replace_file(folder / "groups.json", json.dumps(groups).encode())
         for rest in (folder / "runs").glob(".*.tmp"):
@@ -129,6 +131,8 @@ def _make(folder: Path) -> None:
     try:
         str(folder).encode()
         folder.mkdir(parents=True, exist_ok=True)
+        if not os.access(folder, os.W_OK):
+            raise PermissionError(EACCES, os.strerror(EACCES))
     except (OSError, ValueError) as error:
         why = error.strerror if isinstance(error, OSError) else "its name is not valid UTF-8"
         raise ValueError(f"{folder!s:.200}: cannot be written ({why}). Choose another --out.") from None

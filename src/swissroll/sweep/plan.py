@@ -18,7 +18,7 @@ from pathlib import Path
 from typing import Any, Literal, get_args
 
 from swissroll import checks
-from swissroll.config import FLOATS, PRESETS, Config, read_toml, versions
+from swissroll.config import FLOATS, PRESETS, Config, digest, read_toml, versions
 
 Hold = Literal["beta", "sigma"]
 MAX_RUNS = 10**6
@@ -187,12 +187,12 @@ class Sweep:
         Raises:
             ValueError: A device or engine is not on this machine.
         """
-        from swissroll.training import choose_device, choose_engine
+        from swissroll.training import choose_device, require_engine
 
         devices: Any = [choose_device(device).type for device in self._of("device")]
         engines: Any = [_engine(self, devices) if engine == "auto" else engine for engine in self._of("engine")]
         for device, engine in itertools.product(devices, engines):
-            choose_engine(dataclasses.replace(Config(), device=device, engine=engine, threads=1))
+            require_engine(Config(device=device, engine=engine, threads=1))
         found = self.values | {"device": _ordered(devices), "engine": _ordered(engines)}
         return dataclasses.replace(self, values={name: found[name] for name in FIELDS if name in found})
 
@@ -208,8 +208,6 @@ class Sweep:
 
 def run_name(config: Config) -> str:
     """The name of a run's folder in a sweep: the first 16 hex digits of its settings' digest."""
-    from swissroll.run import digest
-
     return digest(config)[:16]
 
 
@@ -218,13 +216,11 @@ def _engine(sweep: Sweep, devices: list[str]) -> str:
     from swissroll.together import shape_of
     from swissroll.training import OVERHEAD, PAYS, flops, xla_is_here
 
-    if not all(map(xla_is_here, devices)):
-        return "torch"
     work, shapes = 0.0, set()
     for config in sweep.settings():
         work += len(sweep.seeds) * config.steps * (OVERHEAD + flops(config))
         shapes.add(shape_of(config))
-    return "xla" if work > PAYS * len(shapes) else "torch"
+    return "xla" if work > PAYS * len(shapes) and all(map(xla_is_here, devices)) else "torch"
 
 
 def read_values(path: Path) -> tuple[dict[str, Any], dict[str, str]]:

@@ -85,7 +85,7 @@ def _files(outcome: Outcome, evidence: bool) -> dict[str, bytes]:
     import numpy as np
 
     from swissroll.doctor import examine_model, judged, to_json
-    from swissroll.run import pack
+    from swissroll.storage import pack
     from swissroll.training import build_model
 
     model = build_model(outcome.config)
