@@ -12,6 +12,14 @@ def deadly(configs: list[dict[str, Any]], _: bool) -> list[dict[str, bytes]]:
         os.kill(os.getpid(), signal.SIGKILL)
     if configs[0]["hidden_dim"] == 6:
         raise MemoryError("no room")
-    state = {"status": "diverged", "message": "too wide"}
+    state = {"status": "diverged", "message": "too wide", "step": 0}
     found = {"metrics": None, "diagnosis": {"name": "diverged", "evidence": ""}}
-    return [{"state.json": json.dumps(state).encode(), "metrics.json": json.dumps(found).encode()} for _ in configs]
+    header = json.dumps({"__metadata__": {"run": json.dumps({"step": 0})}}).encode()
+    files = {
+        "config.toml": b"",
+        "history.csv": b"step\n",
+        "model.safetensors": len(header).to_bytes(8, "little") + header,
+        "state.json": json.dumps(state).encode(),
+        "metrics.json": json.dumps(found).encode(),
+    }
+    return [files for _ in configs]

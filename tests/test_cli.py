@@ -96,6 +96,9 @@ BAD = [
     (["--out", "bad\udcffname"], "not valid UTF-8"),
     (["--resume", "absent", "--out", "elsewhere"], "leave out --out"),
     (["--resume", "two\nlines"], "two lines is not a run"),
+    (["--out", ""], "--out is empty; name a path"),
+    (["--resume", " "], "--resume is empty; name a path"),
+    (["--noise", "1000"], "noise must be a finite number of at least 0 and at most 10"),
     (["--resume", "a" * 240], f"a...{40 * 'a'} is not a run"),
 ]
 
@@ -291,7 +294,7 @@ def test_damage_is_one_line_before_anything_is_measured(
 
 @pytest.mark.parametrize(
     ("command", "message"),
-    [("train", "report DIR' draws it"), ("evaluate", "measures it anew"), ("report", "draws it anew")],
+    [("train", "Nothing was trained"), ("evaluate", "measures it anew"), ("report", "draws it anew")],
 )
 def test_ctrl_c_says_what_it_leaves(
     command: str, message: str, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
@@ -304,6 +307,51 @@ def test_ctrl_c_says_what_it_leaves(
     code, _, err = call([command, *([] if command == "train" else ["run"])], capsys)
     assert (code, err.count("\n")) == (130, 1)
     assert message in err
+
+
+@pytest.mark.parametrize(
+    ("steps", "told"), [(60, "to draw it: swissroll report run"), (61, "go on with: swissroll train")]
+)
+def test_ctrl_c_while_a_run_is_drawn_names_its_folder(
+    steps: int, told: str, tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def stop(*_: object, **__: object) -> None:
+        if steps > 60:  # As a second Ctrl-C in training would leave it.
+            (tmp_path / "run" / "model.safetensors").unlink()
+        raise KeyboardInterrupt
+
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr("swissroll.cli._report", stop)
+    code, out, _ = call(["train", "--steps", str(steps), "--hidden-dim", "4", "--quiet", "--out", "run"], capsys)
+    assert code == 130
+    assert told in out
+
+
+def test_a_sweep_is_not_taken_for_a_run(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    Path("sweep").mkdir()
+    Path("sweep/sweep.toml").write_text("beta = [0.1, 0.2]\nseeds = 2\n", encoding="utf-8")
+    code, _, err = call(["report", "sweep"], capsys)
+    assert (code, err.count("\n")) == (2, 1)
+    assert "sweep is a sweep, and its runs are in sweep/runs. 'swissroll sweep --out sweep' writes its report." in err
+    code, _, err = call(["train", "--config", "sweep/sweep.toml"], capsys)
+    assert (code, err.count("\n")) == (2, 1)
+    assert "'swissroll sweep --config sweep/sweep.toml' takes them." in err
+
+
+def test_a_batch_systems_signal_leaves_a_run_to_go_on_with(tmp_path: Path) -> None:
+    flags = ["train", "--steps", "1000000", "--hidden-dim", "8", "--engine", "torch", "--out", "run", "--quiet"]
+    process = subprocess.Popen([sys.executable, "-m", "swissroll.cli", *flags], cwd=tmp_path)
+    history = tmp_path / "run/history.csv"
+    while not history.exists() or history.stat().st_size < 1000:
+        assert process.poll() is None
+        os.sched_yield()
+    process.terminate()
+    assert process.wait() == 128 + signal.SIGTERM
+    assert not [path for path in (tmp_path / "run").rglob("*") if path.suffix == ".tmp"]
+    assert swissroll.load(tmp_path / "run").status in ("stopped", "unfinished")
 
 
 def test_a_file_that_cannot_be_replaced_is_named_by_its_own_name(tmp_path: Path) -> None:

@@ -116,9 +116,21 @@ def test_the_first_rule_that_holds_wins() -> None:
     assert [name for name, _ in cures[:-1]] == [rule.name for rule in RULES]
 
 
+@pytest.mark.parametrize(("fell", "told"), [(0.3, "fell by 30%"), (0.001, "did not fall"), (-0.03, "did not fall")])
+def test_a_loss_that_rose_did_not_fall(fell: float, told: str) -> None:
+    found = diagnose(dataclasses.replace(HEALTHY, sampled_mse=1.2, fell=fell))
+    assert found.evidence.endswith(f"the loss {told} over the last two thirds")
+
+
+def test_without_a_kl_term_nothing_is_over_regularised() -> None:
+    large = dataclasses.replace(HEALTHY, sampled_mse=0.2)
+    assert diagnose(large).name == "over-regularised"
+    assert diagnose(dataclasses.replace(large, sigma=0.0)).name == "under-trained"
+
+
 @pytest.mark.parametrize("rule", RULES, ids=lambda rule: rule.name)
 def test_evidence_quotes_numbers_and_advice_is_one_sentence(rule: Any) -> None:
-    told = rule.evidence.format(**vars(HEALTHY))
+    told = rule.evidence.format(**vars(HEALTHY), fall="fell by 5%")
     assert any(c.isdigit() for c in told)
     assert "{" not in told
     assert rule.advice.endswith(".")

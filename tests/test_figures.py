@@ -135,3 +135,8 @@ def test_one_latent_has_marginals_alone(tmp_path: Path) -> None:
     legend = ax.get_legend()
     assert legend is not None
     assert [text.get_text() for text in legend.get_texts()] == ["aggregate posterior, z₁", "prior, z₁"]
+
+
+def test_a_single_step_is_a_point_and_not_nothing(tmp_path: Path) -> None:
+    for ax in draw("losses", scene(tmp_path, steps=1)).axes:
+        assert [line.get_marker() for line in ax.lines] == ["o", "o"]

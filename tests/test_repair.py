@@ -218,6 +218,8 @@ def test_a_number_of_components_out_of_range_is_refused(run: Run, tmp_path: Path
 def test_what_cannot_be_repaired_is_refused(run: Run, tmp_path: Path) -> None:
     with pytest.raises(RunError, match="already exists"):
         repair(run, run.folder, components=2)
+    with pytest.raises(RunError, match="lies in the run that is copied"):
+        repair(run, run.folder / "copy", components=2)
     with pytest.raises(RunError, match="not trained yet"):
         repair(create(tmp_path / "new", SMALL), tmp_path / "copy")
     diverged = trained(tmp_path / "stopped", SMALL, stop=5)

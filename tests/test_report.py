@@ -182,8 +182,8 @@ def test_the_animation_has_a_frame_a_snapshot(run: Run) -> None:
         {"latent_dim": 6, "reduction": "sum"},
         {"noise": 0.1, "depth": 0},
         {"lr": 10.0},
-        {"noise": 1000.0, "depth": 0},
-        {"noise": 1000.0, "beta": 0.0, "batch_size": 1, "latent_dim": 50},
+        {"noise": 10.0, "depth": 0},
+        {"noise": 10.0, "beta": 0.0, "batch_size": 1, "latent_dim": 50},
     ],
     ids=str,
 )

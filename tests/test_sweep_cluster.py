@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import signal
+import socket
 import subprocess
 import sys
 import time
@@ -149,3 +150,12 @@ def test_a_cluster_without_workers_is_told_and_waited_for(cluster: Cluster, tmp_
     out, err = process.communicate()
     assert (process.returncode, err) == (0, "")
     assert "runs finished           2" in out
+
+
+def test_what_answers_and_is_no_scheduler_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("swissroll.sweep.pools.CONNECT_SECONDS", 1)
+    silent = socket.create_server(("127.0.0.1", 0))
+    port = silent.getsockname()[1]
+    with silent, pytest.raises(ClusterLostError, match=f"127.0.0.1:{port} .something else does.") as caught:
+        ClusterPool(f"tcp://127.0.0.1:{port}")
+    assert str(caught.value).endswith(f"To start one: dask scheduler --host 127.0.0.1 --port {port}")

@@ -15,6 +15,7 @@ from swissroll.config import Config
 from swissroll.sweep.blocks import block, changes_sigma, confounds, sigmas
 from swissroll.sweep.compare import frontier, headline, holm, interval, judge, paired, rank
 from swissroll.sweep.table import Row, Table
+from swissroll.sweep.words import NO_COMPARISON, conclusions
 
 numbers = st.floats(-1e3, 1e3).map(lambda v: round(v, 6))
 
@@ -250,3 +251,15 @@ def test_fixed_beta_confounds_the_latent_dimension_and_fixed_sigma_does_not() ->
     assert not changes_sigma(held, "latent_dim")
     assert changes_sigma(made({"beta": (0.1, 0.2), "hidden_dim": (8, 16)}, lambda *_: {}), "beta")
     assert not changes_sigma(made({"beta": (0.1, 0.2), "hidden_dim": (8, 16)}, lambda *_: {}), "hidden_dim")
+
+
+def test_where_all_of_a_value_diverged_there_is_nothing_to_compare() -> None:
+    table = made({"lr": (0.001, 1000.0)}, lambda at, _: {"mse": 1.0, "w2": 1.0} if at["lr"] < 1 else None, seeds=2)
+    assert conclusions(table) == ["4 runs of 2 settings: 2 finished, 2 diverged.", NO_COMPARISON]
+
+
+def test_a_few_worse_values_are_all_named() -> None:
+    table = made({"beta": (0.1, 0.2, 0.3)}, lambda at, seed: {"w2": at["beta"] + 1e-3 * seed}, seeds=5)
+    (line,) = [line for line in conclusions(table) if "W2" in line]
+    assert line.count("by +") == 2
+    assert line.index("0.2 by") < line.index("0.3 by")

@@ -10,7 +10,7 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
@@ -270,6 +270,47 @@ def test_runs_without_their_sweep_toml_are_not_taken_for_anything_else(undisturb
     (folder / "sweep.toml").unlink()
     with pytest.raises(ValueError, match=r"sweep.toml is gone\. Put it back"):
         define(folder, {"beta": [0.1]})
+
+
+def emptied(path: Path) -> None:
+    path.write_bytes(b"")
+
+
+def shortened(path: Path) -> None:
+    path.write_bytes(path.read_bytes()[:-50])
+
+
+@pytest.mark.parametrize(
+    ("name", "harm", "told"),
+    [
+        ("model.safetensors", shortened, "damaged"),
+        ("model.safetensors", Path.unlink, "damaged"),
+        ("history.csv", emptied, "damaged .it does not reach step 60"),
+        ("history.csv", Path.unlink, "damaged .it does not reach step 60"),
+        ("config.toml", Path.unlink, "damaged .it is missing"),
+    ],
+)
+def test_a_run_that_lost_something_is_named(
+    name: str, harm: Callable[[Path], None], told: str, undisturbed: Path, tmp_path: Path
+) -> None:
+    folder = tmp_path / "sweep"
+    shutil.copytree(undisturbed, folder)
+    run = folder / "runs" / next(read_sweep(folder).names())
+    harm(run / name)
+    with pytest.raises(ValueError, match=f"{run / name}: {told}.* Remove {run}, then 'swissroll sweep --out {folder}'"):
+        read_table(folder)
+
+
+def test_a_definition_that_does_not_name_its_runs_is_not_believed(undisturbed: Path, tmp_path: Path) -> None:
+    folder = tmp_path / "sweep"
+    shutil.copytree(undisturbed, folder)
+    (folder / "sweep.toml").write_text("", encoding="utf-8")
+    with (
+        pytest.raises(ValueError, match=r"sweep\.toml does not name 16 of the 16 runs"),
+        opened(folder, define(folder, {})),
+    ):
+        pass
+    assert (folder / "table.csv").read_bytes() == (undisturbed / "table.csv").read_bytes()
 
 
 def test_an_emptied_run_is_computed_again_and_a_half_one_is_named(

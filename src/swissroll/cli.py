@@ -31,7 +31,7 @@ LONG_WORD = re.compile(r"(\S{100})\S{60,}(\S{40})")
 """A name that would push what follows it out of sight."""
 UNUSED = re.compile(r"^Unused Tokens: \[(.*)\]\.?$", re.DOTALL)
 AFTER_STOP = {
-    "train": "What was trained, if anything, is on disk; 'swissroll report DIR' draws it.",
+    "train": "Nothing was trained.",
     "report": "The run is as it was; the same command draws it anew.",
     "evaluate": "The run is as it was; the same command measures it anew.",
     "repair": "The run is as it was; where its copy is there, it is whole, and 'swissroll report' draws it.",
@@ -41,6 +41,9 @@ AFTER_STOP = {
 
 def _settings_from_file(app: App, commands: tuple[str, ...], arguments: ArgumentCollection) -> None:
     """Take what --config or --preset says for every setting that the command line leaves open."""
+    for argument in arguments:
+        if argument.hint in (Path, Path | None) and any(not token.value.strip() for token in argument.tokens):
+            raise ValueError(f"{argument.name.lower()} is empty; name a path.")
     if commands == ("sweep",):  # Its settings are lists; it reads them itself.
         return
     given = {a.name: a.tokens[0].value for a in arguments if a.tokens}
@@ -116,9 +119,15 @@ def train(
             print(f"{resume} is finished already.", file=sys.stderr)
     else:
         run = _create(out, config)
-    done = run.status == "finished"
-    status = 0 if done else train_run(run, quiet=quiet)
-    _report(run.folder, evidence=done and _has_evidence(run.folder), quiet=quiet)
+    try:
+        done = run.status == "finished"
+        status = 0 if done else train_run(run, quiet=quiet)
+        _report(run.folder, evidence=done and _has_evidence(run.folder), quiet=quiet)
+    except KeyboardInterrupt:
+        if load(run.folder).status == "finished":
+            print(f"stopped; the run is finished, to draw it: swissroll report {run.folder}")
+            return INTERRUPTED
+        status = INTERRUPTED
     if status == INTERRUPTED:
         print(f"stopped; go on with: swissroll train --resume {run.folder}")
     return status
@@ -207,6 +216,8 @@ def main(arguments: list[str] | None = None) -> NoReturn:
     """Run the command line; bad input is one line on stderr and exit code 2."""
     # Imports make hundreds of thousands of objects that stay; looking through them for garbage took 0.5 s of a run.
     gc.set_threshold(100_000, 20, 100)
+    with suppress(ValueError):  # Batch systems end with it: leave nothing half-written. Only a main thread may say so.
+        signal.signal(signal.SIGTERM, lambda number, _: sys.exit(128 + number))
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, io.TextIOWrapper):
             stream.reconfigure(errors="backslashreplace")

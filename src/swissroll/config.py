@@ -39,7 +39,7 @@ class Config:
     dataset: Dataset = "swiss_roll"
     """The distribution that points are drawn from."""
     noise: float = 0.0
-    """Standard deviation of Gaussian noise added to the data, in data units."""
+    """Standard deviation of Gaussian noise added to the data, in data units; at most 10, the data reach about 1."""
     latent_dim: int = 2
     """Dimensions of the latent space."""
     hidden_dim: int = 256
@@ -90,7 +90,7 @@ class Config:
             if hasattr(value, "item"):  # NumPy's numbers, as Python's.
                 object.__setattr__(self, field.name, value.item())
         checks.one_of("dataset", self.dataset, get_args(Dataset))
-        checks.real("noise", self.noise, 0, 1e3)
+        checks.real("noise", self.noise, 0, 10)
         checks.whole("latent_dim", self.latent_dim, 1, 4096)
         checks.whole("hidden_dim", self.hidden_dim, 1, 16384)
         checks.whole("depth", self.depth, 0, 64)
@@ -220,6 +220,8 @@ def read_values(path: Path) -> tuple[dict[str, Any], dict[str, str]]:
         ValueError: The file is missing, is not TOML, has an unknown key or a value out of range.
     """
     values, recorded = read_toml(path)
+    if "seeds" in values:
+        raise ValueError(f"{path}: holds the settings of a sweep. 'swissroll sweep --config {path}' takes them.")
     Config.from_dict(values, str(path))
     return values, recorded
 

@@ -109,9 +109,11 @@ RULES = (
             s.sampled_mse > 1.1 * s.variance
             or (s.sigma**2 < s.variance / 2 and s.sampled_mse > 0.9 * s.variance)
             or (s.sigma**2 < s.variance / 2 and s.sampled_mse > 0.1 * s.variance and s.fell > FALLING)
+            # Without a KL term nothing else stands in the way.
+            or (s.sigma == 0 and s.sampled_mse > 0.1 * s.variance)
         ),
         "squared error {sampled_mse:.3g} against the data's variance {variance:.3g}; "
-        "the loss fell by {fell:.0%} over the last two thirds",
+        "the loss {fall} over the last two thirds",
         "Train ten times as long; if that changes nothing, widen the network.",
     ),
     Rule(
@@ -142,7 +144,7 @@ RULES = (
     Rule(
         "under-trained",
         lambda s: s.above_floor > FAR and s.fell > FALLING,
-        "evidence {above_floor:.2f} nats from the floor; the loss fell by {fell:.0%} over the last two thirds",
+        "evidence {above_floor:.2f} nats from the floor; the loss {fall} over the last two thirds",
         "Train ten times as long.",
     ),
     Rule(
@@ -187,7 +189,13 @@ def judged(config: Config, column: Callable[[str], NDArray[np.float64]]) -> Judg
 def diagnose(symptoms: Symptoms) -> Diagnosis:
     """Name the first rule that holds, with its numbers."""
     rule = next((rule for rule in RULES if rule.holds(symptoms)), HEALTHY)
-    return Diagnosis(name=rule.name, evidence=rule.evidence.format(**vars(symptoms)), advice=rule.advice)
+    return Diagnosis(
+        name=rule.name, evidence=rule.evidence.format(**vars(symptoms), fall=_fall(symptoms.fell)), advice=rule.advice
+    )
+
+
+def _fall(share: float) -> str:
+    return f"fell by {share:.0%}" if round(share, 2) > 0 else "did not fall"
 
 
 def examine(run: Run, *, evidence: bool = False, progress: Callable[[str], object] = lambda _: None) -> Examined:

@@ -125,7 +125,8 @@ def curves(ax: Axes, step: Array, lines: dict[str, Array], *, ylabel: str) -> No
     """Draw one or more series against the step; entries that are not finite are left out."""
     for (label, values), colour in zip(lines.items(), (BLUE, RED, GREEN, ORANGE), strict=False):
         keep = np.isfinite(values)
-        ax.plot(step[keep], values[keep], label=label, color=colour, linewidth=1.1)
+        marker = "o" if keep.sum() == 1 else None  # One point makes no line.
+        ax.plot(step[keep], values[keep], marker=marker, label=label, color=colour, linewidth=1.1, markersize=3)
     few_ticks(ax)
     ax.set(xlabel="step", ylabel=ylabel)
 

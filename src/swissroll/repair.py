@@ -68,6 +68,8 @@ def repair(run: Run, folder: Path, *, components: int = 20, progress: Callable[[
     """
     checks.whole("components", components, 1, MAX_COMPONENTS)
     _require_trained(run)
+    if run.folder.resolve() in folder.resolve().parents:
+        raise RunError(f"{folder} lies in the run that is copied. Choose another --out.")
     with staged(folder) as staging:
         _write_copy(run, staging, components, progress)
     return load(folder)

@@ -200,6 +200,9 @@ def load(folder: str | os.PathLike[str]) -> Run:
     if not isinstance(given, str | os.PathLike) or not os.fspath(given):
         raise RunError(f"A run is opened by its folder, such as 'runs/001'; got {folder!r:.60}.")
     run = Run(Path(folder))
+    if (run.folder / "sweep.toml").is_file():
+        runs, again = run.folder / "runs", f"swissroll sweep --out {run.folder}"
+        raise RunError(f"{folder} is a sweep, and its runs are in {runs}. '{again}' writes its report.")
     if not (run.folder / "config.toml").is_file():
         raise RunError(f"{folder} is not a run: it holds no config.toml. 'swissroll train' makes one.")
     _ = run.config

@@ -217,7 +217,7 @@ def _run(folder: Path, defined: Sweep, where: Where, *, quiet: bool) -> int:
             print(finish(folder, defined, progress))
     except KeyboardInterrupt:
         there = (folder / "sweep.toml").exists()
-        go_on = f"{left(folder, defined)}; go on with: {where.command(folder)}" if there else "nothing was written"
+        go_on = f"{left(folder, defined)}; go on with: {where.command(folder)}" if there else "nothing was computed"
         print(f"stopped; {go_on}")
         return INTERRUPTED
     except ClusterLostError as error:

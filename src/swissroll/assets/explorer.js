@@ -109,16 +109,38 @@
     context.stroke();
   }
 
+  // A single latent is a line, with ticks at whole numbers.
+  function axis(surface) {
+    const { context } = surface;
+    const reach = data.latentExtent;
+    context.beginPath();
+    context.moveTo(...surface.toPixel([-reach, 0]));
+    context.lineTo(...surface.toPixel([reach, 0]));
+    for (let k = Math.ceil(-reach); k <= reach; k++) {
+      const [x, y] = surface.toPixel([k, 0]);
+      context.moveTo(x, y - 6);
+      context.lineTo(x, y + 6);
+    }
+    context.stroke();
+    context.fillStyle = "#808080";
+    context.textAlign = "center";
+    for (const k of [-2, 0, 2]) {
+      const [x, y] = surface.toPixel([k, 0]);
+      context.fillText(String(k), x, y + 22);
+    }
+  }
+
   function rings(surface) {
     surface.context.strokeStyle = "#808080";
     surface.context.lineWidth = 1;
     surface.context.setLineDash([4, 4]);
-    for (const radius of [1, 2, 3]) {
+    for (const radius of data.latentDim > 1 ? [1, 2, 3] : []) {
       surface.context.beginPath();
       surface.context.arc(...surface.toPixel([0, 0]), radius * surface.unit, 0, 2 * Math.PI);
       surface.context.stroke();
     }
     surface.context.setLineDash([]);
+    if (data.latentDim === 1) axis(surface);
   }
 
   function show(a, b) {

@@ -117,6 +117,7 @@ def opened(folder: Path, sweep: Sweep, *, quiet: bool = False) -> Iterator[list[
             raise ValueError(f"{folder} was changed by another process meanwhile. Try again.")
         planned = read_groups(folder)
         groups = plan_groups(sweep, names, planned)
+        missing = remaining(folder, sweep, names, groups)
         if there != sweep:
             replace_file(folder / "sweep.toml", sweep.to_toml().encode())
         (folder / "runs").mkdir(exist_ok=True)  # Later than its definition: a kill leaves nothing without one.
@@ -124,7 +125,7 @@ def opened(folder: Path, sweep: Sweep, *, quiet: bool = False) -> Iterator[list[
             replace_file(folder / "groups.json", json.dumps(groups).encode())
         for rest in (folder / "runs").glob(".*.tmp"):
             shutil.rmtree(rest)
-        yield remaining(folder, sweep, names, groups)
+        yield missing
 
 
 def _make(folder: Path) -> None:
@@ -142,10 +143,15 @@ def remaining(folder: Path, sweep: Sweep, names: list[str], groups: list[list[st
     """The groups that lack a run on disk, the longest first.
 
     Raises:
-        ValueError: A run's folder is not empty, and is no run.
+        ValueError: A run's folder is not empty, and is no run; or the definition does not name a run that is there.
     """
     there = _whole(folder)
     place = {name: i for i, name in enumerate(names)}
+    if strangers := there - place.keys():
+        raise ValueError(
+            f"{folder}: damaged (sweep.toml does not name {len(strangers):,} of the {len(there):,} runs there). "
+            "Put back the sweep.toml that they were made with, or choose another --out."
+        )
     found = []
     for group in groups:
         known = [name for name in group if name in place]

@@ -23,6 +23,7 @@ from swissroll.storage import replace_file
 from swissroll.sweep import gallery, pictures, words
 from swissroll.sweep.blocks import Setting, confounds, settings, sigmas
 from swissroll.sweep.gallery import Gallery
+from swissroll.sweep.plan import more_seeds
 from swissroll.sweep.table import METRICS, Table, read_table
 from swissroll.sweep.words import Finding, difference, findings, label, number, setting_text, shown
 
@@ -119,6 +120,8 @@ def render(table: Table, drawn: dict[str, str], cells: Gallery) -> str:
         counts=words.counts(table),
         seeds=len(table.seeds),
         few=words.FEW,
+        more=more_seeds(len(table.seeds)),
+        no_comparison=words.NO_COMPARISON,
         missing=sum(row.status == "missing" for row in table.rows),
         axes={a: _values_text(v) for a, v in table.axes.items()},
         common=_common(table),

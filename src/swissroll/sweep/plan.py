@@ -206,6 +206,11 @@ class Sweep:
         return tomli_w.dumps(values | {"evidence": self.evidence, "versions": versions(xla=True)})
 
 
+def more_seeds(seeds: int) -> int:
+    """How many seeds to add up to, where differences are lost in their noise."""
+    return max(SEEDS, 2 * seeds)
+
+
 def run_name(config: Config) -> str:
     """The name of a run's folder in a sweep: the first 16 hex digits of its settings' digest."""
     return digest(config)[:16]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import logging
 import os
 import re
@@ -172,16 +173,16 @@ class ClusterPool:
             if name.startswith("distributed"):
                 logging.getLogger(name).setLevel(logging.CRITICAL)
         self.address = address
+        host, port = parts["host"].strip("[]"), int(parts["port"])
         try:
-            # Asked before Dask, which would try for as long as it is given, deaf to Ctrl-C.
-            socket.create_connection((parts["host"].strip("[]"), int(parts["port"])), CONNECT_SECONDS).close()
+            _ask(address, host, port)
             with warnings.catch_warnings():
                 warnings.simplefilter("ignore")  # Of other versions, which strangers() tells in a line.
                 self.client = Client(address, timeout=CONNECT_SECONDS, set_as_default=False)
         except (OSError, ValueError) as error:
-            raise ClusterLostError(
-                f"No scheduler answers at {address} ({error!s:.80}). Start one: dask scheduler."
-            ) from None
+            why = "something else does" if isinstance(error, TimeoutError) else f"{error!s:.80}"
+            start = f"dask scheduler --host {host} --port {port}"
+            raise ClusterLostError(f"No scheduler answers at {address} ({why}). To start one: {start}") from None
         self.executor = self.client.get_executor(pure=False)
         self.asked, self.threads = -ASK_SECONDS, 0
 
@@ -248,6 +249,18 @@ class ClusterPool:
         del now
         with suppress(Exception):
             self.client.close(timeout=2)
+
+
+def _ask(address: str, host: str, port: int) -> None:
+    """Raise OSError where no scheduler answers in time; unlike Dask's client, this hears Ctrl-C."""
+    from distributed.core import rpc
+
+    async def identity() -> None:
+        async with asyncio.timeout(CONNECT_SECONDS), rpc(address) as scheduler:
+            await scheduler.identity()
+
+    socket.create_connection((host, port), CONNECT_SECONDS).close()  # Where nobody listens, this knows at once.
+    asyncio.run(identity())
 
 
 def _difference(there: Any, here: dict[str, str]) -> str:

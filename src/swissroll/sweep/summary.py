@@ -15,9 +15,9 @@ from typing import Any, NamedTuple
 from swissroll.sweep import cost
 from swissroll.sweep.blocks import settings
 from swissroll.sweep.execute import Ended, Group, named, remaining
-from swissroll.sweep.plan import SEEDS, Sweep, plan_groups, read_groups
+from swissroll.sweep.plan import Sweep, more_seeds, plan_groups, read_groups
 from swissroll.sweep.table import Row, Table, read_table, write_table
-from swissroll.sweep.words import conclusions
+from swissroll.sweep.words import conclusions, shown
 from swissroll.tables import text
 
 MOST_LINES = 24
@@ -111,7 +111,7 @@ def finish(folder: Path, sweep: Sweep, progress: Progress) -> str:
         lines += ["", *concluded]
     report = _draw(table, quiet=progress.quiet)
     lines += ["", f"table: {folder / 'table.csv'}", f"report: {report}"]
-    more = max(SEEDS, 2 * len(sweep.seeds))
+    more = more_seeds(len(sweep.seeds))
     return "\n".join([*lines, f"to add seeds: swissroll sweep --out {folder} --seeds {more}"])
 
 
@@ -130,7 +130,7 @@ def _settings(table: Table) -> list[str]:
     axes = tuple(name.replace("_", " ") for name in table.axes or ("setting",))
     head = (*axes, "runs", *SHOWN.values())
     lines = [
-        (*map(str, found.values or ("all",)), str(len(found.rows)), *(_spread(found.rows, name) for name in SHOWN))
+        (*map(shown, found.values or ("all",)), str(len(found.rows)), *(_spread(found.rows, name) for name in SHOWN))
         for found in settings(table)
     ]
     told = [text(head, lines), "mean ± standard deviation over seeds"]

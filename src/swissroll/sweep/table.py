@@ -131,10 +131,13 @@ def rows(sweep: Sweep, folder: Path) -> Iterator[Row]:
 
 
 def _row(run: Path, config: Config, setting: dict[str, Any], *, evidence: bool) -> Row:
+    from swissroll.storage import RunError, require_end
+
     if not (run / "state.json").exists():
         return Row(name=run.name, config=config, setting=setting, status="missing")
     try:
         state, found = (json.loads((run / name).read_text(encoding="utf-8")) for name in ("state.json", "metrics.json"))
+        require_end(run, state["step"])
         finished = state["status"] == "finished" and found["metrics"] is not None
         return Row(
             name=run.name,
@@ -146,6 +149,8 @@ def _row(run: Path, config: Config, setting: dict[str, Any], *, evidence: bool) 
             values=_values(config, found["metrics"], evidence=evidence) if finished else {},
             learned_sigma=found["metrics"]["sigma"] if finished else math.nan,
         )
+    except RunError:
+        raise
     except (OSError, ValueError, KeyError, TypeError) as error:
         raise ValueError(
             f"{run}: damaged ({error!r:.80}). Remove that folder, then 'swissroll sweep --out {run.parent.parent}'."

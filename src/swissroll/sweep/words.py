@@ -12,10 +12,13 @@ from swissroll.sweep.compare import NEEDS_SIGMA, YARDSTICKS, Interval, Ranking, 
 from swissroll.sweep.table import METRICS, Table
 
 NOTHING = "-"
+NO_COMPARISON = "Nothing to compare: fewer than two values have finished runs in the same settings and seeds."
 LINES = 12
 """Most lines under the command."""
 FEW = 5
 """With fewer seeds an interval is so wide that a tie says little."""
+WORSE = 3
+"""Most worse choices that are named with their differences; of more, the nearest."""
 NAMED = 6
 """Most choices that one sentence names."""
 
@@ -113,10 +116,11 @@ def sentence(finding: Finding) -> str:
     parts = [f"best {_choice(ranking.best)} ({number(ranking.best_mean)})"]
     if finding.tied:
         parts.append(f"tied with {listed([_choice(c) for c in finding.tied])}")
-    worse = [v for v in finding.verdicts.values() if not v.tied]
-    nearest = min(worse, key=lambda v: abs(v.interval.mean))
-    others = f", and {len(worse) - 1} more" if len(worse) > 1 else ""
-    parts.append(f"worse: {_choice(nearest.paired.a)} by {difference(nearest.interval)}{others}")
+    worse = sorted((v for v in finding.verdicts.values() if not v.tied), key=lambda v: abs(v.interval.mean))
+    named = worse if len(worse) <= WORSE else worse[:1]
+    told = [f"{_choice(v.paired.a)} by {difference(v.interval)}" for v in named]
+    told += [f"{len(worse) - 1} more"] if len(worse) > WORSE else []
+    parts.append(f"worse: {listed(told)}")
     return "; ".join(parts)
 
 
@@ -136,15 +140,14 @@ def conclusions(table: Table) -> list[str]:
         lines.append(f"latent_dim moves the decoder sigma, too ({ends}): --hold sigma keeps it.")
     if len(table.seeds) < 2:
         return [*lines, "One seed: no difference can be told from noise. Add some with --seeds 5."]
-    if len(table.seeds) < FEW:
-        lines.append(
-            f"{len(table.seeds)} seeds tell only large differences from noise; 'ties' below may part with more."
-        )
     room = max(1, (LINES - len(lines)) // max(1, len(table.axes)))
-    for axis in table.axes:
-        found = findings(table, axis)[:room]
-        lines += [f"{axis}, {_terminal_label(f)}: {sentence(f)}" for f in found]
-    return lines[:LINES]
+    told = [f"{axis}, {_terminal_label(f)}: {sentence(f)}" for axis in table.axes for f in findings(table, axis)[:room]]
+    if table.axes.keys() - YARDSTICKS and not told:
+        return [*lines, NO_COMPARISON]
+    if told and len(table.seeds) < FEW:
+        few = f"{len(table.seeds)} seeds tell only large differences from noise; what is tied may part with more."
+        lines.append(few)
+    return [*lines, *told][:LINES]
 
 
 def _terminal_label(finding: Finding) -> str:
