@@ -139,12 +139,14 @@ class Where:
         """The command that goes on with a sweep."""
         return f"swissroll sweep --out {folder}" + (f" --cluster {self.cluster}" if self.cluster else "")
 
-    def pool(self) -> Pool:
+    def pool(self, *, quiet: bool) -> Pool:
         """The processes or the cluster."""
         from swissroll.sweep.pools import ClusterPool, LocalPool
 
         if self.cluster is None:
             return LocalPool(self.workers)
+        if not quiet:
+            print(f"Connecting to {self.cluster}", file=sys.stderr)
         pool = ClusterPool(self.cluster)
         for difference, workers in pool.strangers().items():
             note(f"{len(workers)} of its workers ({workers[0]}) have {difference}; runs may differ there, or fail.")
@@ -211,7 +213,7 @@ def _run(folder: Path, defined: Sweep, where: Where, *, quiet: bool) -> int:
     from swissroll.sweep.summary import Progress, finish, left
 
     try:
-        with _closing(where.pool()) as pool, opened(folder, defined, quiet=quiet) as groups:
+        with _closing(where.pool(quiet=quiet)) as pool, opened(folder, defined, quiet=quiet) as groups:
             with Progress(len(defined), groups, quiet=quiet) as progress:
                 _compute(folder, defined, groups, pool, progress, where)
             print(finish(folder, defined, progress))
