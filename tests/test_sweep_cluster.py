@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import signal
 import socket
 import subprocess
 import sys
+import threading
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -152,10 +154,23 @@ def test_a_cluster_without_workers_is_told_and_waited_for(cluster: Cluster, tmp_
     assert "runs finished           2" in out
 
 
-def test_what_answers_and_is_no_scheduler_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("swissroll.sweep.pools.CONNECT_SECONDS", 1)
-    silent = socket.create_server(("127.0.0.1", 0))
-    port = silent.getsockname()[1]
-    with silent, pytest.raises(ClusterLostError, match=f"127.0.0.1:{port} .something else does.") as caught:
+@pytest.mark.parametrize(
+    ("banner", "told"), [(b"", "gave no answer in 2 s"), (b"SSH-2.0-OpenSSH_9.6\r\n" * 9, "does not talk as one")]
+)
+def test_what_answers_and_is_no_scheduler_is_told(banner: bytes, told: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("swissroll.sweep.pools.CONNECT_SECONDS", 2)
+    server = socket.create_server(("127.0.0.1", 0))
+    port = server.getsockname()[1]
+
+    def greet() -> None:
+        held = []
+        with contextlib.suppress(OSError):
+            while True:
+                held.append(server.accept()[0])
+                held[-1].sendall(banner)
+
+    threading.Thread(target=greet, daemon=True).start()
+    with pytest.raises(ClusterLostError, match=rf"127.0.0.1:{port} \(what listens there {told}") as caught:
         ClusterPool(f"tcp://127.0.0.1:{port}")
+    server.close()
     assert str(caught.value).endswith(f"To start one: dask scheduler --host 127.0.0.1 --port {port}")

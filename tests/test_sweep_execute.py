@@ -141,8 +141,11 @@ def test_killed_workers_and_a_killed_client_change_nothing(undisturbed: Path, tm
     assert len(runs_in(folder)) < 16
     _, alive = psutil.wait_procs(orphans, timeout=30)
     assert not alive
-    # A run that was half written, too.
+    # A run that was half written, too, and a copy that somebody made.
     (folder / "runs" / ".0123456789abcdef.tmp").mkdir()
+    (folder / "runs" / ".0123456789abcdef.tmp" / "state.json").touch()
+    copy = folder / "runs" / f"{min(runs_in(folder))}-repaired"
+    shutil.copytree(folder / "runs" / min(runs_in(folder)), copy)
     swept(folder, {}, pool)
     assert (folder / "table.csv").read_bytes() == (undisturbed / "table.csv").read_bytes()
     assert not list((folder / "runs").glob(".*"))
@@ -286,6 +289,7 @@ def shortened(path: Path) -> None:
         ("model.safetensors", shortened, "damaged"),
         ("model.safetensors", Path.unlink, "damaged"),
         ("history.csv", emptied, "damaged .it does not reach step 60"),
+        ("history.csv", shortened, "damaged .it does not reach step 60"),
         ("history.csv", Path.unlink, "damaged .it does not reach step 60"),
         ("config.toml", Path.unlink, "damaged .it is missing"),
     ],
@@ -344,7 +348,8 @@ def test_a_definition_that_another_process_wrote_meanwhile_is_not_lost(tmp_path:
         assert len(groups) == 1
 
 
-def test_a_sweep_does_not_grow_onto_what_is_not_here(undisturbed: Path) -> None:
+def test_a_sweep_does_not_grow_onto_what_is_not_here(undisturbed: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("torch.backends.mps.is_available", lambda: False)
     before = (undisturbed / "sweep.toml").read_bytes()
     with pytest.raises(ValueError, match="'mps' is not on this machine"):
         define(undisturbed, {"device": ["cpu", "mps"]})

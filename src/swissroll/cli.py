@@ -124,8 +124,8 @@ def train(
         status = 0 if done else train_run(run, quiet=quiet)
         _report(run.folder, evidence=done and _has_evidence(run.folder), quiet=quiet)
     except KeyboardInterrupt:
-        if load(run.folder).status == "finished":
-            print(f"stopped; the run is finished, to draw it: swissroll report {run.folder}")
+        if (ended := load(run.folder).status) in ("finished", "diverged"):
+            print(f"stopped; the run is {ended}, to draw it: swissroll report {run.folder}")
             return INTERRUPTED
         status = INTERRUPTED
     if status == INTERRUPTED:

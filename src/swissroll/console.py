@@ -33,7 +33,7 @@ def new_folder(parent: Path) -> Iterator[Path]:
     while True:
         folder = next_folder(parent)
         with suppress(FileExistsError):
-            folder.mkdir()
+            folder.mkdir(parents=True)
             break
     try:
         yield folder

@@ -112,8 +112,7 @@ RULES = (
             # Without a KL term nothing else stands in the way.
             or (s.sigma == 0 and s.sampled_mse > 0.1 * s.variance)
         ),
-        "squared error {sampled_mse:.3g} against the data's variance {variance:.3g}; "
-        "the loss {fall} over the last two thirds",
+        "squared error {sampled_mse:.3g} against the data's variance {variance:.3g}; the loss {fall}",
         "Train ten times as long; if that changes nothing, widen the network.",
     ),
     Rule(
@@ -144,7 +143,7 @@ RULES = (
     Rule(
         "under-trained",
         lambda s: s.above_floor > FAR and s.fell > FALLING,
-        "evidence {above_floor:.2f} nats from the floor; the loss {fall} over the last two thirds",
+        "evidence {above_floor:.2f} nats from the floor; the loss {fall}",
         "Train ten times as long.",
     ),
     Rule(
@@ -195,7 +194,9 @@ def diagnose(symptoms: Symptoms) -> Diagnosis:
 
 
 def _fall(share: float) -> str:
-    return f"fell by {share:.0%}" if round(share, 2) > 0 else "did not fall"
+    if math.isnan(share):
+        return "was not followed long enough to say whether it falls"
+    return (f"fell by {share:.0%}" if round(share, 2) > 0 else "did not fall") + " over the last two thirds"
 
 
 def examine(run: Run, *, evidence: bool = False, progress: Callable[[str], object] = lambda _: None) -> Examined:
@@ -340,9 +341,9 @@ def _above_floor(metrics: Metrics) -> float:
 
 
 def _fell(losses: NDArray[np.float64]) -> float:
-    """Share by which a noisy series fell over its last two thirds, by medians of ninths; 0 for less than nine."""
+    """Share by which a noisy series fell over its last two thirds, by medians of ninths; nan for less than nine."""
     ninth = len(losses) // 9
     if ninth == 0:
-        return 0.0
+        return math.nan
     before, after = np.median(losses[-6 * ninth : -5 * ninth]), np.median(losses[-ninth:])
     return float(1 - after / before) if before > 0 else 0.0

@@ -160,7 +160,14 @@ def metadata(config: Config, step: int, repaired_from: str = "") -> dict[str, st
 
 def remove_halves(folder: Path) -> None:
     """Remove what a kill left of a training's files that were being written; a report's may be another process's."""
-    for pattern in (".tmp*", "snapshots/.*", ".*.safetensors.*.tmp", ".history.csv.*.tmp", ".state.json.*.tmp"):
+    for pattern in (
+        ".tmp*",
+        "snapshots/.tmp*",
+        "snapshots/.step-*.tmp",
+        ".*.safetensors.*.tmp",
+        ".history.csv.*.tmp",
+        ".state.json.*.tmp",
+    ):
         for path in folder.glob(pattern):
             path.unlink(missing_ok=True)
 
@@ -201,9 +208,10 @@ def last_step(path: Path) -> int:
     try:
         with path.open("rb") as file:
             file.seek(max(0, path.stat().st_size - 4096))
-            lines = file.read().splitlines()
+            tail = file.read()
     except OSError:
         return 0
+    lines = tail[: tail.rfind(b"\n") + 1].splitlines()  # As read_lines: half a line is none.
     word = lines[-1].split(b",")[0] if lines else b""
     return int(word) if word.isdigit() else 0
 

@@ -115,6 +115,8 @@ def opened(folder: Path, sweep: Sweep, *, quiet: bool = False) -> Iterator[list[
         there = read_sweep(folder) if (folder / "sweep.toml").is_file() else None
         if there is not None and not sweep.holds(there):
             raise ValueError(f"{folder} was changed by another process meanwhile. Try again.")
+        for rest in (folder / "runs").glob(".*.tmp"):
+            shutil.rmtree(rest)
         planned = read_groups(folder)
         groups = plan_groups(sweep, names, planned)
         missing = remaining(folder, sweep, names, groups)
@@ -123,8 +125,6 @@ def opened(folder: Path, sweep: Sweep, *, quiet: bool = False) -> Iterator[list[
         (folder / "runs").mkdir(exist_ok=True)  # Later than its definition: a kill leaves nothing without one.
         if groups != planned:
             replace_file(folder / "groups.json", json.dumps(groups).encode())
-        for rest in (folder / "runs").glob(".*.tmp"):
-            shutil.rmtree(rest)
         yield missing
 
 
@@ -147,7 +147,8 @@ def remaining(folder: Path, sweep: Sweep, names: list[str], groups: list[list[st
     """
     there = _whole(folder)
     place = {name: i for i, name in enumerate(names)}
-    if strangers := there - place.keys():
+    planned = {name for group in groups for name in group}
+    if strangers := (there & planned) - place.keys():
         raise ValueError(
             f"{folder}: damaged (sweep.toml does not name {len(strangers):,} of the {len(there):,} runs there). "
             "Put back the sweep.toml that they were made with, or choose another --out."
@@ -164,9 +165,11 @@ def _whole(folder: Path) -> set[str]:
     """The names of the runs on disk; an empty folder is none."""
     runs, found = folder / "runs", set()
     for path in runs.iterdir() if runs.is_dir() else ():
+        if path.name.startswith("."):  # Half-written.
+            continue
         if (path / "state.json").exists():
             found.add(path.name)
-        elif not path.name.startswith(".") and (not path.is_dir() or any(path.iterdir())):
+        elif not path.is_dir() or any(path.iterdir()):
             raise ValueError(f"{path}: damaged (it is no whole run). Remove it, then 'swissroll sweep --out {folder}'.")
     return found
 

@@ -180,9 +180,10 @@ class ClusterPool:
                 warnings.simplefilter("ignore")  # Of other versions, which strangers() tells in a line.
                 self.client = Client(address, timeout=CONNECT_SECONDS, set_as_default=False)
         except (OSError, ValueError) as error:
-            why = "something else does" if isinstance(error, TimeoutError) else f"{error!s:.80}"
             start = f"dask scheduler --host {host} --port {port}"
-            raise ClusterLostError(f"No scheduler answers at {address} ({why}). To start one: {start}") from None
+            raise ClusterLostError(
+                f"No scheduler answers at {address} ({error!s:.80}). To start one: {start}"
+            ) from None
         self.executor = self.client.get_executor(pure=False)
         self.asked, self.threads = -ASK_SECONDS, 0
 
@@ -252,15 +253,22 @@ class ClusterPool:
 
 
 def _ask(address: str, host: str, port: int) -> None:
-    """Raise OSError where no scheduler answers in time; unlike Dask's client, this hears Ctrl-C."""
+    """Raise OSError, which says why, where no scheduler answers in time; unlike Dask's client, this hears Ctrl-C."""
     from distributed.core import rpc
+    from distributed.security import Security
 
     async def identity() -> None:
-        async with asyncio.timeout(CONNECT_SECONDS), rpc(address) as scheduler:
+        with_keys = Security().get_connection_args("client")
+        async with asyncio.timeout(CONNECT_SECONDS), rpc(address, connection_args=with_keys) as scheduler:
             await scheduler.identity()
 
     socket.create_connection((host, port), CONNECT_SECONDS).close()  # Where nobody listens, this knows at once.
-    asyncio.run(identity())
+    try:
+        asyncio.run(identity())
+    except TimeoutError:
+        raise OSError(f"what listens there gave no answer in {CONNECT_SECONDS} s") from None
+    except (OSError, ValueError, TypeError, MemoryError) as error:
+        raise OSError(f"what listens there does not talk as one: {error!s:.40}") from None
 
 
 def _difference(there: Any, here: dict[str, str]) -> str:
