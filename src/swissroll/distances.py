@@ -148,7 +148,7 @@ def mmd(a: Any, b: Any, *, bandwidth: float = BANDWIDTH) -> float:
     """Maximum mean discrepancy with the Gaussian kernel ``exp(-|x - y|^2 / (2 bandwidth^2))``.
 
     The biased estimate, from all pairs of a sample, each with itself too: it is a distance, never negative, and 0 for
-    equal samples. It sees differences of about the bandwidth's size.
+    equal samples. It is blind to what is much finer than the bandwidth, and saturates beyond it.
 
     Args:
         a: Points, shape (N, D).
