@@ -51,7 +51,7 @@ from swissroll import (
     visualize_reconstructions,
 )
 from swissroll.data import CURVES
-from swissroll.training import evaluate
+from swissroll.training import evaluate, held_out_points
 
 QUICK = os.environ.get("SWISSROLL_QUICK") == "1"
 STEPS = 100 if QUICK else 1000
@@ -424,8 +424,9 @@ def off_the_roll(model):
 
 
 watch = (0, STEPS // 20, STEPS // 10, 3 * STEPS // 10, STEPS)
-training = build(Config(steps=STEPS, eval_every=STEPS // 20))
-untrained = evaluate(training.engine.model, training.engine.held_out, beta=0.01, reduction="mean", seed=42)
+config = Config(steps=STEPS, eval_every=STEPS // 20)
+training = build(config)
+untrained = evaluate(training.engine.model, held_out_points(config)[0], beta=0.01, reduction="mean", seed=config.seed)
 film, measured = {0: copy.deepcopy(training.engine.model).cpu()}, {0: untrained}
 for record in training:
     if record.step in watch:
