@@ -21,7 +21,7 @@ from time import monotonic, sleep
 
 from swissroll.sweep.plan import read_sweep
 
-SWEEP = [sys.executable, "-m", "swissroll.cli", "sweep", "--quiet"]
+SWEEP = [sys.executable, "-m", "swissroll", "sweep", "--quiet"]
 WIDTHS = ",".join(str(width) for width in range(8, 28, 2))
 
 

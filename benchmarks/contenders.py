@@ -124,8 +124,8 @@ def scan(setting: Setting) -> Contender:
 
 def ours(setting: Setting, engine: str) -> Contender:
     """`swissroll train`'s own loop: records, measurements, snapshots and checkpoints on disk, and the bar."""
-    from swissroll.cli import train_run
-    from swissroll.run import create
+    from swissroll.cli.app import train_run
+    from swissroll.runs.run import create
 
     extra = engine_settings(engine)
 
@@ -159,8 +159,8 @@ def lanes(setting: Setting, engine: str) -> Contender:
 
     extra = engine_settings(engine)
     try:
-        from swissroll.together import lanes as most
-        from swissroll.together import train_together
+        from swissroll.training.many import lanes as most
+        from swissroll.training.many import train_together
     except ImportError:
         raise MissingError("this version of swissroll trains one run at a time") from None
 
@@ -180,8 +180,8 @@ def sweep(setting: Setting, engine: str) -> Contender:
     """A whole sweep by the executor, from the plan to the last folder: its workers start, train, measure and end."""
     extra = engine_settings(engine)
     try:
-        from swissroll.sweep.execute import compute, define, opened
         from swissroll.sweep.pools import LocalPool
+        from swissroll.sweep.runner import compute, define, opened
     except ImportError:
         raise MissingError("this version of swissroll has no sweeps") from None
 

@@ -152,7 +152,7 @@ def plan(runs: int) -> Row:
 
 def planned(runs: int) -> Row:
     """Seconds, groups, and bytes written."""
-    from swissroll.sweep.execute import opened
+    from swissroll.sweep.runner import opened
 
     with tempfile.TemporaryDirectory() as parent:
         folder = Path(parent) / "sweep"
@@ -168,7 +168,7 @@ def _memory(before: float) -> Row:
 
 def finished_sweep(folder: Path, runs: int) -> Any:
     """A sweep's folder whose runs all have the numbers of one real run."""
-    from swissroll.sweep.execute import opened
+    from swissroll.sweep.runner import opened
 
     files = run_files(8)
     sweep = define(runs)
@@ -182,7 +182,7 @@ def finished_sweep(folder: Path, runs: int) -> Any:
 
 def table(runs: int) -> Row:
     """Write the table of a finished sweep."""
-    from swissroll.sweep.table import write_table
+    from swissroll.sweep.analysis.results import write_table
 
     with tempfile.TemporaryDirectory() as folder:
         sweep = finished_sweep(Path(folder) / "sweep", runs)
@@ -195,7 +195,7 @@ def table(runs: int) -> Row:
 
 def page(runs: int) -> Row:
     """Write the report of a finished sweep."""
-    from swissroll.sweep.page import write_page
+    from swissroll.sweep.analysis.page import write_page
 
     with tempfile.TemporaryDirectory() as folder:
         finished_sweep(Path(folder) / "sweep", runs)

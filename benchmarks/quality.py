@@ -29,7 +29,7 @@ from benchmarks.side_by_side import ROOT, Bench
 
 if TYPE_CHECKING:
     from swissroll.config import Config
-    from swissroll.vae import VAE
+    from swissroll.model.vae import VAE
 
 LENGTHS = (100, 150, 200, 250, 300, 400, 500, 600, 800, 1000)
 WIDTHS = (256, 64)
@@ -44,10 +44,10 @@ def worth(model: VAE, config: Config) -> dict[str, float]:
     import torch
 
     from swissroll.data import CURVES
-    from swissroll.distances import sliced_wasserstein
-    from swissroll.geometry import fit
-    from swissroll.streams import stream
-    from swissroll.training import evaluate, held_out_points
+    from swissroll.evaluation.distances import sliced_wasserstein
+    from swissroll.evaluation.geometry import fit
+    from swissroll.training.loop import evaluate, held_out_points
+    from swissroll.training.sampler import stream
 
     curve = CURVES[config.dataset]
     held_out = held_out_points(config)[0]
@@ -65,7 +65,7 @@ def notebook(seed: int, steps: int = 1000) -> Row:
 
     from benchmarks.network import PlainVAE, train_plain
     from swissroll.config import Config
-    from swissroll.training import build_model
+    from swissroll.training.loop import build_model
 
     train_plain(PlainVAE(8), 2)
     torch.manual_seed(seed)
@@ -82,8 +82,8 @@ def notebook(seed: int, steps: int = 1000) -> Row:
 def best(seed: int, width: int, steps: int) -> Row:
     """The `best` preset on the fast engine, or on the only one there is."""
     from swissroll.config import PRESETS, Config
-    from swissroll.run import decide, use_threads
-    from swissroll.training import build
+    from swissroll.runs.run import decide, use_threads
+    from swissroll.training.loop import build
 
     settings = {"seed": seed, "hidden_dim": width, "steps": steps, "eval_every": steps} | _engine()
     config = decide(replace(Config(**PRESETS["best"]), **settings))
@@ -103,10 +103,10 @@ def _engine() -> dict[str, Any]:
 
 def _start_engine(config: Config) -> None:
     """Import what training imports, and start JAX, without compiling anything of ours."""
-    from swissroll.training import build
+    from swissroll.training.loop import build
 
     if config.engine == "xla":
-        from swissroll.engines.xla import import_jax
+        from swissroll.training.engines.xla import import_jax
 
         import_jax(config.threads)
     else:

@@ -23,9 +23,10 @@ import numpy as np
 import torch
 
 from swissroll.config import PRESETS, Config
-from swissroll.doctor import Symptoms, diagnose, examine, judged, symptoms
-from swissroll.run import Run, advance, create, load
-from swissroll.training import DivergedError
+from swissroll.evaluation.diagnosis import Symptoms, diagnose, judged, symptoms
+from swissroll.runs.examine import examine
+from swissroll.runs.run import Run, advance, create, load
+from swissroll.training.loop import DivergedError
 
 SEEDS, FEWER = 5, 3
 ILL: dict[str, dict[str, Any]] = {
@@ -164,7 +165,7 @@ def recipes(folder: Path, *, long: bool) -> None:
 
 def repaired(run: Run) -> Run:
     """The run with a mixture of 20 Gaussians fitted to its aggregate posterior, in a folder beside it."""
-    from swissroll.repair import repair
+    from swissroll.runs.fit_prior import repair
 
     folder = run.folder.with_name(f"{run.folder.name}-repaired")
     return load(folder) if (folder / "config.toml").exists() else repair(run, folder, components=20)

@@ -51,7 +51,7 @@ from swissroll import (
     visualize_reconstructions,
 )
 from swissroll.data import CURVES
-from swissroll.training import evaluate, held_out_points
+from swissroll.training.loop import evaluate, held_out_points
 
 QUICK = os.environ.get("SWISSROLL_QUICK") == "1"
 STEPS = 100 if QUICK else 1000

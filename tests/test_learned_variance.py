@@ -15,15 +15,15 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from swissroll import load, translate
-from swissroll.cli import main
+from swissroll.cli.app import main
 from swissroll.config import Config
 from swissroll.data import CURVES
-from swissroll.objective import combine, mean_distortion
-from swissroll.sweep.execute import compute, define, opened
+from swissroll.model.loss import combine, mean_distortion
+from swissroll.model.vae import VAE
+from swissroll.sweep.analysis.results import read_table
 from swissroll.sweep.pools import LocalPool
-from swissroll.sweep.table import read_table
-from swissroll.training import Terms, build, build_model, implied
-from swissroll.vae import VAE
+from swissroll.sweep.runner import compute, define, opened
+from swissroll.training.loop import Terms, build, build_model, implied
 
 LEARNED = Config(decoder_variance="learned", beta=1.0, hidden_dim=16, steps=40, eval_every=20, engine="torch")
 

@@ -6,10 +6,13 @@ from typing import Any
 import pytest
 import torch
 
-from swissroll import distances, evidence, floor, geometry, objective, selftest
-from swissroll.cli import main
-from swissroll.engines.torch import TorchEngine
-from swissroll.prior import Mixture
+from swissroll import selftest
+from swissroll.cli.app import main
+from swissroll.evaluation import distances, evidence, geometry
+from swissroll.evaluation import lower_bound as floor
+from swissroll.model import loss as objective
+from swissroll.model.prior import Mixture
+from swissroll.training.engines.torch import TorchEngine
 
 
 def call(capsys: pytest.CaptureFixture[str]) -> tuple[int, list[str]]:

@@ -10,10 +10,11 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from swissroll.config import Config
-    from swissroll.doctor import examine
-    from swissroll.evidence import log_evidence
-    from swissroll.floor import evidence_floor
-    from swissroll.metrics import measure
+    from swissroll.evaluation.evidence import log_evidence
+    from swissroll.evaluation.lower_bound import evidence_floor
+    from swissroll.evaluation.metrics import measure
+    from swissroll.model.loss import distortion, elbo, rate, translate
+    from swissroll.model.vae import VAE
     from swissroll.notebook import (
         compute_vae_loss,
         generate_swiss_roll,
@@ -22,29 +23,28 @@ if TYPE_CHECKING:
         visualize_latent_space,
         visualize_reconstructions,
     )
-    from swissroll.objective import distortion, elbo, rate, translate
-    from swissroll.run import Run, load
-    from swissroll.training import build
-    from swissroll.vae import VAE
+    from swissroll.runs.examine import examine
+    from swissroll.runs.run import Run, load
+    from swissroll.training.loop import build
 
 _HOMES = {
     "Config": "config",
-    "Run": "run",
-    "VAE": "vae",
-    "build": "training",
+    "Run": "runs.run",
+    "VAE": "model.vae",
+    "build": "training.loop",
     "compute_vae_loss": "notebook",
-    "distortion": "objective",
-    "elbo": "objective",
-    "evidence_floor": "floor",
-    "examine": "doctor",
+    "distortion": "model.loss",
+    "elbo": "model.loss",
+    "evidence_floor": "evaluation.lower_bound",
+    "examine": "runs.examine",
     "generate_swiss_roll": "notebook",
-    "load": "run",
-    "log_evidence": "evidence",
-    "measure": "metrics",
-    "rate": "objective",
+    "load": "runs.run",
+    "log_evidence": "evaluation.evidence",
+    "measure": "evaluation.metrics",
+    "rate": "model.loss",
     "train_vae": "notebook",
     "train_vae_with_visualization": "notebook",
-    "translate": "objective",
+    "translate": "model.loss",
     "visualize_latent_space": "notebook",
     "visualize_reconstructions": "notebook",
 }

@@ -16,12 +16,13 @@ import torch
 from matplotlib.figure import Figure
 from torch import Tensor
 
-from swissroll import checks, plots
+from swissroll import checks
 from swissroll.data import generate_swiss_roll
-from swissroll.engines.torch import TorchEngine
-from swissroll.objective import mean_kl, reconstruction_mse
-from swissroll.training import Training
-from swissroll.vae import VAE
+from swissroll.model.loss import mean_kl, reconstruction_mse
+from swissroll.model.vae import VAE
+from swissroll.report import plots
+from swissroll.training.engines.torch import TorchEngine
+from swissroll.training.loop import Training
 
 with warnings.catch_warnings():
     # Without ipywidgets the bar is drawn in text, which is fine and no reason to greet people with a warning.

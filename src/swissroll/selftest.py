@@ -19,14 +19,16 @@ import torch
 from torch import Generator, Tensor, nn
 from torch.distributions import Categorical, Independent, MixtureSameFamily, MultivariateNormal, Normal, kl_divergence
 
-from swissroll import distances, evidence, floor, geometry, metrics, objective
 from swissroll.config import Config
 from swissroll.data import CURVES
-from swissroll.engines.torch import TorchEngine
-from swissroll.prior import Mixture
-from swissroll.run import use_threads
-from swissroll.training import Training, scheduled
-from swissroll.vae import VAE
+from swissroll.evaluation import distances, evidence, geometry, metrics
+from swissroll.evaluation import lower_bound as floor
+from swissroll.model import loss as objective
+from swissroll.model.prior import Mixture
+from swissroll.model.vae import VAE
+from swissroll.runs.run import use_threads
+from swissroll.training.engines.torch import TorchEngine
+from swissroll.training.loop import Training, scheduled
 
 EIGENVALUES = (0.2263, 0.1834)
 """Variances of the Swiss roll along its principal axes: a linear VAE keeps an axis while beta < 2 variance."""

@@ -49,7 +49,7 @@ class Cost:
 
 def seconds(config: Config, *, evidence: bool = False, rate: float = RATE) -> float:
     """Time of a run on one core, measuring included."""
-    from swissroll.training import choose_engine, flops
+    from swissroll.training.loop import choose_engine, flops
 
     engine = choose_engine(config)
     step = STEP_SECONDS[engine] + flops(config) / (SHARE[engine] * rate)
@@ -58,8 +58,8 @@ def seconds(config: Config, *, evidence: bool = False, rate: float = RATE) -> fl
 
 def cost(config: Config, *, evidence: bool = False, rate: float = RATE) -> Cost:
     """What one run costs."""
-    from swissroll.together import lanes
-    from swissroll.training import flops
+    from swissroll.training.loop import flops
+    from swissroll.training.many import lanes
 
     weights = flops(config) / (6 * config.batch_size)
     activations = 2 * config.batch_size * config.hidden_dim * (2 * config.depth + 2)
@@ -87,7 +87,7 @@ def measured_rate(budget: float = 0.3) -> float:
     """Operations in a second of a large float32 matrix product on one core here: the best of some tries."""
     import torch
 
-    from swissroll.run import use_threads
+    from swissroll.runs.run import use_threads
 
     a, best, began = torch.ones(768, 768), 0.0, perf_counter()
     with use_threads(1):

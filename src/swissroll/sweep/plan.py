@@ -187,7 +187,7 @@ class Sweep:
         Raises:
             ValueError: A device or engine is not on this machine.
         """
-        from swissroll.training import choose_device, require_engine
+        from swissroll.training.loop import choose_device, require_engine
 
         devices: Any = [choose_device(device).type for device in self._of("device")]
         engines: Any = [_engine(self, devices) if engine == "auto" else engine for engine in self._of("engine")]
@@ -218,8 +218,8 @@ def run_name(config: Config) -> str:
 
 def _engine(sweep: Sweep, devices: list[str]) -> str:
     """What 'auto' means for a sweep: the fast engine where an average shape's runs together win back its start."""
-    from swissroll.together import shape_of
-    from swissroll.training import OVERHEAD, PAYS, flops, xla_is_here
+    from swissroll.training.loop import OVERHEAD, PAYS, flops, xla_is_here
+    from swissroll.training.many import shape_of
 
     work, shapes = 0.0, set()
     for config in sweep.settings():
@@ -298,7 +298,7 @@ def plan_groups(sweep: Sweep, names: list[str], planned: list[list[str]]) -> lis
     Returns:
         Lists of names. The runs of a group share a shape, and equal seeds meet in it.
     """
-    from swissroll.together import shape_of
+    from swissroll.training.many import shape_of
 
     known = {name for group in planned for name in group}
     shapes: dict[Any, list[int]] = {}
@@ -317,7 +317,7 @@ def plan_groups(sweep: Sweep, names: list[str], planned: list[list[str]]) -> lis
 def _group_size(config: Config, runs: int, *, evidence: bool) -> int:
     """Runs in each group: even shares of at most about 20 s, of whole programs where a program has lanes."""
     from swissroll.sweep.cost import seconds
-    from swissroll.together import lanes
+    from swissroll.training.many import lanes
 
     most = max(1, int(GROUP_SECONDS / seconds(config, evidence=evidence)))
     even = math.ceil(runs / math.ceil(runs / most))

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from swissroll.config import Config
-    from swissroll.together import Outcome
+    from swissroll.training.many import Outcome
 
 ENVIRONMENT = {
     "OMP_NUM_THREADS": "1",
@@ -63,7 +63,7 @@ def compute_group(configs: list[dict[str, Any]], evidence: bool) -> list[dict[st
     import torch
 
     from swissroll.config import Config
-    from swissroll.together import train_together
+    from swissroll.training.many import train_together
 
     # In a cluster's worker each task has its own thread, which starts with the process's number.
     torch.set_num_threads(1)
@@ -75,7 +75,7 @@ def compute_group(configs: list[dict[str, Any]], evidence: bool) -> list[dict[st
 
 def programs(configs: Sequence[Config]) -> Iterator[Sequence[Config]]:
     """The runs that one program trains together: as many as it has lanes."""
-    from swissroll.together import lanes
+    from swissroll.training.many import lanes
 
     together = lanes(configs[0])
     return (configs[i : i + together] for i in range(0, len(configs), together))
@@ -84,9 +84,9 @@ def programs(configs: Sequence[Config]) -> Iterator[Sequence[Config]]:
 def _files(outcome: Outcome, evidence: bool) -> dict[str, bytes]:
     import numpy as np
 
-    from swissroll.doctor import examine_model, judged, to_json
-    from swissroll.storage import pack
-    from swissroll.training import build_model
+    from swissroll.evaluation.diagnosis import examine_model, judged, to_json
+    from swissroll.runs.files import pack
+    from swissroll.training.loop import build_model
 
     model = build_model(outcome.config)
     model.load_state_dict(outcome.weights)

@@ -1,0 +1,80 @@
+"""What a model's points are measured against: samples of real points and of priors, and the randomness behind them.
+
+A process keeps those that depend on the data and the seed alone, so that runs of one seed share theirs.
+"""
+
+from __future__ import annotations
+
+from functools import lru_cache
+from typing import NamedTuple
+
+import numpy as np
+import torch
+from torch import Generator, Tensor
+
+from swissroll.data import Curve
+from swissroll.evaluation.distances import Yardstick
+from swissroll.evaluation.geometry import Fit, fit
+from swissroll.model.prior import Mixture, StandardNormal
+from swissroll.model.vae import VAE
+
+LATENT_BANDWIDTH = 0.5
+"""Kernel of the MMD between aggregate posterior and prior; N(0, I) has scale 1."""
+FLOOR_DRAWS = 3
+"""Samples of real points that a floor is the mean of."""
+KEPT = 64
+"""Yardsticks of data, and of standard normal priors, that a process keeps: runs of one seed share theirs."""
+KEPT_NUMBERS = 100_000
+"""Most coordinates in a sample of a prior whose yardstick is kept."""
+STREAMS = ("data", "floors", "posterior", "prior", "noise", "aggregate floors", "importance")
+
+
+class RealSample(NamedTuple):
+    """A real sample, what measures others against it, and how it covers the curve itself."""
+
+    points: Tensor
+    yardstick: Yardstick
+    fit: Fit
+
+
+@lru_cache(maxsize=KEPT)
+def real_sample(curve: Curve, noise: float, n: int, seed: int, dtype: torch.dtype) -> RealSample:
+    """Draw n points of a curve with noise, and what a sample of a model is held against; kept for the next model."""
+
+    def draw(generator: Generator) -> Tensor:
+        return curve.sample(n, noise=noise, generator=generator)[0].to(dtype)
+
+    x, again = draw(measuring_stream(seed, "data")), measuring_stream(seed, "floors")
+    yardstick = Yardstick(x, [draw(again) for _ in range(FLOOR_DRAWS)], seed=seed)
+    return RealSample(x, yardstick, fit(curve, x))
+
+
+def prior_yardstick(model: VAE, n: int, seed: int) -> Yardstick:
+    """Prior draws to measure draws from the aggregate posterior against; a standard normal's are kept."""
+    like, latent_dim = model.fc_mu.weight, model.latent_dim
+    if isinstance(model.prior, StandardNormal) and n * latent_dim <= KEPT_NUMBERS:
+        return normal_yardstick(latent_dim, n, seed, like.dtype)
+    return _yardstick(model.prior, n, seed, like)
+
+
+@lru_cache(maxsize=KEPT)
+def normal_yardstick(latent_dim: int, n: int, seed: int, dtype: torch.dtype) -> Yardstick:
+    """As :func:`prior_yardstick` for N(0, I); kept for the next model."""
+    return _yardstick(StandardNormal(latent_dim), n, seed, torch.empty(0, dtype=dtype))
+
+
+def _yardstick(prior: StandardNormal | Mixture, n: int, seed: int, like: Tensor) -> Yardstick:
+    again = measuring_stream(seed, "aggregate floors")
+    return Yardstick(
+        prior.sample(n, like=like, generator=measuring_stream(seed, "prior")),
+        [prior.sample(n, like=like, generator=again) for _ in range(FLOOR_DRAWS)],
+        blur=0.0,
+        bandwidth=LATENT_BANDWIDTH,
+        seed=seed,
+    )
+
+
+def measuring_stream(seed: int, name: str) -> Generator:
+    """A source of randomness for one purpose, apart from those that training derives from the same seed."""
+    sequence = np.random.SeedSequence(seed, spawn_key=(1000 + STREAMS.index(name),))
+    return Generator().manual_seed(int(sequence.generate_state(1, np.uint64)[0] >> 1))

@@ -1,0 +1,1 @@
+"""The model: a VAE, its prior p(z), and the loss that training descends."""

@@ -1,0 +1,241 @@
+"""The model: an encoder for q(z|x), a decoder for p(x|z), and a prior p(z).
+
+    q(z|x) = N(mu(x), diag exp(logvar(x)))      z = mu + exp(logvar / 2) * eps,  eps ~ N(0, I)
+    p(x|z) = N(decode(z), decoder_sigma^2 I)
+
+Source: Kingma and Welling (2014), "Auto-Encoding Variational Bayes".
+"""
+
+from __future__ import annotations
+
+import math
+from typing import get_args
+
+import numpy as np
+import torch
+from torch import Generator, Tensor, nn
+
+from swissroll import checks
+from swissroll.config import MAX_COMPONENTS, Activation, Initialization
+from swissroll.model.loss import sigma_of
+from swissroll.model.prior import Mixture, StandardNormal
+
+ACTIVATIONS: dict[str, type[nn.Module]] = {
+    "relu": nn.ReLU,
+    "leaky_relu": nn.LeakyReLU,
+    "elu": nn.ELU,
+    "silu": nn.SiLU,
+    "softplus": nn.Softplus,
+    "tanh": nn.Tanh,
+}
+START_VARIANCE = 0.005
+"""Where a learned variance starts: the one that the notebook's loss implies. From 1, the posterior collapses first."""
+
+
+class VAE(nn.Module):
+    """A variational autoencoder with fully connected encoder and decoder.
+
+    Args:
+        latent_dim: L, dimensions of the latent space, at least 1.
+        hidden_dim: Units in each hidden layer, at least 1.
+        data_dim: D, coordinates of a point, at least 1.
+        depth: Hidden layers in the encoder and as many in the decoder; 0 makes a linear VAE.
+        activation: Nonlinearity of the hidden layers.
+        initialization: 'default' is PyTorch's; 'he' draws the hidden layers' weights from N(0, 2 / inputs), biases 0.
+        components: Gaussians in a learned mixture prior; 0 is the standard normal prior.
+        decoder_sigma: Standard deviation of p(x|z), in data units; only draws with noise need it.
+        learned_variance: Make it a weight instead, ``decoder_logvar``, which training moves; it starts at 0.005.
+        generator: Source of the initial weights; PyTorch's global one by default. The same seed gives the same
+            weights either way.
+
+    Raises:
+        ValueError: An argument is outside its range.
+    """
+
+    def __init__(
+        self,
+        latent_dim: int = 2,
+        hidden_dim: int = 256,
+        *,
+        data_dim: int = 2,
+        depth: int = 3,
+        activation: Activation = "relu",
+        initialization: Initialization = "default",
+        components: int = 0,
+        decoder_sigma: float | None = None,
+        learned_variance: bool = False,
+        generator: Generator | None = None,
+    ) -> None:
+        super().__init__()
+        checks.whole("latent_dim", latent_dim, 1, 10**6)
+        checks.whole("hidden_dim", hidden_dim, 1, 10**6)
+        checks.whole("data_dim", data_dim, 1, 10**6)
+        checks.whole("depth", depth, 0, 1000)
+        checks.one_of("activation", activation, get_args(Activation))
+        if decoder_sigma is not None:
+            checks.real("decoder_sigma", decoder_sigma, 0, 1e100)
+            if learned_variance:
+                raise ValueError("decoder_sigma and learned_variance both choose the variance; leave out one of them.")
+        checks.one_of("initialization", initialization, get_args(Initialization))
+        checks.whole("components", components, 0, MAX_COMPONENTS)
+        self.latent_dim, self.hidden_dim, self.data_dim = latent_dim, hidden_dim, data_dim
+        self.depth, self.activation, self._sigma = depth, activation, decoder_sigma
+        # Created in the notebook's order, so that one seed gives the notebook's weights.
+        self.encoder = _hidden_layers(data_dim, hidden_dim, depth, activation, generator)
+        features = hidden_dim if depth else data_dim
+        self.fc_mu = _linear(features, latent_dim, generator)
+        self.fc_logvar = _linear(features, latent_dim, generator)
+        self.decoder = _hidden_layers(latent_dim, hidden_dim, depth, activation, generator)
+        self.decoder.append(_linear(hidden_dim if depth else latent_dim, data_dim, generator))
+        if initialization == "he":
+            _he_initialize(self.encoder, generator)
+            _he_initialize(nn.Sequential(*list(self.decoder)[:-1]), generator)
+        self.prior: StandardNormal | Mixture = StandardNormal(latent_dim)
+        if components:
+            self.prior = Mixture(latent_dim, components, generator=generator)
+        # Log-variance of p(x|z), where it is learned.
+        self.decoder_logvar = nn.Parameter(torch.tensor(math.log(START_VARIANCE))) if learned_variance else None
+
+    @property
+    def decoder_sigma(self) -> float | None:
+        """Standard deviation of p(x|z), in data units, where it is known; one that is learned cannot be set."""
+        if self.decoder_logvar is None:
+            return self._sigma
+        return sigma_of(self.decoder_logvar.item())
+
+    @decoder_sigma.setter
+    def decoder_sigma(self, sigma: float | None) -> None:
+        if self.decoder_logvar is not None:
+            raise ValueError("This model learned its decoder's variance; make one without learned_variance to set it.")
+        self._sigma = sigma
+
+    def encode(self, x: Tensor) -> tuple[Tensor, Tensor]:
+        """Mean and log-variance of q(z|x), each of shape (B, L), for points of shape (B, D)."""
+        h = self.encoder(x)
+        return self.fc_mu(h), self.fc_logvar(h)
+
+    def reparameterize(self, mu: Tensor, logvar: Tensor, *, generator: Generator | None = None) -> Tensor:
+        """Draw z ~ N(mu, exp(logvar)) so that gradients reach mu and logvar; all shapes (B, L).
+
+        The noise does not depend on the weights, so z is a differentiable function of mu and logvar.
+        """
+        std = torch.exp(0.5 * logvar)
+        # Drawn by shape: randn_like takes no generator.
+        eps = torch.randn(std.shape, generator=generator, dtype=std.dtype, device=std.device)
+        return mu + eps * std
+
+    def decode(self, z: Tensor) -> Tensor:
+        """Mean of p(x|z), shape (B, D), for latents of shape (B, L)."""
+        decoded: Tensor = self.decoder(z)
+        return decoded
+
+    def forward(self, x: Tensor, *, generator: Generator | None = None) -> tuple[Tensor, Tensor, Tensor]:
+        """Encode, draw one z a point, decode.
+
+        Args:
+            x: Points, shape (B, D).
+            generator: Source of the latent noise; PyTorch's global one by default.
+
+        Returns:
+            Reconstructions, shape (B, D), and the mean and log-variance of q(z|x), each of shape (B, L).
+        """
+        mu, logvar = self.encode(x)
+        return self.decode(self.reparameterize(mu, logvar, generator=generator)), mu, logvar
+
+    @torch.no_grad()
+    def reconstruct(self, x: Tensor, *, sampled: bool = False, generator: Generator | None = None) -> Tensor:
+        """Decode the posterior mean of every point, or one draw from its posterior; shape (B, D)."""
+        mu, logvar = self.encode(x)
+        return self.decode(self.reparameterize(mu, logvar, generator=generator) if sampled else mu)
+
+    @torch.no_grad()
+    def sample(self, n: int, *, noise: bool = False, generator: Generator | None = None) -> Tensor:
+        """Draw from the model: z from the prior through the decoder.
+
+        Args:
+            n: Number of points, at least 1.
+            noise: Add the decoder's noise, as p(x) itself does; without it the points are means of p(x|z).
+            generator: Source of randomness; PyTorch's global one by default.
+
+        Returns:
+            Points, shape (n, D), in data units.
+
+        Raises:
+            ValueError: n is below 1, or noise is asked of a model whose decoder_sigma is not set.
+        """
+        checks.whole("n", n, 1, 10**9)
+        if noise and self.decoder_sigma is None:
+            raise ValueError(
+                "noise=True needs the decoder's standard deviation; set model.decoder_sigma, "
+                "for example to swissroll.translate(beta, 'mean', D, L).sigma."
+            )
+        like = self.fc_mu.weight
+        x = self.decode(self.prior.sample(n, like=like, generator=generator))
+        if noise and self.decoder_sigma is not None:
+            eps = torch.randn(x.shape, generator=generator, dtype=x.dtype, device=x.device)
+            x = x + self.decoder_sigma * eps
+        return x
+
+    @torch.no_grad()
+    def decode_grid(self, size: int = 31, extent: float = 2.0, *, dims: tuple[int, int] = (0, 1)) -> Tensor:
+        """Decode a square grid of the latent plane, the first coordinate varying slowest.
+
+        Args:
+            size: Grid points a side, at least 1.
+            extent: The grid covers [-extent, extent] in two latent dimensions; the others are 0.
+            dims: Those two, different ones below L; a single latent dimension needs none.
+
+        Returns:
+            Points, shape (size**2, D); for a single latent dimension, shape (size**2, D) along its line.
+        """
+        like = self.fc_mu.weight
+        return self.decode(latent_grid(size, extent, self.latent_dim, dims).to(like))
+
+
+def latent_grid(size: int, extent: float, latent_dim: int, dims: tuple[int, int] = (0, 1)) -> Tensor:
+    """The latents that :meth:`VAE.decode_grid` decodes, shape (size**2, L)."""
+    checks.whole("size", size, 1, 10**4)
+    checks.real("extent", extent, 0, 1e6, open_low=True)
+    z = torch.zeros(size * size, latent_dim)
+    if latent_dim == 1:
+        z[:, 0] = torch.linspace(-extent, extent, size * size)
+        return z
+    if [len(dims), len({*dims})] != [2, 2] or not {*dims} <= {*range(latent_dim)}:
+        raise ValueError(f"dims must be two different latent dimensions below {latent_dim}; got {dims!r}.")
+    # NumPy's linspace in double precision, then rounded, has the notebook's bits.
+    axis = torch.tensor(np.linspace(-extent, extent, size), dtype=torch.float32)
+    z[:, list(dims)] = torch.cartesian_prod(axis, axis)
+    return z
+
+
+def _hidden_layers(
+    inputs: int, width: int, depth: int, activation: Activation, generator: Generator | None
+) -> nn.Sequential:
+    layers = nn.Sequential()
+    for _ in range(depth):
+        layers.extend((_linear(inputs, width, generator), ACTIVATIONS[activation]()))
+        inputs = width
+    return layers
+
+
+def _linear(inputs: int, outputs: int, generator: Generator | None) -> nn.Linear:
+    """A linear layer with PyTorch's default initialisation, drawn from a generator where one is given."""
+    if generator is None:
+        return nn.Linear(inputs, outputs)
+    layer = nn.Linear(inputs, outputs, device="meta")
+    # Its to_empty() would import a computer algebra system.
+    layer.weight, layer.bias = (
+        nn.Parameter(torch.empty(p.shape, device=generator.device)) for p in (layer.weight, layer.bias)
+    )
+    nn.init.kaiming_uniform_(layer.weight, a=math.sqrt(5), generator=generator)
+    bound = 1 / math.sqrt(inputs)
+    nn.init.uniform_(layer.bias, -bound, bound, generator=generator)
+    return layer
+
+
+def _he_initialize(layers: nn.Sequential, generator: Generator | None) -> None:
+    """Source: He et al. (2015), "Delving Deep into Rectifiers", equation 10."""
+    for layer in layers:
+        if isinstance(layer, nn.Linear):
+            nn.init.kaiming_normal_(layer.weight, nonlinearity="relu", generator=generator)
+            nn.init.zeros_(layer.bias)

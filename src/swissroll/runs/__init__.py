@@ -1,0 +1,1 @@
+"""A run on disk: resumed, examined, its prior fitted again."""

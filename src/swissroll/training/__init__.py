@@ -1,0 +1,1 @@
+"""Training: one loop that yields what happened, and the engines that compute its steps."""

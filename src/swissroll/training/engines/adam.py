@@ -1,0 +1,73 @@
+"""Adam by PyTorch's functional form: the steps of ``torch.optim.Adam`` to the last bit.
+
+That class would import PyTorch's compiler and a computer algebra system before the first step, which takes a second.
+
+Source: Kingma and Ba (2015), "Adam: A Method for Stochastic Optimization", algorithm 1.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import torch
+from torch import Tensor
+from torch.optim.adam import adam
+
+from swissroll.training.engines.engine import State
+
+KINDS = ("step", "exp_avg", "exp_avg_sq")
+
+
+class Adam:
+    """Parameters, the moments of their gradients, and the step that moves them.
+
+    Args:
+        parameters: What to move, on one device.
+        lr: Learning rate; may be set between two steps.
+        fused: Use PyTorch's fused kernel: faster, and equal to the plain one but for rounding.
+    """
+
+    def __init__(self, parameters: Sequence[Tensor], *, lr: float, fused: bool) -> None:
+        self.parameters, self.lr, self.fused = parameters, lr, fused
+        counter = parameters[0].device if fused else "cpu"
+        self.moments = {
+            "step": [torch.zeros((), device=counter) for _ in parameters],
+            "exp_avg": [torch.zeros_like(p, requires_grad=False) for p in parameters],
+            "exp_avg_sq": [torch.zeros_like(p, requires_grad=False) for p in parameters],
+        }
+
+    def zero_grad(self) -> None:
+        """Let go of the gradients."""
+        for parameter in self.parameters:
+            parameter.grad = None
+
+    @torch.no_grad()
+    def step(self) -> None:
+        """Move the parameters by their gradients."""
+        gradients = {i: p.grad for i, p in enumerate(self.parameters) if p.grad is not None}
+        steps, means, squares = ([self.moments[kind][i] for i in gradients] for kind in KINDS)
+        adam(
+            [self.parameters[i] for i in gradients],
+            list(gradients.values()),
+            means,
+            squares,
+            [],
+            steps,
+            fused=self.fused or None,
+            amsgrad=False,
+            beta1=0.9,
+            beta2=0.999,
+            lr=self.lr,
+            weight_decay=0.0,
+            eps=1e-8,
+            maximize=False,
+        )
+
+    def state(self) -> State:
+        """The moments and step counts themselves, by parameter and kind: '3.exp_avg'."""
+        return {f"{i}.{kind}": values[i] for kind, values in self.moments.items() for i in range(len(values))}
+
+    def load_state(self, state: State) -> None:
+        """Take over moments and step counts, or begin anew where there are none; KeyError or RuntimeError if unfit."""
+        for key, value in self.state().items():
+            value.copy_(state[key]) if state else value.zero_()

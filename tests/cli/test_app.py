@@ -1,0 +1,385 @@
+"""The command as a person types it: in a process of its own, judged by its output, exit code and folder."""
+
+import errno
+import io
+import json
+import os
+import shutil
+import signal
+import subprocess
+import sys
+import tomllib
+from collections.abc import Callable
+from contextlib import redirect_stderr, redirect_stdout
+from pathlib import Path
+
+import pytest
+import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+import swissroll
+from swissroll.cli.app import main
+from swissroll.config import Config
+from swissroll.runs.files import HEADER, replace_file, save_end
+from swissroll.runs.run import advance, create
+
+QUICK = ["--steps", "20", "--hidden-dim", "8", "--quiet"]
+
+
+def run_command(*arguments: str, cwd: Path) -> "subprocess.CompletedProcess[str]":
+    command = [sys.executable, "-m", "swissroll", *arguments]
+    return subprocess.run(command, cwd=cwd, capture_output=True, text=True, check=False)
+
+
+def call(arguments: list[str], capsys: pytest.CaptureFixture[str]) -> tuple[int, str, str]:
+    with pytest.raises(SystemExit) as ended:
+        main(arguments)
+    out, err = capsys.readouterr()
+    return int(ended.value.code or 0), out, err
+
+
+def test_train_writes_a_folder_and_ends_with_its_report(tmp_path: Path) -> None:
+    done = run_command("train", *QUICK[:-1], cwd=tmp_path)
+    assert done.returncode == 0, done.stderr
+    assert "Training" in done.stderr
+    lines = done.stdout.splitlines()
+    assert [line.split("  ")[0] for line in lines[:8]] == [
+        "steps", "training time", "loss (held-out)", "reconstruction MSE", "rate, in nats a point",
+        "KL, notebook's convention", "implied decoder sigma", "distortion, in nats a point",
+    ]  # fmt: skip
+    assert lines[-1] == "report: runs/001/report.html"
+    names = {p.name for p in (tmp_path / "runs/001").iterdir()}
+    assert names >= {"config.toml", "history.csv", "model.safetensors", "snapshots", "figures", "report.html"}
+    assert run_command("train", *QUICK, cwd=tmp_path).stdout.splitlines()[-1] == "report: runs/002/report.html"
+
+
+def test_help_does_not_wait_for_torch(tmp_path: Path) -> None:
+    code = (
+        "import sys, swissroll, swissroll.cli.app as c\ntry: c.main(['--help'])\nexcept SystemExit: pass\n"
+        "heavy = {'torch', 'matplotlib', 'numpy'} & set(sys.modules)\nassert not heavy, heavy"
+    )
+    subprocess.run([sys.executable, "-c", code], cwd=tmp_path, check=True, capture_output=True)
+
+
+def test_config_file_repeats_a_run_and_flags_win_over_it(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    assert call(["train", *QUICK, "--beta", "0.02", "--out", "a"], capsys)[0] == 0
+    assert call(["train", "--config", "a/config.toml", "--quiet", "--out", "b"], capsys)[0] == 0
+    assert Path("a/model.safetensors").read_bytes() == Path("b/model.safetensors").read_bytes()
+    assert call(["train", "--config", "a/config.toml", "--beta", "0.5", "--quiet", "--out", "c"], capsys)[0] == 0
+    assert swissroll.load("c").config.beta == 0.5
+    assert swissroll.load("c").config.hidden_dim == 8
+
+
+BAD = [
+    (["--steps", "-3"], "steps must be a whole number from 1"),
+    (["--steps", "many"], "--steps"),
+    (["--beta", "nan"], "beta must be a finite number of at least 0"),
+    (["--beta=-1"], "beta must be"),
+    (["--lr", "inf"], "lr must be a finite number above 0"),
+    (["--latent-dim", "0"], "latent_dim must be a whole number from 1"),
+    (["--activation", "rellu"], "--activation"),
+    (["--stepz", "3"], "Did you mean --steps"),
+    (["surplus"], "surplus"),
+    (["--out", "/proc/nowhere"], "Choose another folder with --out"),
+    (["--config", "absent.toml"], "Name an existing TOML file"),
+    (["--config", "unknown.toml"], "unknown key 'betta'. Did you mean 'beta'?"),
+    (["--resume", "absent"], "is not a run"),
+    (["--latent-dim", "2.4"], "--latent-dim must be a whole number"),
+    (["--seed", "9007199254740993.0"], "--seed must be a whole number"),
+    (["--beta", "1e-323"], "beta must be 0 or at least 1e-12"),
+    (["--batch-size", "1000000", "--hidden-dim", "4096"], "Make the network or the batch smaller"),
+    (["--resume", "absent", "--batch_size", "64"], "leave out --batch-size"),
+    (["--out", "bad\udcffname"], "not valid UTF-8"),
+    (["--resume", "absent", "--out", "elsewhere"], "leave out --out"),
+    (["--resume", "two\nlines"], "two lines is not a run"),
+    (["--out", ""], "--out is empty; name a path"),
+    (["--resume", " "], "--resume is empty; name a path"),
+    (["--noise", "1000"], "noise must be a finite number of at least 0 and at most 10"),
+    (["--resume", "a" * 240], f"a...{40 * 'a'} is not a run"),
+]
+
+
+@pytest.mark.parametrize(("arguments", "message"), BAD, ids=[" ".join(a)[:60] for a, _ in BAD])
+def test_bad_input_is_one_line_exit_code_2_and_no_folder(
+    arguments: list[str], message: str, tmp_path: Path, capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:  # fmt: skip
+    monkeypatch.chdir(tmp_path)
+    Path("unknown.toml").write_text("betta = 1\n", encoding="utf-8")
+    code, out, err = call(["train", *arguments], capsys)
+    assert code == 2
+    assert out == ""
+    assert err.count("\n") == 1
+    assert message in err
+    assert [p.name for p in tmp_path.iterdir()] == ["unknown.toml"]
+
+
+def test_an_unwritable_folder_is_refused(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    (tmp_path / "file").write_text("", encoding="utf-8")
+    code, _, err = call(["train", *QUICK, "--out", str(tmp_path / "file/run")], capsys)
+    assert (code, err.count("\n")) == (2, 1)
+    assert "cannot be written" in err
+
+
+def test_a_truncated_checkpoint_is_refused(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    folder = tmp_path / "run"
+    assert call(["train", *QUICK, "--out", str(folder)], capsys)[0] == 0
+    (folder / "state.json").unlink()
+    (folder / "checkpoint.safetensors").write_bytes((folder / "model.safetensors").read_bytes()[:1000])
+    code, _, err = call(["train", "--resume", str(folder)], capsys)
+    assert (code, err.count("\n")) == (2, 1)
+    assert "checkpoint.safetensors: damaged" in err
+
+
+NUMBERS = st.one_of(st.integers(-5, 40), st.floats(), st.sampled_from(["", "x", "1e3", "--", "\t", "0x3", "None"]))
+FLAGS = st.sampled_from(
+    ["--steps", "--beta", "--lr", "--latent-dim", "--hidden-dim", "--depth", "--noise", "--seed", "--batch-size",
+     "--snapshot-every", "--eval-every", "--threads", "--activation", "--reduction", "--device", "--dataset"]
+)  # fmt: skip
+
+
+@settings(max_examples=150, deadline=None)
+@given(given_flags=st.dictionaries(FLAGS, NUMBERS, min_size=1, max_size=4))
+def test_any_flags_are_taken_or_refused_in_one_line(
+    given_flags: dict[str, object], tmp_path_factory: pytest.TempPathFactory
+) -> None:
+    """Stops short of training: what is taken makes a folder with a config, what is refused makes nothing."""
+    folder = tmp_path_factory.mktemp("cli") / "run"
+    arguments = ["train", *(word for k, v in given_flags.items() for word in (k, str(v))), "--out", str(folder)]
+    out, err = io.StringIO(), io.StringIO()
+    with pytest.MonkeyPatch.context() as patch, redirect_stdout(out), redirect_stderr(err):
+        patch.setattr("swissroll.cli.app.train_run", lambda *_, **__: 0)
+        patch.setattr("swissroll.cli.app._report", lambda *_, **__: None)
+        with pytest.raises(SystemExit) as ended:
+            main(arguments)
+    assert ended.value.code in (0, 2)
+    if ended.value.code == 2:
+        assert err.getvalue().count("\n") == 1
+        assert not folder.exists()
+    else:
+        assert tomllib.loads((folder / "config.toml").read_text(encoding="utf-8"))
+    assert out.getvalue() == ""
+
+
+def test_ctrl_c_ends_a_run_with_what_it_has(tmp_path: Path) -> None:
+    command = [
+        sys.executable,
+        "-m",
+        "swissroll.cli.app",
+        "train",
+        "--steps",
+        "1000000",
+        "--hidden-dim",
+        "8",
+        "--out",
+        "run",
+    ]
+    process = subprocess.Popen(command, cwd=tmp_path, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+    history = tmp_path / "run/history.csv"
+    while not history.exists() or history.stat().st_size < 1000:
+        assert process.poll() is None
+        os.sched_yield()
+    process.send_signal(signal.SIGINT)
+    out, err = process.communicate()
+    assert process.returncode == 130
+    assert "Stopped." in err
+    assert out.splitlines()[-2:] == ["report: run/report.html", "stopped; go on with: swissroll train --resume run"]
+    run = swissroll.load(tmp_path / "run")
+    assert run.status == "stopped"
+    assert len(run.history) > 0
+
+
+def test_evaluate_prints_the_metrics_with_their_floors_and_keeps_them(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    folder = tmp_path / "run"
+    assert call(["train", *QUICK, "--out", str(folder)], capsys)[0] == 0
+    first = json.loads((folder / "metrics.json").read_text(encoding="utf-8"))
+    assert first["metrics"]["evidence"] is None
+    code, out, err = call(["evaluate", str(folder), "--quiet"], capsys)
+    assert (code, err) == (0, "")
+    found = json.loads((folder / "metrics.json").read_text(encoding="utf-8"))
+    evidence = found["metrics"]["evidence"]
+    assert evidence["floor"] <= -evidence["log_evidence"]
+    assert out.splitlines()[-1] == f"report: {folder / 'report.html'}"
+    assert out.splitlines()[-3].startswith("to try: ")
+    assert f"{-evidence['log_evidence']:.4f}" in out
+    assert f"{evidence['floor']:.4f}" in out
+    assert f"diagnosis  {found['diagnosis']['name']:>23}"[-23:] in out
+    report = (folder / "report.html").read_text(encoding="utf-8")
+    assert f"{-evidence['log_evidence']:.4f}" in report
+    assert call(["report", str(folder), "--quiet"], capsys)[0] == 0
+    assert f"{-evidence['log_evidence']:.4f}" in (folder / "report.html").read_text(encoding="utf-8")
+    assert call(["train", "--resume", str(folder), "--quiet"], capsys)[0] == 0
+    assert json.loads((folder / "metrics.json").read_text(encoding="utf-8")) == found
+
+
+def test_presets_set_what_they_name_and_flags_win(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    folder = str(tmp_path / "run")
+    arguments = ["train", *QUICK, "--preset", "best", "--components", "3", "--out", folder]
+    assert call(arguments, capsys)[0] == 0
+    config = swissroll.load(folder).config
+    assert (config.activation, config.lr, config.components, config.steps) == ("silu", 1e-2, 3, 20)
+
+
+def test_divergence_is_one_line_with_its_step_and_a_report(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    code, out, err = call(["train", *QUICK, "--lr", "1e5", "--out", str(tmp_path / "run")], capsys)
+    assert code == 1
+    assert err.count("\n") == 1
+    assert "not finite at step" in err
+    assert "report.html" in out
+
+
+@pytest.fixture(scope="module")
+def finished(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A finished run with its report; to be copied before it is changed."""
+    folder = tmp_path_factory.mktemp("finished") / "run"
+    with pytest.raises(SystemExit):
+        main(["train", *QUICK, "--out", str(folder)])
+    return folder
+
+
+def weights_not_finite(folder: Path) -> None:
+    run = swissroll.load(folder)
+    weights = {k: torch.full_like(v, torch.nan) for k, v in run.model.state_dict().items()}
+    save_end(run.folder, run.config, weights, step=20, status="finished")
+
+
+def cut_history(folder: Path) -> None:
+    (folder / "history.csv").write_text(HEADER, encoding="utf-8")
+
+
+def put_file(folder: Path, name: str) -> None:
+    shutil.rmtree(folder / name)
+    (folder / name).write_text("", encoding="utf-8")
+
+
+def put_folder(folder: Path, name: str) -> None:
+    (folder / name).unlink()
+    (folder / name).mkdir()
+
+
+DAMAGE: list[tuple[Callable[[Path], object], str]] = [
+    (weights_not_finite, "weights that are not finite numbers). Remove model.safetensors, then"),
+    (cut_history, "does not hold the 20 steps that the weights have seen). Remove model.safetensors, then"),
+    (lambda f: (f / "history.csv").unlink(), "does not hold the 20 steps"),
+    (lambda f: (f / "state.json").write_text("{", encoding="utf-8"), "state.json: damaged"),
+    (lambda f: put_folder(f, "state.json"), "state.json: damaged"),
+    (lambda f: (f / "snapshots/step-000000000.safetensors").write_bytes(b"x"), "Remove step-000000000.safetensors"),
+    (lambda f: put_file(f, "figures"), "figures: is a file, where the pictures' folder is to be. Move it away"),
+    (lambda f: put_folder(f, "report.html"), "report.html: is a folder, where a file is to be. Move it away"),
+    (lambda f: put_folder(f, "metrics.json"), "metrics.json: is a folder"),
+]
+
+
+@pytest.mark.parametrize("command", ["evaluate", "report"])
+@pytest.mark.parametrize(("damage", "message"), DAMAGE, ids=[str(i) for i in range(len(DAMAGE))])
+def test_damage_is_one_line_before_anything_is_measured(
+    damage: Callable[[Path], object], message: str, command: str, tmp_path: Path, finished: Path,
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch,
+) -> None:  # fmt: skip
+    folder = tmp_path / "run"
+    shutil.copytree(finished, folder)
+    capsys.readouterr()
+    damage(folder)
+    monkeypatch.setattr("swissroll.evaluation.diagnosis.measure", None)
+    code, out, err = call([command, str(folder)], capsys)
+    assert (code, out, err.count("\n")) == (2, "", 1)
+    assert message in err
+
+
+@pytest.mark.parametrize(
+    ("command", "message"),
+    [("train", "Nothing was trained"), ("evaluate", "measures it anew"), ("report", "draws it anew")],
+)
+def test_ctrl_c_says_what_it_leaves(
+    command: str, message: str, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def stop(*_: object, **__: object) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("swissroll.cli.app._report", stop)
+    monkeypatch.setattr("swissroll.cli.app._create", stop)
+    code, _, err = call([command, *([] if command == "train" else ["run"])], capsys)
+    assert (code, err.count("\n")) == (130, 1)
+    assert message in err
+
+
+@pytest.mark.parametrize(
+    ("steps", "told"), [(60, "to draw it: swissroll report run"), (61, "go on with: swissroll train")]
+)
+def test_ctrl_c_while_a_run_is_drawn_names_its_folder(
+    steps: int, told: str, tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def stop(*_: object, **__: object) -> None:
+        if steps > 60:  # As a second Ctrl-C in training would leave it.
+            (tmp_path / "run" / "model.safetensors").unlink()
+        raise KeyboardInterrupt
+
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr("swissroll.cli.app._report", stop)
+    code, out, _ = call(["train", "--steps", str(steps), "--hidden-dim", "4", "--quiet", "--out", "run"], capsys)
+    assert code == 130
+    assert told in out
+
+
+def test_a_sweep_is_not_taken_for_a_run(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    Path("sweep").mkdir()
+    Path("sweep/sweep.toml").write_text("beta = [0.1, 0.2]\nseeds = 2\n", encoding="utf-8")
+    code, _, err = call(["report", "sweep"], capsys)
+    assert (code, err.count("\n")) == (2, 1)
+    assert "sweep is a sweep, and its runs are in sweep/runs. 'swissroll sweep --out sweep' writes its report." in err
+    code, _, err = call(["train", "--config", "sweep/sweep.toml"], capsys)
+    assert (code, err.count("\n")) == (2, 1)
+    assert "'swissroll sweep --config sweep/sweep.toml' takes them." in err
+
+
+def test_a_batch_systems_signal_leaves_a_run_to_go_on_with(tmp_path: Path) -> None:
+    flags = ["train", "--steps", "1000000", "--hidden-dim", "8", "--engine", "torch", "--out", "run", "--quiet"]
+    process = subprocess.Popen([sys.executable, "-m", "swissroll", *flags], cwd=tmp_path)
+    history = tmp_path / "run/history.csv"
+    while not history.exists() or history.stat().st_size < 1000:
+        assert process.poll() is None
+        os.sched_yield()
+    process.terminate()
+    assert process.wait() == 128 + signal.SIGTERM
+    assert not [path for path in (tmp_path / "run").rglob("*") if path.suffix == ".tmp"]
+    assert swissroll.load(tmp_path / "run").status in ("stopped", "unfinished")
+
+
+def test_a_file_that_cannot_be_replaced_is_named_by_its_own_name(tmp_path: Path) -> None:
+    (tmp_path / "report.html").mkdir()
+    with pytest.raises(OSError, match=r"directory: '.*/report\.html'$"):
+        replace_file(tmp_path / "report.html", b"x")
+    assert [p.name for p in tmp_path.iterdir()] == ["report.html"]
+
+
+def test_a_file_that_finds_no_room_is_one_line(tmp_path: Path) -> None:
+    command = [sys.executable, "-m", "swissroll", "train", "--steps", "20", "--hidden-dim", "128", "--out", "run"]
+    limited = ["sh", "-c", 'ulimit -f 200 && exec "$0" "$@"', *command]
+    done = subprocess.run(limited, cwd=tmp_path, capture_output=True, text=True, check=False)
+    told = f"swissroll: run/snapshots/step-000000000.safetensors: {os.strerror(errno.EFBIG)}."
+    assert (done.returncode, done.stdout) == (2, "")
+    assert done.stderr.splitlines()[-1].startswith(told)
+    assert [path.name for path in (tmp_path / "run" / "snapshots").iterdir()] == []
+
+
+@pytest.mark.parametrize("command", ["evaluate", "report"])
+def test_a_run_that_is_not_finished_is_said_to_go_on(
+    command: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    folder = tmp_path / "run"
+    records = advance(create(folder, Config(steps=60, hidden_dim=8)))
+    next(records)
+    records.close()
+    step = swissroll.load(folder).step
+    told = f"measured after {step} of 60 steps; it is not finished; go on with: swissroll train --resume {folder}"
+    code, out, _ = call([command, str(folder), "--quiet"], capsys)
+    assert (code, out.splitlines()[-1]) == (0, told)

@@ -1,0 +1,170 @@
+"""The sweep command as a person types it: what it takes, what it refuses in one line, what it prints."""
+
+from __future__ import annotations
+
+import contextlib
+import csv
+import io
+import itertools
+import tomllib
+from pathlib import Path
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from swissroll.cli.app import main
+from swissroll.cli.sweep_summary import size, span
+from swissroll.cli.terminal import new_folder
+from swissroll.sweep.plan import read_groups, read_sweep
+
+TINY = ["--steps", "30", "--hidden-dim", "4", "--engine", "torch", "--device", "cpu", "--workers", "1", "--quiet"]
+
+
+def call(*arguments: str) -> tuple[int, str, str]:
+    out, err = io.StringIO(), io.StringIO()
+    with pytest.raises(SystemExit) as ended, contextlib.redirect_stdout(out), contextlib.redirect_stderr(err):
+        main(["sweep", *arguments])
+    return int(ended.value.code or 0), out.getvalue(), err.getvalue()
+
+
+def test_a_sweep_prints_its_table_and_a_second_call_adds_what_is_missing(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    code, out, err = call(*TINY, "--beta", "0.01,0.1", "--lr", "1e-3", "--seeds", "2")
+    assert (code, err) == (0, "")
+    lines = out.splitlines()
+    assert lines[0].split() == ["runs", "finished", "4"]
+    assert [line.split()[:2] for line in lines if line[:2] == "0."] == [["0.01", "2"], ["0.1", "2"]]
+    assert "table: sweeps/001/table.csv" in lines
+    assert lines[-1] == "to add seeds: swissroll sweep --out sweeps/001 --seeds 5"
+    whole = Path("sweeps/001/table.csv").read_bytes()
+    Path("sweeps/001/table.csv").unlink()
+    assert call("--out", "sweeps/001", "--quiet")[0] == 0
+    assert Path("sweeps/001/table.csv").read_bytes() == whole
+    code, out, _ = call("--out", "sweeps/001", "--beta", "0.3", "--workers", "1", "--quiet")
+    assert (code, out.splitlines()[0].split()) == (0, ["runs", "finished", "6"])
+    with Path("sweeps/001/table.csv").open(encoding="utf-8", newline="") as file:
+        assert [row["beta"] for row in csv.DictReader(file)] == ["0.01", "0.01", "0.1", "0.1", "0.3", "0.3"]
+    last = call(*TINY, "--dry-run")[1].splitlines()[-1]
+    assert last == "Nothing was written. Without --dry-run, sweeps/002 holds the sweep."
+    code, out, err = call("--out", "sweeps/001", "--steps", "40")
+    assert (code, out, err.count("\n")) == (2, "", 1)
+    assert "name both: --steps 30,40" in err
+
+
+BAD = [
+    (["--beta", "0.1,x"], "--beta must be numbers; got 'x'"),
+    (["--beta", "0.1,,0.2"], "--beta must be values parted by commas; one of them is empty"),
+    (["--beta", "0.1,nan"], "beta must be a finite number"),
+    (["--hidden-dim", "32,2.5"], "--hidden-dim must be whole numbers; got '2.5'"),
+    (["--hidden-dim", "32,0"], "hidden_dim must be a whole number from 1"),
+    (["--activation", "rellu"], "activation must be one of"),
+    (["--seeds", "0"], "seeds must be a whole number from 1"),
+    (["--seeds", "3", "--seed", "1"], "leave out one"),
+    (["--seeds", "1000000", "--beta", "1,2"], "at most 1,000,000"),
+    (["--threads", "2"], "--threads"),
+    (["--stepz", "3"], "Did you mean --steps"),
+    (["--hold", "lr"], "--hold"),
+    (["--workers", "0", "--beta", "1"], "workers must be a whole number from 1"),
+    (["--workers", "2", "--cluster", "tcp://x:1"], "leave out one of them"),
+    (["--config", "absent.toml"], "Name an existing TOML file"),
+    (["--config", "unknown.toml"], "unknown key 'betta'. Did you mean 'beta'?"),
+    (["--config", "unknown.toml", "--preset", "best"], "leave out one of them"),
+    (["--out", "other"], "other exists and is not a sweep"),
+    (["--out", "unknown.toml"], "exists and is not a sweep"),
+    ([], "name what to vary, such as --beta"),
+    (["--out", "typo"], "typo is not a sweep yet"),
+    (["--beta", "0.1", "--out", "/proc/nowhere"], "Choose another --out"),
+    (["--beta", "0.1", "--out", "bad\udcffname"], "Choose another --out"),
+    (["--batch-size", "1000000", "--hidden-dim", "8,4096"], "Make the network or the batch smaller"),
+    (["--device", "mps", "--beta", "0.1"], "is not on this machine"),
+]
+
+
+@pytest.mark.parametrize(("arguments", "message"), BAD, ids=[" ".join(a) or "nothing" for a, _ in BAD])
+def test_bad_input_is_one_line_exit_code_2_and_no_folder(
+    arguments: list[str], message: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    Path("unknown.toml").write_text("betta = 1\n", encoding="utf-8")
+    Path("other").mkdir()
+    Path("other/notes.txt").write_text("mine", encoding="utf-8")
+    code, out, err = call(*arguments)
+    assert (code, out, err.count("\n")) == (2, "", 1)
+    assert message in err
+    assert sorted(p.name for p in tmp_path.rglob("*")) == ["notes.txt", "other", "unknown.toml"]
+
+
+WORDS = st.one_of(st.integers(-3, 40), st.floats(), st.sampled_from(["", "x", "1e3", "--", "\t", "0x3", "None", "²"]))
+LISTS = st.lists(WORDS, min_size=1, max_size=3).map(lambda words: ",".join(map(str, words)))
+FLAGS = st.sampled_from(
+    ["--steps", "--beta", "--lr", "--latent-dim", "--hidden-dim", "--noise", "--seed", "--seeds", "--batch-size",
+     "--activation", "--reduction", "--dataset", "--engine", "--beta-start", "--hold"]
+)  # fmt: skip
+
+
+@settings(max_examples=60, deadline=None)
+@given(flags=st.dictionaries(FLAGS, LISTS, min_size=1, max_size=3))
+def test_any_flags_are_planned_or_refused_in_one_line(
+    flags: dict[str, str], tmp_path_factory: pytest.TempPathFactory
+) -> None:
+    folder = tmp_path_factory.mktemp("cli") / "sweep"
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("swissroll.sweep.cost.measured_rate", lambda: 1e11)
+        code, out, err = call(*(f"{k}={v}" for k, v in flags.items()), "--dry-run", "--out", str(folder))
+    assert code in (0, 2)
+    assert (err.count("\n"), out == "") == ((1, True) if code == 2 else (0, False))
+    assert not folder.exists()
+
+
+def test_a_dry_run_says_what_there_is_to_do(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    axes = ["--hidden-dim", "32,256,1024", "--beta", "0.1,0.2", "--seeds", "5"]
+    code, out, _ = call(*axes, "--dry-run", "--workers", "2")
+    assert code == 0
+    pairs = dict(line.split("  ", 1) for line in out.splitlines()[:7])
+    assert pairs["runs in all"].strip() == pairs["to compute"].strip() == "30"
+    assert pairs["gradient steps"].strip() == "30,000"
+    # Six times the matrices, a point: one product forward and two backward, each of a multiply and an add.
+    weights = sum(2 * (3 * h) + 2 * (2 * h * h) + 3 * 2 * h - 2 * h for h in (32, 256, 1024))
+    assert float(pairs["matrix products"].split()[0]) == pytest.approx(6 * 128 * weights * 10 * 1000, rel=0.06)
+    assert [line.split()[:2] for line in out.splitlines() if line[:2] in ("32", "25", "10")] == [
+        ["32", "10"], ["256", "10"], ["1024", "10"]
+    ]  # fmt: skip
+    assert not list(tmp_path.iterdir())
+
+
+def test_a_file_gives_axes_and_flags_win(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    Path("my.toml").write_text('beta = [0.1, 0.2]\nlr = 1\nseeds = 3\nhold = "sigma"\n', encoding="utf-8")
+    assert call("--config", "my.toml", *TINY, "--lr", "1e-3", "--seed", "8", "--out", "a")[0] == 0
+    written = tomllib.loads(Path("a/sweep.toml").read_text(encoding="utf-8"))
+    assert written.pop("versions")
+    assert written == {
+        "beta": [0.1, 0.2], "lr": 0.001, "seeds": [8], "hold": "sigma", "steps": 30, "hidden_dim": 4, "engine": "torch",
+        "device": "cpu", "evidence": False,
+    }  # fmt: skip
+    assert sorted(itertools.chain(*read_groups(Path("a")))) == sorted(read_sweep(Path("a")).names())
+
+
+def test_times_and_sizes_are_for_people() -> None:
+    assert [span(s) for s in (0.04, 12.3, 99.0, 240, 36_000)] == ["0.0 s", "12 s", "99 s", "4 min", "10 h"]
+    assert [size(n) for n in (999, 1000, 12_345_678, 4e9, 5e15)] == ["999 B", "1 kB", "12.3 MB", "4 GB", "5e+03 TB"]
+
+
+def test_a_new_folder_goes_again_where_nothing_comes_of_it(tmp_path: Path) -> None:
+    parent = tmp_path / "sweeps"
+    with new_folder(parent) as first, new_folder(parent) as second:
+        assert [first.name, second.name] == ["001", "002"]
+        (first / "file").touch()
+    assert list(parent.iterdir()) == [first]
+    (first / "file").unlink()
+    first.rmdir()
+    with new_folder(parent):
+        pass
+    assert parent.is_dir(), "It was there before."
+    (tmp_path / "dangling").symlink_to(tmp_path / "absent")
+    with pytest.raises(FileExistsError), new_folder(tmp_path / "dangling"):
+        pass

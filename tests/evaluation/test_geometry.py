@@ -1,0 +1,327 @@
+"""Geometry: distances to the curve, coverage of it, and continuity along it."""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from numpy.typing import NDArray
+from scipy.optimize import minimize_scalar
+from scipy.stats import kstest, spearmanr
+from sklearn.manifold import trustworthiness
+from torch import Generator
+
+from swissroll.data import CURVES, Curve
+from swissroll.evaluation.geometry import continuity, fit, project
+
+curves = pytest.mark.parametrize("curve", CURVES.values(), ids=CURVES)
+ROLL, CIRCLES = CURVES["swiss_roll"], CURVES["circles"]
+
+
+def place(curve: Curve, t: NDArray[np.float64]) -> NDArray[np.float64]:
+    found: NDArray[np.float64] = curve.position(torch.from_numpy(np.atleast_1d(t))).numpy()
+    return found
+
+
+def nearest(curve: Curve, x: NDArray[np.float64]) -> float:
+    """The distance by SciPy's bounded search around the best points of a fine grid, on each piece."""
+
+    def square(t: float) -> float:
+        return float(((place(curve, np.array([t])) - x) ** 2).sum())
+
+    best = math.inf
+    for first, last in curve.intervals().tolist():
+        grid = np.linspace(first, last, 3001)
+        squares = ((place(curve, grid) - x) ** 2).sum(axis=1)
+        for i in np.argsort(squares)[:6]:
+            bounds = (grid[max(i - 1, 0)], grid[min(i + 1, 3000)])
+            found = minimize_scalar(square, bounds=bounds, method="bounded", options={"xatol": 1e-12})
+            best = min(best, found.fun, squares[i])
+    return math.sqrt(best)
+
+
+@curves
+def test_distance_agrees_with_a_bounded_search(curve: Curve) -> None:
+    x = np.random.default_rng(0).uniform(-1.3, 1.3, (20, curve.data_dim))
+    found = project(curve, x)
+    expected = [nearest(curve, row) for row in x]
+    np.testing.assert_allclose(found.distance.numpy(), expected, rtol=0, atol=1e-8)
+    at = np.linalg.norm(place(curve, found.t.numpy()) - x, axis=1)
+    np.testing.assert_allclose(found.distance.numpy(), at, rtol=0, atol=1e-14)
+
+
+@pytest.mark.parametrize("nearer", [5e-6, -5e-6])
+def test_halfway_between_two_pieces_the_nearer_one_is_found(nearer: float) -> None:
+    angle = torch.linspace(0, 6, 100, dtype=torch.float64)
+    x = (0.6 + nearer) * torch.stack([torch.cos(angle), torch.sin(angle)], dim=1)
+    found = project(CIRCLES, x)
+    # On a grid alone the wrong circle often has the nearest point.
+    torch.testing.assert_close(found.distance, torch.full((100,), 0.2 - 5e-6, dtype=torch.float64), rtol=0, atol=1e-12)
+    assert torch.equal(CIRCLES.piece(found.t), torch.full((100,), int(nearer < 0)))
+
+
+@curves
+def test_points_on_the_curve_are_found(curve: Curve) -> None:
+    t = curve.midpoints(1001)
+    found = project(curve, curve.position(t))
+    assert found.distance.max() < 1e-12
+    torch.testing.assert_close(found.t, t, rtol=0, atol=1e-9)
+
+
+@curves
+def test_nearest_point_is_where_the_offset_is_square_to_the_curve(curve: Curve) -> None:
+    t = curve.midpoints(300)
+    x = curve.position(t) + 0.05 * torch.randn(300, curve.data_dim, generator=Generator().manual_seed(1)).double()
+    found = project(curve, x)
+    step = 1e-6 * (curve.stop - curve.start)
+    edges = curve.intervals()
+    inside = ((found.t[:, None] > edges[:, 0] + step) & (found.t[:, None] < edges[:, 1] - step)).any(dim=1)
+    chord = (curve.position(found.t + step) - curve.position(found.t - step)) / (2 * step)
+    slope = ((curve.position(found.t) - x) * chord).sum(dim=1)[inside]
+    assert inside.sum() > 280
+    assert slope.abs().max() < 1e-6
+
+
+@settings(max_examples=60, deadline=None)
+@given(st.floats(-3, 3), st.floats(-3, 3))
+def test_distance_to_circles_is_the_radial_one(x: float, y: float) -> None:
+    radius = math.hypot(x, y)
+    expected = min(abs(radius - 0.8), abs(radius - 0.4))
+    assert project(CIRCLES, torch.tensor([[x, y]], dtype=torch.float64)).distance.item() == pytest.approx(
+        expected, abs=1e-12
+    )
+
+
+def test_the_centre_of_a_circle_is_a_radius_away() -> None:
+    assert project(CIRCLES, torch.zeros(1, 2)).distance.item() == pytest.approx(0.4, abs=1e-12)
+
+
+@pytest.mark.parametrize("end", ["start", "stop"])
+def test_beyond_an_end_the_nearest_point_is_the_end(end: str) -> None:
+    t = torch.tensor([getattr(ROLL, end)], dtype=torch.float64)
+    inward = 1e-3 if end == "start" else -1e-3
+    away = ROLL.position(t) - ROLL.position(t + inward)
+    x = ROLL.position(t) + 0.1 * away / away.norm()
+    found = project(ROLL, x)
+    assert found.distance.item() == pytest.approx(0.1, abs=1e-12)
+    assert found.t.item() == pytest.approx(t.item())
+
+
+def test_far_points_and_many_points_are_projected() -> None:
+    x = torch.cat([torch.full((1, 2), 1e7), torch.rand(5000, 2)])
+    found = project(ROLL, x)
+    assert found.distance[0].item() == pytest.approx(math.sqrt(2) * 1e7, rel=1e-6)
+    alone = project(ROLL, x[4000:4001])
+    assert found.t[4000] == alone.t[0]
+
+
+@curves
+def test_a_fit_agrees_with_numpy_and_scipy(curve: Curve) -> None:
+    x = curve.sample(400, noise=0.05, generator=Generator().manual_seed(2))[0]
+    found, nearby = fit(curve, x), project(curve, x)
+    assert found.n == 400
+    assert found.off_median == pytest.approx(float(np.median(nearby.distance)))
+    assert found.off_p90 == pytest.approx(float(np.percentile(nearby.distance, 90)))
+    share = (nearby.t.numpy() - curve.start) / (curve.stop - curve.start)
+    assert found.ks == pytest.approx(kstest(share, "uniform").statistic)
+    near = share[nearby.distance.numpy() <= 0.05]
+    assert found.coverage == pytest.approx((np.histogram(near, bins=50, range=(0, 1))[0] > 0).mean())
+
+
+@curves
+def test_a_real_sample_is_at_its_floor(curve: Curve) -> None:
+    found = fit(curve, curve.sample(1000, generator=Generator().manual_seed(3))[0])
+    assert found.off_p90 < 1e-6
+    assert found.coverage == 1
+    assert found.ks < 1.95 / math.sqrt(1000)
+    # The largest of n uniform spacings is about log(n) / n.
+    assert found.gap < 3 * math.log(1000) / 1000
+
+
+def test_half_a_curve_covers_half() -> None:
+    t = ROLL.midpoints(2000)[:1000]
+    found = fit(ROLL, ROLL.position(t))
+    assert found.coverage == 0.5
+    assert found.gap == pytest.approx(0.5, abs=1e-3)
+    assert found.ks == pytest.approx(0.5, abs=1e-3)
+
+
+def test_a_closed_piece_has_its_gap_around_the_seam() -> None:
+    t = torch.cat([torch.linspace(0.1, 0.9, 500), torch.linspace(1, 1.999, 500)]).double()
+    assert fit(CIRCLES, CIRCLES.position(t)).gap == pytest.approx(0.1, abs=1e-6)
+
+
+def test_an_open_piece_has_no_gap_around_its_ends() -> None:
+    moons = CURVES["moons"]
+    t = torch.cat([torch.linspace(0.1, 0.9, 500), torch.linspace(1, 1.999, 500)]).double()
+    assert fit(moons, moons.position(t)).gap == pytest.approx(0.05, abs=1e-6)
+
+
+def test_points_far_from_the_curve_cover_nothing() -> None:
+    found = fit(CIRCLES, torch.full((50, 2), 3.0))
+    assert found.coverage == 0
+    assert found.gap == 0.5
+    assert fit(CIRCLES, torch.full((50, 2), 3.0), tolerance=10).coverage == 0.02
+
+
+def test_a_straight_latent_line_is_continuous() -> None:
+    t = ROLL.midpoints(200)
+    found = continuity(torch.stack([t, -2 * t], dim=1), t, curve=ROLL)
+    assert (found.tears, found.torn) == (0, 0.0)
+    assert found.monotonicity == pytest.approx(1)
+    assert found.trustworthiness == 1
+
+
+def test_a_cut_line_has_one_tear_and_its_length() -> None:
+    t = ROLL.midpoints(200)
+    u = (t - ROLL.start) / (ROLL.stop - ROLL.start)
+    found = continuity((u + (u > 0.5) * 1.0)[:, None], t, curve=ROLL)
+    assert found.tears == 1
+    # One step of 1 + 1/200 in a path of length 1 + 199/200.
+    assert found.torn == pytest.approx((1 + 1 / 200) / (1 + 199 / 200))
+    assert found.monotonicity == pytest.approx(1)
+
+
+def test_a_tear_across_some_steps_is_one_tear() -> None:
+    u = torch.linspace(0, 1, 500, dtype=torch.float64)
+    ramp = ((u - 0.5) * 100).clamp(0, 1) * 2
+    assert continuity((u + ramp)[:, None], u).tears == 1
+
+
+def test_two_tears_are_counted() -> None:
+    u = torch.linspace(0, 1, 1000, dtype=torch.float64)
+    assert continuity((u + (u > 0.3) * 1.0 - (u > 0.6) * 1.0)[:, None], u).tears == 2
+
+
+def test_a_closed_curve_laid_on_a_line_is_torn_at_its_seam() -> None:
+    t = CIRCLES.midpoints(400)
+    assert continuity(t[:, None], t, curve=CIRCLES).tears == 2
+    assert continuity(CIRCLES.position(t), t, curve=CIRCLES).tears == 0
+
+
+@pytest.mark.parametrize("shift", [-4, 0])
+def test_a_tear_at_the_seam_is_one_tear(shift: int) -> None:
+    share = torch.arange(200, dtype=torch.float64) / 200
+    # Eight of 200 steps go half way round.
+    around = torch.where(share < 0.04, share * 12.5, 0.5 + (share - 0.04) / 1.92).roll(shift)
+    mu = torch.stack([torch.cos(2 * math.pi * around), torch.sin(2 * math.pi * around)], dim=1)
+    found = continuity(mu.repeat(2, 1), torch.cat([share, 1 + share]), curve=CIRCLES)
+    assert found.tears == 2
+    assert found.torn == pytest.approx(0.5, abs=0.01)
+
+
+def test_the_tails_of_a_normal_latent_are_no_tears() -> None:
+    u = (torch.arange(500, dtype=torch.float64) + 0.5) / 500
+    assert continuity(torch.special.ndtri(u)[:, None], u).tears == 0
+
+
+def test_uneven_steps_of_a_smooth_line_are_no_tears() -> None:
+    u = torch.rand(1000, generator=Generator().manual_seed(4), dtype=torch.float64)
+    found = continuity(u[:, None], u)
+    assert found.tears == 0
+    assert found.monotonicity == pytest.approx(1)
+
+
+def test_the_way_from_piece_to_piece_is_no_tear() -> None:
+    t = CIRCLES.midpoints(400)
+    mu = CIRCLES.position(t) + 5 * (t >= 1)[:, None]
+    assert continuity(mu, t, curve=CIRCLES).tears == 0
+    assert continuity(mu, t).tears == 1
+
+
+@curves
+def test_the_curve_itself_is_a_trustworthy_latent_space(curve: Curve) -> None:
+    t = curve.midpoints(600)
+    assert continuity(curve.position(t), t, curve=curve).trustworthiness == pytest.approx(1, abs=1e-4)
+
+
+def test_trustworthiness_does_not_depend_on_where_the_latents_lie() -> None:
+    t = CURVES["swiss_roll"].midpoints(200)
+    latents = torch.linspace(0, 1e-6, 200, dtype=torch.float64)[:, None]
+    assert continuity(1000 + latents, t).trustworthiness == pytest.approx(continuity(latents, t).trustworthiness)
+    assert continuity(1000 + latents, t).trustworthiness > 0.999
+
+
+def test_a_fold_is_seen_by_trustworthiness_as_scikit_learn_has_it() -> None:
+    # Even steps would tie, and ties are ranked by chance.
+    u = torch.rand(301, generator=Generator().manual_seed(8), dtype=torch.float64)
+    mu = ((u - 0.45).abs() + 1e-3 * u)[:, None]
+    found = continuity(mu, u)
+    expected = trustworthiness(u[:, None].numpy(), mu.numpy(), n_neighbors=10)
+    assert found.trustworthiness == pytest.approx(expected)
+    assert found.trustworthiness < 0.95
+    assert found.tears == 0
+
+
+@settings(max_examples=30, deadline=None)
+@given(n=st.integers(8, 90), neighbours=st.integers(1, 3), dim=st.integers(1, 4), seed=st.integers(0, 99))
+def test_trustworthiness_of_noise_is_scikit_learns(n: int, neighbours: int, dim: int, seed: int) -> None:
+    generator = Generator().manual_seed(seed)
+    u = torch.rand(n, generator=generator, dtype=torch.float64)
+    mu = torch.randn(n, dim, generator=generator, dtype=torch.float64)
+    expected = trustworthiness(u[:, None].numpy(), mu.numpy(), n_neighbors=neighbours)
+    assert continuity(mu, u, neighbours=neighbours).trustworthiness == pytest.approx(expected)
+
+
+@pytest.mark.parametrize("steps", [8, 10**6])
+def test_monotonicity_agrees_with_scipy_in_one_dimension(steps: int) -> None:
+    generator = Generator().manual_seed(5)
+    # Few steps make ties, which share a rank.
+    u = (torch.rand(300, generator=generator, dtype=torch.float64) * steps).round() / steps
+    mu = (u + 0.3 * torch.randn(300, generator=generator, dtype=torch.float64))[:, None]
+    assert continuity(mu, u).monotonicity == pytest.approx(abs(spearmanr(mu[:, 0], u).statistic))
+
+
+def test_monotonicity_finds_a_slanted_direction() -> None:
+    generator = Generator().manual_seed(6)
+    u = torch.linspace(0, 1, 300, dtype=torch.float64)
+    across = torch.randn(300, generator=generator, dtype=torch.float64)
+    assert continuity(torch.stack([u + across, u - across], dim=1), u).monotonicity > 0.999
+
+
+def test_a_collapsed_latent_space_is_measured() -> None:
+    found = continuity(torch.zeros(100, 2), torch.linspace(0, 1, 100))
+    assert (found.tears, found.torn, found.monotonicity) == (0, 0.0, 0.0)
+
+
+def test_order_does_not_matter() -> None:
+    t = ROLL.midpoints(200)
+    mu, mixed = ROLL.position(t), torch.randperm(200, generator=Generator().manual_seed(7))
+    assert continuity(mu[mixed], t[mixed], curve=ROLL) == continuity(mu, t, curve=ROLL)
+
+
+@pytest.mark.parametrize(
+    ("x", "message"),
+    [
+        (torch.zeros(0, 2), r"shape \(N, 2\) with N of at least 1; got shape \(0, 2\)"),
+        (torch.zeros(5, 3), r"got shape \(5, 3\)"),
+        (torch.zeros(5), r"got shape \(5,\)"),
+        (torch.tensor([[0.0, 0.0], [0.0, math.nan]]), "1 of 2 points are not, first row 1"),
+        (torch.tensor([[0.0, math.inf]]), "must be finite"),
+    ],
+)
+def test_bad_points_are_refused(x: Any, message: str) -> None:
+    for measure in (project, fit):
+        with pytest.raises(ValueError, match=message):
+            measure(ROLL, x)
+
+
+def test_bad_arguments_are_refused() -> None:
+    mu, t = torch.zeros(50, 2), torch.linspace(0, 1, 50)
+    with pytest.raises(ValueError, match="tolerance must be a finite number above 0"):
+        fit(ROLL, mu, tolerance=0)
+    with pytest.raises(ValueError, match="bins must be a whole number"):
+        fit(ROLL, mu, bins=0)
+    with pytest.raises(ValueError, match="t must have as many entries as mu has points, 50; got 51"):
+        continuity(mu, torch.linspace(0, 1, 51))
+    with pytest.raises(ValueError, match="N of at least 22"):
+        continuity(mu[:10], t[:10])
+    with pytest.raises(ValueError, match="jump must be"):
+        continuity(mu, t, jump=0.5)
+    with pytest.raises(ValueError, match="mu must be finite"):
+        continuity(mu / 0, t)

@@ -1,0 +1,276 @@
+"""Metrics: the latent terms against torch.distributions, and the whole record on models whose worth is known."""
+
+from __future__ import annotations
+
+import json
+import math
+from dataclasses import asdict, replace
+from functools import cache
+from typing import Any
+
+import pytest
+import torch
+from scipy.stats import norm
+from torch import Generator, Tensor
+from torch.distributions import Categorical, Independent, MixtureSameFamily, Normal, kl_divergence
+
+from swissroll.config import Config
+from swissroll.data import CURVES, Curve
+from swissroll.evaluation.geometry import project
+from swissroll.evaluation.metrics import PARTS, Metrics, activity, measure, rates, total_rate, variance
+from swissroll.evaluation.references import normal_yardstick, real_sample
+from swissroll.model.vae import VAE
+from swissroll.training.loop import build, implied
+
+
+class Perfect(VAE):
+    """A VAE whose prior draws are real points: z is the normal quantile of t's share of its range."""
+
+    def __init__(self, curve: Curve) -> None:
+        super().__init__(1, 4, data_dim=curve.data_dim)
+        self.curve = curve
+
+    def encode(self, x: Tensor) -> tuple[Tensor, Tensor]:
+        share = (project(self.curve, x).t - self.curve.start) / (self.curve.stop - self.curve.start)
+        z = torch.special.ndtri(share.clamp(1e-9, 1 - 1e-9))[:, None]
+        return z.to(x), torch.full_like(z, -14).to(x)
+
+    def decode(self, z: Tensor) -> Tensor:
+        share = torch.special.ndtr(z[:, 0].double()).clamp(0, 1 - 1e-12)
+        return self.curve.position(self.curve.start + (self.curve.stop - self.curve.start) * share).to(z)
+
+
+@cache
+def trained(**settings: Any) -> tuple[VAE, float]:
+    config = Config(steps=150, hidden_dim=32, lr=1e-2, **settings)
+    training = build(config)
+    for _ in training:
+        pass
+    return training.engine.model, implied(config).sigma
+
+
+def measured(dataset: str = "swiss_roll", **settings: Any) -> Metrics:
+    model, sigma = trained(dataset=dataset)
+    return measure(model, CURVES[dataset], sigma=sigma, n=200, **settings)
+
+
+@pytest.mark.parametrize("latent_dim", [1, 2, 7])
+def test_rates_agree_with_torch_distributions(latent_dim: int) -> None:
+    mu, logvar = torch.randn(2, 50, latent_dim, dtype=torch.float64)
+    expected = kl_divergence(Normal(mu, (0.5 * logvar).exp()), Normal(0.0, 1.0)).mean(dim=0)
+    torch.testing.assert_close(rates(mu, logvar), expected)
+    found = total_rate(VAE(latent_dim, 4), mu, logvar, mu)
+    assert found == pytest.approx(expected.sum().item())
+
+
+def test_rate_against_a_mixture_agrees_with_torch_distributions() -> None:
+    model = VAE(2, 4, components=3).double()
+    mu, logvar, z = torch.randn(3, 50, 2, dtype=torch.float64)
+    prior: Any = model.prior
+    with torch.no_grad():
+        prior.logits.copy_(torch.tensor([0.1, 1.0, -0.5]))
+        prior.logvars.normal_()
+        parts = Independent(Normal(prior.means, (0.5 * prior.logvars).exp()), 1)
+        mixture = MixtureSameFamily(Categorical(logits=prior.logits), parts)
+        posterior = Independent(Normal(mu, (0.5 * logvar).exp()), 1)
+        expected = (posterior.log_prob(z) - mixture.log_prob(z)).mean().item()
+        assert total_rate(model, mu, logvar, z) == pytest.approx(expected)
+
+
+def test_rate_of_a_posterior_too_narrow_for_a_number_is_finite() -> None:
+    model = VAE(2, 4, components=3).double()
+    mu, logvar = torch.randn(50, 2, dtype=torch.float64), torch.full((50, 2), -2000.0, dtype=torch.float64)
+    with torch.no_grad():
+        expected = 2000 - math.log(2 * math.pi) - model.prior.log_prob(mu).mean().item()
+        assert total_rate(model, mu, logvar, mu) == pytest.approx(expected)
+
+
+def test_what_is_not_finite_is_none_in_plain_dicts() -> None:
+    found = measured()
+    changed = replace(found, sigma=math.inf, latent=replace(found.latent, rates=(math.nan, 1.0)))
+    values = changed.to_dict()
+    assert (values["sigma"], values["latent"]["rates"]) == (None, [None, 1.0])
+    json.dumps(values, allow_nan=False)
+
+
+def test_activity_is_the_variance_of_the_means() -> None:
+    mu = torch.tensor([[1.0, 5.0], [3.0, 5.0]])
+    torch.testing.assert_close(activity(mu), torch.tensor([2.0, 0.0]))
+
+
+@pytest.mark.parametrize("name", list(CURVES))
+def test_variance_agrees_with_a_large_sample(name: str) -> None:
+    x = CURVES[name].sample(400_000, noise=0.1, generator=Generator().manual_seed(0))[0]
+    assert variance(CURVES[name], 0.1) == pytest.approx(x.var(dim=0).mean().item(), rel=5e-3)
+
+
+@pytest.mark.parametrize("name", ["swiss_roll", "moons", "helix"])
+def test_a_perfect_model_is_at_every_floor(name: str) -> None:
+    curve = CURVES[name]
+    found = measure(Perfect(curve), curve, sigma=0.02, n=400, seed=1)
+    assert found.prior.fit.off_p90 < 1e-5
+    assert found.prior.fit.coverage == 1
+    assert found.prior.fit.ks < 1.95 / math.sqrt(400)
+    assert found.reconstruction.mse < 1e-10
+    for distances in (found.prior.distances, found.latent.aggregate):
+        for key, distance in asdict(distances).items():
+            assert distance["value"] < distance["floor"] + 6 * distance["floor_sd"], key
+            assert distance["value"] > distance["floor"] / 3, key
+    assert found.latent.active == 1
+    assert found.latent.continuity.trustworthiness > 0.99
+    assert found.latent.continuity.tears == 0
+    if curve.pieces == 1:
+        assert found.latent.continuity.monotonicity == pytest.approx(1)
+
+
+def test_decoder_noise_takes_points_off_the_curve_by_its_own_size() -> None:
+    curve = CURVES["circles"]
+    found = measure(Perfect(curve), curve, sigma=0.02, n=1000)
+    assert found.noisy_prior is not None
+    # Off a curve of slight bend, the distance is |N(0, sigma^2)|, whose median is 0.6745 sigma.
+    assert found.noisy_prior.fit.off_median == pytest.approx(0.6745 * 0.02, rel=0.1)
+    assert found.noisy_prior.fit.off_p90 == pytest.approx(1.6449 * 0.02, rel=0.1)
+
+
+def test_reconstruction_terms_agree_with_torch_distributions() -> None:
+    curve = CURVES["helix"]
+    found = measure(Perfect(curve), curve, sigma=0.1, noise=0.0, n=300).reconstruction
+    # The decoder's mean is the point itself, up to the posterior's small spread.
+    spread = 3 * found.sampled_mse / (2 * 0.1**2)
+    expected = -3 * norm.logpdf(0, scale=0.1) + spread
+    assert found.distortion == pytest.approx(expected)
+    assert found.variance == pytest.approx(variance(curve))
+
+
+def test_elbo_is_less_distortion_and_rate() -> None:
+    found = measured()
+    assert found.reconstruction.distortion is not None
+    expected = -(found.reconstruction.distortion + found.latent.rate)
+    assert found.reconstruction.elbo == pytest.approx(expected)
+    assert found.latent.rate == pytest.approx(sum(found.latent.rates))
+    assert found.reconstruction.mse < found.reconstruction.sampled_mse
+
+
+def test_measuring_twice_gives_the_same_numbers() -> None:
+    state = torch.get_rng_state()
+    first = measured()
+    assert torch.equal(state, torch.get_rng_state())
+    torch.rand(5)
+    assert measured() == first
+    assert measured(seed=1) != first
+
+
+@pytest.mark.parametrize(
+    ("sigma", "evidence", "left_out"), [(0.1, True, set()), (0.1, False, set(PARTS[5:])), (0.0, True, set(PARTS[4:]))]
+)
+def test_progress_is_told_part_by_part(sigma: float, evidence: bool, left_out: set[str]) -> None:
+    done: list[str] = []
+    model = VAE(2, 4, generator=Generator().manual_seed(0))
+    measure(model, CURVES["swiss_roll"], sigma=sigma, n=100, evidence=evidence, progress=done.append)
+    assert done == [part for part in PARTS if part not in left_out]
+
+
+def test_measuring_leaves_the_model_alone() -> None:
+    model, sigma = trained(dataset="swiss_roll")
+    before = {k: v.clone() for k, v in model.state_dict().items()}
+    measure(model, CURVES["swiss_roll"], sigma=sigma, n=100)
+    assert all(torch.equal(v, before[k]) for k, v in model.state_dict().items())
+    assert all(p.requires_grad for p in model.parameters())
+
+
+@pytest.mark.parametrize("dataset", list(CURVES))
+def test_every_curve_is_measured_and_written_as_json(dataset: str) -> None:
+    found = measured(dataset)
+    text = json.dumps(found.to_dict(), allow_nan=False)
+    assert json.loads(text) == found.to_dict()
+    assert found.to_dict()["prior"]["distances"]["w2"]["value"] == found.prior.distances.w2.value
+    assert found.evidence is None
+    assert found.real.off_p90 < 1e-6
+
+
+def test_the_three_ways_are_kept_apart() -> None:
+    found = measured()
+    assert found.noisy_prior is not None
+    medians = [made.fit.off_median for made in (found.grid, found.prior, found.noisy_prior)]
+    assert len(set(medians)) == 3
+    assert found.grid.fit.n == 14**2
+    assert found.prior.distances.w2.floor == found.noisy_prior.distances.w2.floor
+
+
+def test_a_decoder_without_noise_has_no_distortion() -> None:
+    model, _ = trained(dataset="swiss_roll")
+    found = measure(model, CURVES["swiss_roll"], sigma=0, n=100)
+    assert (found.noisy_prior, found.reconstruction.distortion, found.reconstruction.elbo) == (None, None, None)
+
+
+def test_a_collapsed_model_has_no_active_unit() -> None:
+    model = VAE(3, 8)
+    with torch.no_grad():
+        for layer in (model.fc_mu, model.fc_logvar):
+            layer.weight.zero_()
+            layer.bias.zero_()
+    found = measure(model, CURVES["swiss_roll"], sigma=0.1, n=200).latent
+    assert (found.active, found.rate) == (0, 0.0)
+    assert found.aggregate.two_sample.value == pytest.approx(0.5, abs=0.12)
+
+
+def test_a_unit_is_active_above_a_hundredth() -> None:
+    model = VAE(2, depth=0)
+    with torch.no_grad():
+        # The roll's first coordinate has variance 0.194, so the means' variances are 0.0078 and 0.0124.
+        model.fc_mu.weight.copy_(torch.tensor([[0.2, 0.0], [0.253, 0.0]]))
+    found = measure(model, CURVES["swiss_roll"], sigma=0.1, n=1000).latent
+    assert found.activity == pytest.approx((0.0078, 0.0124), rel=0.1)
+    assert found.active == 1
+
+
+@pytest.mark.parametrize("settings", [{"latent_dim": 1}, {"latent_dim": 5}, {"components": 4}])
+def test_other_latent_spaces_are_measured(settings: dict[str, Any]) -> None:
+    found = measure(VAE(hidden_dim=8, **settings), CURVES["swiss_roll"], sigma=0.1, n=100)
+    assert len(found.latent.rates) == settings.get("latent_dim", 2)
+    assert math.isfinite(found.latent.rate)
+
+
+def test_a_double_precision_model_is_measured() -> None:
+    single, sigma = trained(dataset="swiss_roll")
+    double = VAE(2, 32).double()
+    double.load_state_dict(single.state_dict())
+    found = measure(double, CURVES["swiss_roll"], sigma=sigma, n=200)
+    assert found.reconstruction.mse == pytest.approx(measured().reconstruction.mse, rel=1e-4)
+    assert found.latent.rate == pytest.approx(measured().latent.rate, rel=1e-4)
+
+
+def test_bad_arguments_are_refused() -> None:
+    model, roll = VAE(2, 4), CURVES["swiss_roll"]
+    with pytest.raises(ValueError, match="The model takes 2 coordinates, but helix has 3"):
+        measure(model, CURVES["helix"], sigma=0.1)
+    wrong: Any = "runs/001"
+    with pytest.raises(ValueError, match=r"model must be a VAE, such as load.*got 'runs/001'"):
+        measure(wrong, roll, sigma=0.1)
+    with pytest.raises(ValueError, match="curve must be a curve, such as"):
+        measure(model, wrong, sigma=0.1)
+    with pytest.raises(ValueError, match="sigma must be a finite number"):
+        measure(model, roll, sigma=math.nan)
+    with pytest.raises(ValueError, match="n must be a whole number from 100"):
+        measure(model, roll, sigma=0.1, n=10)
+    with pytest.raises(ValueError, match="seed must be"):
+        measure(model, roll, sigma=0.1, seed=-1)
+    with torch.no_grad():
+        model.fc_logvar.bias.fill_(math.nan)
+    with pytest.raises(ValueError, match="posterior variances must be finite"):
+        measure(model, roll, sigma=0.1, n=100)
+
+
+def test_what_is_kept_between_runs_of_one_seed_changes_nothing() -> None:
+    settings: Any = {"latent_dim": 2}, {"latent_dim": 2, "components": 3}, {"latent_dim": 5, "noise": 0.05}
+    models = [(*trained(**s), s.get("noise", 0.0)) for s in settings]
+
+    def all_of_them(seed: int) -> list[Any]:
+        curve = CURVES["swiss_roll"]
+        return [measure(m, curve, sigma=s, noise=noise, n=300, seed=seed).to_dict() for m, s, noise in models]
+
+    warm = all_of_them(11), all_of_them(12), all_of_them(11)
+    real_sample.cache_clear()
+    normal_yardstick.cache_clear()
+    cold = all_of_them(12)
+    assert warm[0] == warm[2] != warm[1] == cold

@@ -1,0 +1,82 @@
+"""Oracles: torch.distributions, and the loss computed by hand."""
+
+import math
+
+import pytest
+import torch
+from hypothesis import given
+from hypothesis import strategies as st
+from torch.distributions import Independent, Normal, kl_divergence
+
+from swissroll.model.loss import combine, distortion, elbo, mean_kl, rate, reconstruction_mse, translate
+
+DIMS = st.integers(1, 9)
+
+
+@pytest.mark.parametrize("latent_dim", [1, 2, 7])
+def test_rate_agrees_with_torch_distributions(latent_dim: int) -> None:
+    mu, logvar = torch.randn(2, 5, latent_dim, dtype=torch.float64)
+    expected = kl_divergence(Normal(mu, (0.5 * logvar).exp()), Normal(0.0, 1.0)).sum(-1)
+    torch.testing.assert_close(rate(mu, logvar), expected)
+    torch.testing.assert_close(mean_kl(mu, logvar), expected.mean() / latent_dim)
+
+
+@pytest.mark.parametrize("data_dim", [1, 2, 3])
+def test_distortion_agrees_with_torch_distributions(data_dim: int) -> None:
+    recon_x, x = torch.randn(2, 6, data_dim, dtype=torch.float64)
+    expected = -Independent(Normal(recon_x, 0.3), 1).log_prob(x)
+    torch.testing.assert_close(distortion(recon_x, x, 0.3), expected)
+
+
+def test_elbo_is_minus_rate_minus_distortion() -> None:
+    x, recon_x, mu, logvar = torch.randn(4, 6, 2, dtype=torch.float64)
+    torch.testing.assert_close(elbo(recon_x, x, mu, logvar, 0.2), -rate(mu, logvar) - distortion(recon_x, x, 0.2))
+
+
+@given(beta=st.floats(1e-4, 10), data_dim=DIMS, latent_dim=DIMS, reduction=st.sampled_from(["mean", "sum"]))
+def test_translated_loss_is_the_negative_elbo_up_to_factor_and_constant(
+    beta: float, data_dim: int, latent_dim: int, reduction: str
+) -> None:
+    generator = torch.Generator().manual_seed(0)
+    points = torch.randn(4, 5, data_dim, generator=generator, dtype=torch.float64)
+    codes = torch.randn(4, 5, latent_dim, generator=generator, dtype=torch.float64)
+    sigma = translate(beta, reduction, data_dim, latent_dim).sigma  # type: ignore[arg-type]
+    losses, elbos = [], []
+    for recon_x, mu in zip(points[1:], codes[1:], strict=True):
+        terms = reconstruction_mse(recon_x, points[0]), mean_kl(mu, codes[0])
+        losses.append(combine(*terms, beta=beta, reduction=reduction, dims=(data_dim, latent_dim)))  # type: ignore[arg-type]
+        elbos.append(elbo(recon_x, points[0], mu, codes[0], sigma).mean())
+    factor = 2 * sigma**2 / (data_dim if reduction == "mean" else 1)
+    torch.testing.assert_close(losses[1] - losses[0], factor * (elbos[0] - elbos[1]))
+    torch.testing.assert_close(losses[2] - losses[0], factor * (elbos[0] - elbos[2]))
+
+
+def test_notebook_defaults_imply_sigma_of_0_0707() -> None:
+    assert translate(0.01, "mean", 2, 2).sigma == pytest.approx(math.sqrt(0.01 * 2 / (2 * 2)), abs=0)
+    assert round(translate(0.01, "mean", 2, 2).sigma, 4) == 0.0707
+
+
+@given(beta=st.floats(1e-4, 10), sigma=st.floats(0.01, 10))
+def test_true_beta_at_a_stated_sigma_scales_with_its_inverse_variance(beta: float, sigma: float) -> None:
+    own = translate(beta, "mean", 3, 2)
+    stated = translate(beta, "mean", 3, 2, sigma=sigma)
+    assert stated.true_beta == pytest.approx((own.sigma / sigma) ** 2)
+
+
+def test_nats_agree_with_the_terms_a_point() -> None:
+    x, recon_x, mu, logvar = torch.randn(4, 6, 3, dtype=torch.float64)
+    translation = translate(0.02, "mean", 3, 3)
+    found = translation.nats(reconstruction_mse(recon_x, x).item(), mean_kl(mu, logvar).item())
+    expected = rate(mu, logvar).mean().item(), distortion(recon_x, x, translation.sigma).mean().item()
+    assert found == pytest.approx(expected)
+
+
+@pytest.mark.parametrize("beta", [-1.0, math.nan, math.inf, "1"])
+def test_translate_refuses_a_bad_beta(beta: object) -> None:
+    with pytest.raises(ValueError, match="beta must be a finite number"):
+        translate(beta, "mean", 2, 2)  # type: ignore[arg-type]
+
+
+def test_distortion_refuses_a_decoder_without_noise() -> None:
+    with pytest.raises(ValueError, match="sigma must be"):
+        distortion(torch.zeros(1, 2), torch.zeros(1, 2), 0.0)

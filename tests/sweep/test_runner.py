@@ -1,0 +1,386 @@
+"""A sweep on disk: its runs are those of 'swissroll train', and no kill at any moment changes what it ends in."""
+
+from __future__ import annotations
+
+import csv
+import json
+import os
+import shutil
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+import psutil
+import pytest
+
+import swissroll
+from swissroll.runs.examine import examine
+from swissroll.runs.files import RunError, lock
+from swissroll.runs.run import advance, create
+from swissroll.sweep.analysis.results import METRICS, read_table, write_table
+from swissroll.sweep.plan import read_sweep
+from swissroll.sweep.pools import LocalPool
+from swissroll.sweep.runner import Ended, compute, define, opened
+from tests.sweep.deadly_work import deadly
+
+TINY = {"hidden_dim": [4, 5, 6, 7], "lr": [0.001, 1e6], "steps": 60, "seeds": 2, "engine": "torch", "device": "cpu"}
+COMMAND = [sys.executable, "-m", "swissroll", "sweep"]
+FLAGS = ["--hidden-dim", "4,5,6,7", "--lr", "0.001,1e6", "--steps", "60", "--seeds", "2", "--engine", "torch"]
+FLAGS += ["--device", "cpu", "--workers", "1", "--quiet"]
+
+
+def swept(folder: Path, values: dict[str, Any], pool: LocalPool) -> list[Ended]:
+    sweep = define(folder, values)
+    with opened(folder, sweep) as groups:
+        ended = [found for found in compute(folder, sweep, groups, pool) if found]
+    write_table(sweep, folder)
+    return ended
+
+
+@pytest.fixture(scope="session")
+def pool() -> Iterator[LocalPool]:
+    """Shared: each new process imports for seconds."""
+    shared = LocalPool(2)
+    yield shared
+    shared.close(now=True)
+
+
+def runs_in(folder: Path) -> set[str]:
+    runs = folder / "runs"
+    return {path.name for path in runs.iterdir() if path.name[0] != "."} if runs.is_dir() else set()
+
+
+@pytest.fixture(scope="session")
+def undisturbed(tmp_path_factory: pytest.TempPathFactory, pool: LocalPool) -> Path:
+    folder = tmp_path_factory.mktemp("sweeps") / "undisturbed"
+    assert [ended.reason for ended in swept(folder, TINY, pool)] == [""] * 4
+    return folder
+
+
+def wait_for_runs(folder: Path, least: int, process: subprocess.Popen[str]) -> None:
+    while len(runs_in(folder)) < least:
+        assert process.poll() is None, process.communicate()
+        time.sleep(0.02)
+
+
+def test_each_run_is_on_disk_once_and_opens(undisturbed: Path) -> None:
+    sweep = read_sweep(undisturbed)
+    assert runs_in(undisturbed) == set(sweep.names())
+    assert len(runs_in(undisturbed)) == 16
+    for name, config in zip(sweep.names(), sweep.configs(), strict=True):
+        run = swissroll.load(undisturbed / "runs" / name)
+        assert run.config == config
+        assert run.status == ("diverged" if config.lr == 1e6 else "finished")
+        assert sorted(p.name for p in run.folder.iterdir()) == [
+            "config.toml", "history.csv", "metrics.json", "model.safetensors", "state.json"
+        ]  # fmt: skip
+    assert not list((undisturbed / "runs").glob(".*"))
+
+
+def test_a_run_equals_what_train_writes(undisturbed: Path, tmp_path: Path) -> None:
+    name = next(read_sweep(undisturbed).names())
+    run = swissroll.load(undisturbed / "runs" / name)
+    again = create(tmp_path / "again", run.config)
+    for _ in advance(again):
+        pass
+    for file in ("config.toml", "model.safetensors", "state.json"):
+        assert (run.folder / file).read_bytes() == (again.folder / file).read_bytes()
+    assert run.history.held_out_loss[-1] == again.history.held_out_loss[-1]
+    assert run.history.loss.tolist() == again.history.loss.tolist()
+
+
+def test_the_table_holds_what_examine_measures(undisturbed: Path) -> None:
+    table = read_table(undisturbed)
+    assert table.axes == {"hidden_dim": (4, 5, 6, 7), "lr": (0.001, 1e6)}
+    row = table.rows[0]
+    metrics, diagnosis = examine(swissroll.load(undisturbed / "runs" / row.name))
+    assert metrics is not None
+    assert metrics.evidence is None
+    values = row.values
+    assert row.diagnosis == diagnosis.name
+    assert values["mse"] == metrics.reconstruction.sampled_mse
+    assert values["neg_elbo"] == pytest.approx(values["rate"] + values["distortion"])
+    assert values["loss"] == pytest.approx(values["mse"] + 0.01 * values["rate"] / 2)
+    assert values["off_p90"] == metrics.prior.fit.off_p90
+    assert values["two_sample"] == metrics.prior.distances.two_sample.value
+    assert values["told_apart"] == metrics.latent.aggregate.two_sample.value
+    assert values["tears"] == metrics.latent.continuity.tears
+    assert set(values) == set(METRICS) - {"neg_log_evidence", "above_floor", "gap"}
+
+
+def test_the_csv_has_a_row_a_run_and_says_which_diverged(undisturbed: Path) -> None:
+    with (undisturbed / "table.csv").open(encoding="utf-8", newline="") as file:
+        rows = list(csv.DictReader(file))
+    assert [row["name"] for row in rows] == list(read_sweep(undisturbed).names())
+    assert [*rows[0]][:7] == ["name", "status", "hidden_dim", "lr", "seed", "steps", "device"]
+    for row, expected in zip(rows, read_table(undisturbed).rows, strict=True):
+        assert {k: float(row[k]) for k in METRICS if row.get(k)} == expected.values
+        assert (row["status"], row["seed"]) == (expected.status, str(expected.config.seed))
+        assert float(row["sigma"]) == pytest.approx(0.0707107, rel=1e-5)
+        diverged = float(row["lr"]) == 1e6
+        assert (row["status"] == "diverged", row["loss"] == "", "not finite at step" in row["message"]) == (
+            diverged,
+        ) * 3
+
+
+def test_killed_workers_and_a_killed_client_change_nothing(undisturbed: Path, tmp_path: Path, pool: LocalPool) -> None:
+    folder = tmp_path / "killed"
+    process = subprocess.Popen([*COMMAND, *FLAGS, "--out", str(folder)], text=True)
+    wait_for_runs(folder, 1, process)
+    for worker in workers_of(process):
+        worker.kill()
+    wait_for_runs(folder, 5, process)
+    orphans = psutil.Process(process.pid).children(recursive=True)
+    process.kill()
+    process.wait()
+    assert len(runs_in(folder)) < 16
+    _, alive = psutil.wait_procs(orphans, timeout=30)
+    assert not alive
+    # A run that was half written, too, and a copy that somebody made.
+    (folder / "runs" / ".0123456789abcdef.tmp").mkdir()
+    (folder / "runs" / ".0123456789abcdef.tmp" / "state.json").touch()
+    copy = folder / "runs" / f"{min(runs_in(folder))}-repaired"
+    shutil.copytree(folder / "runs" / min(runs_in(folder)), copy)
+    swept(folder, {}, pool)
+    assert (folder / "table.csv").read_bytes() == (undisturbed / "table.csv").read_bytes()
+    assert not list((folder / "runs").glob(".*"))
+
+
+def workers_of(process: subprocess.Popen[str]) -> list[psutil.Process]:
+    children = psutil.Process(process.pid).children()
+    return [child for child in children if any("spawn_main" in word for word in child.cmdline())]
+
+
+def test_ctrl_c_keeps_what_is_finished_and_says_how_to_go_on(
+    undisturbed: Path, tmp_path: Path, pool: LocalPool
+) -> None:
+    folder = tmp_path / "stopped"
+    process = subprocess.Popen(
+        [*COMMAND, *FLAGS, "--out", str(folder)],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        start_new_session=True,
+    )
+    wait_for_runs(folder, 4, process)
+    # As a terminal does it: to the workers, too.
+    os.killpg(process.pid, signal.SIGINT)
+    out, err = process.communicate()
+    assert (process.returncode, err) == (130, "")
+    assert f"runs are on disk; go on with: swissroll sweep --out {folder}" in out
+    kept = {name: (folder / "runs" / name / "metrics.json").stat().st_mtime_ns for name in runs_in(folder)}
+    assert 4 <= len(kept) < 16
+    swept(folder, {}, pool)
+    assert {name: (folder / "runs" / name / "metrics.json").stat().st_mtime_ns for name in kept} == kept
+    assert (folder / "table.csv").read_bytes() == (undisturbed / "table.csv").read_bytes()
+
+
+def test_two_interrupts_end_the_workers_at_once(tmp_path: Path) -> None:
+    flags = ["--hidden-dim", "512,513", "--steps", "1000000", "--seeds", "1", "--engine", "torch", "--workers", "2"]
+    process = subprocess.Popen(
+        [*COMMAND, *flags, "--quiet", "--out", str(tmp_path / "sweep")], stdout=subprocess.PIPE, text=True
+    )
+    while len(workers_of(process)) < 2:
+        assert process.poll() is None
+        time.sleep(0.01)
+    children = psutil.Process(process.pid).children(recursive=True)
+    process.send_signal(signal.SIGINT)
+    time.sleep(0.02)
+    process.send_signal(signal.SIGINT)
+    process.communicate(timeout=60)
+    _, alive = psutil.wait_procs(children, timeout=10)
+    assert not alive
+
+
+def test_what_cannot_be_computed_is_told_and_the_rest_goes_on(tmp_path: Path) -> None:
+    folder, broken = tmp_path / "deadly", LocalPool(2, deadly)
+    ended = swept(folder, TINY | {"hidden_dim": [5, 6, 7], "lr": 0.001, "seeds": 1}, broken)
+    broken.close(now=True)
+    reasons = {found.group.places[0]: found.reason for found in ended}
+    assert reasons == {0: "workers died under them, several times; was memory short?", 1: "MemoryError: no room", 2: ""}
+    assert [row.status for row in read_table(folder).rows] == ["missing", "missing", "diverged"]
+    sweep = define(folder, {})
+    with opened(folder, sweep) as again:
+        assert sorted(group.places for group in again) == [(0,), (1,)]
+
+
+def test_more_values_add_what_is_missing(undisturbed: Path, tmp_path: Path, pool: LocalPool) -> None:
+    folder = tmp_path / "grown"
+    swept(folder, TINY | {"hidden_dim": [4, 5], "lr": 0.001, "seeds": 1}, pool)
+    before = {name: (folder / "runs" / name).stat().st_ino for name in runs_in(folder)}
+    assert len(before) == 2
+    ended = swept(folder, {"seeds": 2, "lr": [0.001, 1e6], "hidden_dim": [6, 7]}, pool)
+    assert sum(len(found.group.missing) for found in ended) == 14
+    assert {name: (folder / "runs" / name).stat().st_ino for name in before} == before
+    assert (folder / "table.csv").read_bytes() == (undisturbed / "table.csv").read_bytes()
+    assert swept(folder, {}, pool) == []
+
+
+def test_files_do_not_depend_on_threads(undisturbed: Path) -> None:
+    config = read_sweep(undisturbed).config(0)
+    plain = json.dumps({k: v for k, v in asdict(config).items() if v is not None})
+    code = (
+        "import json, sys, torch; torch.set_num_threads(2)\n"
+        "from swissroll.sweep.worker import compute_group\n"
+        "print(compute_group([json.loads(sys.argv[1])], False)[0]['metrics.json'].decode(), end='')"
+    )
+    told = subprocess.run(
+        [sys.executable, "-c", code, plain],
+        capture_output=True,
+        text=True,
+        check=True,
+        env=os.environ | {"OMP_NUM_THREADS": "2", "OPENBLAS_NUM_THREADS": "2"},
+    )
+    name = next(read_sweep(undisturbed).names())
+    assert told.stdout == (undisturbed / "runs" / name / "metrics.json").read_text(encoding="utf-8")
+
+
+def test_two_clients_cannot_compute_one_sweep(undisturbed: Path) -> None:
+    with (
+        lock(undisturbed),
+        pytest.raises(RunError, match="another process"),
+        opened(undisturbed, define(undisturbed, {})),
+    ):
+        pass
+
+
+def test_a_damaged_run_is_refused_with_what_to_do(undisturbed: Path, tmp_path: Path) -> None:
+    folder = tmp_path / "damaged"
+    shutil.copytree(undisturbed, folder)
+    name = next(read_sweep(folder).names())
+    (folder / "runs" / name / "metrics.json").write_text("{", encoding="utf-8")
+    with pytest.raises(ValueError, match="Remove that folder, then 'swissroll sweep --out"):
+        read_table(folder)
+
+
+def test_damaged_weights_in_a_sweep_are_refused_with_what_to_do(undisturbed: Path, tmp_path: Path) -> None:
+    folder = tmp_path / "damaged"
+    shutil.copytree(undisturbed, folder)
+    run = folder / "runs" / next(read_sweep(folder).names())
+    (run / "model.safetensors").write_bytes(b"")
+    with pytest.raises(RunError, match=f"Remove {run}, then 'swissroll sweep --out {folder}'"):
+        swissroll.load(run).model.eval()
+
+
+def test_runs_without_their_sweep_toml_are_not_taken_for_anything_else(undisturbed: Path, tmp_path: Path) -> None:
+    folder = tmp_path / "lost"
+    shutil.copytree(undisturbed, folder)
+    (folder / "sweep.toml").unlink()
+    with pytest.raises(ValueError, match=r"sweep.toml is gone\. Put it back"):
+        define(folder, {"beta": [0.1]})
+
+
+def emptied(path: Path) -> None:
+    path.write_bytes(b"")
+
+
+def shortened(path: Path) -> None:
+    path.write_bytes(path.read_bytes()[:-50])
+
+
+@pytest.mark.parametrize(
+    ("name", "harm", "told"),
+    [
+        ("model.safetensors", shortened, "damaged"),
+        ("model.safetensors", Path.unlink, "damaged"),
+        ("history.csv", emptied, "damaged .it does not reach step 60"),
+        ("history.csv", shortened, "damaged .it does not reach step 60"),
+        ("history.csv", Path.unlink, "damaged .it does not reach step 60"),
+        ("config.toml", Path.unlink, "damaged .it is missing"),
+    ],
+)
+def test_a_run_that_lost_something_is_named(
+    name: str, harm: Callable[[Path], None], told: str, undisturbed: Path, tmp_path: Path
+) -> None:
+    folder = tmp_path / "sweep"
+    shutil.copytree(undisturbed, folder)
+    run = folder / "runs" / next(read_sweep(folder).names())
+    harm(run / name)
+    with pytest.raises(ValueError, match=f"{run / name}: {told}.* Remove {run}, then 'swissroll sweep --out {folder}'"):
+        read_table(folder)
+
+
+def test_a_definition_that_does_not_name_its_runs_is_not_believed(undisturbed: Path, tmp_path: Path) -> None:
+    folder = tmp_path / "sweep"
+    shutil.copytree(undisturbed, folder)
+    (folder / "sweep.toml").write_text("", encoding="utf-8")
+    with (
+        pytest.raises(ValueError, match=r"sweep\.toml does not name 16 of the 16 runs"),
+        opened(folder, define(folder, {})),
+    ):
+        pass
+    assert (folder / "table.csv").read_bytes() == (undisturbed / "table.csv").read_bytes()
+
+
+def test_an_emptied_run_is_computed_again_and_a_half_one_is_named(
+    undisturbed: Path, tmp_path: Path, pool: LocalPool
+) -> None:
+    folder = tmp_path / "sweep"
+    shutil.copytree(undisturbed, folder)
+    emptied, half = sorted((folder / "runs").iterdir())[:2]
+    shutil.rmtree(emptied)
+    emptied.mkdir()
+    (half / "state.json").unlink()
+    with pytest.raises(ValueError, match=f"{half}: damaged .* Remove it, then 'swissroll sweep --out {folder}'"):
+        swept(folder, TINY, pool)
+    shutil.rmtree(half)
+    swept(folder, TINY, pool)
+    for run in (emptied, half):
+        again = (undisturbed / "runs" / run.name / "model.safetensors").read_bytes()
+        assert (run / "model.safetensors").read_bytes() == again
+
+
+def test_a_definition_that_another_process_wrote_meanwhile_is_not_lost(tmp_path: Path, pool: LocalPool) -> None:
+    folder = tmp_path / "sweep"
+    small = {"hidden_dim": 4, "steps": 5, "seeds": 1, "engine": "torch", "device": "cpu"}
+    seen = define(folder, small | {"lr": 0.01})
+    swept(folder, small, pool)
+    before = (folder / "sweep.toml").read_bytes()
+    with pytest.raises(ValueError, match="changed by another process meanwhile"), opened(folder, seen):
+        pass
+    assert (folder / "sweep.toml").read_bytes() == before
+    with opened(folder, define(folder, {"lr": [0.001, 0.01]})) as groups:
+        assert len(groups) == 1
+
+
+def test_a_sweep_does_not_grow_onto_what_is_not_here(undisturbed: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("torch.backends.mps.is_available", lambda: False)
+    before = (undisturbed / "sweep.toml").read_bytes()
+    with pytest.raises(ValueError, match="'mps' is not on this machine"):
+        define(undisturbed, {"device": ["cpu", "mps"]})
+    assert (undisturbed / "sweep.toml").read_bytes() == before
+
+
+def test_a_kill_before_the_definition_is_written_leaves_a_folder_to_begin_in(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    folder, values = tmp_path / "sweep", {"hidden_dim": [4, 5], "seeds": 1, "engine": "torch", "device": "cpu"}
+
+    def killed(*_: object) -> None:
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as broken:
+        broken.setattr("swissroll.runs.files.replace_file", killed)
+        with pytest.raises(KeyboardInterrupt), opened(folder, define(folder, values)):
+            pass
+    with opened(folder, define(folder, values)) as groups:
+        assert len(groups) == 2
+
+
+def test_one_run_that_was_evaluated_changes_no_column(undisturbed: Path, tmp_path: Path) -> None:
+    folder = tmp_path / "sweep"
+    shutil.copytree(undisturbed, folder)
+    row = next(row for row in read_table(folder).rows if row.status == "finished")
+    path = folder / "runs" / row.name / "metrics.json"
+    found = json.loads(path.read_text(encoding="utf-8"))
+    assert found["metrics"]["evidence"] is None
+    found["metrics"]["evidence"] = {"log_evidence": -1.0, "above_floor": 0.5, "gap": 0.1}
+    path.write_text(json.dumps(found), encoding="utf-8")
+    write_table(read_sweep(folder), folder)
+    assert (folder / "table.csv").read_bytes() == (undisturbed / "table.csv").read_bytes()
+    assert "above_floor" not in {name for row in read_table(folder).rows for name in row.values}

@@ -1,0 +1,324 @@
+"""Oracles for the fast engine: the reference engine, and a plain loop over the same draws in double precision."""
+
+import subprocess
+import sys
+from collections.abc import Iterator
+from dataclasses import replace
+from pathlib import Path
+from typing import Any, get_args
+
+import numpy as np
+import pytest
+import torch
+from hypothesis import HealthCheck, example, given, settings
+from hypothesis import strategies as st
+
+from swissroll.config import PRESETS, Activation, Config, DecoderVariance
+from swissroll.model.loss import combine
+from swissroll.model.vae import VAE
+from swissroll.runs.files import pack
+from swissroll.runs.run import advance, create, load
+from swissroll.training.engines.torch import loss_terms
+from swissroll.training.loop import DivergedError, Training, build, build_model, held_out_points, scheduled
+from swissroll.training.many import lanes, shape_of, train_alone, train_together
+from swissroll.training.sampler import Draws
+
+jax = pytest.importorskip("jax")
+SMALL = Config(steps=60, hidden_dim=16, batch_size=32, eval_every=20, snapshot_every=25, engine="xla", threads=1)
+
+
+@pytest.fixture(autouse=True)
+def _own_cache(monkeypatch: pytest.MonkeyPatch, tmp_path_factory: pytest.TempPathFactory) -> None:
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path_factory.getbasetemp() / "cache"))
+
+
+def rows(training: Training) -> np.ndarray[Any, Any]:
+    """Loss, squared error and KL of every step, and the held-out ones behind them."""
+    records = list(training)
+    found = [record.train for record in records] + [r.held_out for r in records if r.held_out]
+    return np.array([[terms.loss, terms.mse, terms.kl] for terms in found])
+
+
+Rows = np.ndarray[Any, Any]
+NEIGHBOURS = 8
+
+
+def configs(**more: Any) -> st.SearchStrategy[Config]:
+    return st.builds(
+        Config,
+        dataset=st.sampled_from(["swiss_roll", "circles", "helix"]),
+        noise=st.sampled_from([0.0, 0.05]),
+        latent_dim=st.integers(1, 5),
+        depth=st.integers(0, 4),
+        hidden_dim=st.integers(1, 40) | st.integers(129, 160),  # Columns inside the program, and rows.
+        activation=st.sampled_from(get_args(Activation)),
+        initialization=st.sampled_from(["default", "he"]),
+        steps=st.just(200),
+        components=st.sampled_from([0, 0, 1, 7]),
+        decoder_variance=st.sampled_from(get_args(DecoderVariance)),
+        beta=st.sampled_from([0.0, 1e-3, 0.01, 0.3]),
+        reduction=st.sampled_from(["mean", "sum"]),
+        batch_size=st.integers(1, 70),
+        seed=st.integers(0, 2**40),
+        threads=st.just(1),
+        **more,
+    )
+
+
+# A unit of this network is on or off by rounding in its fifth step, and two runs of 200 part there.
+ON_THE_EDGE = Config(
+    dataset="circles", latent_dim=4, hidden_dim=160, initialization="he", steps=200, beta=0.0, batch_size=19, seed=358,
+    threads=1, lr_schedule="cosine",
+)  # fmt: skip
+
+
+@settings(max_examples=6, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@example(config=ON_THE_EDGE)
+@given(config=configs(lr=st.just(1e-3), lr_schedule=st.sampled_from(["constant", "cosine"])))
+def test_the_engines_agree_on_200_steps_in_single_precision(config: Config) -> None:
+    reference = replace(config, engine="torch")
+    expected = rows(build(reference))
+    found = rows(build(replace(config, engine="xla")))
+    # A term that ends at nothing is a difference of numbers of size 1: their rounding is what can be asked of it.
+    # A loss in nats crosses zero on its way, as a difference of larger ones.
+    atol = 1e-6 if config.decoder_variance == "fixed" else 1e-5
+    neighbours = (rows(nudged(build(reference), seed)) for seed in range(NEIGHBOURS))
+    assert_close(found, expected, neighbours, rtol=1e-4, atol=atol)
+
+
+@settings(max_examples=5, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@given(config=configs(lr=st.sampled_from([1e-3, 1e-2]), warmup=st.sampled_from([0, 30])))
+def test_the_engine_equals_a_plain_loop_in_double_precision(config: Config) -> None:
+    with jax.enable_x64(True):
+        found = in_double_precision(config)
+    neighbours = (plain_loop(config, neighbour=seed) for seed in range(NEIGHBOURS))
+    assert_close(found, plain_loop(config), neighbours, rtol=1e-9, atol=1e-12)
+
+
+def nudged(training: Training, seed: int) -> Training:
+    nudge(training.engine.model, 3e-7, seed)
+    return training
+
+
+@torch.no_grad()
+def nudge(model: VAE, share: float, seed: int) -> None:
+    """Put each initial weight off by about a share of itself, as rounding does."""
+    generator = torch.Generator().manual_seed(seed)
+    for parameter in model.parameters():
+        parameter.mul_(1 + share * torch.randn(parameter.shape, generator=generator, dtype=parameter.dtype))
+
+
+def assert_close(found: Rows, expected: Rows, neighbours: Iterator[Rows], *, rtol: float, atol: float) -> None:
+    """Agreement but for rounding, and beyond it no further than the reference goes from a neighbour of its own.
+
+    Where a unit's input is 0 but for rounding, it may be on or off; and Adam makes a whole step of a gradient that is
+    nothing but rounding. Runs that began off by rounding say which of it can happen, and from which step.
+    """
+    apart, tolerance = np.abs(found - expected), atol + rtol * np.abs(expected)
+    allowed = tolerance
+    while not (apart < allowed).all() and (neighbour := next(neighbours, None)) is not None:
+        amplified = np.maximum.accumulate(np.abs(expected - neighbour).max(axis=1, keepdims=True))
+        allowed = np.maximum(allowed, tolerance + 10 * amplified)
+    np.testing.assert_array_less(apart, allowed)
+
+
+def in_double_precision(config: Config) -> np.ndarray[Any, Any]:
+    from swissroll.training.engines.xla import XlaEngine
+
+    held_out = held_out_points(config)[0]
+    engine = XlaEngine([build_model(config).double()], [config], schedule=scheduled, held_out=[held_out])
+    return np.array(engine.take(100, then=100) + engine.take(100))
+
+
+def plain_loop(config: Config, neighbour: int | None = None) -> Rows:
+    """The steps written plainly: PyTorch's autograd and Adam, in double precision, over the run's own draws."""
+    model, draws, measured = build_model(config).double(), Draws(config), []
+    if neighbour is not None:
+        nudge(model, 1e-15, neighbour)
+    optimizer = torch.optim.Adam(model.parameters())
+    for step in range(config.steps):
+        x, eps = draws.points(1)[0].double(), draws.latent_noise(1)[0].double()
+        mu, logvar = model.encode(x)
+        z = mu + (logvar / 2).exp() * eps
+        mse = (model.decode(z) - x).square().mean()
+        q = torch.distributions.Normal(mu, (logvar / 2).exp())
+        if config.components:
+            kl = (q.log_prob(z).sum(1) - model.prior.log_prob(z)).mean() / config.latent_dim
+        else:
+            prior = torch.distributions.Normal(torch.zeros_like(mu), 1.0)
+            kl = torch.distributions.kl_divergence(q, prior).mean()
+        optimizer.param_groups[0]["lr"], beta = scheduled(config, step)
+        dims = (model.data_dim, model.latent_dim)
+        error, learned = mse, []
+        if model.decoder_logvar is not None:
+            learned = [model.decoder_logvar]
+            # The density of errors whose mean square is mse.
+            error = -torch.distributions.Normal(0.0, (learned[0] / 2).exp()).log_prob(mse.sqrt())
+        loss = combine(error, kl, beta=beta, reduction=config.reduction, dims=dims)
+        optimizer.zero_grad()
+        loss.backward()
+        measured.append([value.item() for value in (loss, mse, kl, *learned)])
+        optimizer.step()
+    return np.array(measured)
+
+
+@pytest.mark.parametrize("preset", ["best", "best-long"])
+def test_the_engines_agree_on_the_presets(preset: str) -> None:
+    config = Config(**(PRESETS[preset] | {"steps": 100, "hidden_dim": 32, "threads": 1}))
+    expected, found = (rows(build(replace(config, engine=engine))) for engine in ("torch", "xla"))
+    np.testing.assert_allclose(found, expected, rtol=2e-4, atol=1e-5)
+
+
+def test_held_out_points_are_measured_as_the_reference_measures_them() -> None:
+    training = build(SMALL)
+    records = list(training)
+    assert [r.step for r in records if r.held_out] == [20, 40, 60]
+    last = records[-1].held_out
+    mse, kl = loss_terms(
+        training.engine.model, held_out_points(SMALL)[0], _generator(SMALL, "evaluation noise")
+    )  # fmt: skip
+    assert last is not None
+    assert last.mse == pytest.approx(mse.item(), rel=1e-5)
+    assert last.kl == pytest.approx(kl.item(), rel=1e-5)
+
+
+def _generator(config: Config, name: str) -> torch.Generator:
+    from swissroll.training.sampler import stream
+
+    return stream(config.seed, name)
+
+
+@pytest.mark.parametrize(("batch_size", "latent_dim", "noise"), [(32, 2, 0.0), (7, 3, 0.0), (32, 1, 0.1)])
+def test_steps_drawn_at_once_are_those_drawn_in_turn(batch_size: int, latent_dim: int, noise: float) -> None:
+    config = replace(SMALL, batch_size=batch_size, latent_dim=latent_dim, noise=noise)
+    at_once, in_turn = Draws(config), Draws(config)
+    assert torch.equal(at_once.points(9), torch.cat([in_turn.points(1) for _ in range(9)]))
+    assert torch.equal(at_once.latent_noise(9), torch.cat([in_turn.latent_noise(1) for _ in range(9)]))
+    assert torch.equal(at_once.points(1), in_turn.points(1))
+
+
+@pytest.mark.parametrize(("first", "second"), [("torch", "xla"), ("xla", "torch"), ("xla", "xla")])
+def test_a_state_of_one_engine_continues_on_the_other(first: Any, second: Any) -> None:
+    whole = rows(build(replace(SMALL, engine="torch")))[:60]
+    training, begun = build(replace(SMALL, engine=first)), []
+    for record in training:
+        begun.append(record.train.loss)
+        if record.step == 40:
+            break
+    other = build(replace(SMALL, engine=second))
+    other.load_state(training.engine.state(), 40)
+    rest = [record.train.loss for record in other]
+    np.testing.assert_allclose(begun + rest, whole[:, 0], rtol=1e-4)
+
+
+def test_a_run_that_was_cut_off_ends_in_the_same_bytes(tmp_path: Path) -> None:
+    for name, stops in (("whole", ()), ("cut", (7, 33))):
+        run = create(tmp_path / name, SMALL)
+        for stop in (*stops, 10**9):
+            for record in advance(run):
+                if record.step >= stop:
+                    break
+    whole, cut = (tmp_path / name / "model.safetensors" for name in ("whole", "cut"))
+    assert whole.read_bytes() == cut.read_bytes()
+    histories = [load(tmp_path / name).history for name in ("whole", "cut")]
+    assert histories[0].loss.tolist() == histories[1].loss.tolist()
+
+
+def test_a_lane_is_the_run_that_it_would_be_alone() -> None:
+    many = [replace(SMALL, beta=beta, seed=seed) for seed in (1, 2) for beta in (0.001, 0.1)]
+    together = train_together(many)
+    for config, outcome in zip(many, together, strict=True):
+        alone = train_alone(config)
+        assert outcome.config == config
+        assert [r.step for r in outcome.records if r.held_out] == [20, 40, 60]
+        losses = [[r.train.loss for r in o.records] for o in (outcome, alone)]
+        np.testing.assert_allclose(losses[0], losses[1], rtol=1e-4)
+        for name, value in alone.weights.items():
+            torch.testing.assert_close(outcome.weights[name], value, rtol=1e-3, atol=1e-5)
+
+
+def test_a_lane_that_diverges_says_so_and_leaves_its_neighbours_alone() -> None:
+    many = [replace(SMALL, lr=1e-3), replace(SMALL, lr=1e5), replace(SMALL, lr=1e-3, seed=1)]
+    good, bad, other = train_together(many)
+    assert (good.status, bad.status, other.status) == ("finished", "diverged", "finished")
+    assert "not finite at step" in bad.message
+    assert bad.step <= len(bad.records) < 60
+    expected = [r.train.loss for r in train_alone(many[0]).records]
+    np.testing.assert_allclose([r.train.loss for r in good.records], expected, rtol=1e-4)
+    assert all(torch.isfinite(value).all() for value in bad.weights.values())
+
+
+def test_a_divergence_is_found_at_its_own_step() -> None:
+    config = replace(SMALL, lr=1e5)
+    training = build(config)
+    with pytest.raises(DivergedError, match=r"not finite at step \d+") as caught:
+        list(training)
+    assert training.step == training.engine.steps_taken < caught.value.step
+    assert np.isfinite(training.engine.take(1)[0]).all()
+
+
+def test_runs_of_other_shapes_are_not_trained_together() -> None:
+    with pytest.raises(ValueError, match="must share"):
+        train_together([SMALL, replace(SMALL, hidden_dim=17)])
+    assert shape_of(SMALL) == shape_of(replace(SMALL, beta=0.5, seed=9, lr=0.1, initialization="he"))
+    assert lanes(SMALL) > lanes(replace(SMALL, hidden_dim=1024)) == 1
+    assert lanes(replace(SMALL, engine="torch")) == 1
+
+
+def test_a_packed_run_is_what_a_folder_would_hold(tmp_path: Path) -> None:
+    run = create(tmp_path / "run", SMALL)
+    for _ in advance(run):
+        pass
+    files = pack(train_alone(run.config))
+    for name in ("config.toml", "model.safetensors", "state.json"):
+        assert files[name] == (run.folder / name).read_bytes()
+    written = (run.folder / "history.csv").read_text().splitlines()
+    packed = files["history.csv"].decode().splitlines()
+    assert [line.rsplit(",", 1)[0] for line in packed] == [line.rsplit(",", 1)[0] for line in written]
+
+
+WITHOUT = """
+import sys
+class Absent:
+    def find_spec(self, name, path=None, target=None):
+        if name.partition(".")[0] in ("jax", "jaxlib"):
+            raise ModuleNotFoundError(f"No module named {name!r}", name=name)
+sys.meta_path.insert(0, Absent())
+from swissroll.cli.app import main
+main(sys.argv[1:])
+"""
+
+
+def without_jax(*arguments: str, cwd: Path) -> subprocess.CompletedProcess[str]:
+    command = [sys.executable, "-c", WITHOUT, *arguments]
+    return subprocess.run(command, cwd=cwd, capture_output=True, text=True, timeout=120, check=False)
+
+
+def test_without_jax_a_run_goes_on_the_reference_engine(tmp_path: Path) -> None:
+    small = ("--steps", "3", "--hidden-dim", "4", "--threads", "1")
+    done = without_jax("train", *small, "--quiet", "--out", "auto", cwd=tmp_path)
+    assert (done.returncode, done.stderr) == (0, "")
+    assert load(tmp_path / "auto").config.engine == "torch"
+    long = ("--steps", "1000000000", "--hidden-dim", "4", "--threads", "1", "--out", "auto")
+    noted = without_jax("train", *long, cwd=tmp_path)
+    assert noted.stderr.splitlines() == [
+        "swissroll: note: with JAX this run is faster: pip install 'swissroll[xla]'.",
+        "swissroll: auto already exists. Choose another --out, "
+        "or continue that run with 'swissroll train --resume auto'.",
+    ]
+    refused = without_jax("train", *small, "--engine", "xla", "--out", "xla", cwd=tmp_path)
+    assert refused.returncode == 2
+    assert refused.stderr.splitlines() == [
+        "swissroll: engine 'xla' needs JAX: pip install 'swissroll[xla]', or choose engine 'torch'."
+    ]
+    assert not (tmp_path / "xla").exists()
+    swept = without_jax("sweep", "--beta", "0.1,0.2", "--engine", "xla", cwd=tmp_path)
+    assert (swept.returncode, swept.stderr) == (2, refused.stderr)
+    assert not (tmp_path / "sweeps").exists()
+
+
+def test_a_lane_whose_held_out_loss_is_not_finite_has_diverged() -> None:
+    configs = [replace(SMALL, steps=1, lr=lr, seed=seed, hidden_dim=8) for lr in (1e-3, 1e4) for seed in range(3)]
+    alone = [train_alone(replace(config, engine="torch")).status for config in configs]
+    assert [outcome.status for outcome in train_together(configs)] == alone
+    assert "diverged" in alone
