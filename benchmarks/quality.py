@@ -43,16 +43,16 @@ def worth(model: VAE, config: Config) -> dict[str, float]:
     """How good a model is; smaller is better."""
     import torch
 
+    from swissroll import rng
     from swissroll.data import CURVES
     from swissroll.evaluation.distances import sliced_wasserstein
     from swissroll.evaluation.geometry import fit
     from swissroll.training.loop import evaluate, held_out_points
-    from swissroll.training.sampler import stream
 
     curve = CURVES[config.dataset]
     held_out = held_out_points(config)[0]
     loss = evaluate(model, held_out, beta=config.beta, reduction=config.reduction, seed=config.seed).loss
-    x = model.sample(POINTS, generator=stream(config.seed, "evaluation noise"))
+    x = model.sample(POINTS, generator=rng.generator(config.seed, "evaluation noise"))
     found = fit(curve, x)
     real = curve.position(curve.midpoints(POINTS))
     sliced = sliced_wasserstein(x, real, generator=torch.Generator().manual_seed(0))

@@ -19,7 +19,7 @@ from benchmarks.shapes import step_flops
 from benchmarks.side_by_side import PEERS_PYTHON, ROOT, Results
 from swissroll.config import Config
 from swissroll.training.loop import build, build_model
-from swissroll.training.sampler import Draws
+from swissroll.training.sampler import Sampler
 
 BATCH = 128
 
@@ -39,10 +39,10 @@ def test_the_scan_by_hand_takes_the_steps_of_ours() -> None:
     from benchmarks.scan import start, step
 
     config = Config(hidden_dim=32, steps=50, threads=1, device="cpu", engine="torch")
-    model, draws = build_model(config), Draws(config)
+    model, draws = build_model(config), Sampler(config)
     linear = [m for m in [*model.encoder, model.fc_mu, model.fc_logvar, *model.decoder] if hasattr(m, "weight")]
     params = [(jnp.asarray(m.weight.detach().numpy().T), jnp.asarray(m.bias.detach().numpy())) for m in linear]
-    drawn = jnp.asarray(draws.points(50).numpy()), jnp.asarray(draws.latent_noise(50).numpy())
+    drawn = jnp.asarray(draws.draw_points(50).numpy()), jnp.asarray(draws.draw_latent_noise(50).numpy())
     _, losses = lax.scan(step, start(params), drawn)
     expected = [record.train.loss for record in build(config)]
     np.testing.assert_allclose(np.asarray(losses), expected, rtol=1e-4)

@@ -6,10 +6,9 @@ from dataclasses import replace
 import pytest
 import torch
 
-from swissroll import VAE, generate_swiss_roll, train_vae
+from swissroll import VAE, generate_swiss_roll, rng, train_vae
 from swissroll.config import Config
 from swissroll.training.loop import DivergedError, Training, build, held_out_points
-from swissroll.training.sampler import stream
 
 SMALL = Config(steps=60, hidden_dim=16, batch_size=32, eval_every=20, snapshot_every=25)
 
@@ -21,7 +20,7 @@ def weights(training: Training) -> torch.Tensor:
 def test_steps_equal_a_plain_loop_over_the_same_streams() -> None:
     training = build(SMALL)
     reference = build(SMALL).engine.model.double()
-    data, noise = stream(SMALL.seed, "data"), stream(SMALL.seed, "noise")
+    data, noise = rng.generator(SMALL.seed, "data"), rng.generator(SMALL.seed, "noise")
     optimizer = torch.optim.Adam(reference.parameters(), lr=SMALL.lr)
     for record in training:
         t = 1.5 * math.pi * (1 + 2 * torch.rand(32, generator=data))
@@ -58,6 +57,7 @@ def test_held_out_points_are_measured_when_due_and_at_the_end() -> None:
 
 def test_held_out_points_depend_on_the_seed_alone() -> None:
     x, t = held_out_points(SMALL)
+    assert t is not None
     again, _ = held_out_points(replace(SMALL, lr=0.1, beta=1.0, hidden_dim=3))
     assert torch.equal(x, again)
     torch.testing.assert_close(x, torch.stack([t * t.cos(), t * t.sin()], 1) / 15)
@@ -70,9 +70,9 @@ def test_runs_that_differ_in_one_setting_share_data_and_start() -> None:
     assert one.engine.take(1)[0][1:] == other.engine.take(1)[0][1:]
 
 
-def test_streams_are_independent_of_each_other() -> None:
-    draws = [torch.rand(4, generator=stream(0, name)) for name in ("initialisation", "data", "noise", "evaluation")]
-    assert len({tuple(d.tolist()) for d in draws}) == 4
+def test_sources_of_randomness_are_independent_of_each_other() -> None:
+    draws = [torch.rand(4, generator=rng.generator(0, purpose)) for purpose in rng.PURPOSES]
+    assert len({tuple(d.tolist()) for d in draws}) == len(rng.PURPOSES)
 
 
 def test_bursts_give_the_same_records_and_pause_where_asked() -> None:

@@ -16,13 +16,13 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from swissroll import checks
+from swissroll import checks, rng
 from swissroll.data import Curve
 from swissroll.evaluation import evidence as exact
 from swissroll.evaluation.distances import Distances
 from swissroll.evaluation.geometry import Continuity, Fit, continuity, fit
 from swissroll.evaluation.lower_bound import evidence_floor
-from swissroll.evaluation.references import measuring_stream, prior_yardstick, real_sample
+from swissroll.evaluation.references import prior_yardstick, real_sample
 from swissroll.model.loss import distortion
 from swissroll.model.prior import StandardNormal
 from swissroll.model.vae import VAE
@@ -210,8 +210,10 @@ def measure(
     real = real_sample(curve, noise, n, seed, model.fc_mu.weight.dtype)
     x = real.points
     progress(PARTS[0])
-    drawn = model.decode(model.prior.sample(n, like=model.fc_mu.weight, generator=measuring_stream(seed, "prior")))
-    noisy = drawn + sigma * torch.randn(drawn.shape, generator=measuring_stream(seed, "noise"), dtype=drawn.dtype)
+    latents = model.prior.sample(n, like=model.fc_mu.weight, generator=rng.generator(seed, "measure: prior"))
+    drawn = model.decode(latents)
+    eps = torch.randn(drawn.shape, generator=rng.generator(seed, "measure: decoder noise"), dtype=drawn.dtype)
+    noisy = drawn + sigma * eps
 
     def generated(points: Tensor, name: str) -> Generated:
         points = checks.points(name, points)
@@ -220,7 +222,7 @@ def measure(
         return made
 
     mu, logvar = _posterior(model, x)
-    z = model.reparameterize(mu, logvar, generator=measuring_stream(seed, "posterior"))
+    z = model.reparameterize(mu, logvar, generator=rng.generator(seed, "measure: posterior"))
     latent = _latent(model, curve, (mu, logvar), z, seed)
     progress(PARTS[1])
     return Metrics(
@@ -321,7 +323,7 @@ def _evidence(
     if noise == 0:
         # Even points integrate over the curve; drawn ones would add their own scatter.
         x = curve.position(curve.midpoints(len(x))).to(x.dtype)
-    found = exact.evidence(model, x, sigma=sigma, generator=measuring_stream(seed, "importance"))
+    found = exact.evidence(model, x, sigma=sigma, generator=rng.generator(seed, "measure: importance"))
     mean = found.log_p.mean().item()
     progress(PARTS[5])
     try:

@@ -8,10 +8,10 @@ from __future__ import annotations
 from functools import lru_cache
 from typing import NamedTuple
 
-import numpy as np
 import torch
 from torch import Generator, Tensor
 
+from swissroll import rng
 from swissroll.data import Curve
 from swissroll.evaluation.distances import Yardstick
 from swissroll.evaluation.geometry import Fit, fit
@@ -26,7 +26,6 @@ KEPT = 64
 """Yardsticks of data, and of standard normal priors, that a process keeps: runs of one seed share theirs."""
 KEPT_NUMBERS = 100_000
 """Most coordinates in a sample of a prior whose yardstick is kept."""
-STREAMS = ("data", "floors", "posterior", "prior", "noise", "aggregate floors", "importance")
 
 
 class RealSample(NamedTuple):
@@ -44,7 +43,7 @@ def real_sample(curve: Curve, noise: float, n: int, seed: int, dtype: torch.dtyp
     def draw(generator: Generator) -> Tensor:
         return curve.sample(n, noise=noise, generator=generator)[0].to(dtype)
 
-    x, again = draw(measuring_stream(seed, "data")), measuring_stream(seed, "floors")
+    x, again = draw(rng.generator(seed, "measure: data")), rng.generator(seed, "measure: noise floors")
     yardstick = Yardstick(x, [draw(again) for _ in range(FLOOR_DRAWS)], seed=seed)
     return RealSample(x, yardstick, fit(curve, x))
 
@@ -64,17 +63,11 @@ def normal_yardstick(latent_dim: int, n: int, seed: int, dtype: torch.dtype) -> 
 
 
 def _yardstick(prior: StandardNormal | Mixture, n: int, seed: int, like: Tensor) -> Yardstick:
-    again = measuring_stream(seed, "aggregate floors")
+    again = rng.generator(seed, "measure: aggregate noise floors")
     return Yardstick(
-        prior.sample(n, like=like, generator=measuring_stream(seed, "prior")),
+        prior.sample(n, like=like, generator=rng.generator(seed, "measure: prior")),
         [prior.sample(n, like=like, generator=again) for _ in range(FLOOR_DRAWS)],
         blur=0.0,
         bandwidth=LATENT_BANDWIDTH,
         seed=seed,
     )
-
-
-def measuring_stream(seed: int, name: str) -> Generator:
-    """A source of randomness for one purpose, apart from those that training derives from the same seed."""
-    sequence = np.random.SeedSequence(seed, spawn_key=(1000 + STREAMS.index(name),))
-    return Generator().manual_seed(int(sequence.generate_state(1, np.uint64)[0] >> 1))

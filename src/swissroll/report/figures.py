@@ -18,6 +18,7 @@ from matplotlib.figure import Figure
 from PIL import Image
 from torch import Tensor
 
+from swissroll import rng
 from swissroll.config import Config
 from swissroll.evaluation.evidence import EXACT_DIMS, posterior_on_grid
 from swissroll.evaluation.quadrature import log_joint
@@ -27,7 +28,6 @@ from swissroll.report import plots
 from swissroll.report.plots import BAR, GAP, LABELS, Array, as_on_the_left, colour_bar, row
 from swissroll.runs.run import Run
 from swissroll.training.loop import held_out_points, implied
-from swissroll.training.sampler import stream
 
 POINTS = 1000
 ELLIPSE_EVERY = 5
@@ -80,7 +80,7 @@ class Scene:
     def held_out(self) -> tuple[Array, Array]:
         """Points, shape (N, D), and their t, shape (N,)."""
         x, t = held_out_points(self.config, POINTS)
-        return x.numpy(), t.numpy()
+        return x.numpy(), np.zeros(len(x)) if t is None else t.numpy()
 
     @cached_property
     def posterior(self) -> tuple[Array, Array]:
@@ -93,7 +93,7 @@ class Scene:
     def drawn(self) -> Array:
         """One latent a held-out point, drawn from its posterior, shape (N, L)."""
         mu, logvar = map(torch.from_numpy, self.posterior)
-        generator = stream(self.config.seed, "evaluation noise")
+        generator = rng.generator(self.config.seed, "evaluation noise")
         return self.model.reparameterize(mu, logvar, generator=generator).numpy()
 
     @cached_property
@@ -235,7 +235,7 @@ def aggregate(scene: Scene) -> Figure:
     """Draws from the aggregate posterior beside draws from the prior, and marginals; of one latent, these alone."""
     alone = scene.config.latent_dim == 1
     figure, (*axes, last) = row(5 if alone else 9, [LABELS] if alone else [LABELS, GAP, LABELS])
-    generator = stream(scene.config.seed, "evaluation")
+    generator = rng.generator(scene.config.seed, "evaluation")
     like = scene.model.fc_mu.weight
     prior = scene.model.prior.sample(POINTS, like=like, generator=generator).numpy()
     clouds = {"aggregate posterior": scene.in_plane(scene.drawn), "prior": scene.in_plane(prior)}
@@ -258,7 +258,7 @@ def generated(scene: Scene) -> Figure:
     """Three things that are called 'generated', kept apart, each over the data."""
     sets = {"decoded grid (no sample of the model)": scene.grid(scene.model)}
     for title, noise in (("prior samples, decoded", False), ("prior samples with decoder noise", True)):
-        generator = stream(scene.config.seed, "evaluation noise")
+        generator = rng.generator(scene.config.seed, "evaluation noise")
         sets[title] = scene.model.sample(POINTS, noise=noise, generator=generator).numpy()
     figure, axes = row(9, [LABELS, GAP, GAP])
     for ax, (title, x) in zip(axes, sets.items(), strict=True):

@@ -21,13 +21,12 @@ import numpy as np
 import torch
 from torch import Generator, Tensor
 
-from swissroll import checks
+from swissroll import checks, rng
 from swissroll.config import MAX_COMPONENTS
-from swissroll.data import CURVES
+from swissroll.data import open_distribution
 from swissroll.model.prior import Mixture
 from swissroll.runs.files import RunError, replace_file, save_end, save_snapshot, staged
 from swissroll.runs.run import Run, load, make_folder
-from swissroll.training.sampler import stream
 
 DRAWS = 20_000
 """Draws from the aggregate posterior that the mixture is fitted to, some 40 for each of the most Gaussians."""
@@ -76,7 +75,7 @@ def repair(run: Run, folder: Path, *, components: int = 20, progress: Callable[[
 
 
 def _write_copy(run: Run, folder: Path, components: int, progress: Callable[[int], object]) -> None:
-    generator = stream(run.config.seed, "repair")
+    generator = rng.generator(run.config.seed, "repair")
     draws = aggregate_draws(run, DRAWS, generator)
     prior = fit_mixture(draws, components, generator=generator, progress=progress)
     source = load(run.folder)  # Its models are this function's own to change.
@@ -106,7 +105,7 @@ def aggregate_draws(run: Run, n: int, generator: Generator) -> Tensor:
         ValueError: A draw is not finite.
     """
     config, model = run.config, run.model
-    x = CURVES[config.dataset].sample(n, noise=config.noise, generator=generator)[0]
+    x = open_distribution(config).sample(n, generator=generator).points
     parts = [model.reparameterize(*model.encode(part), generator=generator) for part in torch.split(x, CHUNK)]
     return checks.points("posterior draws", torch.cat(parts))
 

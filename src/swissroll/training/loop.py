@@ -18,13 +18,14 @@ from typing import TYPE_CHECKING, Literal, NoReturn
 import torch
 from torch import Tensor
 
+from swissroll import rng
 from swissroll.config import Config, Reduction
-from swissroll.data import CURVES
+from swissroll.data import Sample, open_distribution
 from swissroll.model.loss import Translation, sigma_of, translate
 from swissroll.model.vae import VAE
 from swissroll.training.engines.engine import Engine, State
 from swissroll.training.engines.torch import BURST, TorchEngine, measured_row
-from swissroll.training.sampler import Draws, stream
+from swissroll.training.sampler import Sampler
 
 if TYPE_CHECKING:
     from swissroll.training.engines.xla import XlaEngine
@@ -118,7 +119,7 @@ def choose_device(device: str) -> torch.device:
 
 def implied(config: Config, model: VAE | None = None) -> Translation:
     """The decoder sigma and true beta that a config's loss amounts to; a learned sigma is the model's."""
-    data_dim, learned = CURVES[config.dataset].data_dim, config.decoder_variance == "learned"
+    data_dim, learned = open_distribution(config).data_dim, config.decoder_variance == "learned"
     sigma = model.decoder_sigma if model is not None and learned else None
     return translate(config.beta, config.reduction, data_dim, config.latent_dim, sigma=sigma, learned=learned)
 
@@ -128,21 +129,21 @@ def build_model(config: Config) -> VAE:
     return VAE(
         config.latent_dim,
         config.hidden_dim,
-        data_dim=CURVES[config.dataset].data_dim,
+        data_dim=open_distribution(config).data_dim,
         depth=config.depth,
         activation=config.activation,
         initialization=config.initialization,
         components=config.components,
         decoder_sigma=None if config.decoder_variance == "learned" else implied(config).sigma,
         learned_variance=config.decoder_variance == "learned",
-        generator=stream(config.seed, "initialisation"),
+        generator=rng.generator(config.seed, "initialisation"),
     )
 
 
-def held_out_points(config: Config, n: int = HELD_OUT_POINTS) -> tuple[Tensor, Tensor]:
-    """Points that training never draws, shape (n, D), and their coordinate t, shape (n,); fixed by the seed."""
-    generator = stream(config.seed, "evaluation")
-    return CURVES[config.dataset].sample(n, noise=config.noise, generator=generator)
+def held_out_points(config: Config, n: int = HELD_OUT_POINTS) -> Sample:
+    """Points that training never draws, fixed by the seed."""
+    generator = rng.generator(config.seed, "evaluation")
+    return open_distribution(config).sample(n, generator=generator)
 
 
 def evaluate(model: VAE, x: Tensor, *, beta: float, reduction: Reduction, seed: int) -> Terms:
@@ -164,7 +165,7 @@ def scheduled(config: Config, done: int) -> tuple[float, float]:
 
 def flops(config: Config) -> float:
     """Floating-point operations of the matrix products in one step: forward, and backward to weights and inputs."""
-    data_dim = CURVES[config.dataset].data_dim
+    data_dim = open_distribution(config).data_dim
     ends = (data_dim, 2 * config.latent_dim), (config.latent_dim, data_dim)
     products = 0
     for inputs, outputs in ends:
@@ -243,22 +244,22 @@ def build_lanes(configs: Sequence[Config]) -> XlaEngine:
 
 def _longest(config: Config, lanes: int) -> int:
     """Most steps in a burst of so many lanes: what they compute and what they draw is bounded."""
-    drawn = lanes * config.batch_size * (CURVES[config.dataset].data_dim + config.latent_dim)
+    drawn = lanes * config.batch_size * (open_distribution(config).data_dim + config.latent_dim)
     return max(1, min(BURST, int(BURST_FLOPS / flops(config) / lanes), BURST_NUMBERS // drawn))
 
 
 def _build_torch(config: Config) -> TorchEngine:
     device = choose_device(config.device)
-    draws = Draws(config, device)
+    sampler = Sampler(config, device)
     return TorchEngine(
         build_model(config).to(device),
-        lambda: draws.points(1)[0],
+        lambda: sampler.draw_points(1)[0],
         beta=config.beta,
         reduction=config.reduction,
         lr=config.lr,
         schedule=partial(scheduled, config),
-        noise=draws.generators["noise"],
-        generators=draws.generators,
+        noise=sampler.generators["noise"],
+        generators=sampler.generators,
         held_out=held_out_points(config)[0].to(device),
         seed=config.seed,
     )

@@ -1,30 +1,20 @@
-"""Sources of randomness: separate streams for separate purposes, all derived from one seed.
-
-Two runs that differ in one setting share every stream, and with it all else that their shapes let them share.
-"""
+"""What a run's steps draw: batches of points and latent noise, each from a source of its own."""
 
 from __future__ import annotations
 
-import numpy as np
 import torch
-from torch import Generator, Tensor
+from torch import Tensor
 
+from swissroll import rng
 from swissroll.config import Config
-from swissroll.data import CURVES
+from swissroll.data import open_distribution
 
-STREAMS = ("initialisation", "data", "noise", "evaluation", "evaluation noise", "repair")
-BLOCK = 16
+RANDN_BLOCK = 16
 """PyTorch fills normal draws of a multiple of this size in blocks: several drawn at once are those drawn in turn."""
 
 
-def stream(seed: int, name: str, device: torch.device | str = "cpu") -> Generator:
-    """One of a run's independent sources of randomness, derived from its seed."""
-    sequence = np.random.SeedSequence(seed, spawn_key=(STREAMS.index(name),))
-    return Generator(device).manual_seed(int(sequence.generate_state(1, np.uint64)[0] >> 1))
-
-
-class Draws:
-    """What a run's steps draw: batches of points, and latent noise.
+class Sampler:
+    """Draws what a run's steps need.
 
     However many steps are drawn at a time, on the CPU the numbers are the same to the last bit.
 
@@ -33,32 +23,36 @@ class Draws:
         device: Where to draw.
 
     Attributes:
-        generators: The sources, by the name of their stream.
+        generators: The sources of randomness, by their purpose.
     """
 
     def __init__(self, config: Config, device: torch.device | str = "cpu") -> None:
-        self.config, self.device = config, device
-        self.generators = {name: stream(config.seed, name, device) for name in ("data", "noise")}
+        self.config = config
+        self.device = device
+        self.distribution = open_distribution(config)
+        self.generators = {purpose: rng.generator(config.seed, purpose, device) for purpose in ("data", "noise")}
 
-    def points(self, n: int) -> Tensor:
-        """The batches of the next n steps, shape (n, B, D), in data units."""
-        config, curve = self.config, CURVES[self.config.dataset]
-        batches = n if config.noise else 1  # Points and their noise come from one stream, in turn.
-        drawn = [
-            curve.sample(
-                n // batches * config.batch_size,
-                noise=config.noise,
-                generator=self.generators["data"],
-                device=self.device,
-            )[0]
-            for _ in range(batches)
-        ]
-        return torch.cat(drawn).view(n, config.batch_size, curve.data_dim)
+    def draw_points(self, steps: int) -> Tensor:
+        """The batches of the next steps, shape (steps, B, D), in data units."""
+        batch_size = self.config.batch_size
 
-    def latent_noise(self, n: int) -> Tensor:
-        """Draws from N(0, I) for the latents of the next n steps, shape (n, B, L)."""
+        # Points and their noise come from one source in turn, so noisy batches are drawn one by one.
+        if self.distribution.noise:
+            drawn = torch.cat([self._draw(batch_size) for _ in range(steps)])
+        else:
+            drawn = self._draw(steps * batch_size)
+
+        return drawn.view(steps, batch_size, self.distribution.data_dim)
+
+    def draw_latent_noise(self, steps: int) -> Tensor:
+        """Draws from N(0, I) for the latents of the next steps, shape (steps, B, L)."""
         shape = (self.config.batch_size, self.config.latent_dim)
         generator = self.generators["noise"]
-        if shape[0] * shape[1] % BLOCK == 0:
-            return torch.randn(n, *shape, generator=generator, device=self.device)
-        return torch.stack([torch.randn(shape, generator=generator, device=self.device) for _ in range(n)])
+
+        if shape[0] * shape[1] % RANDN_BLOCK == 0:
+            return torch.randn(steps, *shape, generator=generator, device=self.device)
+
+        return torch.stack([torch.randn(shape, generator=generator, device=self.device) for _ in range(steps)])
+
+    def _draw(self, n: int) -> Tensor:
+        return self.distribution.sample(n, generator=self.generators["data"], device=self.device).points

@@ -21,7 +21,7 @@ from swissroll.runs.run import advance, create, load
 from swissroll.training.engines.torch import loss_terms
 from swissroll.training.loop import DivergedError, Training, build, build_model, held_out_points, scheduled
 from swissroll.training.many import lanes, shape_of, train_alone, train_together
-from swissroll.training.sampler import Draws
+from swissroll.training.sampler import Sampler
 
 jax = pytest.importorskip("jax")
 SMALL = Config(steps=60, hidden_dim=16, batch_size=32, eval_every=20, snapshot_every=25, engine="xla", threads=1)
@@ -132,12 +132,12 @@ def in_double_precision(config: Config) -> np.ndarray[Any, Any]:
 
 def plain_loop(config: Config, neighbour: int | None = None) -> Rows:
     """The steps written plainly: PyTorch's autograd and Adam, in double precision, over the run's own draws."""
-    model, draws, measured = build_model(config).double(), Draws(config), []
+    model, draws, measured = build_model(config).double(), Sampler(config), []
     if neighbour is not None:
         nudge(model, 1e-15, neighbour)
     optimizer = torch.optim.Adam(model.parameters())
     for step in range(config.steps):
-        x, eps = draws.points(1)[0].double(), draws.latent_noise(1)[0].double()
+        x, eps = draws.draw_points(1)[0].double(), draws.draw_latent_noise(1)[0].double()
         mu, logvar = model.encode(x)
         z = mu + (logvar / 2).exp() * eps
         mse = (model.decode(z) - x).square().mean()
@@ -183,18 +183,18 @@ def test_held_out_points_are_measured_as_the_reference_measures_them() -> None:
 
 
 def _generator(config: Config, name: str) -> torch.Generator:
-    from swissroll.training.sampler import stream
+    from swissroll import rng
 
-    return stream(config.seed, name)
+    return rng.generator(config.seed, name)
 
 
 @pytest.mark.parametrize(("batch_size", "latent_dim", "noise"), [(32, 2, 0.0), (7, 3, 0.0), (32, 1, 0.1)])
 def test_steps_drawn_at_once_are_those_drawn_in_turn(batch_size: int, latent_dim: int, noise: float) -> None:
     config = replace(SMALL, batch_size=batch_size, latent_dim=latent_dim, noise=noise)
-    at_once, in_turn = Draws(config), Draws(config)
-    assert torch.equal(at_once.points(9), torch.cat([in_turn.points(1) for _ in range(9)]))
-    assert torch.equal(at_once.latent_noise(9), torch.cat([in_turn.latent_noise(1) for _ in range(9)]))
-    assert torch.equal(at_once.points(1), in_turn.points(1))
+    at_once, in_turn = Sampler(config), Sampler(config)
+    assert torch.equal(at_once.draw_points(9), torch.cat([in_turn.draw_points(1) for _ in range(9)]))
+    assert torch.equal(at_once.draw_latent_noise(9), torch.cat([in_turn.draw_latent_noise(1) for _ in range(9)]))
+    assert torch.equal(at_once.draw_points(1), in_turn.draw_points(1))
 
 
 @pytest.mark.parametrize(("first", "second"), [("torch", "xla"), ("xla", "torch"), ("xla", "xla")])

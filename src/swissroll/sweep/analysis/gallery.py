@@ -10,6 +10,7 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
+from swissroll import rng
 from swissroll.report import plots
 from swissroll.report.figures import Scene, prior_outline
 from swissroll.report.plots import Array, spread
@@ -17,7 +18,6 @@ from swissroll.runs.run import load
 from swissroll.sweep.analysis.blocks import Setting, settings
 from swissroll.sweep.analysis.conclusions import setting_text
 from swissroll.sweep.analysis.results import Row, Table
-from swissroll.training.sampler import stream
 
 CELLS = 36
 ACROSS = 9
@@ -121,7 +121,7 @@ def generated(found: Gallery) -> Figure:
     """Prior samples, decoded, over the data."""
 
     def one(ax: Axes, scene: Scene) -> None:
-        generator = stream(scene.config.seed, "evaluation noise")
+        generator = rng.generator(scene.config.seed, "evaluation noise")
         x = scene.model.sample(POINTS, noise=False, generator=generator).numpy()
         plots.points(ax, scene.held_out[0][:POINTS], colour=plots.ORANGE, size=2)
         plots.points(ax, x, colour=plots.BLUE, size=2)

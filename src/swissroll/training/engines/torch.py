@@ -7,13 +7,13 @@ from collections.abc import Callable
 import torch
 from torch import Generator, Tensor
 
+from swissroll import rng
 from swissroll.config import Reduction
 from swissroll.model.loss import combine, mean_distortion, mean_kl, reconstruction_mse
 from swissroll.model.prior import StandardNormal, log_normal
 from swissroll.model.vae import VAE
 from swissroll.training.engines.adam import Adam
 from swissroll.training.engines.engine import State
-from swissroll.training.sampler import stream
 
 BURST = 100
 """Most steps between two reads of a device that waits for each."""
@@ -53,7 +53,7 @@ def loss_row(
 @torch.no_grad()
 def measured_row(model: VAE, x: Tensor, *, beta: float, reduction: Reduction, seed: int) -> list[float]:
     """The row of points of shape (N, D), with latent noise that depends on the seed alone."""
-    noise = stream(seed, "evaluation noise", x.device)
+    noise = rng.generator(seed, "evaluation noise", x.device)
     row: list[float] = loss_row(model, x, noise, beta=beta, reduction=reduction)[1].tolist()
     return row
 

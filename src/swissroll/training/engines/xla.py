@@ -21,12 +21,13 @@ import torch
 from numpy.typing import NDArray
 from torch import Generator, Tensor
 
+from swissroll import rng
 from swissroll.config import Config
 from swissroll.model.loss import combine, mean_distortion
 from swissroll.model.vae import VAE
 from swissroll.training.engines.engine import State
 from swissroll.training.engines.xla_step import BETA_1, BETA_2, Moments, Shape, Weights, compiled
-from swissroll.training.sampler import Draws, stream
+from swissroll.training.sampler import Sampler
 
 Array = NDArray[Any]
 
@@ -123,7 +124,7 @@ class XlaEngine:
         seeds = list(dict.fromkeys(config.seed for config in configs))
         self.lane_seeds = np.array([seeds.index(config.seed) for config in configs])
         # Lanes of one seed share their draws, as runs of one seed do.
-        self.draws = [Draws(configs[list(self.lane_seeds).index(i)]) for i in range(len(seeds))]
+        self.draws = [Sampler(configs[list(self.lane_seeds).index(i)]) for i in range(len(seeds))]
         self.device = find_device(self.jax, first.device)
         self.held_out = self._put(torch.stack(list(held_out))), self._put(self._held_out_noise(held_out))
         self.moments: Moments
@@ -243,8 +244,8 @@ class XlaEngine:
 
     def _draw(self, n: int) -> tuple[Tensor, Tensor]:
         """Batches and latent noise of n steps, shapes (n, R, B, D) and (n, R, B, L)."""
-        x = torch.stack([draws.points(n) for draws in self.draws], dim=1)
-        eps = torch.stack([draws.latent_noise(n) for draws in self.draws], dim=1)
+        x = torch.stack([draws.draw_points(n) for draws in self.draws], dim=1)
+        eps = torch.stack([draws.draw_latent_noise(n) for draws in self.draws], dim=1)
         return (x, eps) if self.shape.lanes == 1 else (x[:, self.lane_seeds], eps[:, self.lane_seeds])
 
     def _spread(self, drawn: Tensor, n: int) -> Any:
@@ -267,7 +268,7 @@ class XlaEngine:
 
     def _held_out_noise(self, held_out: Sequence[Tensor]) -> Tensor:
         shape = (len(held_out[0]), self.shape.dims[1])
-        generators: list[Generator] = [stream(config.seed, "evaluation noise") for config in self.configs]
+        generators: list[Generator] = [rng.generator(config.seed, "evaluation noise") for config in self.configs]
         return torch.stack([torch.randn(shape, generator=generator) for generator in generators])
 
     def _put(self, values: Tensor) -> Any:
@@ -293,7 +294,7 @@ class XlaEngine:
         return {name: torch.from_numpy(np.array(np.asarray(values[name])[lane])) for name, _ in self.shape.layout}
 
 
-def _states(draws: Draws) -> State:
+def _states(draws: Sampler) -> State:
     return {name: generator.get_state() for name, generator in draws.generators.items()}
 
 
