@@ -58,17 +58,17 @@ SYMPTOMS: Columns = {
     "MSE / V": (lambda r: r["symptoms"]["sampled_mse"] / r["symptoms"]["variance"], 4),
     "rate": (lambda r: r["symptoms"]["rate"], 2),
     "active": (lambda r: r["symptoms"]["active"], 1),
-    "told apart": (lambda r: r["symptoms"]["told_apart"], 3),
-    "above floor": (lambda r: r["symptoms"]["above_floor"], 3),
+    "C2ST, q(z) and p(z)": (lambda r: r["symptoms"]["prior_c2st"], 3),
+    "above bound": (lambda r: r["symptoms"]["above_lower_bound"], 3),
     "fell": (lambda r: r["symptoms"]["fell"], 3),
 }
 WORTH: Columns = {
     "off-curve median": (lambda r: r["off_median"], 4),
     "90th percentile": (lambda r: r["off_p90"], 4),
     "W2": (lambda r: r["w2"], 3),
-    "its floor": (lambda r: r["w2_floor"], 3),
-    "two-sample test": (lambda r: r["two_sample"], 3),
-    "nats above floor": (lambda r: r["symptoms"]["above_floor"], 3),
+    "its noise floor": (lambda r: r["w2_noise_floor"], 3),
+    "C2ST accuracy": (lambda r: r["c2st"], 3),
+    "nats above bound": (lambda r: r["symptoms"]["above_lower_bound"], 3),
 }
 
 
@@ -105,8 +105,8 @@ def _measure(run: Run) -> Row:
         "off_median": made.fit.off_median,
         "off_p90": made.fit.off_p90,
         "w2": made.distances.w2.value,
-        "w2_floor": made.distances.w2.floor,
-        "two_sample": made.distances.two_sample.value,
+        "w2_noise_floor": made.distances.w2.noise_floor,
+        "c2st": made.distances.c2st.value,
     }
 
 

@@ -11,7 +11,8 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from swissroll.config import Config
     from swissroll.evaluation.evidence import log_evidence
-    from swissroll.evaluation.lower_bound import evidence_floor
+    from swissroll.evaluation.lower_bound import nll_lower_bound
+    from swissroll.evaluation.lower_bound import nll_lower_bound as evidence_floor
     from swissroll.evaluation.metrics import measure
     from swissroll.model.loss import distortion, elbo, rate, translate
     from swissroll.model.vae import VAE
@@ -35,12 +36,12 @@ _HOMES = {
     "compute_vae_loss": "notebook",
     "distortion": "model.loss",
     "elbo": "model.loss",
-    "evidence_floor": "evaluation.lower_bound",
     "examine": "runs.examine",
     "generate_swiss_roll": "notebook",
     "load": "runs.run",
     "log_evidence": "evaluation.evidence",
     "measure": "evaluation.metrics",
+    "nll_lower_bound": "evaluation.lower_bound",
     "rate": "model.loss",
     "train_vae": "notebook",
     "train_vae_with_visualization": "notebook",
@@ -48,6 +49,9 @@ _HOMES = {
     "visualize_latent_space": "notebook",
     "visualize_reconstructions": "notebook",
 }
+
+_OLD_NAMES = {"evidence_floor": "nll_lower_bound"}
+"""Names of earlier versions, which keep working."""
 
 __all__ = [
     "VAE",
@@ -63,6 +67,7 @@ __all__ = [
     "load",
     "log_evidence",
     "measure",
+    "nll_lower_bound",
     "rate",
     "train_vae",
     "train_vae_with_visualization",
@@ -77,9 +82,10 @@ def __getattr__(name: str) -> Any:
         from importlib.metadata import version
 
         return version("swissroll")
-    if name not in _HOMES:
+    home_name = _OLD_NAMES.get(name, name)
+    if home_name not in _HOMES:
         raise AttributeError(f"module 'swissroll' has no attribute {name!r}")
-    return getattr(import_module(f"swissroll.{_HOMES[name]}"), name)
+    return getattr(import_module(f"swissroll.{_HOMES[home_name]}"), home_name)
 
 
 def __dir__() -> list[str]:

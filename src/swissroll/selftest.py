@@ -21,8 +21,7 @@ from torch.distributions import Categorical, Independent, MixtureSameFamily, Mul
 
 from swissroll.config import Config
 from swissroll.data import CURVES
-from swissroll.evaluation import distances, evidence, geometry, metrics
-from swissroll.evaluation import lower_bound as floor
+from swissroll.evaluation import distances, evidence, geometry, lower_bound, metrics
 from swissroll.model import loss as objective
 from swissroll.model.prior import Mixture
 from swissroll.model.vae import VAE
@@ -147,7 +146,7 @@ def check_linear_vae() -> Iterator[Check]:
 
 def check_entropy() -> Iterator[Check]:
     """Entropy of the noisy roll, in nats, against a sum over a finer grid."""
-    found = floor.data_entropy(CURVES["swiss_roll"], 0.05)
+    found = lower_bound.data_entropy(CURVES["swiss_roll"], 0.05)
     yield Check(name="entropy of the roll at noise 0.05", found=found, expected=0.1817, tolerance=2e-4, unit="nats")
 
 

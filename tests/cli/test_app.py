@@ -193,7 +193,7 @@ def test_ctrl_c_ends_a_run_with_what_it_has(tmp_path: Path) -> None:
     assert len(run.history) > 0
 
 
-def test_evaluate_prints_the_metrics_with_their_floors_and_keeps_them(
+def test_evaluate_prints_the_metrics_with_their_bounds_and_keeps_them(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     folder = tmp_path / "run"
@@ -204,11 +204,11 @@ def test_evaluate_prints_the_metrics_with_their_floors_and_keeps_them(
     assert (code, err) == (0, "")
     found = json.loads((folder / "metrics.json").read_text(encoding="utf-8"))
     evidence = found["metrics"]["evidence"]
-    assert evidence["floor"] <= -evidence["log_evidence"]
+    assert evidence["lower_bound"] <= -evidence["log_evidence"]
     assert out.splitlines()[-1] == f"report: {folder / 'report.html'}"
     assert out.splitlines()[-3].startswith("to try: ")
     assert f"{-evidence['log_evidence']:.4f}" in out
-    assert f"{evidence['floor']:.4f}" in out
+    assert f"{evidence['lower_bound']:.4f}" in out
     assert f"diagnosis  {found['diagnosis']['name']:>23}"[-23:] in out
     report = (folder / "report.html").read_text(encoding="utf-8")
     assert f"{-evidence['log_evidence']:.4f}" in report

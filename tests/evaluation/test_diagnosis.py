@@ -40,8 +40,8 @@ HEALTHY = Symptoms(
     rate=3.0,
     active=2,
     useful=2,
-    told_apart=0.51,
-    above_floor=0.02,
+    prior_c2st=0.51,
+    above_lower_bound=0.02,
     fell=0.05,
     peak=0.12,
     start=0.12,
@@ -58,7 +58,7 @@ def named(**changes: Any) -> str:
 
 def test_a_sane_run_is_healthy() -> None:
     assert named() == "healthy"
-    assert named(above_floor=math.nan) == "healthy"
+    assert named(above_lower_bound=math.nan) == "healthy"
 
 
 @pytest.mark.parametrize(
@@ -80,25 +80,41 @@ def test_a_sane_run_is_healthy() -> None:
         ("collapsed", {**WIDE, "rate": 0.009, "sampled_mse": 0.91}, {**WIDE, "rate": 0.009, "sampled_mse": 0.89}),
         ("partly collapsed", {"active": 1}, {"active": 1, "useful": 1}),
         ("over-regularised", {"sampled_mse": 0.11}, {"sampled_mse": 0.09}),
-        ("over-regularised", {"sampled_mse": 0.11, "above_floor": 0.69}, {"sampled_mse": 0.11, "above_floor": 0.71}),
-        ("over-regularised", {"sampled_mse": 0.11, "above_floor": math.nan}, {"above_floor": math.nan}),
+        (
+            "over-regularised",
+            {"sampled_mse": 0.11, "above_lower_bound": 0.69},
+            {"sampled_mse": 0.11, "above_lower_bound": 0.71},
+        ),
+        ("over-regularised", {"sampled_mse": 0.11, "above_lower_bound": math.nan}, {"above_lower_bound": math.nan}),
         (
             "under-regularised",
-            {"told_apart": 0.71, "sampled_mse": 0.009},
-            {"told_apart": 0.69, "sampled_mse": 0.009},
+            {"prior_c2st": 0.71, "sampled_mse": 0.009},
+            {"prior_c2st": 0.69, "sampled_mse": 0.009},
         ),
         (
             "under-regularised",
-            {"told_apart": 0.71, "sampled_mse": 0.009},
-            {"told_apart": 0.71, "sampled_mse": 0.011},
+            {"prior_c2st": 0.71, "sampled_mse": 0.009},
+            {"prior_c2st": 0.71, "sampled_mse": 0.011},
         ),
-        ("under-trained", {"above_floor": 0.71, "fell": 0.21}, {"above_floor": 0.69, "fell": 0.21}),
-        ("under-trained", {"above_floor": 0.71, "fell": 0.21}, {"above_floor": 0.71, "fell": 0.19}),
-        ("too narrow", {"above_floor": 0.61, "told_apart": 0.65}, {"above_floor": 0.59, "told_apart": 0.65}),
-        ("too narrow", {"above_floor": 0.61, "told_apart": 0.59}, {"above_floor": 0.61, "told_apart": 0.57}),
-        ("too narrow", {"above_floor": 0.61, "told_apart": 0.74}, {"above_floor": 0.61, "told_apart": 0.76}),
-        ("holes in the prior", {"told_apart": 0.59}, {"told_apart": 0.57}),
-        ("holes in the prior", {"told_apart": 0.59, "above_floor": math.nan}, {"above_floor": math.nan}),
+        ("under-trained", {"above_lower_bound": 0.71, "fell": 0.21}, {"above_lower_bound": 0.69, "fell": 0.21}),
+        ("under-trained", {"above_lower_bound": 0.71, "fell": 0.21}, {"above_lower_bound": 0.71, "fell": 0.19}),
+        (
+            "too narrow",
+            {"above_lower_bound": 0.61, "prior_c2st": 0.65},
+            {"above_lower_bound": 0.59, "prior_c2st": 0.65},
+        ),
+        (
+            "too narrow",
+            {"above_lower_bound": 0.61, "prior_c2st": 0.59},
+            {"above_lower_bound": 0.61, "prior_c2st": 0.57},
+        ),
+        (
+            "too narrow",
+            {"above_lower_bound": 0.61, "prior_c2st": 0.74},
+            {"above_lower_bound": 0.61, "prior_c2st": 0.76},
+        ),
+        ("holes in the prior", {"prior_c2st": 0.59}, {"prior_c2st": 0.57}),
+        ("holes in the prior", {"prior_c2st": 0.59, "above_lower_bound": math.nan}, {"above_lower_bound": math.nan}),
     ],
 )
 def test_a_rule_holds_on_one_side_of_its_threshold(name: str, inside: Any, outside: Any) -> None:
@@ -107,17 +123,17 @@ def test_a_rule_holds_on_one_side_of_its_threshold(name: str, inside: Any, outsi
 
 
 def test_the_first_rule_that_holds_wins() -> None:
-    ill = {"finite": False, "active": 0, "sampled_mse": 0.95, "told_apart": 0.72, "above_floor": 0.6, "peak": 0.3}
+    ill = {"finite": False, "active": 0, "sampled_mse": 0.95, "prior_c2st": 0.72, "above_lower_bound": 0.6, "peak": 0.3}
     cures: list[tuple[str, dict[str, Any]]] = [
         ("diverged", {"finite": True}),
         ("under-trained", {"sampled_mse": 0.5}),
         ("collapsed", {"active": 1}),
         ("partly collapsed", {"active": 2}),
-        ("over-regularised", {"sampled_mse": 0.005, "above_floor": 1.0, "fell": 0.3}),
+        ("over-regularised", {"sampled_mse": 0.005, "above_lower_bound": 1.0, "fell": 0.3}),
         ("under-regularised", {"sampled_mse": 0.02}),
         ("under-trained", {"fell": 0.1}),
-        ("too narrow", {"above_floor": 0.2}),
-        ("holes in the prior", {"told_apart": 0.5}),
+        ("too narrow", {"above_lower_bound": 0.2}),
+        ("holes in the prior", {"prior_c2st": 0.5}),
         ("healthy", {}),
     ]
     for name, cure in cures:
@@ -305,7 +321,7 @@ def test_a_model_that_is_its_data_is_healthy(seed: int) -> None:
     metrics = measure(Perfect(), CURVES["circles"], sigma=0.0707, n=400, seed=seed, evidence=True)
     steps = torch.linspace(0.5, 0.1, 1000).double().numpy()
     found = symptoms(config, of(np.minimum(steps, 0.12)), metrics, finite=True)
-    assert abs(found.above_floor) < 0.02
+    assert abs(found.above_lower_bound) < 0.02
     assert diagnose(found).name == "healthy"
 
 

@@ -25,12 +25,12 @@ from torch import Generator, Tensor
 
 from swissroll.data import CURVES
 from swissroll.evaluation.distances import (
-    Yardstick,
+    ReferenceSample,
+    c2st_accuracy,
     compare,
     energy_distance,
     mmd,
     sliced_wasserstein,
-    two_sample_test,
     wasserstein,
 )
 
@@ -165,54 +165,54 @@ def test_mmd_of_gaussians_has_its_closed_form() -> None:
 
 
 @pytest.mark.parametrize("neighbours", [1, 5, 15])
-def test_two_sample_test_agrees_with_scikit_learns_leave_one_out(neighbours: int) -> None:
+def test_c2st_accuracy_agrees_with_scikit_learns_leave_one_out(neighbours: int) -> None:
     x, y = gaussian(60, 2), gaussian(60, 2, 1) + 0.8
     points, label = torch.cat([x, y]).numpy(), np.repeat([0, 1], 60)
     scores = cross_val_score(KNeighborsClassifier(neighbours), points, label, cv=LeaveOneOut())
-    assert two_sample_test(x, y, neighbours=neighbours, blur=0) == pytest.approx(scores.mean())
+    assert c2st_accuracy(x, y, neighbours=neighbours, blur=0) == pytest.approx(scores.mean())
 
 
-def test_two_sample_test_is_a_half_for_one_distribution_and_one_for_two() -> None:
+def test_c2st_accuracy_is_a_half_for_one_distribution_and_one_for_two() -> None:
     x, y = gaussian(1000, 2), gaussian(1000, 2, 1)
-    assert two_sample_test(x, y, generator=seeded()) == pytest.approx(0.5, abs=0.05)
-    assert two_sample_test(x, y + 20, generator=seeded()) == 1
+    assert c2st_accuracy(x, y, generator=seeded()) == pytest.approx(0.5, abs=0.05)
+    assert c2st_accuracy(x, y + 20, generator=seeded()) == 1
 
 
-def test_two_sample_test_saturates_on_a_curve_without_blur() -> None:
+def test_c2st_accuracy_saturates_on_a_curve_without_blur() -> None:
     curve = CURVES["circles"]
     x, y = (curve.sample(4000, generator=seeded(i))[0] for i in (1, 2))
     # Moved outwards by 0.008 and 0.016, less than the blur.
-    assert two_sample_test(x, 1.02 * y, neighbours=5, blur=0) > 0.95
-    assert two_sample_test(x, 1.02 * y, neighbours=5, blur=0.02, generator=seeded()) < 0.65
+    assert c2st_accuracy(x, 1.02 * y, neighbours=5, blur=0) > 0.95
+    assert c2st_accuracy(x, 1.02 * y, neighbours=5, blur=0.02, generator=seeded()) < 0.65
 
 
-def test_two_sample_test_weighs_both_samples_alike() -> None:
+def test_c2st_accuracy_weighs_both_samples_alike() -> None:
     x, y = gaussian(200, 2), gaussian(1800, 2, 1)
-    assert two_sample_test(x, y, generator=seeded()) == pytest.approx(0.5, abs=0.05)
+    assert c2st_accuracy(x, y, generator=seeded()) == pytest.approx(0.5, abs=0.05)
 
 
-def test_two_sample_test_leaves_out_every_point_among_equal_ones() -> None:
-    assert 0 <= two_sample_test(torch.zeros(40, 2), torch.zeros(40, 2), blur=0) <= 1
+def test_c2st_accuracy_leaves_out_every_point_among_equal_ones() -> None:
+    assert 0 <= c2st_accuracy(torch.zeros(40, 2), torch.zeros(40, 2), blur=0) <= 1
 
 
 @pytest.mark.parametrize("name", ["swiss_roll", "helix"])
-def test_real_points_are_at_the_floor_and_others_above(name: str) -> None:
+def test_real_points_are_at_the_noise_floor_and_others_above(name: str) -> None:
     curve = CURVES[name]
     real, *again = (curve.sample(400, generator=seeded(i))[0] for i in range(7))
-    yardstick = Yardstick(real, again[:-1])
-    at_floor, off = yardstick.compare(again[-1]), yardstick.compare(again[-1] + 0.3)
-    for name_, distance in asdict(at_floor).items():
-        assert abs(distance["value"] - distance["floor"]) < 6 * distance["floor_sd"], name_
+    reference = ReferenceSample(real, again[:-1])
+    at_noise_floor, off = reference.compare(again[-1]), reference.compare(again[-1] + 0.3)
+    for name_, distance in asdict(at_noise_floor).items():
+        assert abs(distance["value"] - distance["noise_floor"]) < 6 * distance["noise_floor_sd"], name_
         above = asdict(off)[name_]
-        assert above["value"] > above["floor"] + 4 * above["floor_sd"], name_
+        assert above["value"] > above["noise_floor"] + 4 * above["noise_floor_sd"], name_
 
 
-def test_a_floor_is_the_measure_between_real_points() -> None:
+def test_a_noise_floor_is_the_measure_between_real_points() -> None:
     real, *again = (gaussian(50, 2, seed) for seed in range(4))
     found = compare(gaussian(50, 2, 9), real, again).w2
     draws = [wasserstein(sample, real) for sample in again]
-    assert found.floor == pytest.approx(np.mean(draws))
-    assert found.floor_sd == pytest.approx(np.std(draws, ddof=1))
+    assert found.noise_floor == pytest.approx(np.mean(draws))
+    assert found.noise_floor_sd == pytest.approx(np.std(draws, ddof=1))
     assert found.value == pytest.approx(wasserstein(gaussian(50, 2, 9), real))
     assert found.n == 50
 
@@ -246,7 +246,7 @@ def test_an_ordered_sample_is_thinned_at_random() -> None:
     ],
 )
 def test_bad_samples_are_refused(a: Tensor, b: Tensor, message: str) -> None:
-    for metric in (*METRICS, two_sample_test):
+    for metric in (*METRICS, c2st_accuracy):
         with pytest.raises(ValueError, match=message):
             metric(a, b)
 
@@ -254,11 +254,11 @@ def test_bad_samples_are_refused(a: Tensor, b: Tensor, message: str) -> None:
 def test_bad_arguments_are_refused() -> None:
     x: NDArray[np.float64] = np.zeros((10, 2))
     with pytest.raises(ValueError, match="neighbours must be odd"):
-        two_sample_test(x, x, neighbours=4)
+        c2st_accuracy(x, x, neighbours=4)
     with pytest.raises(ValueError, match="neighbours must be a whole number from 1 to 19"):
-        two_sample_test(x, x, neighbours=21)
+        c2st_accuracy(x, x, neighbours=21)
     with pytest.raises(ValueError, match="blur must be"):
-        two_sample_test(x, x, blur=-1)
+        c2st_accuracy(x, x, blur=-1)
     with pytest.raises(ValueError, match="bandwidth must be"):
         mmd(x, x, bandwidth=0)
     with pytest.raises(ValueError, match="projections must be"):
@@ -266,15 +266,15 @@ def test_bad_arguments_are_refused() -> None:
     with pytest.raises(ValueError, match="real_again must hold at least 2 samples"):
         compare(x, x, [x])
     with pytest.raises(ValueError, match=r"sample must have shape \(N, 2\)"):
-        Yardstick(gaussian(40, 2), [gaussian(40, 2, 1), gaussian(40, 2, 2)]).compare(torch.zeros(40, 3))
+        ReferenceSample(gaussian(40, 2), [gaussian(40, 2, 1), gaussian(40, 2, 2)]).compare(torch.zeros(40, 3))
 
 
 @pytest.mark.parametrize("n", [150, 80])
-def test_a_yardstick_measures_as_the_functions_do(n: int) -> None:
+def test_a_reference_sample_measures_as_the_functions_do(n: int) -> None:
     real, sample = gaussian(150, 2), gaussian(n, 2, 3)
-    yardstick = Yardstick(real, [gaussian(150, 2, 1), gaussian(150, 2, 2)], bandwidth=0.7)
+    reference = ReferenceSample(real, [gaussian(150, 2, 1), gaussian(150, 2, 2)], bandwidth=0.7)
     for _ in range(2):
-        measured = {name: value for name, (value, _) in yardstick.measure(sample).items()}
+        measured = {name: value for name, (value, _) in reference.measure(sample).items()}
         x, y = (
             points[torch.randperm(len(points), generator=Generator().manual_seed(0))[:n]] for points in (sample, real)
         )

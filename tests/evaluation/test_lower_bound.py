@@ -1,4 +1,4 @@
-"""The floor and the entropy against closed forms, other solvers and mixtures that must not beat them."""
+"""The lower bound and the entropy against closed forms, other solvers and mixtures that must not beat them."""
 
 from __future__ import annotations
 
@@ -18,8 +18,8 @@ from scipy.special import ive, logsumexp
 from scipy.stats import norm
 
 from swissroll.data import CURVES, Curve
-from swissroll.evaluation import lower_bound as floor_module
-from swissroll.evaluation.lower_bound import data_entropy, evidence_floor
+from swissroll.evaluation import lower_bound as module
+from swissroll.evaluation.lower_bound import data_entropy, nll_lower_bound
 
 ROLL = CURVES["swiss_roll"]
 
@@ -43,8 +43,8 @@ LIFTED = Curve(
 
 
 @functools.cache
-def floor_of_the_roll() -> float:
-    return evidence_floor(ROLL, 0.2).lower
+def lower_bound_of_the_roll() -> float:
+    return nll_lower_bound(ROLL, 0.2).lower
 
 
 def midpoints(n: int) -> np.ndarray:
@@ -87,16 +87,16 @@ def test_under_a_wide_decoder_one_atom_at_the_mean_is_best(noise: float) -> None
     sigma, x = 1.0, midpoints(20000)
     variance = x.var(axis=0).sum() + 2 * noise**2
     expected = math.log(2 * math.pi * sigma**2) + variance / (2 * sigma**2)
-    floor = evidence_floor(ROLL, sigma, noise=noise)
-    assert floor.lower - 1e-6 <= expected <= floor.upper + 1e-6
-    assert floor.upper - floor.lower < 5e-4
+    bound = nll_lower_bound(ROLL, sigma, noise=noise)
+    assert bound.lower - 1e-6 <= expected <= bound.upper + 1e-6
+    assert bound.upper - bound.lower < 5e-4
 
 
 def test_the_value_is_what_its_own_mixture_gives() -> None:
-    floor = evidence_floor(ROLL, 0.0707)
-    value = loss(midpoints(20000), floor.atoms.numpy(), floor.weights.log().numpy(), 0.0707)
-    assert floor.value == pytest.approx(value, abs=1e-5)
-    assert float(floor.weights.sum()) == pytest.approx(1)
+    bound = nll_lower_bound(ROLL, 0.0707)
+    value = loss(midpoints(20000), bound.atoms.numpy(), bound.weights.log().numpy(), 0.0707)
+    assert bound.value == pytest.approx(value, abs=1e-5)
+    assert float(bound.weights.sum()) == pytest.approx(1)
 
 
 def test_another_solver_lands_in_the_bracket() -> None:
@@ -108,8 +108,8 @@ def test_another_solver_lands_in_the_bracket() -> None:
 
     start = np.concatenate([midpoints(16).ravel(), np.zeros(16)])
     best = minimize(objective, start, method="L-BFGS-B", options={"maxfun": 30000, "maxiter": 250}).fun
-    floor = evidence_floor(ROLL, sigma, tolerance=1e-4)
-    assert floor.lower - 1e-4 <= best <= floor.upper + 1e-3
+    bound = nll_lower_bound(ROLL, sigma, tolerance=1e-4)
+    assert bound.lower - 1e-4 <= best <= bound.upper + 1e-3
 
 
 def test_atoms_off_the_curve_pay() -> None:
@@ -120,7 +120,7 @@ def test_atoms_off_the_curve_pay() -> None:
         weights *= (kernel / (kernel @ weights)[:, None]).mean(axis=0)
     on_curve = loss(x, atoms, np.log(weights + 1e-300), sigma)
     # On the curve no weights are better than these by more than 4e-4 nats.
-    assert evidence_floor(ROLL, sigma).upper < on_curve - 1e-3
+    assert nll_lower_bound(ROLL, sigma).upper < on_curve - 1e-3
 
 
 @settings(max_examples=30, deadline=None)
@@ -129,42 +129,42 @@ def test_no_mixture_is_below_the_lower_end(seed: int, atoms: int, spread: float)
     rng = np.random.default_rng(seed)
     means = midpoints(atoms) + spread * rng.normal(size=(atoms, 2))
     weights = rng.dirichlet(np.full(atoms, 5.0))
-    assert loss(midpoints(1000), means, np.log(weights), 0.2) >= floor_of_the_roll() - 1e-5
+    assert loss(midpoints(1000), means, np.log(weights), 0.2) >= lower_bound_of_the_roll() - 1e-5
 
 
 def test_a_third_coordinate_without_data_costs_its_noise() -> None:
-    flat, lifted = (evidence_floor(curve, 0.15, tolerance=2e-4) for curve in (ROLL, LIFTED))
+    flat, lifted = (nll_lower_bound(curve, 0.15, tolerance=2e-4) for curve in (ROLL, LIFTED))
     extra = 0.5 * math.log(2 * math.pi * 0.15**2)
     assert lifted.value - extra == pytest.approx(flat.value, abs=4e-4)
 
 
-def test_the_floor_meets_the_entropy_where_the_noise_meets_sigma() -> None:
+def test_the_lower_bound_meets_the_entropy_where_the_noise_meets_sigma() -> None:
     entropy = data_entropy(ROLL, 0.1)
-    assert evidence_floor(ROLL, 0.1, noise=0.1).value == entropy
-    above = evidence_floor(ROLL, 0.105, noise=0.1, tolerance=0.02)
+    assert nll_lower_bound(ROLL, 0.1, noise=0.1).value == entropy
+    above = nll_lower_bound(ROLL, 0.105, noise=0.1, tolerance=0.02)
     # A little above the noise, a decoder is a little too blurred to be exact.
     assert entropy < above.value < entropy + 0.02
-    assert evidence_floor(ROLL, 0.05, noise=0.1).value == entropy
+    assert nll_lower_bound(ROLL, 0.05, noise=0.1).value == entropy
 
 
-def test_a_sigma_hardly_above_the_noise_has_a_floor_hardly_above_the_entropy() -> None:
-    entropy, found = data_entropy(SEGMENT, 0.1), evidence_floor(SEGMENT, 0.1005, noise=0.1)
+def test_a_sigma_hardly_above_the_noise_has_a_lower_bound_hardly_above_the_entropy() -> None:
+    entropy, found = data_entropy(SEGMENT, 0.1), nll_lower_bound(SEGMENT, 0.1005, noise=0.1)
     assert entropy - 1e-5 <= found.lower <= found.upper < entropy + 1e-3
     assert found.upper - found.lower < 5e-4
 
 
 def test_a_bracket_that_would_take_minutes_is_refused_with_what_is_known(monkeypatch: pytest.MonkeyPatch) -> None:
-    whole, taken = evidence_floor(ROLL, 0.2), []
-    improve = floor_module._improve
+    whole, taken = nll_lower_bound(ROLL, 0.2), []
+    improve = module._improve
 
     def counted(x: Any, mass: Any, atoms: Any, weights: Any, sigma: float, steps: int) -> Any:
-        taken.append(steps * len(floor_module._pairs(x, atoms, 10 * sigma)[0]))
+        taken.append(steps * len(module._pairs(x, atoms, 10 * sigma)[0]))
         return improve(x, mass, atoms, weights, sigma, steps)
 
-    monkeypatch.setattr(floor_module, "_improve", counted)
-    monkeypatch.setattr(floor_module, "MAX_WORK", 10**6)
+    monkeypatch.setattr(module, "_improve", counted)
+    monkeypatch.setattr(module, "MAX_WORK", 10**6)
     with pytest.raises(ValueError, match="would take minutes") as caught:
-        evidence_floor(ROLL, 0.2, tolerance=1e-9)
+        nll_lower_bound(ROLL, 0.2, tolerance=1e-9)
     assert 5e5 < sum(taken) < 2e6
     lower, value = (float(v) for v in re.findall(r"between (\S+) and (\S+) nats", str(caught.value))[0])
     assert lower - 1e-4 <= whole.value <= value + 5e-4
@@ -175,12 +175,12 @@ def test_a_bracket_that_would_take_minutes_is_refused_with_what_is_known(monkeyp
 )
 def test_bad_input_is_refused(sigma: float, noise: float) -> None:
     with pytest.raises(ValueError, match=r"sigma|noise|scale"):
-        evidence_floor(ROLL, sigma, noise=noise)
+        nll_lower_bound(ROLL, sigma, noise=noise)
 
 
 def test_a_name_in_place_of_a_curve_is_refused_with_what_to_pass() -> None:
     name: Any = "swiss_roll"
-    for function in (evidence_floor, data_entropy):
+    for function in (nll_lower_bound, data_entropy):
         with pytest.raises(ValueError, match=r"curve must be a curve, such as swissroll\.data\.CURVES"):
             function(name, 0.1)
 
@@ -205,18 +205,18 @@ def test_entropy_of_noisy_circles_is_an_integral_over_the_radius() -> None:
 
 
 @pytest.mark.parametrize("name", list(CURVES))
-def test_every_curve_has_a_floor_below_a_mixture_on_the_curve(name: str) -> None:
+def test_every_curve_has_a_lower_bound_below_a_mixture_on_the_curve(name: str) -> None:
     curve, sigma = CURVES[name], 0.1
-    floor = evidence_floor(curve, sigma)
+    bound = nll_lower_bound(curve, sigma)
     x = curve.position(curve.midpoints(1000)).numpy()
-    assert floor.upper - floor.lower < 5e-4
-    assert floor.lower < loss(x, x[::5], np.full(200, -math.log(200)), sigma) < floor.lower + 0.1
+    assert bound.upper - bound.lower < 5e-4
+    assert bound.lower < loss(x, x[::5], np.full(200, -math.log(200)), sigma) < bound.lower + 0.1
 
 
-def test_the_floor_of_a_fine_sigma_on_a_segment_is_near_the_wide_limit() -> None:
+def test_the_lower_bound_of_a_fine_sigma_on_a_segment_is_near_the_wide_limit() -> None:
     sigma = 2e-3
     # Far from its ends a line is best covered evenly: density 1/length along, N(0; 0, sigma^2) across.
     limit = math.log(2) + 0.5 * math.log(2 * math.pi * sigma**2)
-    floor = evidence_floor(SEGMENT, sigma)
-    assert floor.lower <= limit + 2 * sigma
-    assert floor.upper == pytest.approx(limit, abs=5 * sigma)
+    bound = nll_lower_bound(SEGMENT, sigma)
+    assert bound.lower <= limit + 2 * sigma
+    assert bound.upper == pytest.approx(limit, abs=5 * sigma)

@@ -18,7 +18,7 @@ from swissroll.config import Config
 from swissroll.data import CURVES, Curve
 from swissroll.evaluation.geometry import project
 from swissroll.evaluation.metrics import PARTS, Metrics, activity, measure, rates, total_rate, variance
-from swissroll.evaluation.references import normal_yardstick, real_sample
+from swissroll.evaluation.references import data_reference, normal_reference
 from swissroll.model.vae import VAE
 from swissroll.training.loop import build, implied
 
@@ -105,7 +105,7 @@ def test_variance_agrees_with_a_large_sample(name: str) -> None:
 
 
 @pytest.mark.parametrize("name", ["swiss_roll", "moons", "helix"])
-def test_a_perfect_model_is_at_every_floor(name: str) -> None:
+def test_a_perfect_model_is_at_every_noise_floor(name: str) -> None:
     curve = CURVES[name]
     found = measure(Perfect(curve), curve, sigma=0.02, n=400, seed=1)
     assert found.prior.fit.off_p90 < 1e-5
@@ -114,11 +114,11 @@ def test_a_perfect_model_is_at_every_floor(name: str) -> None:
     assert found.reconstruction.mse < 1e-10
     for distances in (found.prior.distances, found.latent.aggregate):
         for key, distance in asdict(distances).items():
-            assert distance["value"] < distance["floor"] + 6 * distance["floor_sd"], key
-            assert distance["value"] > distance["floor"] / 3, key
+            assert distance["value"] < distance["noise_floor"] + 6 * distance["noise_floor_sd"], key
+            assert distance["value"] > distance["noise_floor"] / 3, key
     assert found.latent.active == 1
     assert found.latent.continuity.trustworthiness > 0.99
-    assert found.latent.continuity.tears == 0
+    assert found.latent.continuity.jumps == 0
     if curve.pieces == 1:
         assert found.latent.continuity.monotonicity == pytest.approx(1)
 
@@ -194,7 +194,7 @@ def test_the_three_ways_are_kept_apart() -> None:
     medians = [made.fit.off_median for made in (found.grid, found.prior, found.noisy_prior)]
     assert len(set(medians)) == 3
     assert found.grid.fit.n == 14**2
-    assert found.prior.distances.w2.floor == found.noisy_prior.distances.w2.floor
+    assert found.prior.distances.w2.noise_floor == found.noisy_prior.distances.w2.noise_floor
 
 
 def test_a_decoder_without_noise_has_no_distortion() -> None:
@@ -211,7 +211,7 @@ def test_a_collapsed_model_has_no_active_unit() -> None:
             layer.bias.zero_()
     found = measure(model, CURVES["swiss_roll"], sigma=0.1, n=200).latent
     assert (found.active, found.rate) == (0, 0.0)
-    assert found.aggregate.two_sample.value == pytest.approx(0.5, abs=0.12)
+    assert found.aggregate.c2st.value == pytest.approx(0.5, abs=0.12)
 
 
 def test_a_unit_is_active_above_a_hundredth() -> None:
@@ -270,7 +270,7 @@ def test_what_is_kept_between_runs_of_one_seed_changes_nothing() -> None:
         return [measure(m, curve, sigma=s, noise=noise, n=300, seed=seed).to_dict() for m, s, noise in models]
 
     warm = all_of_them(11), all_of_them(12), all_of_them(11)
-    real_sample.cache_clear()
-    normal_yardstick.cache_clear()
+    data_reference.cache_clear()
+    normal_reference.cache_clear()
     cold = all_of_them(12)
     assert warm[0] == warm[2] != warm[1] == cold

@@ -39,19 +39,17 @@ def test_model_rows_say_what_was_measured() -> None:
     assert share == pytest.approx(found.reconstruction.sampled_mse / found.reconstruction.variance, abs=1e-4)
     assert float(row(rows, "rate")[1]) == pytest.approx(found.latent.rate, abs=1e-3)
     assert row(rows, "active units")[1:] == (str(found.latent.active), "", "of 2")
-    assert float(row(rows, "aggregate posterior")[1]) == pytest.approx(
-        found.latent.aggregate.two_sample.value, abs=1e-3
-    )
-    assert row(rows, "tears")[1] == str(found.latent.continuity.tears)
+    assert float(row(rows, "C2ST accuracy")[1]) == pytest.approx(found.latent.aggregate.c2st.value, abs=1e-3)
+    assert row(rows, "jumps")[1] == str(found.latent.continuity.jumps)
 
 
-def test_evidence_stands_beside_its_floor_and_their_difference() -> None:
+def test_evidence_stands_beside_its_lower_bound_and_their_difference() -> None:
     found = metrics()
     assert found.evidence is not None
-    name, value, floor, verdict = row(model_rows(found), "negative log evidence")
+    name, value, bound, verdict = row(model_rows(found), "negative log evidence")
     assert name == "negative log evidence, nats"
     assert float(value) == pytest.approx(-found.evidence.log_evidence, abs=1e-4)
-    assert float(value) - float(floor) == pytest.approx(float(verdict.split()[0]), abs=1e-3)
+    assert float(value) - float(bound) == pytest.approx(float(verdict.split()[0]), abs=1e-3)
     assert float(row(model_rows(found), "gap")[1]) == pytest.approx(found.evidence.gap, abs=1e-4)
 
 
@@ -61,19 +59,19 @@ def test_above_two_latents_the_evidence_is_named_a_bound() -> None:
     assert cells[3].startswith("at most ")
 
 
-def test_what_is_not_known_of_the_floor_is_part_of_the_error_above_it() -> None:
+def test_what_is_not_known_of_the_lower_bound_is_part_of_the_error_above_it() -> None:
     found = metrics()
     assert found.evidence is not None
-    vague = dataclasses.replace(found.evidence, error=0.001, standard_error=0.002, floor_error=0.04)
+    vague = dataclasses.replace(found.evidence, error=0.001, standard_error=0.002, lower_bound_error=0.04)
     verdict = row(model_rows(dataclasses.replace(found, evidence=vague)), "negative log evidence")[3]
-    assert re.fullmatch(r"\d+\.\d{3} above, ± 0\.04", verdict)
+    assert re.fullmatch(r"\d+\.\d{3} above the lower bound, ± 0\.04", verdict)
     assert row(model_rows(metrics(3)), "gap")[3] == "at least"
 
 
-def test_a_floor_out_of_reach_is_a_dash() -> None:
+def test_a_lower_bound_out_of_reach_is_a_dash() -> None:
     found = metrics()
     assert found.evidence is not None
-    unknown = dataclasses.replace(found.evidence, floor=None, floor_error=None, above_floor=None)
+    unknown = dataclasses.replace(found.evidence, lower_bound=None, lower_bound_error=None, above_lower_bound=None)
     cells = row(model_rows(dataclasses.replace(found, evidence=unknown)), "negative log evidence")
     assert cells[2] == "-"
     assert "above" not in cells[3]
@@ -82,19 +80,24 @@ def test_a_floor_out_of_reach_is_a_dash() -> None:
 @pytest.mark.parametrize(
     ("error", "shown"),
     [
-        (0.0004, ("1234.5678", "0.1235", "1234.444 above, ± 0.0004", "7.8901")),
-        (0.0, ("1234.5678", "0.1235", "1234.444 above, ± 0", "7.8901")),
-        (0.03, ("1234.568", "0.123", "1234.444 above, ± 0.03", "7.890")),
-        (321.0, ("1235", "0", "1234 above, ± 300", "8")),
+        (0.0004, ("1234.5678", "0.1235", "1234.444 above the lower bound, ± 0.0004", "7.8901")),
+        (0.0, ("1234.5678", "0.1235", "1234.444 above the lower bound, ± 0", "7.8901")),
+        (0.03, ("1234.568", "0.123", "1234.444 above the lower bound, ± 0.03", "7.890")),
+        (321.0, ("1235", "0", "1234 above the lower bound, ± 300", "8")),
     ],
 )
 def test_decimals_fit_the_error(error: float, shown: tuple[str, ...]) -> None:
     found = metrics()
     assert found.evidence is not None
     changed = dataclasses.replace(
-        found.evidence, log_evidence=-1234.5678, floor=0.12346, floor_error=0.0, above_floor=1234.44434, gap=7.8901,
+        found.evidence,
+        log_evidence=-1234.5678,
+        lower_bound=0.12346,
+        lower_bound_error=0.0,
+        above_lower_bound=1234.44434,
+        gap=7.8901,
         error=error,
-    )  # fmt: skip
+    )
     rows = model_rows(dataclasses.replace(found, evidence=changed))
     assert row(rows, "negative log evidence")[1:] == shown[:3]
     assert row(rows, "gap")[1] == shown[3]
@@ -108,8 +111,8 @@ def test_rates_that_are_left_out_are_not_passed_over_in_silence() -> None:
 
 
 def test_without_decoder_noise_the_evidence_says_why_there_is_none() -> None:
-    _, value, floor, verdict = row(model_rows(metrics(sigma=0.0)), "negative log evidence")
-    assert (value, floor) == ("-", "-")
+    _, value, bound, verdict = row(model_rows(metrics(sigma=0.0)), "negative log evidence")
+    assert (value, bound) == ("-", "-")
     assert "beta 0" in verdict
 
 
@@ -118,21 +121,21 @@ def test_without_evidence_there_are_no_rows_of_it() -> None:
     assert not [name for name in names if "evidence" in name or "ELBO" in name]
 
 
-def test_torn_and_continuous_are_told_apart() -> None:
+def test_jumps_make_a_map_not_continuous() -> None:
     found = metrics()
-    for tears, word in ((0, "continuous"), (3, "torn")):
-        along = dataclasses.replace(found.latent.continuity, tears=tears)
+    for jumps, word in ((0, "continuous"), (3, "not continuous")):
+        along = dataclasses.replace(found.latent.continuity, jumps=jumps)
         changed = dataclasses.replace(found, latent=dataclasses.replace(found.latent, continuity=along))
-        assert row(model_rows(changed), "tears")[1:] == (str(tears), "0", word)
+        assert row(model_rows(changed), "jumps")[1:] == (str(jumps), "0", word)
 
 
-def test_one_perfect_model_in_forty_is_above_its_floor() -> None:
+def test_one_perfect_model_in_forty_is_above_chance() -> None:
     found, rare = metrics(), stats.t(2).isf(0.025) * math.sqrt(1 + 1 / 3) * 0.03
-    for value, word in ((0.5 + rare - 0.002, "at its floor"), (0.5 + rare + 0.002, "above its floor")):
-        distance = dataclasses.replace(found.latent.aggregate.two_sample, value=value, floor=0.5, floor_sd=0.03)
-        aggregate = dataclasses.replace(found.latent.aggregate, two_sample=distance)
+    for value, word in ((0.5 + rare - 0.002, "at chance (0.5)"), (0.5 + rare + 0.002, "above chance (0.5)")):
+        distance = dataclasses.replace(found.latent.aggregate.c2st, value=value, noise_floor=0.5, noise_floor_sd=0.03)
+        aggregate = dataclasses.replace(found.latent.aggregate, c2st=distance)
         changed = dataclasses.replace(found, latent=dataclasses.replace(found.latent, aggregate=aggregate))
-        assert row(model_rows(changed), "aggregate")[2:] == ("0.500 ± 0.030", word)
+        assert row(model_rows(changed), "C2ST")[2:] == ("0.500 ± 0.030", word)
 
 
 def test_generated_rows_keep_the_ways_in_their_columns() -> None:
@@ -148,9 +151,9 @@ def test_generated_rows_keep_the_ways_in_their_columns() -> None:
     assert [float(c) for c in row(rows, "share")[1:]] == pytest.approx([f.coverage for f in fits], abs=1e-2)
     for name, label in LABELS.items():
         measured = [getattr(made.distances, name) for made in ways]
-        *cells, floor = row(rows, label)[1:]
+        *cells, noise_floor = row(rows, label)[1:]
         assert [float(c) for c in cells] == pytest.approx([d.value for d in measured], abs=1e-3)
-        assert float(floor.split(" ± ")[0]) == pytest.approx(measured[1].floor, abs=1e-3)
+        assert float(noise_floor.split(" ± ")[0]) == pytest.approx(measured[1].noise_floor, abs=1e-3)
 
 
 def test_a_decoder_without_noise_has_a_dash_in_its_column() -> None:

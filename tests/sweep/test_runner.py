@@ -22,7 +22,7 @@ import swissroll
 from swissroll.runs.examine import examine
 from swissroll.runs.files import RunError, lock
 from swissroll.runs.run import advance, create
-from swissroll.sweep.analysis.results import METRICS, read_table, write_table
+from swissroll.sweep.analysis.results import METRICS, read_table, with_new_keys, write_table
 from swissroll.sweep.plan import read_sweep
 from swissroll.sweep.pools import LocalPool
 from swissroll.sweep.runner import Ended, compute, define, opened
@@ -107,10 +107,10 @@ def test_the_table_holds_what_examine_measures(undisturbed: Path) -> None:
     assert values["neg_elbo"] == pytest.approx(values["rate"] + values["distortion"])
     assert values["loss"] == pytest.approx(values["mse"] + 0.01 * values["rate"] / 2)
     assert values["off_p90"] == metrics.prior.fit.off_p90
-    assert values["two_sample"] == metrics.prior.distances.two_sample.value
-    assert values["told_apart"] == metrics.latent.aggregate.two_sample.value
-    assert values["tears"] == metrics.latent.continuity.tears
-    assert set(values) == set(METRICS) - {"neg_log_evidence", "above_floor", "gap"}
+    assert values["c2st"] == metrics.prior.distances.c2st.value
+    assert values["prior_c2st"] == metrics.latent.aggregate.c2st.value
+    assert values["jumps"] == metrics.latent.continuity.jumps
+    assert set(values) == set(METRICS) - {"neg_log_evidence", "above_lower_bound", "gap"}
 
 
 def test_the_csv_has_a_row_a_run_and_says_which_diverged(undisturbed: Path) -> None:
@@ -379,8 +379,36 @@ def test_one_run_that_was_evaluated_changes_no_column(undisturbed: Path, tmp_pat
     path = folder / "runs" / row.name / "metrics.json"
     found = json.loads(path.read_text(encoding="utf-8"))
     assert found["metrics"]["evidence"] is None
-    found["metrics"]["evidence"] = {"log_evidence": -1.0, "above_floor": 0.5, "gap": 0.1}
+    found["metrics"]["evidence"] = {"log_evidence": -1.0, "above_lower_bound": 0.5, "gap": 0.1}
     path.write_text(json.dumps(found), encoding="utf-8")
     write_table(read_sweep(folder), folder)
     assert (folder / "table.csv").read_bytes() == (undisturbed / "table.csv").read_bytes()
-    assert "above_floor" not in {name for row in read_table(folder).rows for name in row.values}
+    assert "above_lower_bound" not in {name for row in read_table(folder).rows for name in row.values}
+
+
+def test_metrics_with_the_keys_of_version_0_1_are_read_alike(undisturbed: Path, tmp_path: Path) -> None:
+    folder = tmp_path / "sweep"
+    shutil.copytree(undisturbed, folder)
+    for path in folder.glob("runs/*/metrics.json"):
+        text = path.read_text(encoding="utf-8")
+        for new, old in (
+            ("c2st", "two_sample"),
+            ("jumps", "tears"),
+            ("jump_fraction", "torn"),
+            ("noise_floor", "floor"),
+            ("noise_floor_sd", "floor_sd"),
+        ):
+            text = text.replace(f'"{new}":', f'"{old}":')
+        path.write_text(text, encoding="utf-8")
+    assert [row.values for row in read_table(folder).rows] == [row.values for row in read_table(undisturbed).rows]
+
+
+def test_the_two_floors_of_version_0_1_have_names_of_their_own() -> None:
+    old = {
+        "evidence": {"floor": 1, "floor_error": 2, "above_floor": 3},
+        "w2": [{"value": 0, "floor": 4, "floor_sd": 5}],
+    }
+    assert with_new_keys(old) == {
+        "evidence": {"lower_bound": 1, "lower_bound_error": 2, "above_lower_bound": 3},
+        "w2": [{"value": 0, "noise_floor": 4, "noise_floor_sd": 5}],
+    }

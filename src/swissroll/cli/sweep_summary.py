@@ -25,8 +25,8 @@ MOST_LINES = 24
 SHOWN = {
     "loss": "held-out loss",
     "off_median": "off the curve",
-    "told_apart": "q(z) told from p(z)",
-    "two_sample": "told from real",
+    "prior_c2st": "C2ST q(z), p(z)",
+    "c2st": "C2ST to real",
 }
 """The columns of the short table, and their heads."""
 

@@ -24,7 +24,7 @@ from swissroll.training.loop import BETA_SHARE, implied
 FALLING = 0.2
 """A loss that fell by more than this share over the last two thirds of a run is still falling."""
 FAR = 0.7
-"""Nats above the floor that neither beta nor the prior alone explains."""
+"""Nats above the lower bound that neither beta nor the prior alone explains."""
 PRIOR = "holes in the prior"
 
 
@@ -40,8 +40,8 @@ class Symptoms:
         rate: KL of q(z|x) from the prior, in nats a point.
         active: Active units.
         useful: Units that could be active: min(D, L).
-        told_apart: How well a test tells aggregate posterior from prior: 0.5 not at all, 1 always.
-        above_floor: Negative log evidence less the floor, in nats; nan where it was not measured.
+        prior_c2st: C2ST accuracy between aggregate posterior and prior: 0.5 is chance, 1 is a perfect classifier.
+        above_lower_bound: Negative log evidence less its lower bound, in nats; nan where it was not measured.
         fell: Share by which the loss fell over the last two thirds of the run; of its last part, where beta moves.
         peak: Highest training loss of the whole run, in the units of ``loss``.
         start: Training loss of the first step, in the units of ``loss``.
@@ -55,8 +55,8 @@ class Symptoms:
     rate: float
     active: int
     useful: int
-    told_apart: float
-    above_floor: float
+    prior_c2st: float
+    above_lower_bound: float
     fell: float
     peak: float
     start: float = 0.0
@@ -127,40 +127,41 @@ RULES = (
     ),
     Rule(
         "over-regularised",
-        # Error far above the evidence's floor is not beta's: the floor allows for the sigma that beta implies.
-        lambda s: s.sampled_mse > 0.1 * s.variance and not s.above_floor > FAR,
+        # An evidence far from its lower bound is not beta's fault: the bound allows for the sigma that beta implies.
+        lambda s: s.sampled_mse > 0.1 * s.variance and not s.above_lower_bound > FAR,
         "squared error {sampled_mse:.3g}, more than a tenth of the data's variance {variance:.3g}",
         "Divide beta by three.",
     ),
     Rule(
         "under-regularised",
-        lambda s: s.told_apart > 0.7 and s.sampled_mse < 0.01 * s.variance,
-        "aggregate posterior told from the prior {told_apart:.2f} of the time; squared error only {sampled_mse:.2g}",
+        lambda s: s.prior_c2st > 0.7 and s.sampled_mse < 0.01 * s.variance,
+        "C2ST accuracy {prior_c2st:.2f} between aggregate posterior and prior, chance 0.50; "
+        "squared error only {sampled_mse:.2g}",
         "Multiply beta by ten.",
     ),
     Rule(
         "under-trained",
-        lambda s: s.above_floor > FAR and s.fell > FALLING,
-        "evidence {above_floor:.2f} nats from the floor; the loss {fall}",
+        lambda s: s.above_lower_bound > FAR and s.fell > FALLING,
+        "evidence {above_lower_bound:.2f} nats from its bound; the loss {fall}",
         "Train ten times as long.",
     ),
     Rule(
         "too narrow",
-        lambda s: s.above_floor > 0.6 and 0.58 < s.told_apart < 0.75,
-        "evidence {above_floor:.2f} nats from the floor, which training does not close any more",
+        lambda s: s.above_lower_bound > 0.6 and 0.58 < s.prior_c2st < 0.75,
+        "evidence {above_lower_bound:.2f} nats from its bound, and training no longer comes closer",
         "Double the hidden width.",
     ),
     Rule(
         PRIOR,
-        lambda s: s.told_apart > 0.58,
-        "aggregate posterior told from the prior {told_apart:.2f} of the time (0.5 is not at all)",
+        lambda s: s.prior_c2st > 0.58,
+        "C2ST accuracy {prior_c2st:.2f} between aggregate posterior and prior, chance 0.50",
         "Use --preset best, or 'swissroll repair' on this run: both fit the prior to the aggregate posterior.",
     ),
 )
 HEALTHY = Rule(
     "healthy",
     lambda _: True,
-    "{active} active units; aggregate posterior told from the prior {told_apart:.2f} of the time (0.5 is not at all)",
+    "{active} active units; C2ST accuracy {prior_c2st:.2f} between aggregate posterior and prior, chance 0.50",
     "Nothing ails this model. For a sharper one, --preset best-long.",
 )
 
@@ -266,8 +267,8 @@ def symptoms(config: Config, history: Judged, metrics: Metrics, *, finite: bool)
         rate=latent.rate,
         active=latent.active,
         useful=min(metrics.data_dim, len(latent.rates)),
-        told_apart=latent.aggregate.two_sample.value,
-        above_floor=_above_floor(metrics),
+        prior_c2st=latent.aggregate.c2st.value,
+        above_lower_bound=_above_lower_bound(metrics),
         fell=_fell(history.lasting),
         peak=float(loss.max(initial=0.0)) / scale,
         start=float(loss[0]) / scale if len(loss) else 0.0,
@@ -275,8 +276,8 @@ def symptoms(config: Config, history: Judged, metrics: Metrics, *, finite: bool)
     )
 
 
-def _above_floor(metrics: Metrics) -> float:
-    found = metrics.evidence.above_floor if metrics.evidence else None
+def _above_lower_bound(metrics: Metrics) -> float:
+    found = metrics.evidence.above_lower_bound if metrics.evidence else None
     return math.nan if found is None else found
 
 

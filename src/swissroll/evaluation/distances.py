@@ -1,7 +1,7 @@
-"""Distances between two samples of points, and the floor that each has.
+"""Distances between two samples of points, and the noise floor of each.
 
-Two samples of one distribution are never at distance zero, so a distance means little beside no floor: the same
-measure between real points and other real points, of the same number.
+Two finite samples of one distribution are not at distance zero. So each distance stands beside its noise floor: the
+same distance between real points and as many other real points.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ from swissroll import checks
 
 Array = NDArray[np.float64]
 
-NAMES = ("w2", "sliced_w2", "energy", "mmd", "two_sample")
+NAMES = ("w2", "sliced_w2", "energy", "mmd", "c2st")
 PROJECTIONS = 128
 NEIGHBOURS = 15
 BLUR = 0.02
@@ -35,18 +35,18 @@ ROWS = 256
 
 @dataclass(frozen=True, kw_only=True)
 class Distance:
-    """A distance to real points beside its floor.
+    """A distance to real points beside its noise floor.
 
     Attributes:
         value: The distance.
-        floor: The same between real points and other real points: its mean over several draws.
-        floor_sd: Its standard deviation over these draws.
+        noise_floor: The same distance between real points and other real points: its mean over several draws.
+        noise_floor_sd: Its standard deviation over these draws.
         n: Points in each sample.
     """
 
     value: float
-    floor: float
-    floor_sd: float
+    noise_floor: float
+    noise_floor_sd: float
     n: int
 
 
@@ -59,14 +59,14 @@ class Distances:
         sliced_w2: :func:`sliced_wasserstein`, in the points' units.
         energy: :func:`energy_distance`, in the square root of the points' units.
         mmd: :func:`mmd`, without unit.
-        two_sample: :func:`two_sample_test`, a share: 0.5 is not told apart, 1 told apart.
+        c2st: :func:`c2st_accuracy`, a share: 0.5 is chance, 1 is a perfect classifier.
     """
 
     w2: Distance
     sliced_w2: Distance
     energy: Distance
     mmd: Distance
-    two_sample: Distance
+    c2st: Distance
 
 
 def wasserstein(a: Any, b: Any) -> float:
@@ -168,12 +168,12 @@ def mmd(a: Any, b: Any, *, bandwidth: float = BANDWIDTH) -> float:
     return _root_of_contrast(x, y, _kernel(bandwidth))
 
 
-def two_sample_test(
+def c2st_accuracy(
     a: Any, b: Any, *, neighbours: int = NEIGHBOURS, blur: float = BLUR, generator: Generator | None = None
 ) -> float:
-    """How well a k-nearest-neighbour classifier tells one sample from the other, each point left out in turn.
+    """Accuracy of the classifier two-sample test (C2ST): a k-nearest-neighbour classifier, each point left out in turn.
 
-    Points on a curve are told from points a hair's breadth off it, however near: without blur the test saturates.
+    Without blur the accuracy is 1 for points on a curve against points that are only a little off it.
 
     Args:
         a: Points, shape (N, D), independent of b's.
@@ -183,7 +183,7 @@ def two_sample_test(
         generator: Source of that noise; PyTorch's global one by default.
 
     Returns:
-        The share classified rightly, averaged over the two samples: 0.5 is not told apart, 1 told apart.
+        The share of points classified correctly, averaged over the two samples: 0.5 is chance, 1 is perfect.
 
     Raises:
         ValueError: A sample is empty or not finite, they differ in D, or an argument is out of range.
@@ -209,19 +209,19 @@ def two_sample_test(
     return float((right[~label].mean() + right[label].mean()) / 2)
 
 
-class Yardstick:
-    """Real points to measure samples against, with the floor of every distance.
+class ReferenceSample:
+    """Real points to measure samples against, with the noise floor of every distance.
 
     Args:
         real: Real points, shape (N, D).
-        real_again: Other real points, at least two samples of shape (N, D): the draws of the floors.
+        real_again: Other real points, at least two samples of shape (N, D): the draws of the noise floors.
         exact: Most points in an exact W2; larger samples are thinned at random.
-        blur: Noise of :func:`two_sample_test`, in the points' units.
+        blur: Noise of :func:`c2st_accuracy`, in the points' units.
         bandwidth: Kernel of :func:`mmd`, in the points' units.
         seed: Fixes directions, blur and thinning, the same ones for every sample.
 
     Attributes:
-        floors: Mean and standard deviation of each distance between real points, by its name.
+        noise_floors: Mean and standard deviation of each distance between real points, by its name.
 
     Raises:
         ValueError: A sample is empty, too small or not finite, they differ in D, or an argument is out of range.
@@ -241,25 +241,25 @@ class Yardstick:
         checks.whole("seed", seed, 0, 2**63 - 1)
         if len(real_again) < 2:
             raise ValueError(
-                f"real_again must hold at least 2 samples, to tell a floor's spread; got {len(real_again)}."
+                f"real_again must hold at least 2 samples, for the spread of a noise floor; got {len(real_again)}."
             )
         self.real = checks.points("real", real)
         self.exact, self.blur, self.bandwidth, self.seed = exact, blur, bandwidth, seed
         self._own_means: dict[int, list[float]] = {}
         draws = [self.measure(sample) for sample in real_again]
         columns = {name: [draw[name][0] for draw in draws] for name in NAMES}
-        self.floors = {name: (float(np.mean(c)), float(np.std(c, ddof=1))) for name, c in columns.items()}
+        self.noise_floors = {name: (float(np.mean(c)), float(np.std(c, ddof=1))) for name, c in columns.items()}
 
     def compare(self, generated: Any) -> Distances:
         """Measure a sample, shape (M, D), against the real points."""
         measured = {}
         for name, (value, n) in self.measure(generated).items():
-            floor, sd = self.floors[name]
-            measured[name] = Distance(value=value, floor=floor, floor_sd=sd, n=n)
+            mean, sd = self.noise_floors[name]
+            measured[name] = Distance(value=value, noise_floor=mean, noise_floor_sd=sd, n=n)
         return Distances(**measured)
 
     def measure(self, sample: Any) -> dict[str, tuple[float, int]]:
-        """Every distance of a sample to the real points, without floors: by name, value and number of points."""
+        """Every distance of a sample to the real points, without noise floors: by name, value and number of points."""
         points = checks.points("sample", sample, dim=self.real.shape[1])
         n = min(len(points), len(self.real))
         few = min(n, self.exact)
@@ -271,7 +271,7 @@ class Yardstick:
             "sliced_w2": sliced_wasserstein(x, y, generator=self._generator()),
             "energy": energy,
             "mmd": discrepancy,
-            "two_sample": two_sample_test(x, y, blur=self.blur, generator=self._generator()),
+            "c2st": c2st_accuracy(x, y, blur=self.blur, generator=self._generator()),
         }
         return {name: (value, few if name == "w2" else n) for name, value in values.items()}
 
@@ -291,18 +291,18 @@ class Yardstick:
 
 
 def compare(generated: Any, real: Any, real_again: Sequence[Any], **settings: Any) -> Distances:
-    """Measure a sample against real points, with floors.
+    """Measure a sample against real points, with noise floors.
 
     Args:
         generated: Points, shape (N, D).
         real: Real points, shape (N, D).
         real_again: At least two other samples of real points, each of shape (N, D).
-        **settings: As :class:`Yardstick` takes them; it also serves several samples at the price of one.
+        **settings: As :class:`ReferenceSample` takes them; it also serves several samples at the price of one.
 
     Raises:
-        ValueError: As :class:`Yardstick` says.
+        ValueError: As :class:`ReferenceSample` says.
     """
-    return Yardstick(real, real_again, **settings).compare(generated)
+    return ReferenceSample(real, real_again, **settings).compare(generated)
 
 
 def import_pot() -> ModuleType:

@@ -76,18 +76,18 @@ class Continuity:
     """How the posterior mean moves when t moves along the curve.
 
     Attributes:
-        tears: Places where it moves more than ``jump`` times as far as is typical, both nearby (the median of 21 steps)
-            and overall. A network is continuous, so a tear is a very fast, short stretch; neighbouring fast steps are
-            one tear. Gradual stretching, as towards the tails of the prior, is none.
-        torn: Share of its path's length that lies in tears, in [0, 1].
+        jumps: Places where it moves more than ``jump`` times as far as is typical, both nearby (the median of 21 steps)
+            and overall. A network is continuous, so a jump is a very fast, short stretch; neighbouring fast steps are
+            one jump. Gradual stretching, as towards the tails of the prior, is none.
+        jump_fraction: Share of its path's length that lies in jumps, in [0, 1].
         monotonicity: Size of Spearman's rho between t and the latent direction that follows t best, averaged over the
             pieces; 1 where t can be read off a straight line.
         trustworthiness: Share of latent neighbourhoods that are neighbourhoods along the curve, 1 at best
             (Venna and Kaski 2001).
     """
 
-    tears: int
-    torn: float
+    jumps: int
+    jump_fraction: float
     monotonicity: float
     trustworthiness: float
 
@@ -154,7 +154,7 @@ def continuity(
         mu: Posterior means, shape (N, L).
         t: Coordinates of their points, shape (N,), in any order.
         curve: Says where pieces begin and whether they close; by default t is one open piece.
-        jump: A step this many times a typical one is a tear.
+        jump: A step this many times a typical one is a jump.
         neighbours: Size of the neighbourhoods of trustworthiness; below N / 2.
 
     Raises:
@@ -169,10 +169,10 @@ def continuity(
     along, order = along.sort()
     mean = mean[order]
     piece = torch.zeros(len(along), dtype=torch.long) if curve is None else curve.piece(along)
-    tears, torn = _tears(mean.numpy(), along.numpy(), piece.numpy(), curve, jump)
+    jumps, jump_fraction = _jumps(mean.numpy(), along.numpy(), piece.numpy(), curve, jump)
     return Continuity(
-        tears=tears,
-        torn=torn,
+        jumps=jumps,
+        jump_fraction=jump_fraction,
         monotonicity=_monotonicity(mean.numpy(), along.numpy(), piece.numpy()),
         trustworthiness=_trustworthiness(_apart(along, piece, curve), mean, neighbours),
     )
@@ -246,8 +246,8 @@ def _gap(share: Tensor, piece: int, curve: Curve) -> float:
     return max(inner, first + last if curve.closed else max(first, last))
 
 
-def _tears(mean: Array, t: Array, piece: NDArray[np.int64], curve: Curve | None, jump: float) -> tuple[int, float]:
-    """Number of tears and their share of the path's length, for means in the order of t."""
+def _jumps(mean: Array, t: Array, piece: NDArray[np.int64], curve: Curve | None, jump: float) -> tuple[int, float]:
+    """Number of jumps and their share of the path's length, for means in the order of t."""
     closed = curve is not None and curve.closed
     lengths, speeds, typical = [], [], []
     for k in np.unique(piece):
@@ -267,8 +267,8 @@ def _tears(mean: Array, t: Array, piece: NDArray[np.int64], curve: Curve | None,
     fast = [s > jump * np.maximum(usual, overall) for s, usual in zip(speeds, typical, strict=True)]
     begins = [f & ~np.append(closed and f[-1:].any(), f[:-1]) for f in fast]
     total = float(sum(x.sum() for x in lengths))
-    torn = float(sum(x[f].sum() for x, f in zip(lengths, fast, strict=True)))
-    return int(sum(b.sum() for b in begins)), torn / total if total > 0 else 0.0
+    jumped = float(sum(x[f].sum() for x, f in zip(lengths, fast, strict=True)))
+    return int(sum(b.sum() for b in begins)), jumped / total if total > 0 else 0.0
 
 
 def _monotonicity(mean: Array, t: Array, piece: NDArray[np.int64]) -> float:

@@ -1,9 +1,9 @@
-r"""The best that any model could do: the floor under the negative log evidence, and the data's own entropy.
+r"""The best that any model could do: a lower bound on the negative log evidence, and the data's own entropy.
 
 A decoder with standard deviation sigma makes p(x) = E_m N(x; m, sigma^2 I), where m = decode(z) follows some
 distribution P. Whatever the encoder, the decoder and the prior,
 
-    -E log p(x)  >=  min over P of  -E_x log E_{m ~ P} N(x; m, sigma^2 I)                      the floor, in nats
+    -E log p(x)  >=  min over P of  -E_x log E_{m ~ P} N(x; m, sigma^2 I)                      the bound, in nats
 
 The same minimum bounds every negative ELBO. It is a convex problem in P (the maximum likelihood of a mixing
 distribution, and the rate-distortion function of the data at this sigma, up to a constant), with a certificate: with
@@ -36,7 +36,7 @@ ROUND = 100
 MAX_PAIRS = 2**22
 """Pairs of a point and an atom near it that an iteration may hold, about 0.3 GiB in all."""
 MAX_WORK = 10**8
-"""Pairs times steps, summed over the iterations, after which a floor is given up: some 20 s on one core."""
+"""Pairs times steps, summed over the iterations, after which a bound is given up: some 20 s on one core."""
 REACH = 10.0
 """Distance, in sigmas, beyond which an atom explains nothing of a point."""
 CHUNK = 2**12
@@ -44,11 +44,11 @@ CHUNK = 2**12
 
 
 @dataclass(frozen=True, kw_only=True)
-class Floor:
+class LowerBound:
     """The lowest mean negative log evidence, in nats a point.
 
     Attributes:
-        value: Reached by the mixture found, and so an upper bound: no lower than the floor itself.
+        value: Reached by the mixture found, and so an upper bound: no lower than the bound itself.
         lower: No model is below it, up to the numerical error of the averages over the curve, about 1e-5.
         upper: ``value``, or for an entropy with its numerical error.
         sigma: Decoder standard deviation, in data units.
@@ -66,12 +66,12 @@ class Floor:
     weights: Tensor
 
 
-def evidence_floor(
+def nll_lower_bound(
     curve: Curve, sigma: float, *, noise: float = 0.0, tolerance: float = 5e-4, steps: int = 1000
-) -> Floor:
+) -> LowerBound:
     """Bracket the lowest mean negative log evidence of any model whose decoder has standard deviation sigma.
 
-    With noise of at least sigma the floor is the data's entropy: a decoder whose means are the curve blurred by the
+    With noise of at least sigma the bound is the data's entropy: a decoder whose means are the curve blurred by the
     rest of the noise is exact. Below, atoms start on the curve and move off it where that pays (a curved arc is
     better covered from inside).
 
@@ -94,7 +94,7 @@ def evidence_floor(
     if noise >= sigma:
         value = data_entropy(curve, noise)
         atoms, weights = _curve_nodes(curve, noise)
-        return _floor(value, (value - 2e-6, value + 2e-6), sigma, noise, atoms, weights)
+        return _result(value, (value - 2e-6, value + 2e-6), sigma, noise, atoms, weights)
     x, mass = _noisy_nodes(curve, noise, sigma)
     atoms = _curve_nodes(curve, sigma, spacing=1.2)[0]
     weights = torch.full((len(atoms),), 1 / len(atoms), dtype=torch.float64)
@@ -111,14 +111,14 @@ def evidence_floor(
         if affordable < steps:
             raise ValueError(
                 f"sigma={sigma:g} is too little above the noise {noise:g}, or too small beside the curve {curve.name}: "
-                f"the floor is between {lower:.4f} and {value:.4f} nats, and to come closer would take minutes. "
+                f"the lower bound is between {lower:.4f} and {value:.4f} nats, and to come closer would take minutes. "
                 "Make sigma or the tolerance larger."
             )
-    return _floor(value, (lower, value), sigma, noise, atoms, weights)
+    return _result(value, (lower, value), sigma, noise, atoms, weights)
 
 
 def _entropy_below(curve: Curve, noise: float) -> float:
-    """The data's entropy, which no floor is below; minus infinity where there is none to compute."""
+    """The data's entropy, which no lower bound is below; minus infinity where there is none to compute."""
     try:
         return data_entropy(curve, noise) - 2e-6
     except ValueError:
@@ -153,11 +153,11 @@ def _check_curve(curve: object) -> None:
     checks.instance("curve", curve, Curve, "a curve, such as swissroll.data.CURVES['swiss_roll']")
 
 
-def _floor(
+def _result(
     value: float, bracket: tuple[float, float], sigma: float, noise: float, atoms: Tensor, weights: Tensor
-) -> Floor:
+) -> LowerBound:
     lower, upper = bracket
-    return Floor(value=value, lower=lower, upper=upper, sigma=sigma, noise=noise, atoms=atoms, weights=weights)
+    return LowerBound(value=value, lower=lower, upper=upper, sigma=sigma, noise=noise, atoms=atoms, weights=weights)
 
 
 def _curve_nodes(curve: Curve, scale: float, spacing: float = 0.4) -> tuple[Tensor, Tensor]:

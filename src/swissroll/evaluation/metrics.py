@@ -21,8 +21,8 @@ from swissroll.data import Curve
 from swissroll.evaluation import evidence as exact
 from swissroll.evaluation.distances import Distances
 from swissroll.evaluation.geometry import Continuity, Fit, continuity, fit
-from swissroll.evaluation.lower_bound import evidence_floor
-from swissroll.evaluation.references import prior_yardstick, real_sample
+from swissroll.evaluation.lower_bound import nll_lower_bound
+from swissroll.evaluation.references import data_reference, prior_reference
 from swissroll.model.loss import distortion
 from swissroll.model.prior import StandardNormal
 from swissroll.model.vae import VAE
@@ -33,13 +33,13 @@ EVIDENCE_POINTS = 500
 EVEN_POINTS = 500
 """Even t along the curve at which the continuity of the posterior mean is measured."""
 PARTS = (
-    "floors of the distances",
+    "noise floors of the distances",
     "the latent space",
     "the decoded grid",
     "decoded prior samples",
     "prior samples with noise",
     "the evidence",
-    "its floor",
+    "its lower bound",
 )
 """What :func:`measure` does, in this order; without decoder noise or evidence some are left out."""
 
@@ -74,8 +74,8 @@ class Latent:
         activity: Variance of each posterior mean over the data, length L.
         active: Active units: dimensions whose activity is above 0.01 (Burda et al. 2016, section 5.1.1).
         continuity: How the posterior mean follows the noiseless curve.
-        aggregate: Draws from the aggregate posterior q(z) = E_x q(z|x) against draws from the prior; floors are prior
-            draws against prior draws.
+        aggregate: Draws from the aggregate posterior q(z) = E_x q(z|x) against draws from the prior; the noise
+            floors are prior draws against prior draws.
     """
 
     rate: float
@@ -92,7 +92,7 @@ class Generated:
 
     Attributes:
         fit: How they cover the curve.
-        distances: Their distances to real points, with floors.
+        distances: Their distances to real points, with noise floors.
     """
 
     fit: Fit
@@ -111,10 +111,10 @@ class EvidenceSummary:
             noise, whose points are spread evenly along the curve.
         bound: Whether ``log_evidence`` is only a bound (above two latent dimensions).
         gap: Mean of log p(x) - ELBO: what inference loses.
-        floor: Lowest mean negative log p(x) that any model with this decoder sigma can reach; None where sigma is so
-            small beside the curve that it would take minutes.
-        floor_error: Most by which the true floor may lie above ``floor``; None where that is.
-        above_floor: Negative log evidence less the floor.
+        lower_bound: Lowest mean negative log p(x) that any model with this decoder sigma can reach; None where sigma is
+            so small beside the curve that it would take minutes.
+        lower_bound_error: Most by which the lowest value may lie above ``lower_bound``; None where that is.
+        above_lower_bound: Negative log evidence less its lower bound.
     """
 
     n: int
@@ -123,9 +123,9 @@ class EvidenceSummary:
     standard_error: float
     bound: bool
     gap: float
-    floor: float | None
-    floor_error: float | None
-    above_floor: float | None
+    lower_bound: float | None
+    lower_bound_error: float | None
+    above_lower_bound: float | None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -140,7 +140,7 @@ class Metrics:
         sigma: Standard deviation of the decoder's noise, in data units.
         reconstruction: How well points come back.
         latent: How the latent space is used.
-        real: How a real sample of n points covers the curve: the floor of the three fits below.
+        real: How a real sample of n points covers the curve: the noise floor of the three fits below.
         grid: The decoded grid on [-2, 2]^2, of about n points.
         prior: Prior draws through the decoder.
         noisy_prior: The same with the decoder's noise: draws from the model's p(x); None without decoder noise.
@@ -190,7 +190,7 @@ def measure(
         sigma: Decoder standard deviation, in data units; 0 is a decoder without noise.
         n: Points in each sample, 100 to 20,000. W2 is taken from at most 500 of them.
         seed: Decides every draw.
-        evidence: Also find the evidence of the first 500 points, and the floor under it: seconds, not a second.
+        evidence: Also find the evidence of the first 500 points, and its lower bound: seconds, not a second.
             Needs a decoder with noise.
         progress: Called with the name of each of the :data:`PARTS` as it is done.
 
@@ -207,7 +207,7 @@ def measure(
     if model.data_dim != curve.data_dim:
         raise ValueError(f"The model takes {model.data_dim} coordinates, but {curve.name} has {curve.data_dim}.")
     model = copy.deepcopy(model).cpu()
-    real = real_sample(curve, noise, n, seed, model.fc_mu.weight.dtype)
+    real = data_reference(curve, noise, n, seed, model.fc_mu.weight.dtype)
     x = real.points
     progress(PARTS[0])
     latents = model.prior.sample(n, like=model.fc_mu.weight, generator=rng.generator(seed, "measure: prior"))
@@ -217,7 +217,7 @@ def measure(
 
     def generated(points: Tensor, name: str) -> Generated:
         points = checks.points(name, points)
-        made = Generated(fit=fit(curve, points), distances=real.yardstick.compare(points))
+        made = Generated(fit=fit(curve, points), distances=real.reference.compare(points))
         progress(name)
         return made
 
@@ -299,7 +299,7 @@ def _latent(model: VAE, curve: Curve, posterior: tuple[Tensor, Tensor], z: Tenso
         activity=tuple(variances.tolist()),
         active=int((variances > ACTIVE).sum()),
         continuity=continuity(along, t, curve=curve),
-        aggregate=prior_yardstick(model, len(z), seed).compare(z),
+        aggregate=prior_reference(model, len(z), seed).compare(z),
     )
 
 
@@ -327,7 +327,7 @@ def _evidence(
     mean = found.log_p.mean().item()
     progress(PARTS[5])
     try:
-        bracket = evidence_floor(curve, sigma, noise=noise)
+        bracket = nll_lower_bound(curve, sigma, noise=noise)
     except ValueError:
         bracket = None
     progress(PARTS[6])
@@ -338,9 +338,9 @@ def _evidence(
         standard_error=found.log_p.std().item() / math.sqrt(len(x)) if noise > 0 else 0.0,
         bound=found.bound,
         gap=found.gap.mean().item(),
-        floor=None if bracket is None else bracket.lower,
-        floor_error=None if bracket is None else bracket.upper - bracket.lower,
-        above_floor=None if bracket is None else -mean - bracket.lower,
+        lower_bound=None if bracket is None else bracket.lower,
+        lower_bound_error=None if bracket is None else bracket.upper - bracket.lower,
+        above_lower_bound=None if bracket is None else -mean - bracket.lower,
     )
 
 

@@ -1,4 +1,4 @@
-"""Metrics as rows of text, each value beside its floor, for the terminal and for the report."""
+"""Metrics as rows of text, each value beside what a perfect model would score, for the terminal and for the report."""
 
 from __future__ import annotations
 
@@ -12,21 +12,22 @@ LABELS = {
     "sliced_w2": "sliced W2",
     "energy": "energy distance",
     "mmd": "MMD",
-    "two_sample": "told from real points",
+    "c2st": "C2ST accuracy against real points",
 }
 FAR = 5
-"""Standard deviations of its three draws above which a value is above its floor: by Student's t with two degrees of
-freedom, a perfect model's is in one case of forty."""
+"""A value is above its noise floor from this many standard deviations of the floor's three draws on.
+
+By Student's t with two degrees of freedom, one perfect model in forty is."""
 MOST_RATES = 8
 """Latent dimensions whose own rates are shown."""
 GENERATED_HEAD = ("generated points", "decoded grid", "prior samples", "with decoder noise", "real points")
-MODEL_HEAD = ("the model", "value", "floor", "verdict")
+MODEL_HEAD = ("the model", "value", "perfect model", "verdict")
 
 Rows = list[tuple[str, ...]]
 
 
 def model_rows(metrics: Metrics) -> Rows:
-    """What the model is worth: name, value, floor and verdict."""
+    """What the model is worth: name, value, what a perfect model would score, and verdict."""
     error, latent = metrics.reconstruction, metrics.latent
     along, each = latent.continuity, ", ".join(f"z{i + 1} {r:.2f}" for i, r in enumerate(latent.rates[:MOST_RATES]))
     each += ", ..." if len(latent.rates) > MOST_RATES else ""
@@ -37,8 +38,8 @@ def model_rows(metrics: Metrics) -> Rows:
         ("rate, nats a point", f"{latent.rate:.3f}", "", each),
         ("active units", str(latent.active), "", f"of {len(latent.rates)}"),
         *_evidence_rows(metrics),
-        ("aggregate posterior told from prior", *_beside(latent.aggregate.two_sample)),
-        ("tears along the data's curve", str(along.tears), "0", "torn" if along.tears else "continuous"),
+        ("C2ST accuracy, aggregate posterior against prior", *_c2st_cells(latent.aggregate.c2st)),
+        ("jumps along the data's curve", str(along.jumps), "0", "not continuous" if along.jumps else "continuous"),
         ("trustworthiness of the latent space", f"{along.trustworthiness:.4f}", "1", ""),
     ]
 
@@ -77,12 +78,12 @@ def _evidence_rows(metrics: Metrics) -> Rows:
     name = "negative log evidence, nats (a bound)" if found.bound else "negative log evidence, nats"
     error = found.error + found.standard_error
     digits, verdict = _digits(error), f"± {_rounded(error)}"
-    if found.above_floor is not None and found.floor_error is not None:
-        most, both = "at most " if found.bound else "", error + found.floor_error
-        verdict = f"{most}{found.above_floor:.{min(3, _digits(both))}f} above, ± {_rounded(both)}"
-    floor = "-" if found.floor is None else f"{found.floor:.{digits}f}"
+    if found.above_lower_bound is not None and found.lower_bound_error is not None:
+        most, both = "at most " if found.bound else "", error + found.lower_bound_error
+        verdict = f"{most}{found.above_lower_bound:.{min(3, _digits(both))}f} above the lower bound, ± {_rounded(both)}"
+    bound = "-" if found.lower_bound is None else f"{found.lower_bound:.{digits}f}"
     return [
-        (name, f"{-found.log_evidence:.{digits}f}", floor, verdict),
+        (name, f"{-found.log_evidence:.{digits}f}", bound, verdict),
         ("gap of the ELBO, nats", f"{found.gap:.{digits}f}", "0", "at least" if found.bound else ""),
     ]
 
@@ -100,12 +101,12 @@ def _digits(error: float) -> int:
 
 def _distance_row(name: str, sets: tuple[Generated | None, ...]) -> tuple[str, ...]:
     measured: list[Distance | None] = [getattr(s.distances, name) if s else None for s in sets]
-    floor = next(d for d in measured if d is not None)
+    first = next(d for d in measured if d is not None)
     cells = (f"{d.value:.3f}" if d else "-" for d in measured)
-    return (LABELS[name], *cells, f"{floor.floor:.3f} ± {floor.floor_sd:.3f}")
+    return (LABELS[name], *cells, f"{first.noise_floor:.3f} ± {first.noise_floor_sd:.3f}")
 
 
-def _beside(distance: Distance) -> tuple[str, str, str]:
-    at_floor = distance.value <= distance.floor + FAR * distance.floor_sd
-    verdict = "at its floor" if at_floor else "above its floor"
-    return f"{distance.value:.3f}", f"{distance.floor:.3f} ± {distance.floor_sd:.3f}", verdict
+def _c2st_cells(distance: Distance) -> tuple[str, str, str]:
+    is_at_chance = distance.value <= distance.noise_floor + FAR * distance.noise_floor_sd
+    verdict = "at chance (0.5)" if is_at_chance else "above chance (0.5)"
+    return f"{distance.value:.3f}", f"{distance.noise_floor:.3f} ± {distance.noise_floor_sd:.3f}", verdict

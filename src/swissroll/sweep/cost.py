@@ -16,7 +16,7 @@ START_SECONDS = 6.0
 MEASURE_SECONDS = 0.6
 """Measuring a run."""
 EVIDENCE_SECONDS = 8.0
-"""Its evidence, and the floor under it."""
+"""Its evidence, and its lower bound."""
 STEP_SECONDS = {"torch": 1.4e-3, "xla": 6e-5}
 """The fixed part of a step, by engine."""
 SHARE = {"torch": 0.4, "xla": 0.7}

@@ -213,7 +213,7 @@ def test_every_kind_of_sweep_has_a_page(values: dict[str, Any], tmp_path: Path) 
 def many(seeds: int = 5) -> Table:
     """Numbers of ten thousand runs, without the runs."""
     rng = np.random.default_rng(0)
-    names = ("mse", "rate", "neg_elbo", "off_p90", "w2", "two_sample", "told_apart", "active")
+    names = ("mse", "rate", "neg_elbo", "off_p90", "w2", "c2st", "prior_c2st", "active")
     axes = {"latent_dim": tuple(range(1, 21)), "hidden_dim": tuple(range(1, 11)), "beta": (0.01, 0.1)}
     axes |= {"lr": (0.001, 0.002, 0.003, 0.004, 0.005)}
     return made(axes, lambda *_: dict(zip(names, rng.exponential(size=len(names)), strict=True)), seeds=seeds)

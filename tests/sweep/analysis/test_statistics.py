@@ -224,10 +224,10 @@ def test_frontier_is_what_brute_force_finds(points: list[tuple[int, int]]) -> No
 
 
 def test_evidence_takes_the_place_of_the_elbo() -> None:
-    measured = {"neg_elbo": 1.0, "mse": 1.0, "neg_log_evidence": 0.5, "above_floor": 0.1}
+    measured = {"neg_elbo": 1.0, "mse": 1.0, "neg_log_evidence": 0.5, "above_lower_bound": 0.1}
     assert headline(one_axis({8: [1.0]})) == ["mse"]
-    assert headline(made({"hidden_dim": (8,)}, lambda *_: measured)) == ["above_floor", "mse"]
-    del measured["above_floor"]
+    assert headline(made({"hidden_dim": (8,)}, lambda *_: measured)) == ["above_lower_bound", "mse"]
+    del measured["above_lower_bound"]
     assert headline(made({"hidden_dim": (8,)}, lambda *_: measured)) == ["neg_log_evidence", "mse"]
 
 

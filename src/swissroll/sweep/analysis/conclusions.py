@@ -10,8 +10,8 @@ from typing import Any
 from swissroll.sweep.analysis.blocks import changes_sigma, confounds, settings, sigmas
 from swissroll.sweep.analysis.results import METRICS, Table
 from swissroll.sweep.analysis.statistics import (
+    INCOMPARABLE_AXES,
     NEEDS_SIGMA,
-    YARDSTICKS,
     Interval,
     Ranking,
     Verdict,
@@ -60,9 +60,9 @@ class Finding:
 def findings(table: Table, axis: str | None) -> list[Finding]:
     """What each headline metric says about an axis (None: about whole settings), judged together.
 
-    Empty for an axis that changes the yardstick itself, such as the dataset.
+    Empty for an axis that changes what is measured, such as the dataset.
     """
-    if YARDSTICKS & ({axis} if axis is not None else set(table.axes)):
+    if INCOMPARABLE_AXES & ({axis} if axis is not None else set(table.axes)):
         return []
     rankings = [rank(table, metric, axis) for metric in headline(table)]
     rankings = [r for r in rankings if r.best is not None]
@@ -151,7 +151,7 @@ def conclusions(table: Table) -> list[str]:
         return [*lines, "One seed: no difference can be told from noise. Add some with --seeds 5."]
     room = max(1, (LINES - len(lines)) // max(1, len(table.axes)))
     told = [f"{axis}, {_terminal_label(f)}: {sentence(f)}" for axis in table.axes for f in findings(table, axis)[:room]]
-    if table.axes.keys() - YARDSTICKS and not told:
+    if table.axes.keys() - INCOMPARABLE_AXES and not told:
         return [*lines, NO_COMPARISON]
     if told and len(table.seeds) < FEW:
         few = f"{len(table.seeds)} seeds tell only large differences from noise; what is tied may part with more."

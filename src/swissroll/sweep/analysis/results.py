@@ -40,7 +40,7 @@ METRICS: dict[str, Metric] = {
     "distortion": Metric("distortion", "nats a point", None),
     "neg_elbo": Metric("negative ELBO", "nats a point", "low"),
     "active": Metric("active units", "", None),
-    "told_apart": Metric("aggregate posterior told from prior", "share", "low"),
+    "prior_c2st": Metric("C2ST accuracy, aggregate posterior against prior", "share", "low"),
     "off_median": Metric("off the curve, median", "data units", "low"),
     "off_p90": Metric("off the curve, 90th percentile", "data units", "low"),
     "coverage": Metric("share of the curve covered", "share", "high"),
@@ -49,16 +49,25 @@ METRICS: dict[str, Metric] = {
     "sliced_w2": Metric("sliced W2", "data units", "low"),
     "energy": Metric("energy distance", "", "low"),
     "mmd": Metric("MMD", "", "low"),
-    "two_sample": Metric("told from real points", "share", "low"),
-    "tears": Metric("tears along the curve", "", "low"),
+    "c2st": Metric("C2ST accuracy against real points", "share", "low"),
+    "jumps": Metric("jumps along the curve", "", "low"),
     "monotonicity": Metric("monotonicity along the curve", "", None),
     "trustworthiness": Metric("trustworthiness of the latent space", "", "high"),
     "neg_log_evidence": Metric("negative log evidence", "nats a point", "low"),
-    "above_floor": Metric("evidence above its floor", "nats a point", "low"),
+    "above_lower_bound": Metric("negative log evidence above its lower bound", "nats a point", "low"),
     "gap": Metric("gap of the ELBO", "nats a point", "low"),
 }
 """The measured columns. Losses and errors are of fresh points; distances are those of prior samples without noise."""
-EVIDENCE = ("neg_log_evidence", "above_floor", "gap")
+OLD_KEYS = {
+    "two_sample": "c2st",
+    "tears": "jumps",
+    "torn": "jump_fraction",
+    "floor_sd": "noise_floor_sd",
+    "floor_error": "lower_bound_error",
+    "above_floor": "above_lower_bound",
+}
+"""Keys of metrics.json in version 0.1, and what they are called now."""
+EVIDENCE = ("neg_log_evidence", "above_lower_bound", "gap")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -136,7 +145,8 @@ def _row(run: Path, config: Config, setting: dict[str, Any], *, evidence: bool) 
     if not (run / "state.json").exists():
         return Row(name=run.name, config=config, setting=setting, status="missing")
     try:
-        state, found = (json.loads((run / name).read_text(encoding="utf-8")) for name in ("state.json", "metrics.json"))
+        state = json.loads((run / "state.json").read_text(encoding="utf-8"))
+        found = with_new_keys(json.loads((run / "metrics.json").read_text(encoding="utf-8")))
         require_end(run, state["step"])
         finished = state["status"] == "finished" and found["metrics"] is not None
         return Row(
@@ -170,19 +180,36 @@ def _values(config: Config, metrics: dict[str, Any], *, evidence: bool) -> dict[
         "distortion": error["distortion"],
         "neg_elbo": None if error["elbo"] is None else -error["elbo"],
         "active": latent["active"],
-        "told_apart": latent["aggregate"]["two_sample"]["value"],
+        "prior_c2st": latent["aggregate"]["c2st"]["value"],
         **{name: prior["fit"][name] for name in ("off_median", "off_p90", "coverage", "ks")},
         **{name: distance["value"] for name, distance in prior["distances"].items()},
-        **{name: latent["continuity"][name] for name in ("tears", "monotonicity", "trustworthiness")},
+        **{name: latent["continuity"][name] for name in ("jumps", "monotonicity", "trustworthiness")},
         **_evidence(metrics["evidence"] if evidence else None),
     }
     return {name: found[name] for name in METRICS if found.get(name) is not None}
 
 
+def with_new_keys(value: Any) -> Any:
+    """Metrics as this version names them, from those of any earlier version."""
+    if isinstance(value, list):
+        return [with_new_keys(item) for item in value]
+    if not isinstance(value, dict):
+        return value
+
+    # A distance and the evidence both had a floor; only a distance's had a standard deviation.
+    floor = "noise_floor" if "floor_sd" in value else "lower_bound"
+    names = OLD_KEYS | {"floor": floor}
+    return {names.get(key, key): with_new_keys(item) for key, item in value.items()}
+
+
 def _evidence(found: dict[str, Any] | None) -> dict[str, Any]:
     if found is None:
         return {}
-    return {"neg_log_evidence": -found["log_evidence"], "above_floor": found["above_floor"], "gap": found["gap"]}
+    return {
+        "neg_log_evidence": -found["log_evidence"],
+        "above_lower_bound": found["above_lower_bound"],
+        "gap": found["gap"],
+    }
 
 
 def _loss(config: Config, error: dict[str, Any], rate: float, data_dim: int) -> float:

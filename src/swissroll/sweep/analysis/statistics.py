@@ -25,11 +25,11 @@ from swissroll.sweep.analysis.blocks import Array, Block, block, is_measured
 from swissroll.sweep.analysis.results import METRICS, Table
 
 CONFIDENCE = 0.95
-HEADLINE = ("neg_elbo", "off_p90", "two_sample", "told_apart", "w2", "mse")
+HEADLINE = ("neg_elbo", "off_p90", "c2st", "prior_c2st", "w2", "mse")
 """Metrics that conclusions are drawn on; evidence, where it was measured, takes the ELBO's place."""
-NEEDS_SIGMA = frozenset({"neg_elbo", "neg_log_evidence", "above_floor", "distortion"})
+NEEDS_SIGMA = frozenset({"neg_elbo", "neg_log_evidence", "above_lower_bound", "distortion"})
 """Metrics that a run's own decoder sigma decides in part."""
-YARDSTICKS = frozenset({"dataset", "noise"})
+INCOMPARABLE_AXES = frozenset({"dataset", "noise"})
 """Settings that change what is measured, not how well: no value of theirs is better than another."""
 
 
@@ -134,10 +134,11 @@ class Verdict:
 def headline(table: Table) -> list[str]:
     """The metrics that conclusions are drawn on: those of :data:`HEADLINE` that were measured.
 
-    The distance of the evidence from its floor, or else the evidence, takes the place of the ELBO where there is one.
+    Negative log evidence above its lower bound, or else the negative log evidence, takes the place of the ELBO where
+    it was measured.
     """
     there = {name for row in table.rows for name in row.values if is_measured(row, name)}
-    nats = next((name for name in ("above_floor", "neg_log_evidence") if name in there), "neg_elbo")
+    nats = next((name for name in ("above_lower_bound", "neg_log_evidence") if name in there), "neg_elbo")
     return [name for name in (nats, *HEADLINE[1:]) if name in there]
 
 
