@@ -9,7 +9,7 @@ from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from platform import python_version
-from typing import Any, Literal, get_args
+from typing import Any, Literal, TypeVar, get_args
 
 from swissroll import checks
 
@@ -22,10 +22,17 @@ Initialization = Literal["default", "he"]
 Reduction = Literal["mean", "sum"]
 Schedule = Literal["constant", "cosine"]
 
+T = TypeVar("T")
+
 MAX_COMPONENTS = 500
 """Gaussians in a mixture prior: the evidence's grid and its bounds look at all of them."""
 MAX_PARAMETERS = 2**28
 MAX_ACTIVATIONS = 2**30
+
+
+def setting(default: T, text: str) -> T:
+    """A field of Config: its default, and the text that the commands' help and the documentation show for it."""
+    return dataclasses.field(default=default, metadata={"help": text})
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -36,53 +43,44 @@ class Config:
         ValueError: A value is outside its range; the message says which, and what is allowed.
     """
 
-    dataset: Dataset = "swiss_roll"
-    """The distribution that points are drawn from."""
-    noise: float = 0.0
-    """Standard deviation of Gaussian noise added to the data, in data units; at most 10, the data reach about 1."""
-    latent_dim: int = 2
-    """Dimensions of the latent space."""
-    hidden_dim: int = 256
-    """Units in each hidden layer."""
-    depth: int = 3
-    """Hidden layers in the encoder, and as many in the decoder."""
-    activation: Activation = "relu"
-    """Nonlinearity of the hidden layers."""
-    initialization: Initialization = "default"
-    """Initial weights of the hidden layers: PyTorch's own, or He's."""
-    components: int = 0
-    """Gaussians in a learned mixture prior; 0 is the standard normal prior."""
-    decoder_variance: DecoderVariance = "fixed"
-    """Variance of p(x|z): what beta amounts to, or learned with the weights; then beta 1 is the ELBO."""
-    beta: float = 0.01
-    """Weight of the KL term."""
-    beta_start: float | None = None
-    """Beta at the first step; it moves geometrically to beta over the first 70 % of the steps."""
-    reduction: Reduction = "mean"
-    """Average both terms of the loss over dimensions (the notebook) or sum them (the textbook)."""
-    steps: int = 1000
-    """Gradient steps."""
-    batch_size: int = 128
-    """Fresh points in each step."""
-    lr: float = 1e-3
-    """Learning rate of Adam; with a schedule, its peak."""
-    lr_schedule: Schedule = "constant"
-    """What the learning rate does after the warm-up: stay, or fall to 0 along a cosine."""
-    warmup: int = 0
-    """Steps over which the learning rate first rises from 0."""
-    seed: int = 42
-    """Decides the initial weights, the data, the latent noise and the held-out points."""
-    snapshot_every: int = 100
-    """Steps between two snapshots of the weights."""
-    eval_every: int = 50
-    """Steps between two measurements on the held-out points."""
-    threads: int | None = None
-    """CPU threads; by default 1 where steps are small, else PyTorch's own choice."""
-    device: Device = "auto"
-    """Where to compute; auto takes CUDA where there is one, else the CPU."""
-
-    engine: Engine = "auto"
-    """Who computes the steps; auto takes the faster one of those installed."""
+    dataset: Dataset = setting("swiss_roll", "The distribution that points are drawn from.")
+    noise: float = setting(
+        0.0,
+        "Standard deviation of Gaussian noise added to the data, in data units; at most 10, the data reach about 1.",
+    )
+    latent_dim: int = setting(2, "Dimensions of the latent space.")
+    hidden_dim: int = setting(256, "Units in each hidden layer.")
+    depth: int = setting(3, "Hidden layers in the encoder, and as many in the decoder.")
+    activation: Activation = setting("relu", "Nonlinearity of the hidden layers.")
+    initialization: Initialization = setting("default", "Initial weights of the hidden layers: PyTorch's own, or He's.")
+    components: int = setting(0, "Gaussians in a learned mixture prior; 0 is the standard normal prior.")
+    decoder_variance: DecoderVariance = setting(
+        "fixed",
+        "Variance of p(x|z): what beta amounts to, or learned with the weights; then beta 1 is the ELBO.",
+    )
+    beta: float = setting(0.01, "Weight of the KL term.")
+    beta_start: float | None = setting(
+        None,
+        "Beta at the first step; it moves geometrically to beta over the first 70 % of the steps.",
+    )
+    reduction: Reduction = setting(
+        "mean",
+        "Average both terms of the loss over dimensions (the notebook) or sum them (the textbook).",
+    )
+    steps: int = setting(1000, "Gradient steps.")
+    batch_size: int = setting(128, "Fresh points in each step.")
+    lr: float = setting(1e-3, "Learning rate of Adam; with a schedule, its peak.")
+    lr_schedule: Schedule = setting(
+        "constant",
+        "What the learning rate does after the warm-up: stay, or fall to 0 along a cosine.",
+    )
+    warmup: int = setting(0, "Steps over which the learning rate first rises from 0.")
+    seed: int = setting(42, "Decides the initial weights, the data, the latent noise and the held-out points.")
+    snapshot_every: int = setting(100, "Steps between two snapshots of the weights.")
+    eval_every: int = setting(50, "Steps between two measurements on the held-out points.")
+    threads: int | None = setting(None, "CPU threads; by default 1 where steps are small, else PyTorch's own choice.")
+    device: Device = setting("auto", "Where to compute; auto takes CUDA where there is one, else the CPU.")
+    engine: Engine = setting("auto", "Who computes the steps; auto takes the faster one of those installed.")
 
     def __post_init__(self) -> None:
         for field in dataclasses.fields(self):
@@ -153,6 +151,12 @@ class Config:
         values = {k: v for k, v in dataclasses.asdict(self).items() if v is not None}
         return tomli_w.dumps(values | {"versions": versions(xla=self.engine == "xla")})
 
+
+HELP: dict[str, str] = {field.name: field.metadata["help"] for field in dataclasses.fields(Config)}
+"""What each setting means."""
+Config.__doc__ = "\n        ".join(
+    [f"{Config.__doc__}\n    Attributes:", *(f"{name}: {text}" for name, text in HELP.items())]
+)
 
 FLOATS = frozenset(field.name for field in dataclasses.fields(Config) if str(field.type).startswith("float"))
 

@@ -2,15 +2,12 @@
 
 from __future__ import annotations
 
-import ast
 import dataclasses
-import inspect
 import os
 import re
 import sys
 from collections.abc import Iterator
 from contextlib import AbstractContextManager, contextmanager, nullcontext
-from itertools import pairwise
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Literal, get_args, get_type_hints
 
@@ -18,7 +15,7 @@ from cyclopts import Parameter
 
 from swissroll import checks
 from swissroll.cli.terminal import DIVERGED, INTERRUPTED, Flag, new_folder, next_folder, note, note_versions
-from swissroll.config import FLOATS, Config
+from swissroll.config import FLOATS, HELP, Config
 from swissroll.sweep.plan import FIELDS, FIXED, SWEEP_PRESETS, Hold, Sweep, read_values
 
 if TYPE_CHECKING:
@@ -31,20 +28,10 @@ MAX_WORKERS = 1024
 HINTS = get_type_hints(Config)
 
 
-def _documented() -> dict[str, str]:
-    """What Config says of each of its fields."""
-    body: Any = ast.parse(inspect.getsource(Config)).body[0]
-    return {field.target.id: ast.literal_eval(text.value) for field, text in pairwise(body.body) if _is_field(field)}
-
-
-def _is_field(line: Any) -> bool:
-    return isinstance(line, ast.AnnAssign)
-
-
 def _flags() -> type:
     """One flag for each setting; its values are parted by commas, or the flag is repeated."""
     fields = []
-    for name, text in _documented().items():
+    for name, text in HELP.items():
         choices = [choice for choice in get_args(HINTS[name]) if isinstance(choice, str)]
         told = f"{text} One of {', '.join(choices)}." if choices else text
         told = "A seed, or several." if name == "seed" else told
