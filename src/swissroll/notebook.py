@@ -7,10 +7,8 @@ drawn in its order, and its optimizer is the plain one. Beyond that, everything 
 from __future__ import annotations
 
 import math
-import sys
 import warnings
-from io import BytesIO
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import torch
 from matplotlib.figure import Figure
@@ -21,6 +19,7 @@ from swissroll.data import generate_swiss_roll
 from swissroll.model.loss import mean_kl, reconstruction_mse
 from swissroll.model.vae import VAE
 from swissroll.report import plots
+from swissroll.report.plots import ShownFigure
 from swissroll.training.engines.torch import TorchEngine
 from swissroll.training.loop import Training
 
@@ -52,29 +51,6 @@ class TrainedWithFigures(Trained):
     """The same three values, with the figures drawn on the way as ``.figures``."""
 
     figures: list[Figure]
-
-
-class ShownFigure(Figure):
-    """A figure that a notebook shows where it is made, and not once more as the result of that cell."""
-
-    def show_here(self) -> None:
-        """Show the figure, where this runs in a notebook."""
-        ipython = _ipython()
-        if ipython is not None:
-            self._shown_in = ipython.execution_count
-            self._display()
-
-    def _ipython_display_(self) -> None:
-        ipython = _ipython()
-        if ipython is None or ipython.execution_count != getattr(self, "_shown_in", None):
-            self._display()
-
-    def _display(self) -> None:
-        from IPython.display import display
-
-        picture = BytesIO()
-        self.savefig(picture, format="png", bbox_inches="tight")
-        display({"image/png": picture.getvalue(), "text/plain": repr(self)}, raw=True)  # type: ignore[no-untyped-call]
 
 
 def compute_vae_loss(model: VAE, x: Tensor, beta: float) -> Tensor:
@@ -247,10 +223,3 @@ def _prepare(
         fused=False,
     )
     return Training(engine, steps=n_steps, pause_every=pause_every)
-
-
-def _ipython() -> Any:
-    """The running notebook's shell, if there is one that shows pictures."""
-    module = sys.modules.get("IPython")
-    shell = module.get_ipython() if module else None
-    return shell if shell is not None and hasattr(shell, "kernel") else None

@@ -17,7 +17,8 @@ from torch.distributions import Normal
 import swissroll
 from swissroll.config import Config
 from swissroll.report import plots
-from swissroll.report.figures import Scene, available, draw
+from swissroll.report.figures import available, draw
+from swissroll.report.scene import Scene
 from swissroll.runs.run import advance, create
 from swissroll.training.loop import DivergedError, implied
 
@@ -27,7 +28,7 @@ def scene(folder: Path, **settings: Any) -> Scene:
     with suppress(DivergedError):
         for _ in advance(run):
             pass
-    return Scene(swissroll.load(run.folder))
+    return Scene.of_run(swissroll.load(run.folder))
 
 
 @pytest.mark.parametrize(
@@ -44,7 +45,7 @@ def scene(folder: Path, **settings: Any) -> Scene:
 )
 def test_no_text_leaves_its_picture_or_meets_another(settings: dict[str, Any], tmp_path: Path) -> None:
     drawn = scene(tmp_path, **settings)
-    for name in available(drawn.config):
+    for name in available(drawn):
         figure = draw(name, drawn)
         canvas = FigureCanvasAgg(figure)
         canvas.draw()

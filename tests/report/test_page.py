@@ -15,8 +15,9 @@ from playwright.sync_api import Page, sync_playwright
 
 import swissroll
 from swissroll.config import Config
-from swissroll.report.figures import Scene, available
+from swissroll.report.figures import available
 from swissroll.report.page import MAX_EMBEDDED_WEIGHTS, render, summarize, write_report
+from swissroll.report.scene import Scene
 from swissroll.runs.examine import examine
 from swissroll.runs.run import Run, advance, create
 from swissroll.training.loop import DivergedError
@@ -89,7 +90,7 @@ def hover(page: Page, across: float, down: float) -> tuple[list[float], list[flo
 )
 def test_hover_decodes_as_torch_does_for_every_activation(settings: dict[str, Any], tmp_path: Path) -> None:
     run = trained(tmp_path / "run", **settings)
-    (run.folder / "report.html").write_text(render(Scene(run), {}, examine(run)), encoding="utf-8")
+    (run.folder / "report.html").write_text(render(run, Scene.of_run(run), {}, examine(run)), encoding="utf-8")
     check_hover(run)
 
 
@@ -135,7 +136,7 @@ def test_arrow_keys_move_the_point(run: Run) -> None:
 def test_every_picture_loads_with_its_alternative_text(scheme: Any, run: Run) -> None:
     with opened(run, color_scheme=scheme) as page:
         pictures = page.locator("img").all()
-        assert len(pictures) == len(available(run.config)) + 1
+        assert len(pictures) == len(available(Scene.of_run(run))) + 1
         for picture in pictures:
             assert picture.evaluate("i => i.complete && i.naturalWidth > 0")
             assert len(picture.get_attribute("alt") or "") > 30
@@ -156,7 +157,8 @@ def test_the_summary_equals_the_end_of_the_history(run: Run) -> None:
 @pytest.mark.parametrize(("latent_dim", "flat"), [(1, False), (2, True)])
 def test_captions_speak_of_planes_and_ellipses_only_where_they_are(latent_dim: int, flat: bool, tmp_path: Path) -> None:
     run = trained(tmp_path / "run", latent_dim=latent_dim)
-    page = render(Scene(run), dict.fromkeys([*available(run.config), "animation"], ""), examine(run))
+    scene = Scene.of_run(run)
+    page = render(run, scene, dict.fromkeys([*available(scene), "animation"], ""), examine(run))
     assert ("ellipse" in page) == flat
     assert ("grid on [-2, 2]²" in page) == flat
     assert ("against t, with one standard deviation" in page) == (not flat)

@@ -15,8 +15,9 @@ from swissroll.config import Config
 from swissroll.data import CURVES
 from swissroll.evaluation.metrics import measure
 from swissroll.model.prior import Mixture
-from swissroll.report.figures import Scene, draw
+from swissroll.report.figures import draw
 from swissroll.report.page import render
+from swissroll.report.scene import Scene
 from swissroll.runs.examine import examine
 from swissroll.runs.files import RunError, save_end
 from swissroll.runs.fit_prior import MAX_ROUNDS, TOLERANCE, fit_mixture, repair
@@ -119,7 +120,7 @@ def test_a_copy_says_what_it_was_made_from_and_cannot_be_trained(
 ) -> None:
     assert swissroll.load(repaired.folder).repaired_from == str(run.folder.resolve())
     assert run.repaired_from == ""
-    page = render(Scene(repaired), {}, examine(repaired))
+    page = render(repaired, Scene.of_run(repaired), {}, examine(repaired))
     assert "swissroll repair run --components 12" in page
     assert "train --config" not in page
     for command in (["train", "--resume", str(repaired.folder)], ["repair", str(repaired.folder / "absent")]):
@@ -230,7 +231,7 @@ def test_what_cannot_be_repaired_is_refused(run: Run, tmp_path: Path) -> None:
 
 
 def test_the_film_of_a_copy_shows_its_training(repaired: Run) -> None:
-    titles = [ax.get_title() for ax in draw("film", Scene(swissroll.load(repaired.folder))).axes]
+    titles = [ax.get_title() for ax in draw("film", Scene.of_run(swissroll.load(repaired.folder))).axes]
     assert titles == ["before training", "step 150", "step 300", "step 400"]
 
 

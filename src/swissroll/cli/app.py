@@ -352,13 +352,15 @@ def _report(folder: Path, *, evidence: bool = False, tables: bool = False, quiet
     from swissroll.evaluation.metrics import PARTS
     from swissroll.report.figures import available
     from swissroll.report.page import require_writable, summarize, write_metrics, write_report
+    from swissroll.report.scene import Scene
     from swissroll.runs.examine import examine
     from swissroll.runs.run import load
 
     run = load(folder)
     run.require_whole()
     require_writable(run.folder)
-    with tqdm(total=len(PARTS) + len(available(run.config)) + 1, desc="Measuring", unit=" parts", disable=quiet) as bar:
+    figures = available(Scene.of_run(run))
+    with tqdm(total=len(PARTS) + len(figures) + 1, desc="Measuring", unit=" parts", disable=quiet) as bar:
         examined = examine(run, evidence=evidence, progress=lambda _: bar.update())
         bar.update(len(PARTS) - bar.n)
         write_metrics(run, examined)

@@ -3,10 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
-from functools import cached_property, partial
+from functools import partial
 from io import BytesIO
-from typing import Any
 
 import numpy as np
 import torch
@@ -19,108 +17,22 @@ from PIL import Image
 from torch import Tensor
 
 from swissroll import rng
-from swissroll.config import Config
 from swissroll.evaluation.evidence import EXACT_DIMS, posterior_on_grid
 from swissroll.evaluation.quadrature import log_joint
 from swissroll.model.prior import StandardNormal
-from swissroll.model.vae import VAE, latent_grid
+from swissroll.model.vae import latent_grid
 from swissroll.report import plots
-from swissroll.report.plots import BAR, GAP, LABELS, Array, as_on_the_left, colour_bar, row
-from swissroll.runs.run import Run
-from swissroll.training.loop import held_out_points, implied
+from swissroll.report.html import rgb_pixels
+from swissroll.report.plots import BAR, GAP, LABELS, STYLE, Array, as_on_the_left, colour_bar, row
+from swissroll.report.scene import SCENE_POINTS, Scene
+from swissroll.training.loop import implied
 
-POINTS = 1000
 ELLIPSE_EVERY = 5
-FARTHEST = 1e3
-"""Bound on the latents and standard deviations that are drawn."""
 POSTERIORS = 4
 WINDOW = 64
 """Grid points a side of the window on a true posterior, and of the whole plane, where its highest value may lie."""
 FILM_FRAMES = 6
 GIF_FRAMES = 30
-INK = "#010203"
-"""Stands for the reader's text colour; the report replaces it in vector pictures."""
-STYLE: Any = {
-    "font.size": 9,
-    # A named font is found in one look-up; a family's fonts are looked up one by one for every word.
-    "font.family": "DejaVu Sans",
-    "axes.titlesize": 9,
-    "axes.edgecolor": INK,
-    "axes.labelcolor": INK,
-    "text.color": INK,
-    "xtick.color": INK,
-    "ytick.color": INK,
-    "axes.spines.top": False,
-    "axes.spines.right": False,
-    "legend.frameon": False,
-    "axes.facecolor": "none",
-    "figure.dpi": 130,
-    "svg.fonttype": "none",
-    "svg.hashsalt": "swissroll",
-}
-
-
-@dataclass(frozen=True)
-class Scene:
-    """What the figures of a run are drawn from: held-out points and what the model makes of them."""
-
-    run: Run
-
-    @property
-    def config(self) -> Config:
-        """The run's settings."""
-        return self.run.config
-
-    @property
-    def model(self) -> VAE:
-        """The trained model."""
-        return self.run.model
-
-    @cached_property
-    def held_out(self) -> tuple[Array, Array]:
-        """Points, shape (N, D), and their t, shape (N,)."""
-        x, t = held_out_points(self.config, POINTS)
-        return x.numpy(), np.zeros(len(x)) if t is None else t.numpy()
-
-    @cached_property
-    def posterior(self) -> tuple[Array, Array]:
-        """Mean and log-variance of q(z|x) at the held-out points, each of shape (N, L); bounded, to be drawn."""
-        with torch.no_grad():
-            mu, logvar = self.model.encode(torch.from_numpy(self.held_out[0]))
-        return _bounded(mu, FARTHEST).numpy(), _bounded(logvar, 2 * np.log(FARTHEST)).numpy()
-
-    @cached_property
-    def drawn(self) -> Array:
-        """One latent a held-out point, drawn from its posterior, shape (N, L)."""
-        mu, logvar = map(torch.from_numpy, self.posterior)
-        generator = rng.generator(self.config.seed, "evaluation noise")
-        return self.model.reparameterize(mu, logvar, generator=generator).numpy()
-
-    @cached_property
-    def plane(self) -> tuple[int, int]:
-        """The two latent dimensions that carry most nats, the ones that are drawn."""
-        mu, logvar = self.posterior
-        rates = 0.5 * (mu**2 + np.exp(logvar) - 1 - logvar).mean(axis=0)
-        first, second = sorted(np.argsort(-rates, kind="stable")[:2]) if len(rates) > 1 else (0, 0)
-        return int(first), int(second)
-
-    @cached_property
-    def extent(self) -> float:
-        """Half the side of every data plane: the same in all pictures of a run."""
-        return 1.15 * float(np.abs(plots.plane(self.held_out[0])).max())
-
-    @cached_property
-    def latent_extent(self) -> float:
-        """Half the side of every latent plane."""
-        return max(3.3, 1.1 * float(np.abs(self.posterior[0]).max()))
-
-    def in_plane(self, z: Array) -> Array:
-        """Keep the drawn dimensions of latents, shape (N, L) to (N, 2), or (N, 1) for a single one."""
-        return z if z.shape[1] == 1 else z[:, self.plane]
-
-    def grid(self, model: VAE) -> Array:
-        """The notebook's grid on [-2, 2]^2, decoded by a model, shape (961, D)."""
-        return model.decode_grid(31, dims=self.plane).numpy()
 
 
 def data(scene: Scene) -> Figure:
@@ -134,12 +46,14 @@ def data(scene: Scene) -> Figure:
 
 def losses(scene: Scene) -> Figure:
     """The loss and its two terms, on training batches and held-out points."""
+    history = scene.history
+    if history is None:
+        raise ValueError("The losses are drawn from a history, and this scene has none.")
     figure, axes = row(9, [0.75] * 3, height=2.6, above=GAP)
-    history = scene.run.history
     names = {"loss": "loss", "mse": "mean squared error", "rate": "rate (nats a point)"}
     for ax, (name, label) in zip(axes, names.items(), strict=True):
         lines = {"training batch": history[name], "held-out": history[f"held_out_{name}"]}
-        plots.curves(ax, history.step, lines, ylabel=label)
+        plots.curves(ax, history["step"], lines, ylabel=label)
         found = history[name][np.isfinite(history[name])]
         if name == "loss" and scene.config.decoder_variance == "learned":
             ax.set_yscale("symlog", linthresh=1)  # In nats it crosses zero.
@@ -155,7 +69,7 @@ def reconstructions(scene: Scene) -> Figure:
     x = scene.held_out[0]
     with torch.no_grad():
         mean = scene.model.decode(torch.from_numpy(scene.posterior[0])).numpy()
-        sampled = scene.model.decode(torch.from_numpy(scene.drawn)).numpy()
+        sampled = scene.model.decode(torch.from_numpy(scene.posterior_draws)).numpy()
     titles = ("decoded posterior mean", "decoded posterior draw")
     for ax, recon_x, title in zip(axes[:2], (mean, sampled), titles, strict=True):
         plots.pairs(ax, x, recon_x)
@@ -173,7 +87,7 @@ def reconstructions(scene: Scene) -> Figure:
 
 def film(scene: Scene) -> Figure:
     """The decoded grid over the data before, during and after training, on the same axes."""
-    steps = plots.spread(list(scene.run.snapshots), FILM_FRAMES)
+    steps = plots.spread(list(scene.snapshots), FILM_FRAMES)
     figure, axes = row(1.75 * len(steps), [GAP / 2] * len(steps), below=GAP)
     for ax, step in zip(axes, steps, strict=True):
         _frame(ax, scene, step)
@@ -183,7 +97,7 @@ def film(scene: Scene) -> Figure:
 
 def film_gif(scene: Scene) -> bytes:
     """The same as an animated GIF."""
-    steps = plots.spread(list(scene.run.snapshots), GIF_FRAMES)
+    steps = plots.spread(list(scene.snapshots), GIF_FRAMES)
     with rc_context(STYLE):
         frames = list(_frames(scene, steps))
     # One palette for all: frames that share it are smaller, and colours do not flicker.
@@ -207,11 +121,11 @@ def _frames(scene: Scene, steps: list[int]) -> Iterator[Image.Image]:
     still = canvas.copy_from_bbox(figure.bbox)
     for step in steps:
         canvas.restore_region(still)
-        moving.set_offsets(plots.plane(scene.grid(scene.run.snapshots[step])))
+        moving.set_offsets(plots.plane(scene.grid(scene.snapshots[step])))
         ax.set_title(_when(step))
         for artist in (moving, ax.title):
             ax.draw_artist(artist)
-        yield Image.fromarray(np.array(canvas.buffer_rgba())[..., :3])
+        yield Image.fromarray(rgb_pixels(canvas))
 
 
 def posterior(scene: Scene) -> Figure:
@@ -237,8 +151,8 @@ def aggregate(scene: Scene) -> Figure:
     figure, (*axes, last) = row(5 if alone else 9, [LABELS] if alone else [LABELS, GAP, LABELS])
     generator = rng.generator(scene.config.seed, "evaluation")
     like = scene.model.fc_mu.weight
-    prior = scene.model.prior.sample(POINTS, like=like, generator=generator).numpy()
-    clouds = {"aggregate posterior": scene.in_plane(scene.drawn), "prior": scene.in_plane(prior)}
+    prior = scene.model.prior.sample(SCENE_POINTS, like=like, generator=generator).numpy()
+    clouds = {"aggregate posterior": scene.in_plane(scene.posterior_draws), "prior": scene.in_plane(prior)}
     for (name, cloud), colour, ax in zip(clouds.items(), (plots.RED, plots.BLUE), axes, strict=False):
         plots.points(ax, cloud, colour=colour)
         prior_outline(ax, scene)
@@ -259,7 +173,7 @@ def generated(scene: Scene) -> Figure:
     sets = {"decoded grid (no sample of the model)": scene.grid(scene.model)}
     for title, noise in (("prior samples, decoded", False), ("prior samples with decoder noise", True)):
         generator = rng.generator(scene.config.seed, "evaluation noise")
-        sets[title] = scene.model.sample(POINTS, noise=noise, generator=generator).numpy()
+        sets[title] = scene.model.sample(SCENE_POINTS, noise=noise, generator=generator).numpy()
     figure, axes = row(9, [LABELS, GAP, GAP])
     for ax, (title, x) in zip(axes, sets.items(), strict=True):
         plots.points(ax, scene.held_out[0], colour=plots.ORANGE, label="data", size=4)
@@ -312,26 +226,46 @@ FIGURES: dict[str, Callable[[Scene], Figure]] = {
     "posterior": posterior,
     "aggregate": aggregate,
     "generated": generated,
+    "true_posterior": true_posterior,
 }
-"""The figures of every run."""
+"""Every figure by its name, in the order in which they are drawn."""
 
 
-def available(config: Config) -> dict[str, Callable[[Scene], Figure]]:
-    """The figures that a run can have: the true posterior needs a decoder with noise and at most two latents."""
-    exact = config.latent_dim <= EXACT_DIMS and implied(config).sigma != 0
-    return FIGURES | ({"true_posterior": true_posterior} if exact else {})
+def available(scene: Scene) -> list[str]:
+    """Names of the figures that a scene has.
+
+    The losses need a history and the film snapshots. The true posterior needs a decoder with noise and at most two
+    latent dimensions.
+    """
+    absent = set()
+    if scene.history is None:
+        absent.add("losses")
+    if not scene.snapshots:
+        absent.add("film")
+    if scene.config.latent_dim > EXACT_DIMS or implied(scene.config).sigma == 0:
+        absent.add("true_posterior")
+
+    return [name for name in FIGURES if name not in absent]
 
 
 def draw(name: str, scene: Scene) -> Figure:
-    """Draw one of the :func:`available` figures in the house style."""
+    """Draw one of the :func:`available` figures in the house style.
+
+    Raises:
+        ValueError: The scene does not have this figure.
+    """
+    names = available(scene)
+    if name not in names:
+        raise ValueError(f"The scene has no figure {name!r}. It has: {', '.join(names)}.")
+
     with rc_context(STYLE):
-        return available(scene.config)[name](scene)
+        return FIGURES[name](scene)
 
 
 def _frame(ax: Axes, scene: Scene, step: int) -> PathCollection:
     """Draw a frame of the film; returns its decoded grid."""
     plots.points(ax, scene.held_out[0], colour=plots.ORANGE, size=3)
-    decoded = plots.points(ax, scene.grid(scene.run.snapshots[step]), colour=plots.BLUE, size=3)
+    decoded = plots.points(ax, scene.grid(scene.snapshots[step]), colour=plots.BLUE, size=3)
     plots.square(ax, scene.extent, title=_when(step))
     return decoded
 
@@ -348,11 +282,6 @@ def prior_outline(ax: Axes, scene: Scene) -> None:
     else:
         means, logvars = (scene.in_plane(p.detach().numpy()) for p in (prior.means, prior.logvars))
         plots.ellipses(ax, means, logvars, colour="#808080")
-
-
-def _bounded(values: torch.Tensor, most: float) -> torch.Tensor:
-    """Values within [-most, most]; a diverged model's pictures are wrong at their edges, but there."""
-    return values.nan_to_num(0.0).clamp(-most, most)
 
 
 def _data_square(ax: Axes, scene: Scene, *, title: str = "") -> None:

@@ -7,30 +7,22 @@ import dataclasses
 import json
 import math
 import os
-import re
 from collections.abc import Callable
-from importlib.resources import files
-from io import StringIO
 from pathlib import Path
 from typing import Any
-from urllib.parse import quote
 
 import numpy as np
 import torch
-from jinja2 import Environment
-from matplotlib import rc_context
-from matplotlib.backends.backend_agg import FigureCanvasAgg
-from matplotlib.backends.backend_svg import FigureCanvasSVG
-from matplotlib.figure import Figure
-from PIL import Image
 from torch import nn
 
 from swissroll.evaluation.diagnosis import Examined, to_json
 from swissroll.evaluation.tables import GENERATED_HEAD, MODEL_HEAD, generated_rows, model_rows
 from swissroll.model.loss import Translation
 from swissroll.model.vae import VAE
-from swissroll.report.figures import INK, STYLE, Scene, available, draw, film_gif
+from swissroll.report.figures import available, draw, film_gif
+from swissroll.report.html import gif_uri, script, template, vector_uri, write_png
 from swissroll.report.plots import Array, plane
+from swissroll.report.scene import Scene
 from swissroll.runs.examine import examine
 from swissroll.runs.files import RunError, replace_file
 from swissroll.runs.run import Run
@@ -40,9 +32,6 @@ MAX_EMBEDDED_WEIGHTS = 400_000
 """A larger decoder (1.6 MB of weights) is embedded as a decoded grid, to keep the report under 4 MB."""
 EXPLORER_POINTS = 400
 GRID_SIZE = 141
-PNG_LEVEL = 4
-NOT_IN_URI = re.compile(r"[^\w ;/?:@&=+$,.!~*'()<>-]+", re.ASCII)
-"""What an address of data must not hold as it is."""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -111,7 +100,7 @@ def write_report(
         The report's path. PNG files lie beside it in ``figures/``.
     """
     run.require_whole()
-    scene = Scene(run)
+    scene = Scene.of_run(run)
     if not run.snapshots:
         raise RunError(f"{run.folder}: holds no snapshot to draw. 'swissroll train --resume {run.folder}' makes them.")
     examined = examined or examine(run)
@@ -119,17 +108,17 @@ def write_report(
     folder = run.folder / "figures"
     folder.mkdir(exist_ok=True)
     pictures = {}
-    for name in available(run.config):
+    for name in available(scene):
         figure = draw(name, scene)
-        _write_png(figure, folder / f"{name}.png")
+        write_png(figure, folder / f"{name}.png")
         pictures[name] = vector_uri(figure)
         progress(name)
     animation = film_gif(scene)
     progress("animation")
     replace_file(folder / "film.gif", animation)
-    pictures["animation"] = "data:image/gif;base64," + base64.b64encode(animation).decode()
+    pictures["animation"] = gif_uri(animation)
     path = run.folder / "report.html"
-    replace_file(path, render(scene, pictures, examined).encode())
+    replace_file(path, render(run, scene, pictures, examined).encode())
     return path
 
 
@@ -151,14 +140,11 @@ def write_metrics(run: Run, examined: Examined) -> None:
     replace_file(run.folder / "metrics.json", to_json(examined))
 
 
-def render(scene: Scene, pictures: dict[str, str], examined: Examined) -> str:
+def render(run: Run, scene: Scene, pictures: dict[str, str], examined: Examined) -> str:
     """The page, from the pictures' addresses by name and what was measured."""
     metrics, diagnosis = examined
     tables = [] if metrics is None else [(MODEL_HEAD, model_rows(metrics)), (GENERATED_HEAD, generated_rows(metrics))]
-    run, assets = scene.run, files("swissroll") / "web"
-    environment = Environment(autoescape=True, trim_blocks=True, lstrip_blocks=True)
-    template = environment.from_string((assets / "report.html").read_text(encoding="utf-8"))
-    return template.render(
+    return template("report.html").render(
         config={k: v for k, v in dataclasses.asdict(run.config).items() if v is not None},
         summary=summarize(run),
         status=run.status,
@@ -168,36 +154,12 @@ def render(scene: Scene, pictures: dict[str, str], examined: Examined) -> str:
         diagnosis=diagnosis,
         metrics=metrics,
         tables=tables,
-        script=(assets / "explorer.js").read_text(encoding="utf-8"),
+        script=script("explorer.js"),
         explorer=json.dumps(_explorer(scene)),
         embedded=_decoder_size(run.model) <= MAX_EMBEDDED_WEIGHTS,
         latent_dim=run.config.latent_dim,
         data_dim=run.model.data_dim,
     )
-
-
-def _write_png(figure: Figure, path: Path) -> None:
-    canvas = FigureCanvasAgg(figure)
-    canvas.draw()
-    Image.fromarray(np.array(canvas.buffer_rgba())[..., :3]).save(path, compress_level=PNG_LEVEL)
-
-
-def vector_uri(figure: Figure) -> str:
-    """An SVG whose text takes the colour that the reader's light or dark page has, on no background."""
-    file = StringIO()
-    figure.patch.set_visible(False)
-    with rc_context(STYLE):
-        if figure.get_layout_engine():
-            figure.draw_without_rendering()  # A layout is found in two rounds.
-        # Unlike savefig, this draws once.
-        FigureCanvasSVG(figure).print_svg(file, metadata={"Date": None})
-    svg = file.getvalue().replace(INK, "currentColor")
-    style = (
-        "<style>svg{color:#222}text{font-family:system-ui,sans-serif!important}"
-        "@media(prefers-color-scheme:dark){svg{color:#ddd}}@media print{svg{color:#000}}</style>"
-    )
-    svg = svg[svg.index("<svg") :].replace("<defs>", style + "<defs>", 1)
-    return "data:image/svg+xml," + NOT_IN_URI.sub(lambda found: quote(found[0]), svg)
 
 
 def _explorer(scene: Scene) -> dict[str, Any]:

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import math
+import sys
 from collections.abc import Sequence
+from io import BytesIO
 from typing import Any
 
 import numpy as np
@@ -23,10 +25,61 @@ BLUE, ORANGE, GREEN, RED, PURPLE = "#0072B2", "#E69F00", "#009E73", "#D55E00", "
 ALONG = "viridis"
 """Colours of the coordinate t along the data's curve."""
 
+INK = "#010203"
+"""Stands for the reader's text colour; the report replaces it in vector pictures."""
+STYLE: Any = {
+    "font.size": 9,
+    # A named font is found in one look-up; a family's fonts are looked up one by one for every word.
+    "font.family": "DejaVu Sans",
+    "axes.titlesize": 9,
+    "axes.edgecolor": INK,
+    "axes.labelcolor": INK,
+    "text.color": INK,
+    "xtick.color": INK,
+    "ytick.color": INK,
+    "axes.spines.top": False,
+    "axes.spines.right": False,
+    "legend.frameon": False,
+    "axes.facecolor": "none",
+    "figure.dpi": 130,
+    "svg.fonttype": "none",
+    "svg.hashsalt": "swissroll",
+}
+
 LABELS, GAP, BAR = 0.72, 0.2, 0.95
 """Inches for an axis with its labels, between axes without, and for a colour bar."""
 WIDEST = 20.0
 """Standard deviation, in units of the prior's, above which a posterior is drawn no wider."""
+
+
+class ShownFigure(Figure):
+    """A figure that a notebook shows where it is made, and not once more as the result of that cell."""
+
+    def show_here(self) -> None:
+        """Show the figure, where this runs in a notebook."""
+        ipython = _ipython()
+        if ipython is not None:
+            self._shown_in = ipython.execution_count
+            self._display()
+
+    def _ipython_display_(self) -> None:
+        ipython = _ipython()
+        if ipython is None or ipython.execution_count != getattr(self, "_shown_in", None):
+            self._display()
+
+    def _display(self) -> None:
+        from IPython.display import display
+
+        picture = BytesIO()
+        self.savefig(picture, format="png", bbox_inches="tight")
+        display({"image/png": picture.getvalue(), "text/plain": repr(self)}, raw=True)  # type: ignore[no-untyped-call]
+
+
+def _ipython() -> Any:
+    """The running notebook's shell, if there is one that shows pictures."""
+    module = sys.modules.get("IPython")
+    shell = module.get_ipython() if module else None
+    return shell if shell is not None and hasattr(shell, "kernel") else None
 
 
 def row(

@@ -13,8 +13,9 @@ import numpy as np
 import pytest
 from matplotlib import rc_context
 
-from swissroll.report.figures import STYLE
-from swissroll.report.page import vector_uri, write_metrics
+from swissroll.report.html import vector_uri
+from swissroll.report.page import write_metrics
+from swissroll.report.plots import STYLE
 from swissroll.runs.examine import examine
 from swissroll.runs.files import pack
 from swissroll.runs.run import Run, load

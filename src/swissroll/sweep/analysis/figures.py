@@ -16,8 +16,7 @@ from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 from matplotlib.ticker import NullFormatter
 
-from swissroll.report.figures import INK
-from swissroll.report.plots import BLUE, GREEN, ORANGE, PURPLE, RED, Array, spread
+from swissroll.report.plots import BLUE, GREEN, INK, ORANGE, PURPLE, RED, Array, spread
 from swissroll.runs.run import load
 from swissroll.sweep.analysis.blocks import Setting, is_measured, settings
 from swissroll.sweep.analysis.conclusions import shown

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 from itertools import combinations, product
+from pathlib import Path
 
 import numpy as np
 from matplotlib.axes import Axes
@@ -12,8 +13,9 @@ from matplotlib.figure import Figure
 
 from swissroll import rng
 from swissroll.report import plots
-from swissroll.report.figures import Scene, prior_outline
+from swissroll.report.figures import prior_outline
 from swissroll.report.plots import Array, spread
+from swissroll.report.scene import Scene
 from swissroll.runs.run import load
 from swissroll.sweep.analysis.blocks import Setting, settings
 from swissroll.sweep.analysis.conclusions import setting_text
@@ -93,8 +95,14 @@ def _faceted(table: Table, groups: list[Setting], across: tuple[str, ...]) -> li
 
 def _cell(table: Table, setting: Setting, title: str, side: str) -> Cell:
     row = next(iter(setting.finished), None)
-    scene = Scene(load(table.folder / "runs" / row.name)) if row else None
+    scene = _scene(table.folder / "runs" / row.name) if row else None
     return Cell(setting=setting, title=title, side=side, row=row, scene=scene)
+
+
+def _scene(folder: Path) -> Scene:
+    """The scene of a run without its history and snapshots, which are not drawn here."""
+    run = load(folder)
+    return Scene(run.config, run.model)
 
 
 def latents(found: Gallery) -> Figure:
@@ -109,7 +117,7 @@ def latents(found: Gallery) -> Figure:
             _along(ax, t, mu, logvar)
             ax.set_ylim(-extent, extent)
             return
-        plots.points(ax, scene.in_plane(scene.drawn)[:POINTS], colour="#808080", size=1.5)
+        plots.points(ax, scene.in_plane(scene.posterior_draws)[:POINTS], colour="#808080", size=1.5)
         prior_outline(ax, scene)
         plots.coloured(ax, mu, t, size=3)
         plots.square(ax, extent)

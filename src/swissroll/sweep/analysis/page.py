@@ -7,18 +7,15 @@ import math
 from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass
-from importlib.resources import files
 from pathlib import Path
 from typing import Any
 
-from jinja2 import Environment
 from matplotlib import rc_context
 from matplotlib.figure import Figure
 
 from swissroll.config import Config
-from swissroll.report.figures import STYLE
-from swissroll.report.page import vector_uri
-from swissroll.report.plots import Array
+from swissroll.report.html import template, vector_uri
+from swissroll.report.plots import STYLE, Array
 from swissroll.runs.files import replace_file
 from swissroll.sweep.analysis import conclusions as words
 from swissroll.sweep.analysis import figures as pictures
@@ -111,13 +108,11 @@ def _draw(name: str, table: Table, cells: Gallery) -> Figure:
 
 def render(table: Table, drawn: dict[str, str], cells: Gallery) -> str:
     """The page, from the pictures' addresses by name."""
-    asset = files("swissroll") / "web" / "sweep.html"
-    environment = Environment(autoescape=True, trim_blocks=True, lstrip_blocks=True)
     overall = findings(table, None) if len(table.axes) > 1 and len(table.seeds) > 1 else []
     front = pictures.on_frontier(table)
     columns = [m for m in pictures.axis_metrics(table) if m != "active"]
     axis_parts = [_axis_part(table, axis, drawn) for axis in table.axes]
-    return environment.from_string(asset.read_text(encoding="utf-8")).render(
+    return template("sweep.html").render(
         table=table,
         counts=words.counts(table),
         seeds=len(table.seeds),

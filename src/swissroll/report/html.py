@@ -1,0 +1,85 @@
+"""What the pages of a run and of a sweep are both made with: pictures as files and addresses, and templates."""
+
+from __future__ import annotations
+
+import base64
+import re
+from functools import lru_cache
+from importlib.resources import files
+from io import StringIO
+from pathlib import Path
+from urllib.parse import quote
+
+import numpy as np
+from jinja2 import Environment, PackageLoader, Template
+from matplotlib import rc_context
+from matplotlib.backends.backend_agg import FigureCanvasAgg
+from matplotlib.backends.backend_svg import FigureCanvasSVG
+from matplotlib.figure import Figure
+from PIL import Image
+
+from swissroll.report.plots import INK, STYLE, Array
+
+PNG_COMPRESSION = 4
+"""Level of zlib, from 0 to 9; higher ones take longer and save little."""
+UNSAFE_IN_ADDRESS = re.compile(r"[^\w ;/?:@&=+$,.!~*'()<>-]+", re.ASCII)
+"""Characters that are quoted in an address that holds a picture."""
+SVG_STYLE = (
+    "<style>svg{color:#222}text{font-family:system-ui,sans-serif!important}"
+    "@media(prefers-color-scheme:dark){svg{color:#ddd}}@media print{svg{color:#000}}</style>"
+)
+"""Colours of the text on light, dark and printed pages, which a picture does not inherit from its page."""
+
+
+def template(name: str) -> Template:
+    """A template of the folder ``web``, by its file name."""
+    return _environment().get_template(name)
+
+
+@lru_cache
+def _environment() -> Environment:
+    loader = PackageLoader("swissroll", "web")
+    return Environment(loader=loader, autoescape=True, trim_blocks=True, lstrip_blocks=True)
+
+
+def script(name: str) -> str:
+    """The text of a script of the folder ``web``, by its file name."""
+    return (files("swissroll") / "web" / name).read_text(encoding="utf-8")
+
+
+def rgb_pixels(canvas: FigureCanvasAgg) -> Array:
+    """The pixels of a drawn canvas without their opacity, shape (height, width, 3), whole numbers to 255."""
+    return np.array(canvas.buffer_rgba())[..., :3]
+
+
+def write_png(figure: Figure, path: Path) -> None:
+    """Draw a figure into a PNG file."""
+    canvas = FigureCanvasAgg(figure)
+    canvas.draw()
+    Image.fromarray(rgb_pixels(canvas)).save(path, compress_level=PNG_COMPRESSION)
+
+
+def gif_uri(animation: bytes) -> str:
+    """The address of a GIF that holds the GIF itself."""
+    return "data:image/gif;base64," + base64.b64encode(animation).decode()
+
+
+def vector_uri(figure: Figure) -> str:
+    """The address of an SVG that holds the SVG itself.
+
+    Its text has the colour of the reader's light or dark page, and its background is transparent.
+    """
+    file = StringIO()
+    figure.patch.set_visible(False)
+
+    with rc_context(STYLE):
+        if figure.get_layout_engine():
+            figure.draw_without_rendering()  # A layout is found in two rounds.
+        # Unlike savefig, this draws once.
+        FigureCanvasSVG(figure).print_svg(file, metadata={"Date": None})
+
+    svg = file.getvalue().replace(INK, "currentColor")
+    without_prolog = svg[svg.index("<svg") :]
+    styled = without_prolog.replace("<defs>", SVG_STYLE + "<defs>", 1)
+
+    return "data:image/svg+xml," + UNSAFE_IN_ADDRESS.sub(lambda found: quote(found[0]), styled)

@@ -1,0 +1,119 @@
+"""What the figures of a model are drawn from; the model may lie in memory or in a run's folder."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from functools import cached_property
+from typing import Any, Protocol, Self
+
+import numpy as np
+import torch
+
+from swissroll import rng
+from swissroll.config import Config
+from swissroll.model.vae import VAE
+from swissroll.report.plots import Array, plane
+from swissroll.runs.run import Run
+from swissroll.training.loop import held_out_points
+
+SCENE_POINTS = 1000
+"""Held-out points that are drawn."""
+MAX_DRAWN = 1e3
+"""Largest latent and largest posterior standard deviation that is drawn."""
+GRID_SIDE = 31
+"""Points along each side of the decoded grid; the notebook has as many for 1,000 points."""
+MIN_LATENT_EXTENT = 3.3
+"""A little more than the prior's third ring."""
+
+
+class Columns(Protocol):
+    """Series by their names, such as a run's history or a dict of arrays."""
+
+    def __getitem__(self, name: str, /) -> Any: ...
+
+
+@dataclass(frozen=True)
+class Scene:
+    """What figures are drawn from: held-out points and what a model makes of them.
+
+    Attributes:
+        config: The settings; what the points come from is one of them.
+        model: The trained model.
+        snapshots: The model after some of its steps, by the step; the film needs them.
+        history: Columns of one row per step, named as in history.csv; the losses need them.
+    """
+
+    config: Config
+    model: VAE
+    snapshots: Mapping[int, VAE] = field(default_factory=dict)
+    history: Columns | None = None
+
+    @classmethod
+    def of_run(cls, run: Run) -> Self:
+        """The scene of a run on disk, with its snapshots and history.
+
+        Raises:
+            RunError: The run is damaged, or nothing is trained yet.
+        """
+        return cls(run.config, run.model, run.snapshots, run.history)
+
+    @cached_property
+    def held_out(self) -> tuple[Array, Array]:
+        """Points, shape (N, D), and their t, shape (N,)."""
+        x, t = held_out_points(self.config, SCENE_POINTS)
+        return x.numpy(), np.zeros(len(x)) if t is None else t.numpy()
+
+    @cached_property
+    def posterior(self) -> tuple[Array, Array]:
+        """Mean and log-variance of q(z|x) at the held-out points, each of shape (N, L).
+
+        Both are bounded, so that the pictures of a model that diverged can be drawn, if not to their edges.
+        """
+        with torch.no_grad():
+            mu, logvar = self.model.encode(torch.from_numpy(self.held_out[0]))
+
+        max_logvar = 2 * np.log(MAX_DRAWN)
+        drawn_mu = mu.nan_to_num(0.0).clamp(-MAX_DRAWN, MAX_DRAWN)
+        drawn_logvar = logvar.nan_to_num(0.0).clamp(-max_logvar, max_logvar)
+
+        return drawn_mu.numpy(), drawn_logvar.numpy()
+
+    @cached_property
+    def posterior_draws(self) -> Array:
+        """One latent per held-out point, drawn from its posterior, shape (N, L)."""
+        mu, logvar = map(torch.from_numpy, self.posterior)
+        generator = rng.generator(self.config.seed, "evaluation noise")
+        return self.model.reparameterize(mu, logvar, generator=generator).numpy()
+
+    @cached_property
+    def plane(self) -> tuple[int, int]:
+        """The two latent dimensions of highest rate, which are the ones that are drawn; (0, 0) of a single one."""
+        mu, logvar = self.posterior
+
+        # KL(N(mu, s^2) || N(0, 1)) = (mu^2 + s^2 - 1 - log s^2) / 2 for each latent dimension.
+        rates = 0.5 * (mu**2 + np.exp(logvar) - 1 - logvar).mean(axis=0)
+        if len(rates) == 1:
+            return 0, 0
+
+        highest = np.argsort(-rates, kind="stable")[:2]
+        first, second = sorted(highest)
+        return int(first), int(second)
+
+    @cached_property
+    def extent(self) -> float:
+        """Half the side of every data plane: the same in all pictures of a scene."""
+        return 1.15 * float(np.abs(plane(self.held_out[0])).max())
+
+    @cached_property
+    def latent_extent(self) -> float:
+        """Half the side of every latent plane."""
+        return max(MIN_LATENT_EXTENT, 1.1 * float(np.abs(self.posterior[0]).max()))
+
+    def in_plane(self, z: Array) -> Array:
+        """Keep the drawn dimensions of latents, shape (N, L) to (N, 2), or (N, 1) for a single one."""
+        return z if z.shape[1] == 1 else z[:, self.plane]
+
+    def grid(self, model: VAE) -> Array:
+        """The notebook's grid on [-2, 2]^2, decoded by a model, shape (961, D)."""
+        return model.decode_grid(GRID_SIDE, dims=self.plane).numpy()
