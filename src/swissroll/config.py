@@ -12,6 +12,7 @@ from platform import python_version
 from typing import Any, Literal, TypeVar, get_args
 
 from swissroll import checks
+from swissroll.errors import Fix, FixableError
 
 Activation = Literal["relu", "leaky_relu", "elu", "silu", "softplus", "tanh"]
 DecoderVariance = Literal["fixed", "learned"]
@@ -225,7 +226,7 @@ def read_values(path: Path) -> tuple[dict[str, Any], dict[str, str]]:
     """
     values, recorded = read_toml(path)
     if "seeds" in values:
-        raise ValueError(f"{path}: holds the settings of a sweep. 'swissroll sweep --config {path}' takes them.")
+        raise FixableError(f"{path}: holds the settings of a sweep.", Fix.START_SWEEP_FROM_FILE, path=path)
     Config.from_dict(values, str(path))
     return values, recorded
 

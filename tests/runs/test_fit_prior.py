@@ -13,6 +13,7 @@ import swissroll
 from swissroll.cli.app import main
 from swissroll.config import Config
 from swissroll.data import CURVES
+from swissroll.errors import Fix
 from swissroll.evaluation.metrics import measure
 from swissroll.model.prior import Mixture
 from swissroll.report.figures import draw
@@ -129,7 +130,7 @@ def test_a_copy_says_what_it_was_made_from_and_cannot_be_trained(
         assert ended.value.code == 2
     err = capsys.readouterr().err
     assert err.count("\n") == 2
-    assert f"Repair the original again: 'swissroll repair {run.folder} --components 12 --out NEW_FOLDER'" in err
+    assert f"Repair the original again: swissroll repair {run.folder} --components 12 --out NEW_FOLDER\n" in err
 
 
 def test_a_copy_whose_state_is_lost_is_not_trained_over(repaired: Run, tmp_path: Path) -> None:
@@ -144,7 +145,7 @@ def test_a_copy_whose_state_is_lost_is_not_trained_over(repaired: Run, tmp_path:
 def test_damaged_weights_of_a_copy_are_to_be_made_by_repair_again(repaired: Run, tmp_path: Path) -> None:
     shutil.copytree(repaired.folder, tmp_path / "copy")
     (tmp_path / "copy/model.safetensors").write_bytes(b"x" * 100)
-    with pytest.raises(RunError, match="Remove that run, then repair the original again"):
+    with pytest.raises(RunError, match=r"Remove .*, then repair the original again"):
         _ = swissroll.load(tmp_path / "copy").model
 
 
@@ -155,7 +156,8 @@ def test_a_run_whose_history_is_short_is_not_repaired(run: Run, tmp_path: Path, 
     (tmp_path / "run/history.csv").write_text("".join(lines[:left]), encoding="utf-8")
     with pytest.raises(RunError, match="does not hold the 400 steps") as caught:
         repair(swissroll.load(tmp_path / "run"), tmp_path / "copy", components=2)
-    assert "Remove model.safetensors, then 'swissroll train --resume" in str(caught.value)
+    assert caught.value.fix == Fix.REMOVE_AND_RESUME
+    assert caught.value.facts["remove"] == tmp_path / "run/model.safetensors"
     assert [p.name for p in tmp_path.iterdir()] == ["run"]
 
 
@@ -191,7 +193,7 @@ def test_a_file_in_the_way_of_a_copy_is_not_called_a_run(run: Run, tmp_path: Pat
     (tmp_path / "file").write_text("mine", encoding="utf-8")
     with pytest.raises(RunError) as caught:
         repair(run, tmp_path / "file", components=2)
-    assert str(caught.value) == f"{tmp_path / 'file'} already exists and is not a folder. Choose another --out."
+    assert str(caught.value) == f"{tmp_path / 'file'} already exists and is not a folder. Choose another folder."
     (tmp_path / "hidden").mkdir()
     (tmp_path / "hidden" / ".lock").touch()
     with pytest.raises(RunError, match="already exists"):

@@ -412,7 +412,7 @@ def test_auto_never_names_an_engine_and_a_device_that_do_not_go_together(
     monkeypatch.setattr(torch.cuda, "is_available", lambda: True)
     decided = decide(Config(steps=10**6))
     assert (decided.device, decided.engine) == ("cuda", "torch")
-    with pytest.raises(ValueError, match="no device 'cuda' here; choose --device cpu or --engine torch"):
+    with pytest.raises(ValueError, match="no device 'cuda' here; choose device 'cpu' or engine 'torch'"):
         create(tmp_path / "run", Config(engine="xla"))
     assert not (tmp_path / "run").exists()
 

@@ -263,7 +263,7 @@ def test_damaged_weights_in_a_sweep_are_refused_with_what_to_do(undisturbed: Pat
     shutil.copytree(undisturbed, folder)
     run = folder / "runs" / next(read_sweep(folder).names())
     (run / "model.safetensors").write_bytes(b"")
-    with pytest.raises(RunError, match=f"Remove {run}, then 'swissroll sweep --out {folder}'"):
+    with pytest.raises(RunError, match=f"Remove {run}, then continue the sweep in {folder}"):
         swissroll.load(run).model.eval()
 
 
@@ -301,7 +301,7 @@ def test_a_run_that_lost_something_is_named(
     shutil.copytree(undisturbed, folder)
     run = folder / "runs" / next(read_sweep(folder).names())
     harm(run / name)
-    with pytest.raises(ValueError, match=f"{run / name}: {told}.* Remove {run}, then 'swissroll sweep --out {folder}'"):
+    with pytest.raises(ValueError, match=f"{run / name}: {told}.* Remove {run}, then continue the sweep in {folder}"):
         read_table(folder)
 
 

@@ -18,8 +18,9 @@ from cyclopts import App, Argument, ArgumentCollection, CycloptsError, Parameter
 from cyclopts.config import Dict
 
 from swissroll.cli.sweep import sweep
-from swissroll.cli.terminal import BAD_INPUT, DIVERGED, INTERRUPTED, Flag, next_folder, note, note_versions
+from swissroll.cli.terminal import BAD_INPUT, DIVERGED, INTERRUPTED, Flag, fix_line, next_folder, note, note_versions
 from swissroll.config import PRESETS, Config, read_values, versions
+from swissroll.errors import FixableError
 
 if TYPE_CHECKING:
     from swissroll.evaluation.metrics import Metrics
@@ -221,31 +222,48 @@ def main(arguments: list[str] | None = None) -> NoReturn:
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, io.TextIOWrapper):
             stream.reconfigure(errors="backslashreplace")
+    sys.exit(_run(arguments))
+
+
+def _run(arguments: list[str] | None) -> int:
+    """Run a command; returns the exit code."""
     try:
         status = app(arguments, exit_on_error=False, print_error=False)
-    except CycloptsError as error:
-        status = _complain(UNUSED.sub(r"the command takes no \1; leave that out.", str(error)))
     except KeyboardInterrupt:
         command = (sys.argv[1:] if arguments is None else arguments)[:1]
         print(" ".join(["swissroll: stopped.", *(AFTER_STOP[c] for c in command if c in AFTER_STOP)]), file=sys.stderr)
-        status = INTERRUPTED
+        return INTERRUPTED
     except BrokenPipeError:
-        status = DIVERGED
-    except OSError as error:
-        what = "Check that it may be read and written, and that the disk has room."
-        status = _complain(f"{error.filename or 'file'}: {error.strerror or error}. {what}")
-    except (ValueError, MemoryError) as error:
-        status = _complain(str(error) or "not enough memory. Make the network or the batch smaller.")
-    except RuntimeError as error:
-        if not _ran_out_of_memory(error):
+        return DIVERGED
+    except Exception as error:
+        told = _explain(error)
+        if told is None:
             raise
-        status = _complain("not enough memory. Make the network or the batch smaller.")
-    sys.exit(status if isinstance(status, int) else 0)
+        return _complain(*told)
+    return status if isinstance(status, int) else 0
 
 
-def _complain(message: str) -> int:
-    line = LONG_WORD.sub(r"\1...\2", " ".join(message.split()))
-    print(f"swissroll: {line}", file=sys.stderr)
+def _explain(error: Exception) -> tuple[str, str] | None:
+    """What was wrong, and what helps; None for a defect of this program, which needs its traceback."""
+    if isinstance(error, CycloptsError):
+        return UNUSED.sub(r"the command takes no \1; leave that out.", str(error)), ""
+    if isinstance(error, OSError):
+        reason = f"{error.filename or 'file'}: {error.strerror or error}."
+        return reason, "Check that it may be read and written, and that the disk has room."
+    if isinstance(error, MemoryError) or (isinstance(error, RuntimeError) and _ran_out_of_memory(error)):
+        return "not enough memory.", "Make the network or the batch smaller."
+    if isinstance(error, FixableError):
+        return error.reason, fix_line(error)
+    if isinstance(error, ValueError):
+        return str(error), ""
+    return None
+
+
+def _complain(reason: str, fix: str = "") -> int:
+    """Say in one line what was wrong and what helps; a command in it stays whole."""
+    line = LONG_WORD.sub(r"\1...\2", " ".join(reason.split()))
+    advice = " ".join(fix.splitlines())
+    print(f"swissroll: {line} {advice}".rstrip(), file=sys.stderr)
     return BAD_INPUT
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
@@ -11,9 +12,52 @@ from typing import Annotated
 from cyclopts import Parameter
 
 from swissroll.config import versions
+from swissroll.errors import Fix, FixableError
 
 Flag = Annotated[bool, Parameter(negative="")]
 BAD_INPUT, DIVERGED, INTERRUPTED = 2, 1, 130
+
+FIXES = {
+    Fix.CHOOSE_ANOTHER_FOLDER: "Choose another folder with --out.",
+    Fix.RESUME_OR_CHOOSE_ANOTHER_FOLDER: (
+        "Choose another folder with --out, or resume that run: swissroll train --resume {folder}"
+    ),
+    Fix.TRAIN_A_RUN: "To make one: swissroll train",
+    Fix.RESUME: "To resume it: swissroll train --resume {folder}",
+    Fix.REMOVE_AND_RESUME: "Remove {remove}, then: swissroll train --resume {folder}",
+    Fix.REPAIR_OR_REMOVE_AND_RESUME: (
+        "If this run is a repaired copy, repair the original again. Otherwise remove {remove}, "
+        "then: swissroll train --resume {folder}"
+    ),
+    Fix.REPAIR_ORIGINAL: (
+        "Repair the original again: swissroll repair {origin} --components {components} --out NEW_FOLDER"
+    ),
+    Fix.REMOVE_AND_REPAIR_ORIGINAL: "Remove {remove}, then repair the original again: swissroll repair {origin}",
+    Fix.START_A_SWEEP: "To make one: swissroll sweep",
+    Fix.START_SWEEP_FROM_FILE: "To start it: swissroll sweep --config {path}",
+    Fix.CONTINUE_SWEEP: "To continue it: swissroll sweep --out {folder}",
+    Fix.REPORT_SWEEP: "To write its report: swissroll sweep --out {folder}",
+    Fix.REMOVE_AND_CONTINUE_SWEEP: "Remove {remove}, then: swissroll sweep --out {folder}",
+    Fix.VARY_A_SETTING: "Name what to vary, such as --beta 0.001,0.01,0.1",
+    Fix.NAME_ALL_VALUES: "To add runs beside it, name all values: {flag} {values}",
+}
+"""What helps, as the command line says it. A word in braces is a fact of the error, quoted for a shell."""
+
+
+def fix_line(error: FixableError) -> str:
+    """What helps, with the command to run; empty where nothing is known to."""
+    if error.fix is None:
+        return ""
+
+    quoted = {name: shlex.quote(str(value)) for name, value in error.facts.items()}
+    if "setting" in error.facts:
+        quoted["flag"] = flag(str(error.facts["setting"]))
+    return FIXES[error.fix].format(**quoted)
+
+
+def flag(setting: str) -> str:
+    """The flag of a setting."""
+    return "--" + setting.replace("_", "-")
 
 
 def next_folder(parent: Path) -> Path:

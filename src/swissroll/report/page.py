@@ -15,6 +15,7 @@ import numpy as np
 import torch
 from torch import nn
 
+from swissroll.errors import Fix
 from swissroll.evaluation.diagnosis import Examined, to_json
 from swissroll.evaluation.tables import GENERATED_HEAD, MODEL_HEAD, generated_rows, model_rows
 from swissroll.model.loss import Translation
@@ -102,7 +103,7 @@ def write_report(
     run.require_whole()
     scene = Scene.of_run(run)
     if not run.snapshots:
-        raise RunError(f"{run.folder}: holds no snapshot to draw. 'swissroll train --resume {run.folder}' makes them.")
+        raise RunError(f"{run.folder}: holds no snapshot to draw.", Fix.RESUME, folder=run.folder)
     examined = examined or examine(run)
     require_writable(run.folder)
     folder = run.folder / "figures"
@@ -126,13 +127,14 @@ def require_writable(folder: Path) -> None:
     """Raise RunError where a run's folder cannot take its metrics, figures and report."""
     figures = folder / "figures"
     if figures.exists() and not figures.is_dir():
-        raise RunError(f"{figures}: is a file, where the pictures' folder is to be. Move it away.")
+        raise RunError(f"{figures}: is a file, where the pictures' folder is to be. Move it away.", path=figures)
     for name in ("metrics.json", "report.html", "figures/film.gif"):
         if (folder / name).is_dir():
-            raise RunError(f"{folder / name}: is a folder, where a file is to be. Move it away.")
+            raise RunError(f"{folder / name}: is a folder, where a file is to be. Move it away.", path=folder / name)
     for place in (folder, figures):
         if place.exists() and not os.access(place, os.W_OK):
-            raise RunError(f"{place}: cannot be written, and the report goes there. Make it writable, or copy the run.")
+            what = "cannot be written, and the report goes there. Make it writable, or copy the run."
+            raise RunError(f"{place}: {what}", path=place)
 
 
 def write_metrics(run: Run, examined: Examined) -> None:

@@ -21,6 +21,7 @@ from safetensors import SafetensorError, safe_open
 from safetensors.torch import save, save_file
 
 from swissroll.config import Config, digest
+from swissroll.errors import Fix, FixableError
 from swissroll.training.engines.engine import State
 from swissroll.training.loop import Record, Terms
 from swissroll.training.many import Outcome
@@ -30,8 +31,8 @@ COLUMNS = ("step", *TERMS, *(f"held_out_{name}" for name in TERMS), "seconds")
 HEADER = ",".join(COLUMNS) + "\n"
 
 
-class RunError(ValueError):
-    """A folder that is not a run, or is damaged; the message says what to do."""
+class RunError(FixableError):
+    """A folder that is not a run, or is damaged."""
 
 
 class LockedError(RunError):
@@ -39,18 +40,7 @@ class LockedError(RunError):
 
 
 class FolderTakenError(RunError):
-    """A new run's folder holds something already.
-
-    Args:
-        folder: The folder.
-        resumable: Whether the command at hand could go on with a run that lies there.
-    """
-
-    def __init__(self, folder: Path, *, resumable: bool = True) -> None:
-        what = "" if folder.is_dir() else " and is not a folder"
-        is_run = resumable and (folder / "config.toml").is_file()
-        other = f", or continue that run with 'swissroll train --resume {folder}'" if is_run else ""
-        super().__init__(f"{folder} already exists{what}. Choose another --out{other}.")
+    """A new run's folder holds something already."""
 
 
 class History:
@@ -94,7 +84,7 @@ def read_lines(path: Path) -> list[str]:
     try:
         text = path.read_text(encoding="utf-8") if path.exists() else ""
     except (OSError, UnicodeError) as error:
-        raise damaged(path, str(error)) from None
+        raise explain_damage(path, str(error)) from None
     return text[: text.rfind("\n") + 1].splitlines()
 
 
@@ -105,7 +95,7 @@ def parse_history(path: Path, lines: list[str]) -> np.recarray[Any, Any]:
         rows = [tuple(float(v or "nan") for v in line.split(",")) for line in lines[1:]]
         return np.array(rows, dtype=types).view(np.recarray)
     except (ValueError, OverflowError):
-        raise damaged(path, "a row does not have this version's columns of numbers") from None
+        raise explain_damage(path, "a row does not have this version's columns of numbers") from None
 
 
 def save_tensors(path: Path, tensors: State, metadata: dict[str, str] | None = None, *, durable: bool = True) -> None:
@@ -158,7 +148,7 @@ def metadata(config: Config, step: int, repaired_from: str = "") -> dict[str, st
     return {"run": json.dumps({"step": step, "config": digest(config), **origin})}
 
 
-def remove_halves(folder: Path) -> None:
+def remove_partial_files(folder: Path) -> None:
     """Remove what a kill left of a training's files that were being written; a report's may be another process's."""
     for pattern in (
         ".tmp*",
@@ -181,7 +171,7 @@ def read_tensors(path: Path) -> tuple[State, dict[str, Any]]:
             told = {name: str(found.get(name, "")) for name in ("config", "repaired_from")}
             return tensors, {"step": int(found.get("step", 0)), **told}
     except (SafetensorError, OSError, ValueError, AttributeError, TypeError) as error:
-        raise damaged(path, str(error)) from None
+        raise explain_damage(path, str(error)) from None
 
 
 def require_end(folder: Path, step: int) -> None:
@@ -190,17 +180,17 @@ def require_end(folder: Path, step: int) -> None:
     It reads the ends of files, so that thousands of runs are looked through in seconds.
     """
     if not (folder / "config.toml").is_file():
-        raise damaged(folder / "config.toml", "it is missing")
+        raise explain_damage(folder / "config.toml", "it is missing")
     weights, history = folder / "model.safetensors", folder / "history.csv"
     try:
         with safe_open(weights, framework="pt") as file:
             seen = json.loads((file.metadata() or {}).get("run", "{}")).get("step")
     except (SafetensorError, OSError, ValueError, AttributeError) as error:
-        raise damaged(weights, str(error)) from None
+        raise explain_damage(weights, str(error)) from None
     if seen != step:
-        raise damaged(weights, f"it is of step {seen}, and the run ended at {step}")
+        raise explain_damage(weights, f"it is of step {seen}, and the run ended at {step}")
     if last_step(history) < step:
-        raise damaged(history, f"it does not reach step {step}, where the run ended")
+        raise explain_damage(history, f"it does not reach step {step}, where the run ended")
 
 
 def last_step(path: Path) -> int:
@@ -216,38 +206,43 @@ def last_step(path: Path) -> int:
     return int(word) if word.isdigit() else 0
 
 
-def damaged(path: Path, why: str) -> RunError:
-    """The error of a file that cannot be read, and what to do."""
+def explain_damage(path: Path, why: str) -> RunError:
+    """Look at the folder of a file that cannot be used, and make the error that says what helps there."""
     folder = path.parent.parent if path.parent.name == "snapshots" else path.parent
-    return RunError(f"{path}: damaged ({' '.join(why.split())}). {_remedy(path, folder)}")
+    reason = f"{path}: damaged ({' '.join(why.split())})."
 
-
-def _remedy(path: Path, folder: Path) -> str:
+    origin = ""
     with suppress(RunError):
-        if origin := read_state(folder).get("repaired_from"):
-            return f"Remove that run, then repair the original again: 'swissroll repair {origin}'."
-    if (sweep := folder.parent.parent / "sweep.toml").is_file():
-        return f"Remove {folder}, then 'swissroll sweep --out {sweep.parent}'."
-    # A run goes on from its weights, so those are what to remove where the history does not reach them.
+        origin = read_state(folder).get("repaired_from", "")
+    if origin:
+        fix = Fix.REMOVE_AND_REPAIR_ORIGINAL
+        return RunError(reason, fix, folder=folder, path=path, remove=folder, origin=origin)
+
+    sweep = folder.parent.parent
+    if (sweep / "sweep.toml").is_file():
+        return RunError(reason, Fix.REMOVE_AND_CONTINUE_SWEEP, folder=sweep, path=path, remove=folder)
+
+    # A run resumes from its weights, so those are what to remove where the history does not reach them.
     weights = ("checkpoint.safetensors", "model.safetensors") if path.name == "history.csv" else ()
-    name = next((name for name in weights if (folder / name).exists()), path.name)
-    return f"Remove {name}, then 'swissroll train --resume {folder}'."
+    there = [folder / name for name in weights if (folder / name).exists()]
+    remove = there[0] if there else path
+    return RunError(reason, Fix.REMOVE_AND_RESUME, folder=folder, path=path, remove=remove)
 
 
 def read_state(folder: Path) -> dict[str, Any]:
     """What a run's state.json says of how it ended; nothing where it has not."""
-    path, found = folder / "state.json", None
+    path = folder / "state.json"
+    found: Any = None
     try:
         found = json.loads(path.read_text(encoding="utf-8"))
     except FileNotFoundError:
         found = {}
     except (OSError, ValueError):
         pass
+
     if not isinstance(found, dict):
-        raise RunError(
-            f"{path}: damaged. If this run was repaired, repair the original again; "
-            f"else remove state.json, then 'swissroll train --resume {folder}'."
-        )
+        fix = Fix.REPAIR_OR_REMOVE_AND_RESUME
+        raise RunError(f"{path}: damaged.", fix, folder=folder, path=path, remove=path)
     return found
 
 
@@ -287,8 +282,8 @@ def staged(folder: Path) -> Iterator[Path]:
     Raises:
         RunError: The folder exists and is not empty, or cannot be made.
     """
-    with explained(folder):
-        require_free(folder, resumable=False)
+    with io_errors_as_run_errors(folder):
+        require_empty(folder)
         target = folder.resolve()
         target.parent.mkdir(parents=True, exist_ok=True)
         staging = target.with_name(f".{uuid4().hex[:12]}.partial")
@@ -301,22 +296,39 @@ def staged(folder: Path) -> Iterator[Path]:
             raise
 
 
-def require_free(folder: Path, *, resumable: bool = True) -> None:
-    """Raise FolderTakenError for a folder that is not new; what is hidden counts where the folder is to be replaced."""
-    hidden = "." if resumable else "/"
-    if folder.exists() and (not folder.is_dir() or any(not p.name.startswith(hidden) for p in folder.iterdir())):
-        raise FolderTakenError(folder, resumable=resumable)
+def require_empty(folder: Path) -> None:
+    """Raise FolderTakenError for a path that is there, unless it is an empty folder."""
+    if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
+        what = "already exists" if folder.is_dir() else "already exists and is not a folder"
+        raise FolderTakenError(f"{folder} {what}.", Fix.CHOOSE_ANOTHER_FOLDER, folder=folder)
+
+
+def require_unused(folder: Path) -> None:
+    """Raise FolderTakenError for a path that is there, unless it is a folder that holds hidden files at most."""
+    if not folder.exists():
+        return
+    if not folder.is_dir() or any(not path.name.startswith(".") for path in folder.iterdir()):
+        raise explain_taken(folder)
+
+
+def explain_taken(folder: Path) -> FolderTakenError:
+    """Look at what has a new run's path, and make the error that says what helps: a run there could be resumed."""
+    what = "already exists" if folder.is_dir() else "already exists and is not a folder"
+    is_run = (folder / "config.toml").is_file()
+    fix = Fix.RESUME_OR_CHOOSE_ANOTHER_FOLDER if is_run else Fix.CHOOSE_ANOTHER_FOLDER
+    return FolderTakenError(f"{folder} {what}.", fix, folder=folder)
 
 
 @contextmanager
-def explained(folder: Path) -> Iterator[None]:
-    """Say what to do where a folder cannot be written."""
+def io_errors_as_run_errors(folder: Path) -> Iterator[None]:
+    """Turn errors of a folder that cannot be written into RunError."""
     try:
         str(folder).encode()
         yield
     except (OSError, UnicodeError) as error:
         why = "its name is not valid UTF-8" if isinstance(error, UnicodeError) else error.strerror
-        raise RunError(f"{folder!s:.200}: cannot be written ({why}). Choose another folder with --out.") from None
+        reason = f"{folder!s:.200}: cannot be written ({why})."
+        raise RunError(reason, Fix.CHOOSE_ANOTHER_FOLDER, folder=folder) from None
 
 
 @contextmanager
@@ -331,8 +343,9 @@ def lock(folder: Path) -> Iterator[None]:
         try:
             fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
-            raise LockedError(f"{folder} is being trained by another process. Wait for it to end.") from None
+            reason = f"{folder} is being trained by another process. Wait for it to end."
+            raise LockedError(reason, folder=folder) from None
         except OSError as error:
-            told = f"{folder}: its file system has no locks ({error.strerror}). Choose a folder on another one."
-            raise RunError(told) from None
+            reason = f"{folder}: its file system has no locks ({error.strerror}). Choose a folder on another one."
+            raise RunError(reason, folder=folder) from None
         yield

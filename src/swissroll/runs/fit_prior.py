@@ -24,6 +24,7 @@ from torch import Generator, Tensor
 from swissroll import checks, rng
 from swissroll.config import MAX_COMPONENTS
 from swissroll.data import open_distribution
+from swissroll.errors import Fix
 from swissroll.model.prior import Mixture
 from swissroll.runs.files import RunError, replace_file, save_end, save_snapshot, staged
 from swissroll.runs.run import Run, load, make_folder
@@ -68,7 +69,7 @@ def repair(run: Run, folder: Path, *, components: int = 20, progress: Callable[[
     checks.whole("components", components, 1, MAX_COMPONENTS)
     _require_trained(run)
     if run.folder.resolve() in folder.resolve().parents:
-        raise RunError(f"{folder} lies in the run that is copied. Choose another --out.")
+        raise RunError(f"{folder} lies in the run that is copied.", Fix.CHOOSE_ANOTHER_FOLDER, folder=folder)
     with staged(folder) as staging:
         _write_copy(run, staging, components, progress)
     return load(folder)
@@ -150,7 +151,8 @@ def fit_mixture(
 
 def _require_trained(run: Run) -> None:
     if run.status == "diverged":
-        raise RunError(f"{run.folder} diverged; a prior cannot repair that. Train anew with a lower learning rate.")
+        what = "diverged; a prior cannot repair that. Train again with a lower learning rate."
+        raise RunError(f"{run.folder} {what}", folder=run.folder)
     if run.status not in ("finished", "stopped") or not (run.folder / "model.safetensors").exists():
-        raise RunError(f"{run.folder} is not trained yet. Finish it first: swissroll train --resume {run.folder}")
+        raise RunError(f"{run.folder} is not trained yet.", Fix.RESUME, folder=run.folder)
     run.require_whole()

@@ -26,24 +26,25 @@ import numpy as np
 import torch
 
 from swissroll.config import Config, digest, read_config
+from swissroll.errors import Fix
 from swissroll.model.vae import VAE
 from swissroll.runs.files import (
     HEADER,
-    FolderTakenError,
     History,
     LockedError,
     RunError,
-    damaged,
-    explained,
+    explain_damage,
+    explain_taken,
+    io_errors_as_run_errors,
     lock,
     metadata,
     parse_history,
     read_lines,
     read_state,
     read_tensors,
-    remove_halves,
+    remove_partial_files,
     replace_file,
-    require_free,
+    require_unused,
     save_end,
     save_snapshot,
     save_tensors,
@@ -114,9 +115,10 @@ class Run:
         elif self.snapshots:
             return list(self.snapshots.items())[-1]
         else:
-            raise RunError(f"{self.folder}: nothing is trained yet. 'swissroll train --resume {self.folder}' begins.")
+            raise RunError(f"{self.folder}: nothing is trained yet.", Fix.RESUME, folder=self.folder)
         if told["config"] not in ("", digest(self.config)):
-            raise RunError(f"{self.folder}: config.toml was changed since the weights were written. Undo that.")
+            what = "config.toml was changed since the weights were written. Undo that."
+            raise RunError(f"{self.folder}: {what}", folder=self.folder)
         return told["step"], self._with_weights(weights)
 
     @property
@@ -172,20 +174,19 @@ class Run:
         path, _, history = self._weights_path, self.step, self.history
         if not all(bool(torch.isfinite(p).all()) for p in self.model.parameters()):
             last = path or sorted((self.folder / "snapshots").glob("step-*.safetensors"))[-1]
-            raise damaged(last, "it holds weights that are not finite numbers")
+            raise explain_damage(last, "it holds weights that are not finite numbers")
         steps = history.step[: self.step]
         if path is not None and not np.array_equal(steps, np.arange(1, self.step + 1)):
             why = f"it does not hold the {self.step:,} steps that the weights have seen"
-            raise damaged(self.folder / "history.csv", why)
+            raise explain_damage(self.folder / "history.csv", why)
 
     def _with_weights(self, weights: State) -> VAE:
         model = build_model(self.config)
         try:
             model.load_state_dict(weights)
         except RuntimeError:
-            raise RunError(
-                f"{self.folder}: the weights do not fit config.toml. Undo what was changed there since."
-            ) from None
+            what = "the weights do not fit config.toml. Undo what was changed there since."
+            raise RunError(f"{self.folder}: {what}", folder=self.folder) from None
         return model
 
 
@@ -201,10 +202,10 @@ def load(folder: str | os.PathLike[str]) -> Run:
         raise RunError(f"A run is opened by its folder, such as 'runs/001'; got {folder!r:.60}.")
     run = Run(Path(folder))
     if (run.folder / "sweep.toml").is_file():
-        runs, again = run.folder / "runs", f"swissroll sweep --out {run.folder}"
-        raise RunError(f"{folder} is a sweep, and its runs are in {runs}. '{again}' writes its report.")
+        what = f"{folder} is a sweep, and its runs are in {run.folder / 'runs'}."
+        raise RunError(what, Fix.REPORT_SWEEP, folder=run.folder)
     if not (run.folder / "config.toml").is_file():
-        raise RunError(f"{folder} is not a run: it holds no config.toml. 'swissroll train' makes one.")
+        raise RunError(f"{folder} is not a run: it holds no config.toml.", Fix.TRAIN_A_RUN, folder=run.folder)
     _ = run.config
     return run
 
@@ -240,16 +241,16 @@ def make_folder(folder: Path, config: Config) -> Run:
     Raises:
         RunError: The folder exists and is not empty, or cannot be made.
     """
-    with explained(folder):
-        require_free(folder)
+    with io_errors_as_run_errors(folder):
+        require_unused(folder)
         folder.mkdir(parents=True, exist_ok=True)
         try:
             with lock(folder):
                 if (folder / "config.toml").exists():
-                    raise FolderTakenError(folder)
+                    raise explain_taken(folder)
                 replace_file(folder / "config.toml", config.to_toml().encode())
         except LockedError:
-            raise FolderTakenError(folder) from None
+            raise explain_taken(folder) from None
     return Run(folder)
 
 
@@ -281,7 +282,7 @@ def advance(run: Run) -> Generator[Record, None, None]:
         if run.status == "finished":  # By another process, in the meantime.
             return
         training = build(run.config)
-        remove_halves(run.folder)
+        remove_partial_files(run.folder)
         lines = _restore(run, training)
         (run.folder / "state.json").unlink(missing_ok=True)
         with History(run.folder / "history.csv", lines) as history:
@@ -292,8 +293,11 @@ def refuse_repaired(run: Run) -> None:
     """Raise RunError for a run whose prior was fitted after training: its weights are no training's."""
     if run.repaired_from:
         raise RunError(
-            f"{run.folder} was repaired and cannot be trained. Repair the original again: "
-            f"'swissroll repair {run.repaired_from} --components {run.config.components} --out NEW_FOLDER'."
+            f"{run.folder} was repaired and cannot be trained.",
+            Fix.REPAIR_ORIGINAL,
+            folder=run.folder,
+            origin=run.repaired_from,
+            components=run.config.components,
         )
 
 
@@ -347,18 +351,20 @@ def _restore(run: Run, training: Training) -> list[str]:
         return [HEADER]
     state, told = read_tensors(path)
     if told["config"] != digest(run.config):
-        raise RunError(f"{run.folder}: config.toml was changed since the checkpoint. Undo that, or train anew.")
+        what = "config.toml was changed since the checkpoint. Undo that, or train again in another folder."
+        raise RunError(f"{run.folder}: {what}", folder=run.folder)
     kept = read_lines(run.folder / "history.csv")
     lines = [line + "\n" for line in kept]
     try:
         step = told["step"]
         training.load_state(state, step)
     except (KeyError, ValueError, RuntimeError):
-        raise damaged(path, "it does not fit this run") from None
+        raise explain_damage(path, "it does not fit this run") from None
     if not training.engine.weights_are_finite():
-        raise damaged(path, "it holds weights that are not finite numbers")
+        raise explain_damage(path, "it holds weights that are not finite numbers")
     if lines[:1] != [HEADER] or len(lines) <= step:
-        raise RunError(f"{run.folder}: history.csv is shorter than the checkpoint. Train anew in another folder.")
+        what = "history.csv is shorter than the checkpoint. Train again in another folder."
+        raise RunError(f"{run.folder}: {what}", folder=run.folder)
     parse_history(run.folder / "history.csv", kept[: step + 1])
     return lines[: step + 1]
 

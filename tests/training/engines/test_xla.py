@@ -303,8 +303,8 @@ def test_without_jax_a_run_goes_on_the_reference_engine(tmp_path: Path) -> None:
     noted = without_jax("train", *long, cwd=tmp_path)
     assert noted.stderr.splitlines() == [
         "swissroll: note: with JAX this run is faster: pip install 'swissroll[xla]'.",
-        "swissroll: auto already exists. Choose another --out, "
-        "or continue that run with 'swissroll train --resume auto'.",
+        "swissroll: auto already exists. Choose another folder with --out, "
+        "or resume that run: swissroll train --resume auto",
     ]
     refused = without_jax("train", *small, "--engine", "xla", "--out", "xla", cwd=tmp_path)
     assert refused.returncode == 2

@@ -306,4 +306,4 @@ def find_device(jax: ModuleType, device: str) -> Any:
     try:
         return jax.devices(names[device])[0]
     except (KeyError, RuntimeError):
-        raise ValueError(f"JAX has no device {device!r} here; choose --device cpu or --engine torch.") from None
+        raise ValueError(f"JAX has no device {device!r} here; choose device 'cpu' or engine 'torch'.") from None

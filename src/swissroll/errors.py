@@ -1,0 +1,69 @@
+"""Errors that say what helps, as data. Their text names no command: only the command line knows how it is called.
+
+raise FixableError(f"{folder} already exists.", Fix.CHOOSE_ANOTHER_FOLDER, folder=folder)
+"""
+
+from __future__ import annotations
+
+from enum import Enum
+from pathlib import Path
+
+
+class Fix(Enum):
+    """What helps. The value is the sentence that Python shows; a word in braces is a fact that the error carries.
+
+    ``swissroll.cli.terminal`` has the command line of each.
+    """
+
+    CHOOSE_ANOTHER_FOLDER = "Choose another folder."
+    RESUME_OR_CHOOSE_ANOTHER_FOLDER = "Choose another folder, or resume the run in {folder}."
+    TRAIN_A_RUN = "Train one, or name the folder of another."
+    RESUME = "Resume the run in {folder}."
+    REMOVE_AND_RESUME = "Remove {remove}, then resume the run in {folder}."
+    REPAIR_OR_REMOVE_AND_RESUME = (
+        "If this run is a repaired copy, repair the original again. Otherwise remove {remove}, "
+        "then resume the run in {folder}."
+    )
+    REPAIR_ORIGINAL = "Repair the original again: {origin}, with components={components}."
+    REMOVE_AND_REPAIR_ORIGINAL = "Remove {remove}, then repair the original again: {origin}."
+
+    START_A_SWEEP = "Start one, or name the folder of another."
+    START_SWEEP_FROM_FILE = "Start a sweep from {path}."
+    CONTINUE_SWEEP = "Continue the sweep in {folder}."
+    REPORT_SWEEP = "Write the report of the sweep in {folder}, or name one of its runs."
+    REMOVE_AND_CONTINUE_SWEEP = "Remove {remove}, then continue the sweep in {folder}."
+    VARY_A_SETTING = "Name a setting to vary, and its values."
+    NAME_ALL_VALUES = "To add runs beside it, name all values of {setting}: {values}."
+
+
+class FixableError(ValueError):
+    """Something that cannot be used as it is, and what helps.
+
+    Args:
+        reason: What is wrong: sentences without advice.
+        fix: What helps, where something does.
+        folder: The folder that it is about, where there is one.
+        path: The file that it is about, where there is one.
+        facts: What else the fix needs.
+
+    Attributes:
+        reason, fix, folder, path: As above.
+        facts: All facts by name, ``folder`` and ``path`` included.
+    """
+
+    def __init__(
+        self,
+        reason: str,
+        fix: Fix | None = None,
+        *,
+        folder: Path | None = None,
+        path: Path | None = None,
+        **facts: object,
+    ) -> None:
+        self.reason = reason
+        self.fix = fix
+        self.folder = folder
+        self.path = path
+        self.facts = {"folder": folder, "path": path, **facts}
+        advice = "" if fix is None else " " + fix.value.format(**self.facts)
+        super().__init__(reason + advice)

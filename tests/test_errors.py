@@ -1,0 +1,43 @@
+"""Errors: what helps is data, told without commands in Python and with one on the command line."""
+
+from pathlib import Path
+
+import pytest
+
+from swissroll.cli.terminal import FIXES, fix_line
+from swissroll.errors import Fix, FixableError
+
+FACTS = {
+    "folder": Path("my runs/a"),
+    "path": Path("my runs/a.toml"),
+    "remove": Path("my runs/a/x"),
+    "origin": "my runs/b",
+    "components": 20,
+    "setting": "latent_dim",
+    "values": "1,2",
+}
+
+
+@pytest.mark.parametrize("fix", Fix)
+def test_a_fix_names_no_command_in_python_and_one_on_the_command_line(fix: Fix) -> None:
+    error = FixableError("It is damaged.", fix, **FACTS)  # type: ignore[arg-type]
+    assert str(error).startswith("It is damaged. ")
+    assert "swissroll" not in str(error)
+    assert "--" not in str(error)
+    line = fix_line(error)
+    assert "swissroll " in line or "--" in line
+    assert "{" not in str(error) + line
+
+
+def test_paths_are_quoted_for_a_shell() -> None:
+    error = FixableError("It is damaged.", Fix.RESUME, folder=Path("my runs/a"))
+    assert fix_line(error) == "To resume it: swissroll train --resume 'my runs/a'"
+
+
+def test_every_fix_has_its_line() -> None:
+    assert set(FIXES) == set(Fix)
+
+
+def test_an_error_without_a_fix_has_its_reason_alone() -> None:
+    error = FixableError("It is damaged.")
+    assert (str(error), fix_line(error), error.folder) == ("It is damaged.", "", None)
