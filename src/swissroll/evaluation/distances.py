@@ -24,11 +24,15 @@ Array = NDArray[np.float64]
 
 NAMES = ("w2", "sliced_w2", "energy", "mmd", "c2st")
 PROJECTIONS = 128
+"""Directions of the sliced W2."""
 NEIGHBOURS = 15
+"""Neighbours that classify a point in the C2ST."""
 BLUR = 0.02
+"""Noise added before the C2ST, in data units."""
 BANDWIDTH = 0.1
-EXACT = 500
-"""Most points in an exact W2 of a comparison, whose time grows faster than the square of their number."""
+"""Standard deviation of the MMD's kernel, in data units."""
+MAX_EXACT = 500
+"""Most points in the exact W2 of a comparison: its time grows faster than the square of their number."""
 ROWS = 256
 """Rows of a matrix of pairwise distances in memory at a time."""
 
@@ -86,20 +90,29 @@ def wasserstein(a: Any, b: Any) -> float:
     assignment, which SciPy solves; others are POT's network simplex's.
     """
     x, y = _pair(a, b)
+
     if len(x) == len(y):
         from scipy.optimize import linear_sum_assignment
 
-        squares = _squares(x, y)
-        return math.sqrt(float(squares[linear_sum_assignment(squares)].mean()))
+        # W2^2 = min over permutations p of the mean of |x_i - y_p(i)|^2.
+        squares = _pairwise_squares(x, y)
+        assigned = linear_sum_assignment(squares)
+        return math.sqrt(float(squares[assigned].mean()))
+
+    # W2^2 = min over transport plans between the two uniform distributions of the mean squared length of a move.
     ot = import_pot()
-    least = ot.emd2(ot.unif(len(x)), ot.unif(len(y)), _squares(x, y), numItermax=10**8)
+    weights_x = ot.unif(len(x))
+    weights_y = ot.unif(len(y))
+    least = ot.emd2(weights_x, weights_y, _pairwise_squares(x, y), numItermax=10**8)
+
+    # Rounding may take the cost of equal samples below 0.
     return math.sqrt(max(float(least), 0.0))
 
 
 def sliced_wasserstein(a: Any, b: Any, *, projections: int = PROJECTIONS, generator: Generator | None = None) -> float:
     """Sliced 2-Wasserstein distance: the root of the mean, over random directions, of the squared W2 along each.
 
-    A sample moved by v is at a distance of about ``|v| / sqrt(D)``: each direction sees its part of v.
+    A sample that is shifted by v is at a distance of about ``|v| / sqrt(D)``: each direction sees its part of v.
 
     Args:
         a: Points, shape (N, D).
@@ -117,16 +130,26 @@ def sliced_wasserstein(a: Any, b: Any, *, projections: int = PROJECTIONS, genera
     """
     checks.whole("projections", projections, 1, 10**6)
     x, y = _pair(a, b)
-    directions = torch.randn(projections, x.shape[1], generator=generator, dtype=torch.float64)
-    directions = (directions / directions.norm(dim=1, keepdim=True)).numpy()
-    along_x, along_y = x @ directions.T, y @ directions.T
+
+    # A Gaussian vector over its length is uniform on the unit sphere.
+    vectors = torch.randn(projections, x.shape[1], generator=generator, dtype=torch.float64)
+    directions = (vectors / vectors.norm(dim=1, keepdim=True)).numpy()
+    along_x = x @ directions.T
+    along_y = y @ directions.T
+
     if len(x) == len(y):
-        return math.sqrt(float(np.mean((np.sort(along_x, axis=0) - np.sort(along_y, axis=0)) ** 2)))
-    return math.sqrt(float(np.mean(import_pot().wasserstein_1d(along_x, along_y, p=2))))
+        # On a line the cheapest moves keep the order.
+        moves = np.sort(along_x, axis=0) - np.sort(along_y, axis=0)
+        squares = moves**2
+    else:
+        squares = import_pot().wasserstein_1d(along_x, along_y, p=2)
+    return math.sqrt(float(np.mean(squares)))
 
 
 def energy_distance(a: Any, b: Any) -> float:
-    """Energy distance ``sqrt(2 E|X - Y| - E|X - X'| - E|Y - Y'|)``, with all pairs of a sample, each with itself too.
+    """Energy distance ``sqrt(2 E|X - Y| - E|X - X'| - E|Y - Y'|)``.
+
+    The means are over all pairs, those of a point with itself included.
 
     Args:
         a: Points, shape (N, D).
@@ -141,14 +164,15 @@ def energy_distance(a: Any, b: Any) -> float:
     Source: Szekely and Rizzo (2013), "Energy statistics"; the root as in SciPy's ``energy_distance``.
     """
     x, y = _pair(a, b)
-    return _root_of_contrast(x, y, np.sqrt)
+    return _contrast(x, y, np.sqrt)
 
 
 def mmd(a: Any, b: Any, *, bandwidth: float = BANDWIDTH) -> float:
     """Maximum mean discrepancy with the Gaussian kernel ``exp(-|x - y|^2 / (2 bandwidth^2))``.
 
-    The biased estimate, from all pairs of a sample, each with itself too: it is a distance, never negative, and 0 for
-    equal samples. It is blind to what is much finer than the bandwidth, and saturates beyond it.
+    The biased estimate, over all pairs, those of a point with itself included. So it is a distance: never negative,
+    and 0 for equal samples. It does not see structure much finer than the bandwidth, and hardly changes where the
+    samples are much further apart than it.
 
     Args:
         a: Points, shape (N, D).
@@ -165,7 +189,7 @@ def mmd(a: Any, b: Any, *, bandwidth: float = BANDWIDTH) -> float:
     """
     checks.real("bandwidth", bandwidth, 0, math.inf, open_low=True)
     x, y = _pair(a, b)
-    return _root_of_contrast(x, y, _kernel(bandwidth))
+    return _contrast(x, y, _negative_kernel(bandwidth))
 
 
 def c2st_accuracy(
@@ -193,20 +217,24 @@ def c2st_accuracy(
     from scipy.spatial import KDTree
 
     checks.real("blur", blur, 0, math.inf)
-    samples = [torch.from_numpy(s) for s in _pair(a, b)]
-    checks.whole("neighbours", neighbours, 1, sum(map(len, samples)) - 1)
+    x, y = _pair(a, b)
+    checks.whole("neighbours", neighbours, 1, len(x) + len(y) - 1)
     if neighbours % 2 == 0:
         raise ValueError(f"neighbours must be odd, so that no vote ties; got {neighbours}.")
-    blurred = [s + blur * torch.randn(s.shape, generator=generator, dtype=s.dtype) for s in samples]
-    points = torch.cat(blurred).numpy()
-    label = np.repeat([False, True], [len(s) for s in samples])
+
+    points = np.concatenate([_blurred(x, blur, generator), _blurred(y, blur, generator)])
+    is_from_b = np.repeat([False, True], [len(x), len(y)])
     found = KDTree(points).query(points, k=neighbours + 1)[1]
-    # Each point is left out of its own vote; among many equal points it may not be found at all.
+
+    # Each point is left out of its own vote. Among many equal points it may not be found at all.
     itself = found == np.arange(len(points))[:, None]
     itself[~itself.any(axis=1), -1] = True
-    votes = label[found[~itself].reshape(-1, neighbours)].mean(axis=1) > 0.5
-    right = votes == label
-    return float((right[~label].mean() + right[label].mean()) / 2)
+    voters = found[~itself].reshape(-1, neighbours)
+
+    # The two samples count alike, whatever their sizes.
+    votes = is_from_b[voters].mean(axis=1) > 0.5
+    correct = votes == is_from_b
+    return float((correct[~is_from_b].mean() + correct[is_from_b].mean()) / 2)
 
 
 class ReferenceSample:
@@ -232,7 +260,7 @@ class ReferenceSample:
         real: Any,
         real_again: Sequence[Any],
         *,
-        exact: int = EXACT,
+        exact: int = MAX_EXACT,
         blur: float = BLUR,
         bandwidth: float = BANDWIDTH,
         seed: int = 0,
@@ -244,11 +272,17 @@ class ReferenceSample:
                 f"real_again must hold at least 2 samples, for the spread of a noise floor; got {len(real_again)}."
             )
         self.real = checks.points("real", real)
-        self.exact, self.blur, self.bandwidth, self.seed = exact, blur, bandwidth, seed
+        self.exact = exact
+        self.blur = blur
+        self.bandwidth = bandwidth
+        self.seed = seed
         self._own_means: dict[int, list[float]] = {}
+
         draws = [self.measure(sample) for sample in real_again]
-        columns = {name: [draw[name][0] for draw in draws] for name in NAMES}
-        self.noise_floors = {name: (float(np.mean(c)), float(np.std(c, ddof=1))) for name, c in columns.items()}
+        self.noise_floors = {}
+        for name in NAMES:
+            values = [draw[name][0] for draw in draws]
+            self.noise_floors[name] = (float(np.mean(values)), float(np.std(values, ddof=1)))
 
     def compare(self, generated: Any) -> Distances:
         """Measure a sample, shape (M, D), against the real points."""
@@ -263,8 +297,11 @@ class ReferenceSample:
         points = checks.points("sample", sample, dim=self.real.shape[1])
         n = min(len(points), len(self.real))
         few = min(n, self.exact)
+
         # Equal numbers, thinned at random: a decoded grid comes in order.
-        x, y = self._thin(points, n), self._thin(self.real, n)
+        x = self._thin(points, n)
+        y = self._thin(self.real, n)
+
         energy, discrepancy = self._contrasts(x.numpy(), y.numpy())
         values = {
             "w2": wasserstein(x[:few], y[:few]),
@@ -277,17 +314,21 @@ class ReferenceSample:
 
     def _contrasts(self, x: Array, y: Array) -> list[float]:
         """:func:`energy_distance` and :func:`mmd` of a sample and as many real points, whose own part is kept."""
-        functions = (np.sqrt, _kernel(self.bandwidth))
+        functions = (np.sqrt, _negative_kernel(self.bandwidth))
         if len(y) not in self._own_means:
             self._own_means[len(y)] = _means(y, y, *functions)
-        parts = zip(_means(x, y, *functions), _means(x, x, *functions), self._own_means[len(y)], strict=True)
-        return [_root(*means) for means in parts]
+
+        cross = _means(x, y, *functions)
+        own_x = _means(x, x, *functions)
+        own_y = self._own_means[len(y)]
+        return [_root_of_contrast(*means) for means in zip(cross, own_x, own_y, strict=True)]
 
     def _generator(self) -> Generator:
         return Generator().manual_seed(self.seed)
 
     def _thin(self, points: Tensor, n: int) -> Tensor:
-        return points[torch.randperm(len(points), generator=self._generator())[:n]]
+        order = torch.randperm(len(points), generator=self._generator())
+        return points[order[:n]]
 
 
 def compare(generated: Any, real: Any, real_again: Sequence[Any], **settings: Any) -> Distances:
@@ -321,33 +362,55 @@ def _pair(a: Any, b: Any) -> tuple[Array, Array]:
     return x.numpy(), y.numpy()
 
 
-def _squares(x: Array, y: Array) -> Array:
-    """Squared Euclidean distances, shape (N, M)."""
+def _blurred(sample: Array, blur: float, generator: Generator | None) -> Array:
+    """A sample with Gaussian noise of this standard deviation."""
+    noise = torch.randn(sample.shape, generator=generator, dtype=torch.float64)
+    blurred: Array = sample + blur * noise.numpy()
+    return blurred
+
+
+def _pairwise_squares(x: Array, y: Array) -> Array:
+    """Squared Euclidean distances of all pairs, shape (N, M)."""
     from scipy.spatial.distance import cdist
 
     squares: Array = cdist(x, y, "sqeuclidean")
     return squares
 
 
-def _kernel(bandwidth: float) -> Callable[[Array], Array]:
-    """Minus the Gaussian kernel, of squared distances."""
-    # PyTorch's exponential takes a third of the time of NumPy's.
-    return lambda squares: -torch.from_numpy(-0.5 / bandwidth**2 * squares).exp_().numpy()
+def _negative_kernel(bandwidth: float) -> Callable[[Array], Array]:
+    """The function -exp(-s / (2 bandwidth^2)) of squared distances s.
+
+    The sign makes the squared MMD the same contrast as the squared energy distance.
+    """
+
+    def negative_kernel(squares: Array) -> Array:
+        # PyTorch's exponential takes a third of the time of NumPy's.
+        exponents = torch.from_numpy(-0.5 / bandwidth**2 * squares)
+        return -exponents.exp_().numpy()
+
+    return negative_kernel
 
 
-def _root_of_contrast(x: Array, y: Array, of_squares: Callable[[Array], Array]) -> float:
+def _contrast(x: Array, y: Array, of_squares: Callable[[Array], Array]) -> float:
     """sqrt(2 E f(x, y) - E f(x, x') - E f(y, y')) for f a function of the squared distance."""
-    return _root(*(_means(a, b, of_squares)[0] for a, b in ((x, y), (x, x), (y, y))))
+    (cross,) = _means(x, y, of_squares)
+    (own_x,) = _means(x, x, of_squares)
+    (own_y,) = _means(y, y, of_squares)
+    return _root_of_contrast(cross, own_x, own_y)
 
 
-def _root(cross: float, own_x: float, own_y: float) -> float:
+def _root_of_contrast(cross: float, own_x: float, own_y: float) -> float:
+    # Rounding may take the contrast of equal samples below 0.
     return math.sqrt(max(2 * cross - own_x - own_y, 0.0))
 
 
 def _means(a: Array, b: Array, *of_squares: Callable[[Array], Array]) -> list[float]:
     """Means over all pairs of functions of the squared distance."""
     sums = [0.0] * len(of_squares)
-    for i in range(0, len(a), ROWS):
-        squares = _squares(a[i : i + ROWS], b)
-        sums = [total + float(function(squares).sum()) for total, function in zip(sums, of_squares, strict=True)]
-    return [total / (len(a) * len(b)) for total in sums]
+    for start in range(0, len(a), ROWS):
+        squares = _pairwise_squares(a[start : start + ROWS], b)
+        for index, function in enumerate(of_squares):
+            sums[index] += float(function(squares).sum())
+
+    pairs = len(a) * len(b)
+    return [total / pairs for total in sums]

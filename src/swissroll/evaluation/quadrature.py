@@ -1,13 +1,17 @@
-r"""Integrals over one or two latent dimensions on a grid that is fine only where some point needs it.
+r"""Integrals over one or two latent dimensions, on a grid that is fine only where some point needs it.
 
-A uniform grid of midpoints is refined by halving, level by level, as a tree: only cells where some unsettled point
-may have mass get children. Every level gives a point the sum over a full uniform grid, since the cells left out are
-those whose upper bound is e^-18 of the point's evidence. A level's grid is 2^L interleaved ones of twice its spacing;
-the error is the largest difference of any of these, or of the level before, from the whole. It is about four times
-too large, on purpose: a ReLU decoder has kinks, on which two grids can agree by luck. A point is settled where the
-error is small enough and every cell that matters is narrow beside the decoder's and the prior's slopes. For smooth
-integrands the error of such sums falls exponentially once the spacing is near the posterior's
-standard deviation: Trefethen and Weideman (2014), "The exponentially convergent trapezoidal rule".
+The evidence of a point is a sum of p(x, z) over the midpoints of a uniform grid, times the volume of a cell. The grid
+is refined by halving its cells, level by level, as a tree. Only cells where some unsettled point may have mass get
+children. Still, every level gives a point the sum over a full uniform grid: the cells left out have an upper bound of
+e^-18 of the point's evidence.
+
+The error. The grid of a level is 2^L interleaved grids of twice its spacing, and each of these has a sum of its own.
+The error is the largest difference of any of these sums, or of the level before, from the whole sum. It is about four
+times too large, on purpose: a ReLU decoder has kinks, on which two grids can agree by luck.
+
+A point is settled where this error is small enough, and every cell that matters is narrow beside the slopes of the
+decoder and of the prior. For smooth integrands the error of such sums falls exponentially once the spacing is near the
+posterior's standard deviation: Trefethen and Weideman (2014), "The exponentially convergent trapezoidal rule".
 """
 
 from __future__ import annotations
@@ -23,13 +27,13 @@ from torch import Tensor
 from swissroll.model.prior import Mixture
 from swissroll.model.vae import VAE
 
-MARGIN = 18.0
+LEFT_OUT = 18.0
 """Nats below a point's evidence at which a cell's density is left out."""
 HEAVY = 7.0
 """Nats below a point's evidence from which a cell must be fine before the point is settled."""
 LEAK = math.log(1e-6)
 """Relative mass in the box's outermost cells, in nats, above which the box is widened."""
-FLOOR = 4e-6
+HIDDEN_ERROR = 4e-6
 """Error in nats that the cells left out and the edge of the box may hide."""
 POINTS = 512
 """Points integrated at a time."""
@@ -38,10 +42,11 @@ FAMILIES = {1: 1024, 2: 512}
 HALVINGS = {1: 8, 2: 6}
 """How often the box is halved to make the coarsest cells, by latent dimension; their children are the first level."""
 MAX_CELLS = 2**20
+"""Most cells of a level: the refinement stops before it would hold more."""
 MAX_PAIRS = 2**26
-"""Where a level would hold more cells, or more pairs of a cell and a point, the refinement stops."""
-LEVELS = 16
-WIDENINGS = 6
+"""Most pairs of a cell and a point of a level: the refinement stops before it would hold more."""
+MAX_LEVELS = 16
+MAX_WIDENINGS = 6
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -63,7 +68,7 @@ class Integral:
 
 @dataclass(frozen=True)
 class _Block:
-    """Some cells, shape (M, L), and the points, shape (P,), that may have mass in one of them."""
+    """Some cells by their midpoints, shape (M, L), and the points, shape (P,), that may have mass in one of them."""
 
     cells: Tensor
     points: Tensor
@@ -91,9 +96,9 @@ def log_prior(model: VAE, z: Tensor) -> Tensor:
 @torch.no_grad()
 def log_joint(model: VAE, x: Tensor, z: Tensor, sigma: float) -> Tensor:
     """Log p(x, z) in nats, shape (N, M), for points (N, D) and latents (M, L) in float64."""
-    decoded = model.decode(z.to(model.fc_mu.weight)).to("cpu", torch.float64)
-    constant = x.shape[1] / 2 * math.log(2 * math.pi * sigma**2)
-    return _squares(x, decoded) / (-2 * sigma**2) + (log_prior(model, z) - constant)
+    decoded = _decode(model, z)
+    squares = _squares_to_decoded(x, decoded)
+    return _log_joint(squares, log_prior(model, z), x.shape[1], sigma)
 
 
 @torch.no_grad()
@@ -107,96 +112,171 @@ def integrate(model: VAE, x: Tensor, sigma: float, *, tolerance: float) -> Integ
         tolerance: Estimated error, in nats, at which a point is settled.
     """
     parts = [_integrate_part(model, part, sigma, tolerance) for part in torch.split(x, POINTS)]
-    fields = ("log_p", "error", "spacing", "mode")
-    return Integral(**{name: torch.cat([getattr(part, name) for part in parts]) for name in fields})
+    return Integral(
+        log_p=torch.cat([part.log_p for part in parts]),
+        error=torch.cat([part.error for part in parts]),
+        spacing=torch.cat([part.spacing for part in parts]),
+        mode=torch.cat([part.mode for part in parts]),
+    )
 
 
 def _integrate_part(model: VAE, x: Tensor, sigma: float, tolerance: float) -> Integral:
     low, high = _box(model, x)
     tree = _Tree(model, x, sigma, low, high)
-    for _ in range(WIDENINGS):
+
+    for _ in range(MAX_WIDENINGS):
         if not tree.leaks():
             break
-        low, high = low - (high - low) / 2, high + (high - low) / 2
+        # Twice as wide, about the same middle.
+        margin = (high - low) / 2
+        low = low - margin
+        high = high + margin
         tree = _Tree(model, x, sigma, low, high)
+
     tree.refine(tolerance)
     return Integral(log_p=tree.log_p, error=tree.error, spacing=tree.spacing, mode=tree.mode)
 
 
 class _Tree:
-    """The grids of one set of points: after each level, the best estimate of every point."""
+    """The grids of one set of points: after each level, the best estimate of every point.
+
+    Args:
+        model: A VAE with one or two latent dimensions.
+        x: Points, shape (N, D), float64.
+        sigma: Decoder standard deviation.
+        low: Lowest corner of the box, shape (L,).
+        high: Highest corner of the box, shape (L,).
+
+    Attributes:
+        log_p: Best estimate of log p(x), shape (N,).
+        error: Its estimated error, shape (N,).
+        spacing: Spacing of the grid that it comes from, shape (N,).
+        mode: Grid point of the highest p(x, z), shape (N, L).
+        settled: Which points are accurate enough, shape (N,).
+        width: Width of the cells of the last level, shape (L,).
+        bounds: What the pruning needs of the last level, block by block.
+        highest: Highest log p(x, z) of the last level, shape (N,).
+    """
 
     def __init__(self, model: VAE, x: Tensor, sigma: float, low: Tensor, high: Tensor) -> None:
-        self.model, self.x, self.sigma, self.low, self.high = model, x, sigma, low, high
-        n, dims = len(x), model.latent_dim
-        self.corners = torch.tensor(list(itertools.product((-0.5, 0.5), repeat=dims)))
-        self.corners = self.corners.to(torch.float64)
-        self.log_p, self.error, self.spacing = (torch.full((n,), math.inf, dtype=torch.float64) for _ in range(3))
-        self.mode, self.settled = torch.zeros(n, dims, dtype=torch.float64), torch.zeros(n, dtype=torch.bool)
-        roots, self.width = ((low + high) / 2)[None], high - low
-        for _ in range(HALVINGS[dims]):
+        self.model = model
+        self.x = x
+        self.sigma = sigma
+        self.low = low
+        self.high = high
+        self.width = high - low
+        count = len(x)
+        dims = model.latent_dim
+
+        # A cell's children lie at its midpoint plus these corners times their width.
+        corners = list(itertools.product((-0.5, 0.5), repeat=dims))
+        self.corners = torch.tensor(corners).to(torch.float64)
+
+        self.log_p = torch.full((count,), math.inf, dtype=torch.float64)
+        self.error = torch.full((count,), math.inf, dtype=torch.float64)
+        self.spacing = torch.full((count,), math.inf, dtype=torch.float64)
+        self.mode = torch.zeros(count, dims, dtype=torch.float64)
+        self.settled = torch.zeros(count, dtype=torch.bool)
+
+        roots = self._halve_box(HALVINGS[dims])
+        everyone = torch.arange(count)
+        self.width = self.width / 2
+        self._evaluate_level([_Block(cells, everyone) for cells in torch.split(roots, FAMILIES[dims])])
+
+    def _halve_box(self, halvings: int) -> Tensor:
+        """Midpoints, shape (2^(L halvings), L), of the equal cells that so many halvings make of the box."""
+        cells = ((self.low + self.high) / 2)[None]
+        for _ in range(halvings):
             # Parent by parent, so that cells that are near in the list are near in the plane.
             self.width = self.width / 2
-            roots = (roots[:, None] + self.corners * self.width).flatten(0, 1)
-        everyone = torch.arange(n)
-        self.width = self.width / 2
-        self._level([_Block(cells, everyone) for cells in torch.split(roots, FAMILIES[dims])])
+            cells = (cells[:, None] + self.corners * self.width).flatten(0, 1)
+        return cells
 
     def leaks(self) -> bool:
         """Whether some point has mass at the edge of the box, judged on the first level."""
         lost = torch.full_like(self.log_p, -math.inf)
         for bounds in self.bounds:
             cells = bounds.block.cells
-            edge = ((cells - self.low < 2 * self.width) | (self.high - cells < 2 * self.width)).any(dim=1)
+            near_low = cells - self.low < 2 * self.width
+            near_high = self.high - cells < 2 * self.width
+            edge = (near_low | near_high).any(dim=1)
             if bool(edge.any()):
                 lost = torch.logaddexp(lost, bounds.upper[:, edge].double().logsumexp(dim=1))
-        return bool((lost + self.width.log().sum() - self.log_p > LEAK).any())
+
+        # Log of (sum of the bounds times the volume of a cell) over the point's evidence.
+        relative = lost + self.width.log().sum() - self.log_p
+        return bool((relative > LEAK).any())
 
     def refine(self, tolerance: float) -> None:
         """Halve the cells until every point is settled, or the next level would be too large."""
-        for _ in range(LEVELS):
+        for _ in range(MAX_LEVELS):
             self.settled |= (self.error < tolerance) & ~self._is_coarse()
             blocks = list(self._children())
-            cells, pairs = sum(len(b.cells) for b in blocks), sum(len(b.cells) * len(b.points) for b in blocks)
-            size = len(self.corners)
-            if not blocks or size * cells > MAX_CELLS or size * pairs > MAX_PAIRS:
+            if not blocks or self._is_too_large(blocks):
                 break
             self.width = self.width / 2
-            self._level(blocks)
+            self._evaluate_level(blocks)
 
-    def _level(self, blocks: list[_Block]) -> None:
+    def _is_too_large(self, parents: list[_Block]) -> bool:
+        """Whether the children of these cells would be too many to hold."""
+        children = len(self.corners)
+        cells = children * sum(len(block.cells) for block in parents)
+        pairs = children * sum(len(block.cells) * len(block.points) for block in parents)
+        return cells > MAX_CELLS or pairs > MAX_PAIRS
+
+    def _evaluate_level(self, parents: list[_Block]) -> None:
         """Evaluate the children of all cells and take over the sums of the points that are not settled."""
-        n, kinds = len(self.x), len(self.corners)
-        sums = torch.full((n, kinds), -math.inf, dtype=torch.float64)
-        self.highest = torch.full((n,), -math.inf, dtype=torch.float64)
-        self.bounds: list[_Bounds] = []  # Lets go of the last level first.
-        self.bounds = [self._evaluate(block, sums) for block in blocks]
-        new = ~self.settled
+        count = len(self.x)
+        kinds = len(self.corners)
+        sums = torch.full((count, kinds), -math.inf, dtype=torch.float64)
+        self.highest = torch.full((count,), -math.inf, dtype=torch.float64)
+        self.bounds: list[_Bounds] = []  # Lets go of the last level before the next is made.
+        self.bounds = [self._evaluate_block(block, sums) for block in parents]
+
+        # Midpoint rule: log p(x) = log of the sum of p(x, z) over the cells + log of a cell's volume.
         volume = self.width.log().sum()
         log_p = sums.logsumexp(dim=1) + volume
-        others = torch.cat([sums + volume + math.log(kinds), self.log_p[:, None]], dim=1)
-        error = (others - log_p[:, None]).abs().amax(dim=1) + FLOOR
-        self.log_p, self.error = torch.where(new, log_p, self.log_p), torch.where(new, error, self.error)
-        self.spacing = torch.where(new, self.width.max(), self.spacing)
 
-    def _evaluate(self, block: _Block, sums: Tensor) -> _Bounds:
-        """Add a block's children to the sums, shape (N, 2^L), a column a corner of the parents; and bound them."""
-        families, kinds, points = len(block.cells), len(self.corners), block.points
-        # Corner by corner, so that the children of one corner are a column of the sums.
+        # The children at one corner are a grid of twice the spacing, whose cells have 2^L times the volume.
+        interleaved = sums + volume + math.log(kinds)
+        others = torch.cat([interleaved, self.log_p[:, None]], dim=1)
+        error = (others - log_p[:, None]).abs().amax(dim=1) + HIDDEN_ERROR
+
+        unsettled = ~self.settled
+        self.log_p = torch.where(unsettled, log_p, self.log_p)
+        self.error = torch.where(unsettled, error, self.error)
+        self.spacing = torch.where(unsettled, self.width.max(), self.spacing)
+
+    def _evaluate_block(self, block: _Block, sums: Tensor) -> _Bounds:
+        """Add the children of a block's cells to the sums, shape (N, 2^L), one column per corner; and bound them."""
+        points = block.points
+
+        # Corner by corner, so that the children at one corner are a column of the sums.
         cells = (block.cells + self.corners[:, None] * self.width).flatten(0, 1)
-        decoded = self.model.decode(cells.to(self.model.fc_mu.weight)).to("cpu", torch.float64)
-        squares = _squares(self.x[points], decoded)
-        constant = self.x.shape[1] / 2 * math.log(2 * math.pi * self.sigma**2)
-        joint = squares / (-2 * self.sigma**2) + (log_prior(self.model, cells) - constant)
-        parts = joint.reshape(len(points), kinds, families).logsumexp(dim=2)
-        sums[points] = torch.logaddexp(sums[points], parts)
+        decoded = _decode(self.model, cells)
+        squares = _squares_to_decoded(self.x[points], decoded)
+        joint = _log_joint(squares, log_prior(self.model, cells), self.x.shape[1], self.sigma)
+
+        by_corner = joint.reshape(len(points), len(self.corners), len(block.cells))
+        sums[points] = torch.logaddexp(sums[points], by_corner.logsumexp(dim=2))
         self._note_mode(points, joint, cells)
-        siblings = decoded.reshape(kinds, families, -1)
-        radius = 2 * (siblings - siblings.mean(dim=0)).norm(dim=2).amax(dim=0).repeat(kinds)
-        ceiling, fine = _prior_bounds(self.model, cells, self.width)
+        return self._bound(_Block(cells, points), decoded, squares)
+
+    def _bound(self, block: _Block, decoded: Tensor, squares: Tensor) -> _Bounds:
+        """Bound log p(x, z) over cells, from their decoded midpoints (M, D) and squared distances to these (P, M)."""
+        # How far the decoder may move within a cell: twice its farthest sibling from the mean of the siblings.
+        kinds = len(self.corners)
+        siblings = decoded.reshape(kinds, len(block.cells) // kinds, -1)
+        spread = (siblings - siblings.mean(dim=0)).norm(dim=2)
+        radius = 2 * spread.amax(dim=0).repeat(kinds)
+
+        # log p(x, z) <= max of log p(z) - (|x - decode(z)| - radius)^2 / (2 sigma^2) - D/2 log(2 pi sigma^2).
+        ceiling, fine = _prior_bounds(self.model, block.cells, self.width)
+        constant = _log_constant(self.x.shape[1], self.sigma)
         distance = (squares.float().sqrt() - radius.float()).clamp_min(0)
         upper = distance.square() / (-2 * self.sigma**2) + (ceiling - constant).float()
-        return _Bounds(_Block(cells, points), upper, (radius > 2 * self.sigma) | ~fine)
+
+        return _Bounds(block, upper, (radius > 2 * self.sigma) | ~fine)
 
     def _note_mode(self, points: Tensor, joint: Tensor, cells: Tensor) -> None:
         value, where = joint.max(dim=1)
@@ -208,33 +288,54 @@ class _Tree:
         """Points, shape (N,), for which a cell that may matter is too wide to trust its midpoint."""
         found = torch.zeros_like(self.settled)
         for bounds in self.bounds:
-            points, coarse = bounds.block.points, bounds.coarse
-            heavy = bounds.upper[:, coarse] > (self.log_p[points, None] - HEAVY).float()
+            points = bounds.block.points
+            threshold = (self.log_p[points, None] - HEAVY).float()
+            heavy = bounds.upper[:, bounds.coarse] > threshold
             found[points] |= heavy.any(dim=1)
         return found
 
     def _children(self) -> Iterator[_Block]:
         """The cells that may matter to some unsettled point, in blocks, each with those points."""
+        size = FAMILIES[self.model.latent_dim]
         for bounds in self.bounds:
-            points = bounds.block.points
-            alive = ~self.settled[points]
-            keep = bounds.upper[alive] > (self.log_p[points[alive], None] - MARGIN).float()
+            unsettled = ~self.settled[bounds.block.points]
+            points = bounds.block.points[unsettled]
+            threshold = (self.log_p[points, None] - LEFT_OUT).float()
+            matters = bounds.upper[unsettled] > threshold
+
             # Sibling by sibling, for the same reason as the roots.
-            order = torch.arange(keep.shape[1]).reshape(len(self.corners), -1).T.flatten()
-            kept = order[keep.any(dim=0)[order]]
-            cells, keep, points = bounds.block.cells[kept], keep[:, kept], points[alive]
+            order = torch.arange(matters.shape[1]).reshape(len(self.corners), -1).T.flatten()
+            kept = order[matters.any(dim=0)[order]]
+            cells = torch.split(bounds.block.cells[kept], size)
+
             # Neighbours lie together in a block, so that few points need all of it.
-            size = FAMILIES[self.mode.shape[1]]
-            for some, wanted in zip(torch.split(cells, size), torch.split(keep, size, dim=1), strict=True):
+            for some, wanted in zip(cells, torch.split(matters[:, kept], size, dim=1), strict=True):
                 near = wanted.any(dim=1)
                 if bool(near.any()):
                     yield _Block(some, points[near])
 
 
-def _squares(x: Tensor, decoded: Tensor) -> Tensor:
+def _decode(model: VAE, z: Tensor) -> Tensor:
+    """Decoded means, shape (M, D), float64 on the CPU, of latents (M, L)."""
+    return model.decode(z.to(model.fc_mu.weight)).to("cpu", torch.float64)
+
+
+def _squares_to_decoded(x: Tensor, decoded: Tensor) -> Tensor:
     """Squared distances, shape (N, M), of points (N, D) and decoded means (M, D)."""
+    # |x - m|^2 = |m|^2 - 2 x.m + |x|^2, as one matrix product; rounding may take it below 0.
     squares = torch.addmm(decoded.square().sum(dim=1), x, decoded.T, alpha=-2)
     return squares.add_(x.square().sum(dim=1, keepdim=True)).clamp_min_(0)
+
+
+def _log_joint(squares: Tensor, log_prior: Tensor, data_dim: int, sigma: float) -> Tensor:
+    """Log p(x, z), shape (N, M), from squared distances to decoded means, shape (N, M), and log p(z), shape (M,)."""
+    # log p(x, z) = -|x - decode(z)|^2 / (2 sigma^2) - D/2 log(2 pi sigma^2) + log p(z).
+    return squares / (-2 * sigma**2) + (log_prior - _log_constant(data_dim, sigma))
+
+
+def _log_constant(data_dim: int, sigma: float) -> float:
+    """Log of the normalising constant of N(m, sigma^2 I) in D dimensions: D/2 log(2 pi sigma^2)."""
+    return data_dim / 2 * math.log(2 * math.pi * sigma**2)
 
 
 def _components(model: VAE) -> tuple[Tensor, Tensor, Tensor]:
@@ -248,23 +349,39 @@ def _components(model: VAE) -> tuple[Tensor, Tensor, Tensor]:
 
 
 def _component_densities(model: VAE, z: Tensor, reach: Tensor | float = 0.0) -> Tensor:
-    """Log of weight times density of each component, shape (M, K), at most ``reach`` a coordinate from z."""
-    weights, means, stds = _components(model)
+    """Log of weight times density of each component, shape (M, K).
+
+    With a reach, the highest such density of any point that is at most ``reach`` from z in every coordinate.
+    """
+    log_weights, means, stds = _components(model)
     scaled = ((z[:, None] - means).abs() - reach).clamp_min(0) / stds
-    return weights - (0.5 * (scaled.square() + math.log(2 * math.pi)) + stds.log()).sum(dim=-1)
+
+    # -log N(z; m, s^2) = (z - m)^2 / (2 s^2) + log(2 pi) / 2 + log s in each coordinate.
+    per_coordinate = 0.5 * (scaled.square() + math.log(2 * math.pi)) + stds.log()
+    return log_weights - per_coordinate.sum(dim=-1)
 
 
 def _prior_bounds(model: VAE, cells: Tensor, width: Tensor) -> tuple[Tensor, Tensor]:
     """An upper bound of log p(z) over each cell, and whether cells are fine beside the components near them."""
     densities = _component_densities(model, cells, width / 2)
     ceiling = densities.logsumexp(dim=1)
-    too_wide = (width > 1.5 * _components(model)[2]).any(dim=1)
-    return ceiling, ~((densities > ceiling[:, None] - 12) & too_wide).any(dim=1)
+
+    # A component matters to a cell where it has more than e^-12 of the density there.
+    matters = densities > ceiling[:, None] - 12
+    _, _, stds = _components(model)
+    too_wide = (width > 1.5 * stds).any(dim=1)
+
+    return ceiling, ~(matters & too_wide).any(dim=1)
 
 
 def _box(model: VAE, x: Tensor) -> tuple[Tensor, Tensor]:
     """Corners, each (L,), of a box that holds six standard deviations of the prior and every encoded mean."""
     _, means, stds = _components(model)
     mu = model.encode(x.to(model.fc_mu.weight))[0].to("cpu", torch.float64)
-    low, high = (means - 6 * stds).amin(dim=0), (means + 6 * stds).amax(dim=0)
-    return torch.minimum(low, mu.amin(dim=0) - 1), torch.maximum(high, mu.amax(dim=0) + 1)
+
+    prior_low = (means - 6 * stds).amin(dim=0)
+    prior_high = (means + 6 * stds).amax(dim=0)
+    low = torch.minimum(prior_low, mu.amin(dim=0) - 1)
+    high = torch.maximum(prior_high, mu.amax(dim=0) + 1)
+
+    return low, high
