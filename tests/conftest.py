@@ -2,16 +2,25 @@
 
 from __future__ import annotations
 
+import inspect
 import os
 import random
 from collections import Counter
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 import hypothesis
 import numpy as np
 import pytest
 import torch
+
+from swissroll.evaluation.metrics import measure
+from tests.oracles import Opened
+
+if TYPE_CHECKING:
+    from playwright.sync_api import Browser, Page
 
 CHROMIUM = Path("/usr/bin/chromium")
 
@@ -46,12 +55,47 @@ def _seed_test(_seed_module: None) -> Iterator[None]:
     torch.set_num_threads(threads)
 
 
-@pytest.fixture(scope="session")
-def chromium() -> Path:
-    """The browser that opens the reports. It is looked for when the first test asks, not when tests are collected."""
+@pytest.fixture(scope="module")
+def browser() -> Iterator[Browser]:
+    """The browser that opens the reports. It is looked for when a test asks for it, not when tests are collected."""
     if not CHROMIUM.exists() and "SWISSROLL_REQUIRE_BROWSER" not in os.environ:
         pytest.skip("needs Debian's chromium: apt-get install chromium")
-    return CHROMIUM
+
+    from playwright.sync_api import sync_playwright
+
+    with sync_playwright() as playwright:
+        started = playwright.chromium.launch(executable_path=str(CHROMIUM), args=["--no-sandbox", "--disable-gpu"])
+        yield started
+        started.close()
+
+
+@pytest.fixture
+def opened(browser: Browser) -> Opened:
+    """Opens the report of a folder; fails on a request to elsewhere and on an error in the page."""
+
+    @contextmanager
+    def open_report(folder: Path, **options: Any) -> Iterator[Page]:
+        problems: list[str] = []
+        page = browser.new_page(viewport={"width": 1000, "height": 800}, **options)
+        page.on("pageerror", lambda error: problems.append(str(error)))
+        page.on("request", lambda r: None if r.url.startswith(("file:", "data:")) else problems.append(r.url))
+        page.goto((folder / "report.html").resolve().as_uri())
+
+        yield page
+
+        page.close()
+        assert problems == []
+
+    return open_report
+
+
+@pytest.fixture(scope="module")
+def few_points() -> Iterator[None]:
+    """Measure a model on 100 points instead of 1000: ten times as fast, where a test is about how numbers are shown."""
+    defaults = inspect.unwrap(measure).__kwdefaults__
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setitem(defaults, "n", 100)
+        yield
 
 
 @pytest.hookimpl(trylast=True)

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-from contextlib import suppress
+from collections.abc import Callable
+from contextlib import AbstractContextManager, suppress
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import torch
 from torch import Generator, Tensor
@@ -15,6 +17,11 @@ from swissroll.evaluation.geometry import project
 from swissroll.model.vae import VAE
 from swissroll.runs.run import Run, advance, create
 from swissroll.training.loop import DivergedError, build
+
+if TYPE_CHECKING:
+    from playwright.sync_api import Page
+
+Opened = Callable[..., "AbstractContextManager[Page]"]
 
 # A run of a second whose folder holds one of each: held-out losses, snapshots, a last step between them.
 SMALL = Config(steps=60, hidden_dim=16, batch_size=32, eval_every=20, snapshot_every=25)

@@ -1,17 +1,14 @@
 """The report as its reader meets it: opened in a real browser, with no network."""
 
 import json
-import os
 import re
-from collections.abc import Iterator
-from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
 import pytest
 import torch
 from PIL import Image
-from playwright.sync_api import Page, sync_playwright
+from playwright.sync_api import Page
 
 import swissroll
 from swissroll.config import Config
@@ -19,22 +16,14 @@ from swissroll.report.figures import available
 from swissroll.report.page import MAX_EMBEDDED_WEIGHTS, render, summarize, write_report
 from swissroll.report.scene import Scene
 from swissroll.runs.examine import examine
-from swissroll.runs.run import Run, advance, create
-from swissroll.training.loop import DivergedError
+from swissroll.runs.run import Run
+from tests.oracles import Opened, trained_run
 
-CHROMIUM = Path("/usr/bin/chromium")
-needs_browser = pytest.mark.skipif(
-    not CHROMIUM.exists() and "SWISSROLL_REQUIRE_BROWSER" not in os.environ,
-    reason="needs Debian's chromium: apt-get install chromium",
-)
+pytestmark = pytest.mark.usefixtures("few_points")
 
 
 def trained(folder: Path, **settings: Any) -> Run:
-    run = create(folder, Config(**({"steps": 40, "hidden_dim": 16, "snapshot_every": 10} | settings)))
-    with suppress(DivergedError):
-        for _ in advance(run):
-            pass
-    return swissroll.load(folder)
+    return trained_run(folder, Config(**({"steps": 40, "hidden_dim": 16, "snapshot_every": 10} | settings)))
 
 
 def reported(folder: Path, **settings: Any) -> Run:
@@ -44,24 +33,9 @@ def reported(folder: Path, **settings: Any) -> Run:
 
 
 @pytest.fixture(scope="module")
-def run(tmp_path_factory: pytest.TempPathFactory) -> Run:
+def run(tmp_path_factory: pytest.TempPathFactory, few_points: None) -> Run:  # noqa: ARG001
     """A run with the notebook's width, and its report."""
     return reported(tmp_path_factory.mktemp("reported") / "run", hidden_dim=256)
-
-
-@contextmanager
-def opened(run: Run, **options: Any) -> Iterator[Page]:
-    """The report in Chromium; fails on any request to elsewhere and on any error in the page."""
-    problems: list[str] = []
-    with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=str(CHROMIUM), args=["--no-sandbox", "--disable-gpu"])
-        page = browser.new_page(viewport={"width": 1000, "height": 800}, **options)
-        page.on("pageerror", lambda error: problems.append(str(error)))
-        page.on("request", lambda r: None if r.url.startswith(("file:", "data:")) else problems.append(r.url))
-        page.goto((run.folder / "report.html").resolve().as_uri())
-        yield page
-        browser.close()
-    assert problems == []
 
 
 def hover(page: Page, across: float, down: float) -> tuple[list[float], list[float]]:
@@ -75,7 +49,6 @@ def hover(page: Page, across: float, down: float) -> tuple[list[float], list[flo
     return json.loads(readout.get_attribute("data-z") or ""), json.loads(readout.get_attribute("data-x") or "")
 
 
-@needs_browser
 @pytest.mark.parametrize(
     "settings",
     [
@@ -88,19 +61,20 @@ def hover(page: Page, across: float, down: float) -> tuple[list[float], list[flo
     ],
     ids=str,
 )
-def test_hover_decodes_as_torch_does_for_every_activation(settings: dict[str, Any], tmp_path: Path) -> None:
+def test_hover_decodes_as_torch_does_for_every_activation(
+    settings: dict[str, Any], tmp_path: Path, opened: Opened
+) -> None:
     run = trained(tmp_path / "run", **settings)
     (run.folder / "report.html").write_text(render(run, Scene.of_run(run), {}, examine(run)), encoding="utf-8")
-    check_hover(run)
+    check_hover(run, opened)
 
 
-@needs_browser
-def test_hover_decodes_as_torch_does(run: Run) -> None:
-    check_hover(run)
+def test_hover_decodes_as_torch_does(run: Run, opened: Opened) -> None:
+    check_hover(run, opened)
 
 
-def check_hover(run: Run) -> None:
-    with opened(run) as page:
+def check_hover(run: Run, opened: Opened) -> None:
+    with opened(run.folder) as page:
         for across, down in [(0.5, 0.5), (0.1, 0.2), (0.83, 0.4), (0.31, 0.95)]:
             z, x = hover(page, across, down)
             full = torch.zeros(1, run.config.latent_dim)
@@ -111,30 +85,27 @@ def check_hover(run: Run) -> None:
             assert x == pytest.approx(expected, abs=1e-5)
 
 
-@needs_browser
-def test_a_large_decoder_is_interpolated_and_the_report_stays_small(tmp_path: Path) -> None:
+def test_a_large_decoder_is_interpolated_and_the_report_stays_small(tmp_path: Path, opened: Opened) -> None:
     run = reported(tmp_path / "run", hidden_dim=1024, steps=2)
     assert sum(p.numel() for p in run.model.decoder.parameters()) > MAX_EMBEDDED_WEIGHTS
     assert (run.folder / "report.html").stat().st_size < 4e6
-    with opened(run) as page:
+    with opened(run.folder) as page:
         z, x = hover(page, 0.37, 0.64)
         assert x == pytest.approx(run.model.decode(torch.tensor([z]))[0].tolist(), abs=2e-3)
         assert "interpolated" in page.inner_text("body")
 
 
-@needs_browser
-def test_arrow_keys_move_the_point(run: Run) -> None:
-    with opened(run) as page:
+def test_arrow_keys_move_the_point(run: Run, opened: Opened) -> None:
+    with opened(run.folder) as page:
         page.focus("#latent-plane")
         page.keyboard.press("ArrowRight")
         page.keyboard.press("ArrowUp")
         assert json.loads(page.locator("#explorer-readout").get_attribute("data-z") or "") == [0.1, 0.1]
 
 
-@needs_browser
 @pytest.mark.parametrize("scheme", ["light", "dark"])
-def test_every_picture_loads_with_its_alternative_text(scheme: Any, run: Run) -> None:
-    with opened(run, color_scheme=scheme) as page:
+def test_every_picture_loads_with_its_alternative_text(scheme: Any, run: Run, opened: Opened) -> None:
+    with opened(run.folder, color_scheme=scheme) as page:
         pictures = page.locator("img").all()
         assert len(pictures) == len(available(Scene.of_run(run))) + 1
         for picture in pictures:

@@ -18,7 +18,7 @@ from swissroll.report.page import write_metrics
 from swissroll.report.plots import STYLE
 from swissroll.runs.examine import examine
 from swissroll.runs.files import pack
-from swissroll.runs.run import Run, load
+from swissroll.runs.run import load
 from swissroll.sweep.analysis import figures as pictures
 from swissroll.sweep.analysis import page
 from swissroll.sweep.analysis.conclusions import conclusions, difference, number
@@ -28,8 +28,10 @@ from swissroll.sweep.analysis.results import METRICS, Table, read_table, write_t
 from swissroll.sweep.analysis.statistics import Interval
 from swissroll.sweep.plan import Sweep, run_name
 from swissroll.training.many import train_together
-from tests.report.test_page import needs_browser, opened
+from tests.oracles import Opened
 from tests.sweep.analysis.test_statistics import made
+
+pytestmark = pytest.mark.usefixtures("few_points")
 
 QUICK = {"steps": 30, "eval_every": 10, "hidden_dim": 8, "seeds": 2, "engine": "torch", "device": "cpu"}
 
@@ -57,7 +59,7 @@ def text_of(folder: Path) -> str:
 
 
 @pytest.fixture(scope="module")
-def table(tmp_path_factory: pytest.TempPathFactory) -> Table:
+def table(tmp_path_factory: pytest.TempPathFactory, few_points: None) -> Table:  # noqa: ARG001
     """Three axes, one value of which diverges, and the page."""
     folder = tmp_path_factory.mktemp("swept") / "sweep"
     found = swept(folder, latent_dim=[1, 2], beta=[0.001, 0.1], lr=[0.01, 1e4])
@@ -65,10 +67,9 @@ def table(tmp_path_factory: pytest.TempPathFactory) -> Table:
     return found
 
 
-@needs_browser
 @pytest.mark.parametrize("scheme", ["light", "dark"])
-def test_every_picture_loads_with_its_alternative_text(scheme: Any, table: Table) -> None:
-    with opened(Run(table.folder), color_scheme=scheme) as found:
+def test_every_picture_loads_with_its_alternative_text(scheme: Any, table: Table, opened: Opened) -> None:
+    with opened(table.folder, color_scheme=scheme) as found:
         images = found.locator("img").all()
         assert len(images) == len(parts(table)) == 7
         for image in images:
@@ -78,17 +79,15 @@ def test_every_picture_loads_with_its_alternative_text(scheme: Any, table: Table
         assert (int(re.findall(r"\d+", ink)[0]) > 128) == (scheme == "dark")
 
 
-@needs_browser
 @pytest.mark.parametrize("width", [360, 1000])
-def test_nothing_is_wider_than_the_window(width: int, table: Table) -> None:
-    with opened(Run(table.folder)) as found:
+def test_nothing_is_wider_than_the_window(width: int, table: Table, opened: Opened) -> None:
+    with opened(table.folder) as found:
         found.set_viewport_size({"width": width, "height": 800})
         assert found.evaluate("document.documentElement.scrollWidth") <= width
 
 
-@needs_browser
-def test_the_table_sorts_and_filters(table: Table) -> None:
-    with opened(Run(table.folder)) as found:
+def test_the_table_sorts_and_filters(table: Table, opened: Opened) -> None:
+    with opened(table.folder) as found:
         heads = found.locator("table.settings th").all_inner_texts()
         column = heads.index(METRICS["mse"].label)
         cells = found.locator(f"table.settings tbody tr td:nth-child({column + 1})")
@@ -157,7 +156,12 @@ def test_held_sigma_is_not_warned_of_and_axes_keep_the_quoted_beta(tmp_path: Pat
     assert "confounds" not in text
     assert not any("sigma" in line for line in conclusions(table) if line.startswith("latent_dim"))
     assert any("own sigma" in line for line in conclusions(table) if line.startswith("beta"))
-    assert "latent_dim 1, beta 0.01" in text
+    # The runs' own beta is scaled, and the page shows the one that was asked for.
+    quoted = {(row.setting["beta"], row.config.latent_dim): row.config.beta for row in table.rows}
+    assert quoted == {(beta, dim): pytest.approx(beta * dim / 2) for beta in (0.01, 0.1) for dim in (1, 2)}
+    shown = text.split('<table class="settings">')[1]
+    assert '<td data-key="0.01">' in shown
+    assert '<td data-key="0.005">' not in shown
     assert "<strong>2 seeds</strong> tell only large differences from noise" in text
 
 
