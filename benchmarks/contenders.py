@@ -159,8 +159,8 @@ def lanes(setting: Setting, engine: str) -> Contender:
 
     extra = engine_settings(engine)
     try:
-        from swissroll.training.many import lanes as most
-        from swissroll.training.many import train_together
+        from swissroll.training.many import members_per_batch as most
+        from swissroll.training.many import train_many
     except ImportError:
         raise MissingError("this version of swissroll trains one run at a time") from None
 
@@ -169,7 +169,7 @@ def lanes(setting: Setting, engine: str) -> Contender:
         configs = [Config(**base, seed=seed) for seed in range(setting.models)]
         together = most(configs[0])
         for first in range(0, len(configs), together):
-            outcomes = train_together(configs[first : first + together])
+            outcomes = train_many(configs[first : first + together])
             if {outcome.status for outcome in outcomes} != {"finished"}:
                 raise RuntimeError("a run of the benchmark diverged")
 

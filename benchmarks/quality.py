@@ -47,11 +47,12 @@ def worth(model: VAE, config: Config) -> dict[str, float]:
     from swissroll.data import CURVES
     from swissroll.evaluation.distances import sliced_wasserstein
     from swissroll.evaluation.geometry import fit
-    from swissroll.training.loop import evaluate, held_out_points
+    from swissroll.training.build import held_out_points, loss_of
+    from swissroll.training.loop import evaluate_loss
 
     curve = CURVES[config.dataset]
     held_out = held_out_points(config)[0]
-    loss = evaluate(model, held_out, beta=config.beta, reduction=config.reduction, seed=config.seed).loss
+    loss = evaluate_loss(model, held_out, loss=loss_of(config), seed=config.seed).loss
     x = model.sample(POINTS, generator=rng.generator(config.seed, "evaluation noise"))
     found = fit(curve, x)
     real = curve.position(curve.midpoints(POINTS))
@@ -65,7 +66,7 @@ def notebook(seed: int, steps: int = 1000) -> Row:
 
     from benchmarks.network import PlainVAE, train_plain
     from swissroll.config import Config
-    from swissroll.training.loop import build_model
+    from swissroll.training.build import build_model
 
     train_plain(PlainVAE(8), 2)
     torch.manual_seed(seed)
@@ -82,11 +83,10 @@ def notebook(seed: int, steps: int = 1000) -> Row:
 def best(seed: int, width: int, steps: int) -> Row:
     """The `best` preset on the fast engine, or on the only one there is."""
     from swissroll.config import PRESETS, Config
-    from swissroll.runs.run import decide, use_threads
-    from swissroll.training.loop import build
+    from swissroll.training.build import build, decide, use_threads
 
     settings = {"seed": seed, "hidden_dim": width, "steps": steps, "eval_every": steps} | _engine()
-    config = decide(replace(Config(**PRESETS["best"]), **settings))
+    config = decide(replace(Config(**PRESETS["best"]), **settings)).config
     _start_engine(config)
     with use_threads(config.threads):
         start = perf_counter()
@@ -103,7 +103,7 @@ def _engine() -> dict[str, Any]:
 
 def _start_engine(config: Config) -> None:
     """Import what training imports, and start JAX, without compiling anything of ours."""
-    from swissroll.training.loop import build
+    from swissroll.training.build import build
 
     if config.engine == "xla":
         from swissroll.training.engines.xla import import_jax

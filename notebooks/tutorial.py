@@ -51,7 +51,8 @@ from swissroll import (
     visualize_reconstructions,
 )
 from swissroll.data import CURVES
-from swissroll.training.loop import evaluate, held_out_points
+from swissroll.training.build import held_out_points, loss_of
+from swissroll.training.loop import evaluate_loss
 
 QUICK = os.environ.get("SWISSROLL_QUICK") == "1"
 STEPS = 100 if QUICK else 1000
@@ -426,7 +427,7 @@ def off_the_roll(model):
 watch = (0, STEPS // 20, STEPS // 10, 3 * STEPS // 10, STEPS)
 config = Config(steps=STEPS, eval_every=STEPS // 20)
 training = build(config)
-untrained = evaluate(training.engine.model, held_out_points(config)[0], beta=0.01, reduction="mean", seed=config.seed)
+untrained = evaluate_loss(training.engine.model, held_out_points(config).points, loss=loss_of(config), seed=config.seed)
 film, measured = {0: copy.deepcopy(training.engine.model).cpu()}, {0: untrained}
 for record in training:
     if record.step in watch:

@@ -16,7 +16,8 @@ from swissroll.data import Curve
 from swissroll.evaluation.geometry import project
 from swissroll.model.vae import VAE
 from swissroll.runs.run import Run, advance, create
-from swissroll.training.loop import DivergedError, build
+from swissroll.training.build import build
+from swissroll.training.loop import DivergedError
 
 if TYPE_CHECKING:
     from playwright.sync_api import Page

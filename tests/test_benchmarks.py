@@ -18,7 +18,7 @@ from benchmarks.network import PlainVAE, plain_loss, plain_roll, train_plain
 from benchmarks.shapes import step_flops
 from benchmarks.side_by_side import PEERS_PYTHON, ROOT, Results
 from swissroll.config import Config
-from swissroll.training.loop import build, build_model
+from swissroll.training.build import build, build_model
 from swissroll.training.sampler import Sampler
 
 BATCH = 128

@@ -18,12 +18,13 @@ from swissroll import load, translate
 from swissroll.cli.app import main
 from swissroll.config import Config
 from swissroll.data import CURVES
-from swissroll.model.loss import combine, mean_distortion
+from swissroll.model.loss import Loss, LossTerms, mean_distortion
 from swissroll.model.vae import VAE
 from swissroll.sweep.analysis.results import read_table
 from swissroll.sweep.pools import LocalPool
 from swissroll.sweep.runner import compute, define, opened
-from swissroll.training.loop import Terms, build, build_model, implied
+from swissroll.training.build import build, build_model, loss_of
+from swissroll.training.loop import Terms
 
 LEARNED = Config(decoder_variance="learned", beta=1.0, hidden_dim=16, steps=40, eval_every=20, engine="torch")
 
@@ -41,7 +42,7 @@ def test_the_distortion_is_that_of_a_normal_density(mse: float, sigma: float) ->
 
 @pytest.mark.parametrize("logvar", [-1e38, -800.0, 800.0, 1e38])
 def test_an_enormous_log_variance_is_told_in_numbers(logvar: float) -> None:
-    terms = Terms.of([1.0, 1.0, 1.0, logvar], implied(LEARNED))
+    terms = Terms.of(LossTerms(1.0, 1.0, 1.0, logvar), loss_of(LEARNED))
     assert math.isfinite(terms.distortion)
     model = VAE(2, 4, learned_variance=True)
     assert model.decoder_logvar is not None
@@ -57,15 +58,15 @@ def test_the_weight_of_the_rate_in_nats(reduction: Any, expected: float) -> None
     assert told.true_beta == pytest.approx(expected)
     # The loss of one point of known terms, in nats, against its translation.
     mse, kl = scalar(0.02), scalar(0.7)
-    error = mean_distortion(mse, scalar(2 * math.log(0.1)))
-    loss = combine(error, kl, beta=0.3, reduction=reduction, dims=(2, 5)).item()
+    own = Loss(beta=0.3, data_dim=2, latent_dim=5, reduction=reduction, learned_variance=True)
+    loss = own.value(mse, kl, scalar(2 * math.log(0.1))).item()
     rate, distortion = told.nats(0.02, 0.7)
     assert loss * (2 if reduction == "mean" else 1) == pytest.approx(distortion + told.true_beta * rate)
 
 
 def test_an_unknown_sigma_has_no_distortion() -> None:
-    assert math.isnan(implied(LEARNED).sigma)
-    assert math.isnan(implied(LEARNED).nats(0.1, 0.1)[1])
+    assert math.isnan(loss_of(LEARNED).sigma)
+    assert math.isnan(loss_of(LEARNED).translation.nats(0.1, 0.1).distortion)
 
 
 @pytest.mark.parametrize(("dataset", "latent_dim", "steps"), [("swiss_roll", 1, 2000), ("helix", 2, 3500)])

@@ -26,13 +26,13 @@ if TYPE_CHECKING:
     )
     from swissroll.runs.examine import examine
     from swissroll.runs.run import Run, load
-    from swissroll.training.loop import build
+    from swissroll.training.build import build
 
 _HOMES = {
     "Config": "config",
     "Run": "runs.run",
     "VAE": "model.vae",
-    "build": "training.loop",
+    "build": "training.build",
     "compute_vae_loss": "notebook",
     "distortion": "model.loss",
     "elbo": "model.loss",

@@ -16,7 +16,7 @@ from torch import Tensor
 
 from swissroll import checks
 from swissroll.data import generate_swiss_roll
-from swissroll.model.loss import mean_kl, reconstruction_mse
+from swissroll.model.loss import Loss, mean_kl, reconstruction_mse
 from swissroll.model.vae import VAE
 from swissroll.report import plots
 from swissroll.report.plots import ShownFigure
@@ -218,7 +218,7 @@ def _prepare(
     engine = TorchEngine(
         VAE(latent_dim, hidden_dim).to(device),
         lambda: generate_swiss_roll(batch_size).to(device),
-        beta=beta,
+        loss=Loss(beta=beta, data_dim=2, latent_dim=latent_dim),
         lr=lr,
         fused=False,
     )

@@ -25,9 +25,9 @@ from swissroll.evaluation import distances, evidence, geometry, lower_bound, met
 from swissroll.model import loss as objective
 from swissroll.model.prior import Mixture
 from swissroll.model.vae import VAE
-from swissroll.runs.run import use_threads
+from swissroll.training.build import use_threads
 from swissroll.training.engines.torch import TorchEngine
-from swissroll.training.loop import Training, scheduled
+from swissroll.training.loop import Training, scheduled_lr_and_beta
 
 EIGENVALUES = (0.2263, 0.1834)
 """Variances of the Swiss roll along its principal axes: a linear VAE keeps an axis while beta < 2 variance."""
@@ -222,9 +222,9 @@ def _trained_linear(beta: float) -> tuple[VAE, Tensor, Tensor]:
     engine = TorchEngine(
         model,
         lambda: torch.randn(512, 2, generator=data) @ axes.T,
-        beta=beta,
+        loss=objective.Loss(beta=beta, data_dim=2, latent_dim=2),
         lr=config.lr,
-        schedule=partial(scheduled, config),
+        schedule=partial(scheduled_lr_and_beta, config),
         noise=noise,
     )
     for _ in Training(engine, steps=LINEAR_STEPS):
@@ -238,7 +238,8 @@ def _engine_losses(seed: int) -> Tensor:
     """Losses of the notebook's recipe as this package takes its steps, with PyTorch's global generator."""
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed)
-        engine = TorchEngine(VAE(), lambda: CURVES["swiss_roll"].sample(128)[0], beta=0.01, lr=1e-3, fused=False)
+        loss = objective.Loss(beta=0.01, data_dim=2, latent_dim=2)
+        engine = TorchEngine(VAE(), lambda: CURVES["swiss_roll"].sample(128)[0], loss=loss, lr=1e-3, fused=False)
         return torch.stack([engine.step()[0] for _ in range(NOTEBOOK_STEPS)])
 
 

@@ -10,7 +10,7 @@ from torch import Generator, Tensor
 
 from swissroll.config import Config
 from swissroll.data import CURVES, Curve, generate_swiss_roll
-from swissroll.training.loop import build
+from swissroll.training.build import build
 
 curves = pytest.mark.parametrize("curve", CURVES.values(), ids=CURVES)
 plural = pytest.mark.parametrize("name", ["moons", "circles", "spirals"])

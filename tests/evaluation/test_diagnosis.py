@@ -30,7 +30,7 @@ from swissroll.evaluation.metrics import Metrics, measure
 from swissroll.model.vae import VAE
 from swissroll.runs.examine import examine, suited
 from swissroll.runs.run import Run, advance, create, load
-from swissroll.training.loop import DivergedError, scheduled
+from swissroll.training.loop import DivergedError, scheduled_lr_and_beta
 
 HEALTHY = Symptoms(
     finite=True,
@@ -284,7 +284,7 @@ def test_a_schedule_of_beta_is_not_taken_for_a_falling_loss() -> None:
         history = judged(config, {"loss": losses}.__getitem__)
         assert (symptoms(config, history, metrics, finite=True).fell > FALLING) == falls
         assert history.loss is losses
-    assert scheduled(config, 629)[1] > scheduled(config, 630)[1] == config.beta
+    assert scheduled_lr_and_beta(config, 629)[1] > scheduled_lr_and_beta(config, 630)[1] == config.beta
 
 
 class Perfect(VAE):

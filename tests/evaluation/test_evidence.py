@@ -25,7 +25,7 @@ from swissroll.evaluation.evidence import evidence, log_evidence, posterior_on_g
 from swissroll.evaluation.lower_bound import data_entropy
 from swissroll.model.prior import Mixture
 from swissroll.model.vae import VAE
-from swissroll.training.loop import build
+from swissroll.training.build import build
 
 
 def seeded(seed: int) -> torch.Generator:

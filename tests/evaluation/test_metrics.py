@@ -20,7 +20,7 @@ from swissroll.evaluation.geometry import project
 from swissroll.evaluation.metrics import PARTS, Metrics, activity, measure, rates, total_rate, variance
 from swissroll.evaluation.references import data_reference, normal_reference
 from swissroll.model.vae import VAE
-from swissroll.training.loop import build, implied
+from swissroll.training.build import build, translation_of
 
 
 class Perfect(VAE):
@@ -46,7 +46,7 @@ def trained(**settings: Any) -> tuple[VAE, float]:
     training = build(config)
     for _ in training:
         pass
-    return training.engine.model, implied(config).sigma
+    return training.engine.model, translation_of(config).sigma
 
 
 def measured(dataset: str = "swiss_roll", **settings: Any) -> Metrics:

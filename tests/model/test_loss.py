@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from torch.distributions import Independent, Normal, kl_divergence
 
-from swissroll.model.loss import combine, distortion, elbo, mean_kl, rate, reconstruction_mse, translate
+from swissroll.model.loss import Loss, distortion, elbo, mean_kl, rate, reconstruction_mse, translate
 
 DIMS = st.integers(1, 9)
 
@@ -41,10 +41,11 @@ def test_translated_loss_is_the_negative_elbo_up_to_factor_and_constant(
     points = torch.randn(4, 5, data_dim, generator=generator, dtype=torch.float64)
     codes = torch.randn(4, 5, latent_dim, generator=generator, dtype=torch.float64)
     sigma = translate(beta, reduction, data_dim, latent_dim).sigma  # type: ignore[arg-type]
+    loss = Loss(beta=beta, data_dim=data_dim, latent_dim=latent_dim, reduction=reduction)  # type: ignore[arg-type]
     losses, elbos = [], []
     for recon_x, mu in zip(points[1:], codes[1:], strict=True):
         terms = reconstruction_mse(recon_x, points[0]), mean_kl(mu, codes[0])
-        losses.append(combine(*terms, beta=beta, reduction=reduction, dims=(data_dim, latent_dim)))  # type: ignore[arg-type]
+        losses.append(loss.value(*terms))
         elbos.append(elbo(recon_x, points[0], mu, codes[0], sigma).mean())
     factor = 2 * sigma**2 / (data_dim if reduction == "mean" else 1)
     torch.testing.assert_close(losses[1] - losses[0], factor * (elbos[0] - elbos[1]))

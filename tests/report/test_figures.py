@@ -20,7 +20,8 @@ from swissroll.report import plots
 from swissroll.report.figures import available, draw
 from swissroll.report.scene import Scene
 from swissroll.runs.run import advance, create
-from swissroll.training.loop import DivergedError, implied
+from swissroll.training.build import translation_of
+from swissroll.training.loop import DivergedError
 
 
 def scene(folder: Path, **settings: Any) -> Scene:
@@ -74,7 +75,7 @@ def texts(figure: Figure) -> list[Text]:
 @pytest.mark.parametrize("settings", [{}, {"beta": 0.0002, "steps": 200}], ids=str)
 def test_the_true_posterior_is_prior_times_likelihood(settings: dict[str, Any], tmp_path: Path) -> None:
     drawn = scene(tmp_path, **settings)
-    sigma = implied(drawn.config).sigma
+    sigma = translation_of(drawn.config).sigma
     x, t = drawn.held_out
     for ax in draw("true_posterior", drawn).axes:
         shown = np.asarray(ax.images[0].get_array())

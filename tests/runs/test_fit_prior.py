@@ -23,7 +23,7 @@ from swissroll.runs.examine import examine
 from swissroll.runs.files import RunError, save_end
 from swissroll.runs.fit_prior import MAX_ROUNDS, TOLERANCE, fit_mixture, repair
 from swissroll.runs.run import Run, advance, create
-from swissroll.training.loop import implied
+from swissroll.training.build import translation_of
 
 SMALL = Config(steps=400, hidden_dim=64, lr=3e-3, snapshot_every=150, eval_every=200)
 
@@ -52,7 +52,7 @@ def contents(folder: Path) -> dict[Path, bytes]:
 
 
 def prior_c2st(run: Run) -> float:
-    sigma = implied(run.config).sigma
+    sigma = translation_of(run.config).sigma
     return measure(run.model, CURVES["swiss_roll"], sigma=sigma, seed=1).latent.aggregate.c2st.value
 
 

@@ -22,8 +22,9 @@ from safetensors.torch import load_file
 import swissroll
 from swissroll.config import Config
 from swissroll.runs.files import FolderTakenError, RunError, lock, read_tensors, save_tensors
-from swissroll.runs.run import Run, advance, create, decide
-from swissroll.training.loop import DivergedError, Training, build
+from swissroll.runs.run import Run, advance, create
+from swissroll.training.build import build, decide
+from swissroll.training.loop import DivergedError, Training
 
 SMALL = Config(steps=60, hidden_dim=16, batch_size=32, eval_every=20, snapshot_every=25)
 KILLS = int(os.environ.get("SWISSROLL_KILLS", "6"))
@@ -188,7 +189,7 @@ def in_bursts(monkeypatch: pytest.MonkeyPatch) -> None:
 
     def patched(self: Training, *arguments: object, **settings: object) -> None:
         built(self, *arguments, **settings)  # type: ignore[arg-type]
-        self.engine.longest = 100
+        self.engine.max_chunk = 100
 
     monkeypatch.setattr(Training, "__init__", patched)
 
@@ -410,7 +411,7 @@ def test_auto_never_names_an_engine_and_a_device_that_do_not_go_together(
     cpus = jax.local_devices(backend="cpu")
     monkeypatch.setattr(jax, "devices", lambda *names: without_gpu(cpus, *names))
     monkeypatch.setattr(torch.cuda, "is_available", lambda: True)
-    decided = decide(Config(steps=10**6))
+    decided = decide(Config(steps=10**6)).config
     assert (decided.device, decided.engine) == ("cuda", "torch")
     with pytest.raises(ValueError, match="no device 'cuda' here; choose device 'cpu' or engine 'torch'"):
         create(tmp_path / "run", Config(engine="xla"))

@@ -26,7 +26,7 @@ from swissroll.sweep.plan import (
     read_sweep,
     read_values,
 )
-from swissroll.training.many import lanes, shape_of
+from swissroll.training.many import members_per_batch, shape_of
 
 TORCH = {"engine": "torch", "device": "cpu"}
 
@@ -158,7 +158,7 @@ def test_groups_hold_each_run_once_by_shape_and_at_most_about_20_seconds(engine:
         assert [config.seed for config in configs] == sorted(config.seed for config in configs)
     for width, found in itertools.groupby(groups, key=lambda group: by_name[group[0]].hidden_dim):
         sizes = [len(group) for group in found]
-        together = lanes(next(config for config in sweep.configs() if config.hidden_dim == width))
+        together = members_per_batch(next(config for config in sweep.configs() if config.hidden_dim == width))
         assert set(sizes[:-1]) <= {sizes[0]}
         assert sizes[0] <= together or sizes[0] % together == 0
 

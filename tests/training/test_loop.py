@@ -8,7 +8,8 @@ import torch
 
 from swissroll import VAE, generate_swiss_roll, rng, train_vae
 from swissroll.config import Config
-from swissroll.training.loop import DivergedError, Training, build, held_out_points
+from swissroll.training.build import build, held_out_points
+from swissroll.training.loop import DivergedError, Training
 
 SMALL = Config(steps=60, hidden_dim=16, batch_size=32, eval_every=20, snapshot_every=25)
 
@@ -67,7 +68,7 @@ def test_held_out_points_depend_on_the_seed_alone() -> None:
 def test_runs_that_differ_in_one_setting_share_data_and_start() -> None:
     one, other = build(SMALL), build(replace(SMALL, beta=1.0))
     assert torch.equal(weights(one), weights(other))
-    assert one.engine.take(1)[0][1:] == other.engine.take(1)[0][1:]
+    assert one.engine.run_steps(1)[0][1:] == other.engine.run_steps(1)[0][1:]
 
 
 def test_sources_of_randomness_are_independent_of_each_other() -> None:
@@ -75,14 +76,14 @@ def test_sources_of_randomness_are_independent_of_each_other() -> None:
     assert len({tuple(d.tolist()) for d in draws}) == len(rng.PURPOSES)
 
 
-def test_bursts_give_the_same_records_and_pause_where_asked() -> None:
-    plain, bursts = build(SMALL), build(SMALL)
-    bursts.engine.longest = 100
+def test_chunks_give_the_same_records_and_pause_where_asked() -> None:
+    plain, chunks = build(SMALL), build(SMALL)
+    chunks.engine.max_chunk = 100
     expected = [(r.step, r.train, r.held_out) for r in plain]
     found = []
-    for record in bursts:
+    for record in chunks:
         found.append((record.step, record.train, record.held_out))
-        assert bursts.engine.steps_taken == record.step or record.step % 25 != 0
+        assert chunks.engine.steps_taken == record.step or record.step % 25 != 0
     assert found == expected
 
 
@@ -99,10 +100,10 @@ def test_a_state_continues_to_the_same_weights() -> None:
     assert torch.equal(weights(second), weights(whole))
 
 
-@pytest.mark.parametrize("bursts", [False, True])
-def test_an_overflowing_loss_stops_with_its_step_and_term(bursts: bool) -> None:
+@pytest.mark.parametrize("chunks", [False, True])
+def test_an_overflowing_loss_stops_with_its_step_and_term(chunks: bool) -> None:
     training = build(replace(SMALL, lr=1e5))
-    training.engine.longest = 100 if bursts else 1
+    training.engine.max_chunk = 100 if chunks else 1
     with pytest.raises(
         DivergedError, match=r"not finite at step \d+; .* learning rate was 100000: try 0\.001"
     ) as caught:
@@ -110,7 +111,7 @@ def test_an_overflowing_loss_stops_with_its_step_and_term(bursts: bool) -> None:
     assert caught.value.term in {"reconstruction", "KL"}
     assert caught.value.step > 1
     assert torch.isfinite(weights(training)).all()
-    assert math.isfinite(training.engine.take(1)[0][0])
+    assert math.isfinite(training.engine.run_steps(1)[0].loss)
 
 
 def test_a_gradient_that_is_not_finite_is_named_and_the_state_before_it_kept() -> None:

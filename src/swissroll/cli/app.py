@@ -274,7 +274,7 @@ def _ran_out_of_memory(error: RuntimeError) -> bool:
 def _create(folder: Path | None, config: Config) -> Run:
     from swissroll.runs.files import FolderTakenError
     from swissroll.runs.run import create
-    from swissroll.training.loop import choose_device, xla_is_here, xla_pays
+    from swissroll.training.build import choose_device, xla_is_here, xla_pays
 
     faster = config.engine == "auto" and xla_pays(config) and not xla_is_here()
     if faster and choose_device(config.device).type == "cpu":

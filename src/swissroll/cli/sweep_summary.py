@@ -211,9 +211,9 @@ def _shape_table(sweep: Sweep, shapes: list[_Shape], workers: int) -> list[str]:
 
 def _varied(sweep: Sweep) -> list[str]:
     """The axes that make other shapes."""
-    from swissroll.training.many import SHAPE
+    from swissroll.training.many import SHAPE_FIELDS
 
-    return [name for name in sweep.axes if name in SHAPE]
+    return [name for name in sweep.axes if name in SHAPE_FIELDS]
 
 
 def span(seconds: float) -> str:

@@ -19,7 +19,8 @@ from swissroll.config import Config
 from swissroll.data import CURVES
 from swissroll.evaluation.metrics import Metrics, measure
 from swissroll.model.vae import VAE
-from swissroll.training.loop import BETA_SHARE, implied
+from swissroll.training.build import loss_of, translation_of
+from swissroll.training.loop import BETA_SHARE
 
 FALLING = 0.2
 """A loss that fell by more than this share over the last two thirds of a run is still falling."""
@@ -217,7 +218,7 @@ def examine_model(
         evidence: Also measure the evidence.
         progress: As of :func:`swissroll.evaluation.metrics.measure`.
     """
-    curve, sigma = CURVES[config.dataset], implied(config, model).sigma
+    curve, sigma = CURVES[config.dataset], translation_of(config, model).sigma
     metrics: Metrics | None
     try:
         metrics = measure(
@@ -254,14 +255,12 @@ def symptoms(config: Config, history: Judged, metrics: Metrics, *, finite: bool)
         finite: Whether training ended without a number that was not finite.
     """
     error, latent, loss = metrics.reconstruction, metrics.latent, history.loss
-    # The rate's weight beside a squared error a coordinate.
-    weight = config.beta / (len(latent.rates) if config.reduction == "mean" else metrics.data_dim)
-    scale = 1 if config.reduction == "mean" else metrics.data_dim
-    if config.decoder_variance == "learned":
-        weight, scale = 2 * metrics.sigma**2 * implied(config).true_beta / metrics.data_dim, 1
+    loss_function = loss_of(config)
+    # Of a learned variance, the squared error itself is followed.
+    scale = 1.0 if loss_function.learned_variance else loss_function.mse_weight
     return Symptoms(
         finite=finite,
-        loss=error.sampled_mse + weight * latent.rate,
+        loss=error.sampled_mse + loss_function.rate_weight(metrics.sigma) * latent.rate,
         variance=error.variance,
         sampled_mse=error.sampled_mse,
         rate=latent.rate,

@@ -15,7 +15,7 @@ from swissroll import rng
 from swissroll.data import Curve
 from swissroll.evaluation.distances import ReferenceSample
 from swissroll.evaluation.geometry import Fit, fit
-from swissroll.model.prior import Mixture, StandardNormal
+from swissroll.model.prior import Prior, StandardNormal
 from swissroll.model.vae import VAE
 
 LATENT_BANDWIDTH = 0.5
@@ -62,7 +62,7 @@ def normal_reference(latent_dim: int, n: int, seed: int, dtype: torch.dtype) -> 
     return _reference(StandardNormal(latent_dim), n, seed, torch.empty(0, dtype=dtype))
 
 
-def _reference(prior: StandardNormal | Mixture, n: int, seed: int, like: Tensor) -> ReferenceSample:
+def _reference(prior: Prior, n: int, seed: int, like: Tensor) -> ReferenceSample:
     again = rng.generator(seed, "measure: aggregate noise floors")
     return ReferenceSample(
         prior.sample(n, like=like, generator=rng.generator(seed, "measure: prior")),

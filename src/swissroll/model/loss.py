@@ -17,16 +17,24 @@ itself (for ``mean`` where L = D, and divided by D).
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 from dataclasses import dataclass
+from functools import cached_property
+from typing import TYPE_CHECKING, Any, Generic, NamedTuple, TypeVar
 
 import torch
-from torch import Tensor
+from torch import Generator, Tensor
 
 from swissroll import checks
-from swissroll.config import Reduction
+from swissroll.config import Config, Reduction
 
-FARTHEST = 690.0
-"""Log-variances are told as no further from 0 than that."""
+if TYPE_CHECKING:
+    from swissroll.model.vae import VAE
+
+MAX_LOGVAR = 690.0
+"""Log-variances further from 0 are read as this far: their exponential is no longer a number."""
+
+Value = TypeVar("Value")
 
 
 def reconstruction_mse(recon_x: Tensor, x: Tensor) -> Tensor:
@@ -50,7 +58,7 @@ def rate(mu: Tensor, logvar: Tensor) -> Tensor:
         logvar: Log-variances, shape (B, L).
 
     Returns:
-        One divergence a point, shape (B,): summed over L, not averaged.
+        One divergence per point, shape (B,): summed over L, not averaged.
 
     Source: Kingma and Welling (2014), appendix B.
     """
@@ -66,7 +74,7 @@ def distortion(recon_x: Tensor, x: Tensor, sigma: float) -> Tensor:
         sigma: Decoder standard deviation, in data units, above 0.
 
     Returns:
-        One distortion a point, shape (B,): summed over D. With recon_x decoded from a draw of q(z|x) it is an
+        One distortion per point, shape (B,): summed over D. With recon_x decoded from a draw of q(z|x) it is an
         unbiased one-sample estimate of -E_q log p(x|z).
 
     Raises:
@@ -76,38 +84,202 @@ def distortion(recon_x: Tensor, x: Tensor, sigma: float) -> Tensor:
         raise ValueError(f"recon_x and x must have the same D; got {recon_x.shape[-1]} and {x.shape[-1]}.")
     checks.real("sigma", sigma, 1e-100, 1e100)
     squares = (recon_x - x).square().sum(dim=-1)
+
+    # -log N(x; m, sigma^2 I) = |x - m|^2 / (2 sigma^2) + D/2 log(2 pi sigma^2)
     return squares / (2 * sigma**2) + _log_normaliser(x.shape[-1], sigma)
 
 
 def elbo(recon_x: Tensor, x: Tensor, mu: Tensor, logvar: Tensor, sigma: float) -> Tensor:
-    """Evidence lower bound -(distortion + rate) a point, in nats, shape (B,). Arguments as above."""
+    """Evidence lower bound -(distortion + rate) per point, in nats, shape (B,). Arguments as above."""
     return -(distortion(recon_x, x, sigma) + rate(mu, logvar))
 
 
-def mean_distortion(mse: Tensor, logvar: Tensor) -> Tensor:
-    """Distortion over D, in nats, of a mean squared error at a decoder log-variance; a scalar."""
-    return 0.5 * (mse * torch.exp(-logvar) + logvar + math.log(2 * math.pi))
-
-
-def combine(error: Tensor, kl: Tensor, *, beta: float, reduction: Reduction, dims: tuple[int, int]) -> Tensor:
-    """The loss of a batch from its two averaged terms.
+def mean_distortion(mse: Any, logvar: Any, exp: Callable[[Any], Any] = torch.exp) -> Any:
+    """Distortion divided by D, in nats, of a mean squared error at a decoder log-variance; a scalar.
 
     Args:
-        error: Squared error averaged over points and dimensions; where the decoder's variance is learned,
-            :func:`mean_distortion`.
-        kl: KL term averaged over points and latent dimensions.
-        beta: Its weight.
-        reduction: Average both over dimensions, or sum them.
-        dims: D and L.
+        mse: Squared error averaged over points and dimensions.
+        logvar: Log-variance of p(x|z).
+        exp: The exponential of the library whose arrays these are.
     """
-    if reduction == "mean":
-        return error + beta * kl
-    return dims[0] * error + beta * (dims[1] * kl)
+    return 0.5 * (mse * exp(-logvar) + logvar + math.log(2 * math.pi))
 
 
 def sigma_of(logvar: float) -> float:
     """Standard deviation of a log-variance, kept where its square is a number: at most 1e152; nan of nan."""
-    return math.exp(max(-FARTHEST, min(FARTHEST, logvar)) / 2) if not math.isnan(logvar) else logvar
+    if math.isnan(logvar):
+        return logvar
+    bounded = max(-MAX_LOGVAR, min(MAX_LOGVAR, logvar))
+    return math.exp(bounded / 2)
+
+
+class LossTerms(NamedTuple, Generic[Value]):
+    """A loss on some points and what it is made of; each a float, or a scalar tensor.
+
+    Attributes:
+        loss: What the optimizer descends.
+        mse: Squared error averaged over points and dimensions, in squared data units.
+        kl: KL term averaged over points and latent dimensions, in nats.
+        decoder_logvar: Log-variance of p(x|z) where it is learned, else None.
+    """
+
+    loss: Value
+    mse: Value
+    kl: Value
+    decoder_logvar: Value | None = None
+
+    def present(self) -> list[Value]:
+        """The values that are there: three, or four where the decoder's variance is learned."""
+        return [value for value in self if value is not None]
+
+
+class Nats(NamedTuple):
+    """The two terms of the negative ELBO.
+
+    Attributes:
+        rate: KL of q(z|x) from the prior, in nats per point.
+        distortion: -E_q log p(x|z), in nats per point; nan for a decoder without noise, where it is not defined.
+    """
+
+    rate: float
+    distortion: float
+
+
+@dataclass(frozen=True, kw_only=True)
+class Loss:
+    """A VAE's loss: how its two terms are computed, combined and translated.
+
+    A loss of one's own is a subclass: :meth:`evaluate` is what training descends, the rest says what it means.
+
+    Attributes:
+        beta: Weight of the KL term, at least 0.
+        data_dim: D.
+        latent_dim: L.
+        reduction: Average both terms over dimensions (the notebook) or sum them (the textbook).
+        learned_variance: Whether the decoder's variance is a weight; then the distortion at that variance takes the
+            place of the squared error.
+    """
+
+    beta: float
+    data_dim: int
+    latent_dim: int
+    reduction: Reduction = "mean"
+    learned_variance: bool = False
+
+    @classmethod
+    def of(cls, config: Config, data_dim: int) -> Loss:
+        """The loss that a config names, for data of D dimensions."""
+        return cls(
+            beta=config.beta,
+            data_dim=data_dim,
+            latent_dim=config.latent_dim,
+            reduction=config.reduction,
+            learned_variance=config.decoder_variance == "learned",
+        )
+
+    def evaluate(
+        self, model: VAE, x: Tensor, *, generator: Generator | None = None, beta: float | None = None
+    ) -> LossTerms[Tensor]:
+        """The loss of points, from one draw of each one's latent.
+
+        Args:
+            model: The VAE.
+            x: Points, shape (B, D).
+            generator: Source of the latent noise; PyTorch's global one by default.
+            beta: Weight of the KL term in this step, where a schedule moves it.
+
+        Returns:
+            Scalars that gradients flow from.
+        """
+        mu, logvar = model.encode(x)
+        z = model.reparameterize(mu, logvar, generator=generator)
+
+        # The KL first: the order in which gradients are added up decides their last bit.
+        kl = model.prior.mean_kl(mu, logvar, z)
+        mse = reconstruction_mse(model.decode(z), x)
+
+        return LossTerms(
+            loss=self.value(mse, kl, model.decoder_logvar, beta=beta),
+            mse=mse,
+            kl=kl,
+            decoder_logvar=model.decoder_logvar,
+        )
+
+    def value(
+        self,
+        mse: Any,
+        kl: Any,
+        decoder_logvar: Any = None,
+        *,
+        beta: Any = None,
+        exp: Callable[[Any], Any] = torch.exp,
+    ) -> Any:
+        """The loss from its averaged terms; floats, or arrays of any library.
+
+        Args:
+            mse: Squared error averaged over points and dimensions.
+            kl: KL term averaged over points and latent dimensions.
+            decoder_logvar: Log-variance of p(x|z), where it is learned.
+            beta: As for :meth:`evaluate`.
+            exp: The exponential of the library whose arrays these are.
+        """
+        weight = self.beta if beta is None else beta
+        error = mse if decoder_logvar is None else mean_distortion(mse, decoder_logvar, exp)
+
+        if self.reduction == "mean":
+            return error + weight * kl
+        return self.data_dim * error + weight * (self.latent_dim * kl)
+
+    def value_of_rate(self, *, mse: float, distortion: float, rate: float) -> float:
+        """The loss of what was measured per point.
+
+        Args:
+            mse: Squared error averaged over points and dimensions, in squared data units.
+            distortion: -E_q log p(x|z), in nats per point; used where the decoder's variance is learned.
+            rate: KL of q(z|x) from the prior, in nats per point.
+        """
+        error = distortion if self.learned_variance else self.data_dim * mse
+
+        if self.reduction == "mean":
+            return error / self.data_dim + self.beta * rate / self.latent_dim
+        return error + self.beta * rate
+
+    @cached_property
+    def translation(self) -> Translation:
+        """What the loss amounts to; its sigma is nan where it is learned."""
+        return translate(self.beta, self.reduction, self.data_dim, self.latent_dim, learned=self.learned_variance)
+
+    @property
+    def sigma(self) -> float:
+        """Decoder standard deviation that the loss implies, in data units; nan where it is learned."""
+        return self.translation.sigma
+
+    @property
+    def true_beta(self) -> float:
+        """Weight of the rate in nats against the distortion in nats; 1 is the ELBO itself."""
+        return self.translation.true_beta
+
+    @property
+    def mse_weight(self) -> float:
+        """Weight of the squared error, averaged over dimensions, in a loss whose variance is fixed."""
+        return 1.0 if self.reduction == "mean" else float(self.data_dim)
+
+    def rate_weight(self, sigma: float) -> float:
+        """Weight of the rate in nats beside the squared error averaged over dimensions, at a decoder sigma."""
+        # true_beta R + D mse / (2 sigma^2), multiplied by 2 sigma^2 / D.
+        return 2 * sigma**2 * self.true_beta / self.data_dim
+
+    def at_sigma(self, sigma: float | None) -> Translation:
+        """The translation with a learned sigma, where it is known; as it is where sigma is not learned."""
+        if not self.learned_variance or sigma is None:
+            return self.translation
+        return translate(self.beta, self.reduction, self.data_dim, self.latent_dim, sigma=sigma, learned=True)
+
+    def in_nats(self, terms: LossTerms[float]) -> Nats:
+        """Rate and distortion of measured terms, at the decoder sigma that is implied or learned."""
+        if terms.decoder_logvar is None:
+            return self.translation.nats(terms.mse, terms.kl)
+        return _nats(terms.mse, terms.kl, self.data_dim, self.latent_dim, sigma_of(terms.decoder_logvar))
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -127,15 +299,20 @@ class Translation:
     data_dim: int
     latent_dim: int
 
-    def nats(self, mse: float, kl: float) -> tuple[float, float]:
-        """Rate and distortion in nats a point from the notebook's two averages.
+    def nats(self, mse: float, kl: float) -> Nats:
+        """Rate and distortion in nats per point from the notebook's two averages.
 
         The distortion of a decoder without noise (beta 0) is not defined: nan.
         """
-        if self.sigma == 0:
-            return self.latent_dim * kl, math.nan
-        squares = self.data_dim * mse / (2 * self.sigma**2)
-        return self.latent_dim * kl, squares + _log_normaliser(self.data_dim, self.sigma)
+        return _nats(mse, kl, self.data_dim, self.latent_dim, self.sigma)
+
+
+def _nats(mse: float, kl: float, data_dim: int, latent_dim: int, sigma: float) -> Nats:
+    rate = latent_dim * kl
+    if sigma == 0:
+        return Nats(rate, math.nan)
+    squares = data_dim * mse / (2 * sigma**2)
+    return Nats(rate, squares + _log_normaliser(data_dim, sigma))
 
 
 def translate(
@@ -151,7 +328,8 @@ def translate(
 
     Multiplying ``mean`` by ``D / (2 sigma^2)`` gives ``|x - x'|^2 / (2 sigma^2) + true_beta R`` with
     ``true_beta = beta D / (2 L sigma^2)``; for ``sum`` the factor is ``1 / (2 sigma^2)`` and
-    ``true_beta = beta / (2 sigma^2)``. Where sigma is learned, it is ``beta D / L`` for ``mean``, and beta for ``sum``.
+    ``true_beta = beta / (2 sigma^2)``. Where sigma is learned,
+    ``true_beta`` is ``beta D / L`` for ``mean`` and beta for ``sum``.
 
     Args:
         beta: Weight of the KL term, at least 0.
@@ -169,16 +347,22 @@ def translate(
     checks.one_of("reduction", reduction, ("mean", "sum"))
     checks.whole("data_dim", data_dim, 1, 10**9)
     checks.whole("latent_dim", latent_dim, 1, 10**9)
+    # Weight of the rate beside the squared error summed over dimensions.
     weight = beta * (data_dim / latent_dim if reduction == "mean" else 1.0)
+
     if learned:
         known = math.nan if sigma is None else sigma
         return Translation(sigma=known, true_beta=weight, data_dim=data_dim, latent_dim=latent_dim)
+
+    # Dividing by 2 sigma^2 makes the squared error a distortion; weight / (2 sigma^2) is then the true beta.
     variance = weight / 2
     if sigma is None:
         return Translation(sigma=math.sqrt(variance), true_beta=1.0, data_dim=data_dim, latent_dim=latent_dim)
+
     checks.real("sigma", sigma, 1e-100, 1e100)
     return Translation(sigma=sigma, true_beta=variance / sigma**2, data_dim=data_dim, latent_dim=latent_dim)
 
 
 def _log_normaliser(dim: int, sigma: float) -> float:
+    """D/2 log(2 pi sigma^2)."""
     return dim / 2 * (math.log(2 * math.pi) + 2 * math.log(sigma))

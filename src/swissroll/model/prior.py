@@ -1,17 +1,28 @@
-"""The prior p(z): standard normal, or a mixture of Gaussians whose parameters are learned or fitted.
+r"""The prior p(z): standard normal, or a mixture of Gaussians whose parameters are learned or fitted.
 
-A standard normal holds no parameters, so a VAE with it has the notebook's own ``state_dict``.
+A prior is anything that has a density and can be drawn from; a new one is a subclass of :class:`Prior` with these two.
+
+    KL(q(z|x) || p(z)) = E_q [ log q(z|x) - log p(z) ]
+
+Where that has no closed form, one draw of z for each point estimates it without bias.
 """
 
 from __future__ import annotations
 
 import math
+from typing import NamedTuple
 
 import torch
 from torch import Generator, Tensor, nn
 
 from swissroll import checks
 from swissroll.config import MAX_COMPONENTS
+from swissroll.model.loss import mean_kl, rate
+
+MIN_LOGVAR = -1400.0
+"""Log-variance below which a draw is the mean itself; its exponential is still a number in float64."""
+START_LOGVAR = -2.0
+"""Of a mixture's components: those wider than the posteriors that they are to cover are slow to shrink."""
 
 
 def log_normal(z: Tensor, mu: Tensor, logvar: Tensor) -> Tensor:
@@ -20,12 +31,70 @@ def log_normal(z: Tensor, mu: Tensor, logvar: Tensor) -> Tensor:
     return -0.5 * (scaled + logvar + math.log(2 * math.pi)).sum(dim=-1)
 
 
-class StandardNormal(nn.Module):
-    """N(0, I) over L latent dimensions."""
+class Components(NamedTuple):
+    """A density as a mixture of K Gaussians with diagonal covariances, float64, on the CPU.
+
+    Attributes:
+        log_weights: Logarithms of the weights, shape (K,).
+        means: Shape (K, L).
+        stds: Standard deviations, shape (K, L).
+    """
+
+    log_weights: Tensor
+    means: Tensor
+    stds: Tensor
+
+
+class Prior(nn.Module):
+    """A distribution of latents. Subclasses give ``log_prob`` and ``sample``.
+
+    Args:
+        latent_dim: L, dimensions of the latent space.
+    """
 
     def __init__(self, latent_dim: int) -> None:
         super().__init__()
         self.latent_dim = latent_dim
+
+    def log_prob(self, z: Tensor) -> Tensor:
+        """Log density in nats, shape (N,), of latents of shape (N, L)."""
+        raise NotImplementedError
+
+    def sample(self, n: int, *, like: Tensor, generator: Generator | None = None) -> Tensor:
+        """Draw latents, shape (n, L), with the dtype and device of ``like``."""
+        raise NotImplementedError
+
+    def components(self) -> Components | None:
+        """The prior as a mixture of Gaussians, which exact integrals need; None where it is none."""
+        return None
+
+    def closed_form_kl(self, mu: Tensor, logvar: Tensor) -> Tensor | None:  # noqa: ARG002 - there is none
+        """KL of N(mu, exp(logvar)) from the prior, in nats per point, shape (B,); None without a closed form."""
+        return None
+
+    def mean_kl(self, mu: Tensor, logvar: Tensor, z: Tensor) -> Tensor:
+        """The KL term that training descends: averaged over points and latent dimensions, in nats; a scalar.
+
+        Args:
+            mu: Posterior means, shape (B, L).
+            logvar: Posterior log-variances, shape (B, L).
+            z: One draw from each posterior, shape (B, L).
+        """
+        return (log_normal(z, mu, logvar) - self.log_prob(z)).mean() / self.latent_dim
+
+    def kl(self, mu: Tensor, logvar: Tensor, z: Tensor) -> Tensor:
+        """KL of q(z|x) from the prior, averaged over points, in nats per point; a scalar. Arguments as above."""
+        # A draw from a variance too small to be a number is the mean itself: 0 times a number is 0.
+        scaled = (z - mu) * torch.exp(-0.5 * logvar.clamp_min(MIN_LOGVAR))
+        log_q = -0.5 * (scaled.square() + logvar + math.log(2 * math.pi)).sum(dim=1)
+        return (log_q - self.log_prob(z)).mean()
+
+
+class StandardNormal(Prior):
+    """N(0, I) over L latent dimensions.
+
+    It holds no parameters, so a VAE with it has the notebook's own ``state_dict``.
+    """
 
     def log_prob(self, z: Tensor) -> Tensor:
         """Log density in nats, shape (N,), of latents of shape (N, L)."""
@@ -35,35 +104,67 @@ class StandardNormal(nn.Module):
         """Draw latents, shape (n, L), with the dtype and device of ``like``."""
         return torch.randn(n, self.latent_dim, generator=generator, dtype=like.dtype, device=like.device)
 
+    def components(self) -> Components:
+        """One Gaussian, of weight 1."""
+        zeros = torch.zeros(1, self.latent_dim, dtype=torch.float64)
+        return Components(log_weights=zeros[:, 0], means=zeros, stds=zeros + 1)
 
-class Mixture(nn.Module):
+    def closed_form_kl(self, mu: Tensor, logvar: Tensor) -> Tensor:
+        """KL of N(mu, exp(logvar)) from N(0, I), in nats per point, shape (B,)."""
+        return rate(mu, logvar)
+
+    def mean_kl(self, mu: Tensor, logvar: Tensor, z: Tensor) -> Tensor:  # noqa: ARG002 - exact without a draw
+        """The notebook's KL term: exact, averaged over points and latent dimensions, in nats; a scalar."""
+        return mean_kl(mu, logvar)
+
+    def kl(self, mu: Tensor, logvar: Tensor, z: Tensor) -> Tensor:  # noqa: ARG002 - exact without a draw
+        """KL of q(z|x) from N(0, I), exact, averaged over points, in nats per point; a scalar."""
+        # KL(N(mu, s^2) || N(0, 1)) = (mu^2 + s^2 - 1 - log s^2) / 2 for each latent dimension.
+        per_dimension = 0.5 * (mu.square() + logvar.exp() - 1 - logvar)
+        return per_dimension.mean(dim=0).sum()
+
+
+class Mixture(Prior):
     """A mixture of K Gaussians with diagonal covariances over L latent dimensions.
 
     Args:
         latent_dim: L, at least 1.
         components: K, at least 1.
-        generator: Source of the initial means, drawn from N(0, I); PyTorch's global one by default. The initial
-            log-variances are -2: components wider than the posteriors they are to cover are slow to shrink.
+        generator: Source of the initial means, drawn from N(0, I); PyTorch's global one by default.
 
     Source: Tomczak and Welling (2018), "VAE with a VampPrior", section 3.1 (the mixture-of-Gaussians prior).
     """
 
     def __init__(self, latent_dim: int, components: int, *, generator: Generator | None = None) -> None:
-        super().__init__()
+        super().__init__(latent_dim)
         checks.whole("components", components, 1, MAX_COMPONENTS)
-        self.latent_dim, self.components = latent_dim, components
         self.logits = nn.Parameter(torch.zeros(components))
         self.means = nn.Parameter(torch.randn(components, latent_dim, generator=generator))
-        self.logvars = nn.Parameter(torch.full((components, latent_dim), -2.0))
+        self.logvars = nn.Parameter(torch.full((components, latent_dim), START_LOGVAR))
 
     def log_prob(self, z: Tensor) -> Tensor:
         """Log density in nats, shape (N,), of latents of shape (N, L)."""
+        # p(z) = sum_k w_k N(z; m_k, diag s_k^2), with weights w = softmax(logits).
         densities = log_normal(z.unsqueeze(-2), self.means, self.logvars)
         return torch.logsumexp(densities + self.logits.log_softmax(dim=0), dim=-1)
 
     @torch.no_grad()
     def sample(self, n: int, *, like: Tensor, generator: Generator | None = None) -> Tensor:
         """Draw latents, shape (n, L), with the dtype and device of ``like``."""
-        chosen = torch.multinomial(self.logits.softmax(dim=0), n, replacement=True, generator=generator)
+        weights = self.logits.softmax(dim=0)
+        chosen = torch.multinomial(weights, n, replacement=True, generator=generator)
         eps = torch.randn(n, self.latent_dim, generator=generator, dtype=like.dtype, device=like.device)
         return self.means[chosen] + torch.exp(0.5 * self.logvars[chosen]) * eps
+
+    def components(self) -> Components:
+        """The K Gaussians as they are now."""
+        parameters = (self.logits, self.means, self.logvars)
+        logits, means, logvars = (p.detach().to("cpu", torch.float64) for p in parameters)
+        return Components(log_weights=logits.log_softmax(dim=0), means=means, stds=torch.exp(0.5 * logvars))
+
+
+def make_prior(latent_dim: int, components: int, *, generator: Generator | None = None) -> Prior:
+    """The prior with so many Gaussians; with 0 the standard normal one. Arguments as for :class:`Mixture`."""
+    if components == 0:
+        return StandardNormal(latent_dim)
+    return Mixture(latent_dim, components, generator=generator)

@@ -18,7 +18,7 @@ from torch import Generator, Tensor, nn
 from swissroll import checks
 from swissroll.config import MAX_COMPONENTS, Activation, Initialization
 from swissroll.model.loss import sigma_of
-from swissroll.model.prior import Mixture, StandardNormal
+from swissroll.model.prior import Prior, make_prior
 
 ACTIVATIONS: dict[str, type[nn.Module]] = {
     "relu": nn.ReLU,
@@ -72,14 +72,20 @@ class VAE(nn.Module):
         checks.whole("data_dim", data_dim, 1, 10**6)
         checks.whole("depth", depth, 0, 1000)
         checks.one_of("activation", activation, get_args(Activation))
+        checks.one_of("initialization", initialization, get_args(Initialization))
+        checks.whole("components", components, 0, MAX_COMPONENTS)
         if decoder_sigma is not None:
             checks.real("decoder_sigma", decoder_sigma, 0, 1e100)
             if learned_variance:
                 raise ValueError("decoder_sigma and learned_variance both choose the variance; leave out one of them.")
-        checks.one_of("initialization", initialization, get_args(Initialization))
-        checks.whole("components", components, 0, MAX_COMPONENTS)
-        self.latent_dim, self.hidden_dim, self.data_dim = latent_dim, hidden_dim, data_dim
-        self.depth, self.activation, self._sigma = depth, activation, decoder_sigma
+
+        self.latent_dim = latent_dim
+        self.hidden_dim = hidden_dim
+        self.data_dim = data_dim
+        self.depth = depth
+        self.activation = activation
+        self._sigma = decoder_sigma
+
         # Created in the notebook's order, so that one seed gives the notebook's weights.
         self.encoder = _hidden_layers(data_dim, hidden_dim, depth, activation, generator)
         features = hidden_dim if depth else data_dim
@@ -87,14 +93,25 @@ class VAE(nn.Module):
         self.fc_logvar = _linear(features, latent_dim, generator)
         self.decoder = _hidden_layers(latent_dim, hidden_dim, depth, activation, generator)
         self.decoder.append(_linear(hidden_dim if depth else latent_dim, data_dim, generator))
+
         if initialization == "he":
-            _he_initialize(self.encoder, generator)
-            _he_initialize(nn.Sequential(*list(self.decoder)[:-1]), generator)
-        self.prior: StandardNormal | Mixture = StandardNormal(latent_dim)
-        if components:
-            self.prior = Mixture(latent_dim, components, generator=generator)
+            _he_initialize(list(self.encoder), generator)
+            _he_initialize(list(self.decoder)[:-1], generator)
+
+        self.prior: Prior = make_prior(latent_dim, components, generator=generator)
+
         # Log-variance of p(x|z), where it is learned.
         self.decoder_logvar = nn.Parameter(torch.tensor(math.log(START_VARIANCE))) if learned_variance else None
+
+    @property
+    def dtype(self) -> torch.dtype:
+        """Precision of the weights."""
+        return self.fc_mu.weight.dtype
+
+    @property
+    def device(self) -> torch.device:
+        """Where the weights are."""
+        return self.fc_mu.weight.device
 
     @property
     def decoder_sigma(self) -> float | None:
@@ -119,6 +136,7 @@ class VAE(nn.Module):
 
         The noise does not depend on the weights, so z is a differentiable function of mu and logvar.
         """
+        # z = mu + sigma eps, with sigma = exp(logvar / 2) and eps ~ N(0, I)
         std = torch.exp(0.5 * logvar)
         # Drawn by shape: randn_like takes no generator.
         eps = torch.randn(std.shape, generator=generator, dtype=std.dtype, device=std.device)
@@ -130,7 +148,7 @@ class VAE(nn.Module):
         return decoded
 
     def forward(self, x: Tensor, *, generator: Generator | None = None) -> tuple[Tensor, Tensor, Tensor]:
-        """Encode, draw one z a point, decode.
+        """Encode, draw one z per point, decode.
 
         Args:
             x: Points, shape (B, D).
@@ -140,13 +158,15 @@ class VAE(nn.Module):
             Reconstructions, shape (B, D), and the mean and log-variance of q(z|x), each of shape (B, L).
         """
         mu, logvar = self.encode(x)
-        return self.decode(self.reparameterize(mu, logvar, generator=generator)), mu, logvar
+        z = self.reparameterize(mu, logvar, generator=generator)
+        return self.decode(z), mu, logvar
 
     @torch.no_grad()
     def reconstruct(self, x: Tensor, *, sampled: bool = False, generator: Generator | None = None) -> Tensor:
         """Decode the posterior mean of every point, or one draw from its posterior; shape (B, D)."""
         mu, logvar = self.encode(x)
-        return self.decode(self.reparameterize(mu, logvar, generator=generator) if sampled else mu)
+        z = self.reparameterize(mu, logvar, generator=generator) if sampled else mu
+        return self.decode(z)
 
     @torch.no_grad()
     def sample(self, n: int, *, noise: bool = False, generator: Generator | None = None) -> Tensor:
@@ -169,8 +189,10 @@ class VAE(nn.Module):
                 "noise=True needs the decoder's standard deviation; set model.decoder_sigma, "
                 "for example to swissroll.translate(beta, 'mean', D, L).sigma."
             )
-        like = self.fc_mu.weight
-        x = self.decode(self.prior.sample(n, like=like, generator=generator))
+
+        z = self.prior.sample(n, like=self.fc_mu.weight, generator=generator)
+        x = self.decode(z)
+
         if noise and self.decoder_sigma is not None:
             eps = torch.randn(x.shape, generator=generator, dtype=x.dtype, device=x.device)
             x = x + self.decoder_sigma * eps
@@ -181,15 +203,15 @@ class VAE(nn.Module):
         """Decode a square grid of the latent plane, the first coordinate varying slowest.
 
         Args:
-            size: Grid points a side, at least 1.
+            size: Grid points per side, at least 1.
             extent: The grid covers [-extent, extent] in two latent dimensions; the others are 0.
             dims: Those two, different ones below L; a single latent dimension needs none.
 
         Returns:
             Points, shape (size**2, D); for a single latent dimension, shape (size**2, D) along its line.
         """
-        like = self.fc_mu.weight
-        return self.decode(latent_grid(size, extent, self.latent_dim, dims).to(like))
+        z = latent_grid(size, extent, self.latent_dim, dims)
+        return self.decode(z.to(self.device, self.dtype))
 
 
 def latent_grid(size: int, extent: float, latent_dim: int, dims: tuple[int, int] = (0, 1)) -> Tensor:
@@ -197,11 +219,14 @@ def latent_grid(size: int, extent: float, latent_dim: int, dims: tuple[int, int]
     checks.whole("size", size, 1, 10**4)
     checks.real("extent", extent, 0, 1e6, open_low=True)
     z = torch.zeros(size * size, latent_dim)
+
     if latent_dim == 1:
         z[:, 0] = torch.linspace(-extent, extent, size * size)
         return z
+
     if [len(dims), len({*dims})] != [2, 2] or not {*dims} <= {*range(latent_dim)}:
         raise ValueError(f"dims must be two different latent dimensions below {latent_dim}; got {dims!r}.")
+
     # NumPy's linspace in double precision, then rounded, has the notebook's bits.
     axis = torch.tensor(np.linspace(-extent, extent, size), dtype=torch.float32)
     z[:, list(dims)] = torch.cartesian_prod(axis, axis)
@@ -223,18 +248,23 @@ def _linear(inputs: int, outputs: int, generator: Generator | None) -> nn.Linear
     if generator is None:
         return nn.Linear(inputs, outputs)
     layer = nn.Linear(inputs, outputs, device="meta")
+
     # Its to_empty() would import a computer algebra system.
-    layer.weight, layer.bias = (
-        nn.Parameter(torch.empty(p.shape, device=generator.device)) for p in (layer.weight, layer.bias)
-    )
+    layer.weight = nn.Parameter(torch.empty(layer.weight.shape, device=generator.device))
+    layer.bias = nn.Parameter(torch.empty(layer.bias.shape, device=generator.device))
+
+    # PyTorch draws both from U(-1/sqrt(inputs), 1/sqrt(inputs)).
     nn.init.kaiming_uniform_(layer.weight, a=math.sqrt(5), generator=generator)
     bound = 1 / math.sqrt(inputs)
     nn.init.uniform_(layer.bias, -bound, bound, generator=generator)
     return layer
 
 
-def _he_initialize(layers: nn.Sequential, generator: Generator | None) -> None:
-    """Source: He et al. (2015), "Delving Deep into Rectifiers", equation 10."""
+def _he_initialize(layers: list[nn.Module], generator: Generator | None) -> None:
+    """Draw weights from N(0, 2 / inputs) and set biases to 0.
+
+    Source: He et al. (2015), "Delving Deep into Rectifiers", equation 10.
+    """
     for layer in layers:
         if isinstance(layer, nn.Linear):
             nn.init.kaiming_normal_(layer.weight, nonlinearity="relu", generator=generator)

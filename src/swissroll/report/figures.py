@@ -19,13 +19,12 @@ from torch import Tensor
 from swissroll import rng
 from swissroll.evaluation.evidence import EXACT_DIMS, posterior_on_grid
 from swissroll.evaluation.quadrature import log_joint
-from swissroll.model.prior import StandardNormal
 from swissroll.model.vae import latent_grid
 from swissroll.report import plots
 from swissroll.report.html import rgb_pixels
 from swissroll.report.plots import BAR, GAP, LABELS, STYLE, Array, as_on_the_left, colour_bar, row
 from swissroll.report.scene import SCENE_POINTS, Scene
-from swissroll.training.loop import implied
+from swissroll.training.build import translation_of
 
 ELLIPSE_EVERY = 5
 POSTERIORS = 4
@@ -208,7 +207,7 @@ def _posteriors_near(scene: Scene, x: Tensor, mu: Array, sigma: Array) -> Iterat
         axis, density = posterior_on_grid(scene.model, x, size=320, extent=scene.latent_extent)
         yield from (([axis.numpy()], own) for own in density.numpy())
         return
-    joint = partial(log_joint, scene.model, sigma=implied(scene.config, scene.model).sigma)
+    joint = partial(log_joint, scene.model, sigma=translation_of(scene.config, scene.model).sigma)
     highest = joint(x, latent_grid(WINDOW, scene.latent_extent, 2).double()).amax(dim=1)
     for k, centre in enumerate(torch.from_numpy(mu).double()):
         offset = torch.linspace(-1, 1, WINDOW, dtype=torch.float64) * plots.reach(sigma[k])
@@ -242,7 +241,7 @@ def available(scene: Scene) -> list[str]:
         absent.add("losses")
     if not scene.snapshots:
         absent.add("film")
-    if scene.config.latent_dim > EXACT_DIMS or implied(scene.config).sigma == 0:
+    if scene.config.latent_dim > EXACT_DIMS or translation_of(scene.config).sigma == 0:
         absent.add("true_posterior")
 
     return [name for name in FIGURES if name not in absent]
@@ -276,12 +275,15 @@ def _when(step: int) -> str:
 
 def prior_outline(ax: Axes, scene: Scene) -> None:
     """The prior's rings; for a mixture, the 1-sigma ellipse of each component."""
-    prior = scene.model.prior
-    if isinstance(prior, StandardNormal):
+    components = scene.model.prior.components()
+    if components is None:
+        return
+    if len(components.means) == 1:
         plots.prior_rings(ax)
-    else:
-        means, logvars = (scene.in_plane(p.detach().numpy()) for p in (prior.means, prior.logvars))
-        plots.ellipses(ax, means, logvars, colour="#808080")
+        return
+    means = scene.in_plane(components.means.numpy())
+    logvars = scene.in_plane(2 * components.stds.log().numpy())
+    plots.ellipses(ax, means, logvars, colour="#808080")
 
 
 def _data_square(ax: Axes, scene: Scene, *, title: str = "") -> None:

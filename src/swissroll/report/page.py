@@ -27,7 +27,8 @@ from swissroll.report.scene import Scene
 from swissroll.runs.examine import examine
 from swissroll.runs.files import RunError, replace_file
 from swissroll.runs.run import Run
-from swissroll.training.loop import Terms, evaluate, held_out_points, implied
+from swissroll.training.build import held_out_points, loss_of, translation_of
+from swissroll.training.loop import Terms, evaluate_loss
 
 MAX_EMBEDDED_WEIGHTS = 400_000
 """A larger decoder (1.6 MB of weights) is embedded as a decoded grid, to keep the report under 4 MB."""
@@ -81,8 +82,8 @@ def summarize(run: Run) -> Summary:
     return Summary(
         steps=run.step,
         seconds=float(run.history.seconds[: run.step].sum()),
-        held_out=evaluate(run.model, x, beta=config.beta, reduction=config.reduction, seed=config.seed),
-        translation=implied(config, run.model),
+        held_out=evaluate_loss(run.model, x, loss=loss_of(config), seed=config.seed),
+        translation=translation_of(config, run.model),
         learned=config.decoder_variance == "learned",
     )
 

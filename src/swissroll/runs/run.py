@@ -15,8 +15,7 @@ from __future__ import annotations
 
 import dataclasses
 import os
-from collections.abc import Generator, Iterator
-from contextlib import contextmanager
+from collections.abc import Generator
 from functools import cached_property
 from pathlib import Path
 from time import monotonic
@@ -49,18 +48,9 @@ from swissroll.runs.files import (
     save_snapshot,
     save_tensors,
 )
+from swissroll.training.build import build, build_model, decide, use_threads
 from swissroll.training.engines.engine import State
-from swissroll.training.loop import (
-    DivergedError,
-    Record,
-    Training,
-    build,
-    build_model,
-    choose_device,
-    choose_engine,
-    flops,
-    require_engine,
-)
+from swissroll.training.loop import DivergedError, Record, Training
 
 CHECKPOINT_SECONDS = 2.0
 """Least time between two checkpoints."""
@@ -219,20 +209,7 @@ def create(folder: Path, config: Config) -> Run:
         RunError: The folder exists and is not empty, or cannot be made.
         ValueError: The config's device or engine is not on this machine.
     """
-    return make_folder(folder, decide(config))
-
-
-def decide(config: Config) -> Config:
-    """The config with what this machine decides: device, threads and engine.
-
-    Raises:
-        ValueError: The config's device or engine is not on this machine.
-    """
-    device: Any = choose_device(config.device).type
-    config = dataclasses.replace(config, device=device)
-    config = dataclasses.replace(config, engine=choose_engine(config))
-    require_engine(config)
-    return dataclasses.replace(config, threads=config.threads or _best_threads(config))
+    return make_folder(folder, decide(config).config)
 
 
 def make_folder(folder: Path, config: Config) -> Run:
@@ -252,12 +229,6 @@ def make_folder(folder: Path, config: Config) -> Run:
         except LockedError:
             raise explain_taken(folder) from None
     return Run(folder)
-
-
-def _best_threads(config: Config) -> int:
-    """Few threads where more gain little: PyTorch's wait for one another by spinning, and crawl on a busy machine."""
-    small = 6e7 if config.engine == "xla" else 2.2e8  # At 128 points a step, widths of 128 and 256.
-    return 1 if flops(config) <= small else torch.get_num_threads()
 
 
 def advance(run: Run) -> Generator[Record, None, None]:
@@ -316,13 +287,13 @@ def _write_while_training(run: Run, training: Training, history: History) -> Gen
         try:
             for record in records:
                 keep(record)
-                if monotonic() > due and training.settled:
+                if monotonic() > due and training.is_in_step:
                     training.require_finite()
                     took = _save_checkpoint(run, training, history)
                     due = monotonic() + max(CHECKPOINT_SECONDS, took / CHECKPOINT_SHARE)
                 yield record
         except GeneratorExit:
-            while not training.settled:
+            while not training.is_in_step:
                 keep(next(records))
             training.require_finite()
             _finish(run, training, history, "finished" if training.step == training.steps else "stopped")
@@ -375,14 +346,3 @@ def _save_checkpoint(run: Run, training: Training, history: History) -> float:
     history.sync()
     save_tensors(run.folder / "checkpoint.safetensors", training.engine.state(), metadata(run.config, training.step))
     return monotonic() - began
-
-
-@contextmanager
-def use_threads(n: int | None) -> Iterator[None]:
-    """Compute with n CPU threads: their number may decide a sum's last bit."""
-    before = torch.get_num_threads()
-    torch.set_num_threads(n or before)
-    try:
-        yield
-    finally:
-        torch.set_num_threads(before)

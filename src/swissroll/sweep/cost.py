@@ -49,7 +49,7 @@ class Cost:
 
 def seconds(config: Config, *, evidence: bool = False, rate: float = RATE) -> float:
     """Time of a run on one core, measuring included."""
-    from swissroll.training.loop import choose_engine, flops
+    from swissroll.training.build import choose_engine, flops
 
     engine = choose_engine(config)
     step = STEP_SECONDS[engine] + flops(config) / (SHARE[engine] * rate)
@@ -58,13 +58,13 @@ def seconds(config: Config, *, evidence: bool = False, rate: float = RATE) -> fl
 
 def cost(config: Config, *, evidence: bool = False, rate: float = RATE) -> Cost:
     """What one run costs."""
-    from swissroll.training.loop import flops
-    from swissroll.training.many import lanes
+    from swissroll.training.build import flops
+    from swissroll.training.many import members_per_batch
 
     weights = flops(config) / (6 * config.batch_size)
     activations = 2 * config.batch_size * config.hidden_dim * (2 * config.depth + 2)
     # Weights, their gradients and Adam's two moments; what the backward pass needs; the records of each step.
-    memory = lanes(config) * (4 * 4 * weights + 4 * activations + 600 * config.steps)
+    memory = members_per_batch(config) * (4 * 4 * weights + 4 * activations + 600 * config.steps)
     return Cost(
         flops=config.steps * flops(config),
         seconds=seconds(config, evidence=evidence, rate=rate),
@@ -87,7 +87,7 @@ def measured_rate(budget: float = 0.3) -> float:
     """Operations in a second of a large float32 matrix product on one core here: the best of some tries."""
     import torch
 
-    from swissroll.runs.run import use_threads
+    from swissroll.training.build import use_threads
 
     a, best, began = torch.ones(768, 768), 0.0, perf_counter()
     with use_threads(1):

@@ -187,7 +187,7 @@ class Sweep:
         Raises:
             ValueError: A device or engine is not on this machine.
         """
-        from swissroll.training.loop import choose_device, require_engine
+        from swissroll.training.build import choose_device, require_engine
 
         devices: Any = [choose_device(device).type for device in self._of("device")]
         engines: Any = [_engine(self, devices) if engine == "auto" else engine for engine in self._of("engine")]
@@ -218,14 +218,14 @@ def run_name(config: Config) -> str:
 
 def _engine(sweep: Sweep, devices: list[str]) -> str:
     """What 'auto' means for a sweep: the fast engine where an average shape's runs together win back its start."""
-    from swissroll.training.loop import OVERHEAD, PAYS, flops, xla_is_here
+    from swissroll.training.build import STEP_OVERHEAD_FLOPS, XLA_START_FLOPS, flops, xla_is_here
     from swissroll.training.many import shape_of
 
     work, shapes = 0.0, set()
     for config in sweep.settings():
-        work += len(sweep.seeds) * config.steps * (OVERHEAD + flops(config))
+        work += len(sweep.seeds) * config.steps * (STEP_OVERHEAD_FLOPS + flops(config))
         shapes.add(shape_of(config))
-    return "xla" if work > PAYS * len(shapes) and all(map(xla_is_here, devices)) else "torch"
+    return "xla" if work > XLA_START_FLOPS * len(shapes) and all(map(xla_is_here, devices)) else "torch"
 
 
 def read_values(path: Path) -> tuple[dict[str, Any], dict[str, str]]:
@@ -317,11 +317,11 @@ def plan_groups(sweep: Sweep, names: list[str], planned: list[list[str]]) -> lis
 def _group_size(config: Config, runs: int, *, evidence: bool) -> int:
     """Runs in each group: even shares of at most about 20 s, of whole programs where a program has lanes."""
     from swissroll.sweep.cost import seconds
-    from swissroll.training.many import lanes
+    from swissroll.training.many import members_per_batch
 
     most = max(1, int(GROUP_SECONDS / seconds(config, evidence=evidence)))
     even = math.ceil(runs / math.ceil(runs / most))
-    together = lanes(config)
+    together = members_per_batch(config)
     return even if even <= together else min(math.ceil(even / together), most // together or 1) * together
 
 

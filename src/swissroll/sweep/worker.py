@@ -63,21 +63,21 @@ def compute_group(configs: list[dict[str, Any]], evidence: bool) -> list[dict[st
     import torch
 
     from swissroll.config import Config
-    from swissroll.training.many import train_together
+    from swissroll.training.many import train_many
 
     # In a cluster's worker each task has its own thread, which starts with the process's number.
     torch.set_num_threads(1)
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         parts = programs([Config.from_dict(values) for values in configs])
-        return [_files(outcome, evidence) for part in parts for outcome in train_together(part)]
+        return [_files(outcome, evidence) for part in parts for outcome in train_many(part)]
 
 
 def programs(configs: Sequence[Config]) -> Iterator[Sequence[Config]]:
     """The runs that one program trains together: as many as it has lanes."""
-    from swissroll.training.many import lanes
+    from swissroll.training.many import members_per_batch
 
-    together = lanes(configs[0])
+    together = members_per_batch(configs[0])
     return (configs[i : i + together] for i in range(0, len(configs), together))
 
 
@@ -86,7 +86,7 @@ def _files(outcome: Outcome, evidence: bool) -> dict[str, bytes]:
 
     from swissroll.evaluation.diagnosis import examine_model, judged, to_json
     from swissroll.runs.files import pack
-    from swissroll.training.loop import build_model
+    from swissroll.training.build import build_model
 
     model = build_model(outcome.config)
     model.load_state_dict(outcome.weights)

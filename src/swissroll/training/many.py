@@ -1,4 +1,4 @@
-"""Many runs trained together, in memory: one after another on the reference engine, in lanes on the fast one."""
+"""Many runs trained in memory: one after another on the reference engine, as members of a batch on the fast one."""
 
 from __future__ import annotations
 
@@ -11,24 +11,15 @@ import numpy as np
 from numpy.typing import NDArray
 
 from swissroll.config import Config
-from swissroll.model.loss import Translation
+from swissroll.model.loss import Loss, LossTerms
+from swissroll.training.build import build, build_batch, choose_engine, flops, loss_of
 from swissroll.training.engines.engine import State
-from swissroll.training.loop import (
-    DivergedError,
-    Record,
-    Terms,
-    build,
-    build_lanes,
-    choose_engine,
-    flops,
-    implied,
-    is_due,
-)
+from swissroll.training.loop import DivergedError, Record, Terms, chunk_length, is_due
 
 if TYPE_CHECKING:
-    from swissroll.training.engines.xla import XlaEngine
+    from swissroll.training.engines.xla import XlaBatch
 
-SHAPE = (
+SHAPE_FIELDS = (
     "dataset",
     "noise",
     "latent_dim",
@@ -45,9 +36,9 @@ SHAPE = (
     "engine",
 )
 """The settings that runs of one program share."""
-LANE_FLOPS = 5e7
-"""Operations in a step of the lanes of one program: above, lanes no longer share a step's fixed cost."""
-MOST_LANES = 32
+MAX_BATCH_FLOPS = 5e7
+"""Operations in a step of the members of one batch: above, members no longer share a step's fixed cost."""
+MAX_MEMBERS = 32
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -58,36 +49,44 @@ class Outcome:
         config: Its settings.
         records: What happened in each step.
         weights: The weights that it ended with.
-        status: 'finished' or 'diverged'.
-        message: What stopped it, where something did.
         step: Steps that the weights have seen.
+        divergence: What stopped it, where a number was not finite.
     """
 
     config: Config
     records: list[Record]
     weights: State
-    status: Literal["finished", "diverged"]
-    message: str = ""
     step: int
+    divergence: DivergedError | None = None
+
+    @property
+    def status(self) -> Literal["finished", "diverged"]:
+        """How it ended."""
+        return "finished" if self.divergence is None else "diverged"
+
+    @property
+    def message(self) -> str:
+        """What stopped it, in words; empty where nothing did."""
+        return "" if self.divergence is None else str(self.divergence)
 
 
 def shape_of(config: Config) -> tuple[Hashable, ...]:
-    """What runs must share to be lanes of one program."""
-    return tuple(getattr(config, name) for name in SHAPE)
+    """What runs must share to be members of one batch."""
+    return tuple(getattr(config, name) for name in SHAPE_FIELDS)
 
 
-def lanes(config: Config) -> int:
+def members_per_batch(config: Config) -> int:
     """How many runs of this shape one program should train together."""
     if choose_engine(config) == "torch":
         return 1
-    return max(1, min(MOST_LANES, int(LANE_FLOPS / flops(config))))
+    return max(1, min(MAX_MEMBERS, int(MAX_BATCH_FLOPS / flops(config))))
 
 
-def train_together(configs: Sequence[Config]) -> list[Outcome]:
+def train_many(configs: Sequence[Config]) -> list[Outcome]:
     """Train runs that share a shape, each to its end.
 
     Args:
-        configs: Their settings; with the fast engine each is a lane.
+        configs: Their settings; with the fast engine each is a member of one batch.
 
     Returns:
         One outcome each, in order. A run whose numbers were not finite does not raise an error: its outcome says so.
@@ -96,32 +95,40 @@ def train_together(configs: Sequence[Config]) -> list[Outcome]:
         ValueError: The configs do not share a shape, or their device or engine is not on this machine.
     """
     if len({shape_of(config) for config in configs}) > 1:
-        raise ValueError(f"Runs that are trained together must share {', '.join(SHAPE)}.")
+        raise ValueError(f"Runs that are trained together must share {', '.join(SHAPE_FIELDS)}.")
     if len(configs) < 2 or choose_engine(configs[0]) == "torch":
-        return [train_alone(config) for config in configs]
-    return _train_lanes(configs)
+        return [train_one(config) for config in configs]
+    return _train_batch(configs)
 
 
-def train_alone(config: Config) -> Outcome:
+def train_one(config: Config) -> Outcome:
     """Train one run to its end, or to a number that is not finite, in memory."""
-    training, message = build(config), ""
+    training = build(config)
     records: list[Record] = []
+    divergence = None
     try:
+        # Keeps the records of a run that diverges: a list of the generator would be lost.
         records.extend(training)
     except DivergedError as error:
-        message = str(error)
+        divergence = error
     return Outcome(
         config=config,
         records=records,
         weights=training.engine.weights(),
-        status="diverged" if message else "finished",
-        message=message,
         step=training.step,
+        divergence=divergence,
     )
 
 
-class _Burst(NamedTuple):
-    """Steps of all lanes: those done before, their rows (n, R, .), held-out rows (R, .), seconds a step and run."""
+class _Chunk(NamedTuple):
+    """Steps of all members.
+
+    Attributes:
+        done: Steps done before.
+        rows: Loss terms of each step and member, shape (n, R, 3) or (n, R, 4).
+        held_out: Loss terms of each member's held-out points, shape (R, 3) or (R, 4); None where not measured.
+        seconds: Time per step and run.
+    """
 
     done: int
     rows: NDArray[Any]
@@ -129,50 +136,74 @@ class _Burst(NamedTuple):
     seconds: float
 
 
-def _train_lanes(configs: Sequence[Config]) -> list[Outcome]:
-    """Train one lane a config. One that diverges does not touch the others, and is trained again alone for its end."""
-    first, engine = configs[0], build_lanes(configs)
-    bursts: list[_Burst] = []
-    while engine.steps_taken < first.steps:
-        bursts.append(_burst(first, engine))
-    rows, finite = np.concatenate([burst.rows for burst in bursts]), engine.finite_lanes()
-    finite &= np.isfinite(rows).all(axis=(0, 2))
-    for held_out in (burst.held_out for burst in bursts if burst.held_out is not None):
-        finite &= np.isfinite(held_out).all(axis=1)
-    return [
-        Outcome(
-            config=config,
-            records=_records(bursts, lane, implied(config)),
-            weights=engine.weights(lane),
-            status="finished",
-            step=first.steps,
-        )
-        if finite[lane]
-        else train_alone(config)
-        for lane, config in enumerate(configs)
-    ]
+def _train_batch(configs: Sequence[Config]) -> list[Outcome]:
+    """Train one member per config.
+
+    A member that diverges does not touch the others, and is trained again alone to find its end.
+    """
+    first = configs[0]
+    batch = build_batch(configs)
+    chunks: list[_Chunk] = []
+    while batch.steps_taken < first.steps:
+        chunks.append(_run_chunk(first, batch))
+
+    finite = batch.finite_members() & _finite_throughout(chunks)
+    outcomes = []
+    for member, config in enumerate(configs):
+        if not finite[member]:
+            outcomes.append(train_one(config))
+            continue
+        records = _records_of(chunks, member, loss_of(config))
+        weights = batch.weights(member)
+        outcomes.append(Outcome(config=config, records=records, weights=weights, step=first.steps))
+    return outcomes
 
 
-def _burst(config: Config, engine: XlaEngine) -> _Burst:
-    began, done = perf_counter(), engine.steps_taken
-    n = _length(config, done, engine.longest)
-    rows = engine.take_all(n, _length(config, done + n, engine.longest))
+def _finite_throughout(chunks: list[_Chunk]) -> NDArray[np.bool_]:
+    """Whether every number that was measured of a member is finite, shape (R,)."""
+    finite: NDArray[np.bool_] = np.isfinite(np.concatenate([chunk.rows for chunk in chunks])).all(axis=(0, 2))
+    for chunk in chunks:
+        if chunk.held_out is not None:
+            finite &= np.isfinite(chunk.held_out).all(axis=1)
+    return finite
+
+
+def _run_chunk(config: Config, batch: XlaBatch) -> _Chunk:
+    done = batch.steps_taken
+    n = _chunk_length(config, done, batch.max_chunk)
+
+    began = perf_counter()
+    rows = batch.run_steps(n, prefetch=_chunk_length(config, done + n, batch.max_chunk))
     seconds = (perf_counter() - began) / n / len(rows[0])
-    held_out = engine.measure_all() if is_due(config, done + n) else None
-    return _Burst(done, rows, held_out, seconds)
+
+    held_out = batch.measure() if is_due(config, done + n) else None
+    return _Chunk(done, rows, held_out, seconds)
 
 
-def _length(config: Config, step: int, longest: int) -> int:
+def _chunk_length(config: Config, step: int, max_chunk: int) -> int:
     """Steps from ``step`` to the next measurement, as far as the engine goes at once."""
-    return max(0, min(longest, config.steps - step, config.eval_every - step % config.eval_every))
+    return chunk_length(step, steps=config.steps, max_chunk=max_chunk, periods=(config.eval_every,))
 
 
-def _records(bursts: list[_Burst], lane: int, translation: Translation) -> list[Record]:
+def _records_of(chunks: list[_Chunk], member: int, loss: Loss) -> list[Record]:
+    """The records of one member's steps."""
     records = []
-    for done, rows, held_out, seconds in bursts:
-        measured = None if held_out is None else Terms.of(held_out[lane].tolist(), translation)
-        for i, row in enumerate(rows[:, lane].tolist(), 1):
-            last = i == len(rows)
-            terms = Terms.of(row, translation)
-            records.append(Record(step=done + i, train=terms, held_out=measured if last else None, seconds=seconds))
+    for chunk in chunks:
+        for i, row in enumerate(chunk.rows[:, member].tolist(), start=1):
+            is_last = i == len(chunk.rows)
+            held_out = None
+            if is_last and chunk.held_out is not None:
+                held_out = _terms_of(chunk.held_out[member].tolist(), loss)
+            records.append(
+                Record(
+                    step=chunk.done + i,
+                    train=_terms_of(row, loss),
+                    held_out=held_out,
+                    seconds=chunk.seconds,
+                )
+            )
     return records
+
+
+def _terms_of(row: list[float], loss: Loss) -> Terms:
+    return Terms.of(LossTerms(*row), loss)

@@ -27,7 +27,7 @@ from swissroll.sweep.analysis.page import parts, write_page
 from swissroll.sweep.analysis.results import METRICS, Table, read_table, write_table
 from swissroll.sweep.analysis.statistics import Interval
 from swissroll.sweep.plan import Sweep, run_name
-from swissroll.training.many import train_together
+from swissroll.training.many import train_many
 from tests.oracles import Opened
 from tests.sweep.analysis.test_statistics import made
 
@@ -44,7 +44,7 @@ def swept(folder: Path, runs: int | None = None, **values: Any) -> Table:
     for config in list(sweep.configs())[:runs]:
         run = folder / "runs" / run_name(config)
         run.mkdir()
-        for name, data in pack(train_together([config])[0]).items():
+        for name, data in pack(train_many([config])[0]).items():
             (run / name).write_bytes(data)
         write_metrics(load(run), examine(load(run)))
     write_table(sweep, folder)

@@ -53,7 +53,7 @@ def test_no_state_begins_anew() -> None:
 
 def test_a_step_does_not_wait_for_the_compiler() -> None:
     code = (
-        "import sys\nfrom swissroll.config import Config\nfrom swissroll.training.loop import build\n"
+        "import sys\nfrom swissroll.config import Config\nfrom swissroll.training.build import build\n"
         "list(build(Config(steps=1, hidden_dim=8, engine='torch')))\n"
         "assert not {'torch._dynamo', 'sympy', 'matplotlib', 'scipy'} & set(sys.modules)"
     )

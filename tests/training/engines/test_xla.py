@@ -13,14 +13,14 @@ import torch
 from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
+from swissroll import rng
 from swissroll.config import PRESETS, Activation, Config, DecoderVariance
-from swissroll.model.loss import combine
 from swissroll.model.vae import VAE
 from swissroll.runs.files import pack
 from swissroll.runs.run import advance, create, load
-from swissroll.training.engines.torch import loss_terms
-from swissroll.training.loop import DivergedError, Training, build, build_model, held_out_points, scheduled
-from swissroll.training.many import lanes, shape_of, train_alone, train_together
+from swissroll.training.build import build, build_model, held_out_points, loss_of
+from swissroll.training.loop import DivergedError, Training, is_finite, scheduled_lr_and_beta
+from swissroll.training.many import members_per_batch, shape_of, train_many, train_one
 from swissroll.training.sampler import Sampler
 
 jax = pytest.importorskip("jax")
@@ -123,11 +123,12 @@ def assert_close(found: Rows, expected: Rows, neighbours: Iterator[Rows], *, rto
 
 
 def in_double_precision(config: Config) -> np.ndarray[Any, Any]:
-    from swissroll.training.engines.xla import XlaEngine
+    from swissroll.training.engines.xla import XlaBatch
 
-    held_out = held_out_points(config)[0]
-    engine = XlaEngine([build_model(config).double()], [config], schedule=scheduled, held_out=[held_out])
-    return np.array(engine.take(100, then=100) + engine.take(100))
+    held_out = [held_out_points(config).points]
+    model = build_model(config).double()
+    batch = XlaBatch([model], [config], loss=loss_of(config), schedule=scheduled_lr_and_beta, held_out=held_out)
+    return np.concatenate([batch.run_steps(100, prefetch=100), batch.run_steps(100)])[:, 0]
 
 
 def plain_loop(config: Config, neighbour: int | None = None) -> Rows:
@@ -147,14 +148,16 @@ def plain_loop(config: Config, neighbour: int | None = None) -> Rows:
         else:
             prior = torch.distributions.Normal(torch.zeros_like(mu), 1.0)
             kl = torch.distributions.kl_divergence(q, prior).mean()
-        optimizer.param_groups[0]["lr"], beta = scheduled(config, step)
-        dims = (model.data_dim, model.latent_dim)
+        optimizer.param_groups[0]["lr"], beta = scheduled_lr_and_beta(config, step)
         error, learned = mse, []
         if model.decoder_logvar is not None:
             learned = [model.decoder_logvar]
             # The density of errors whose mean square is mse.
             error = -torch.distributions.Normal(0.0, (learned[0] / 2).exp()).log_prob(mse.sqrt())
-        loss = combine(error, kl, beta=beta, reduction=config.reduction, dims=dims)
+        if config.reduction == "mean":
+            loss = error + beta * kl
+        else:
+            loss = model.data_dim * error + beta * model.latent_dim * kl
         optimizer.zero_grad()
         loss.backward()
         measured.append([value.item() for value in (loss, mse, kl, *learned)])
@@ -174,18 +177,11 @@ def test_held_out_points_are_measured_as_the_reference_measures_them() -> None:
     records = list(training)
     assert [r.step for r in records if r.held_out] == [20, 40, 60]
     last = records[-1].held_out
-    mse, kl = loss_terms(
-        training.engine.model, held_out_points(SMALL)[0], _generator(SMALL, "evaluation noise")
-    )  # fmt: skip
+    generator = rng.generator(SMALL.seed, "evaluation noise")
+    _, mse, kl, _ = loss_of(SMALL).evaluate(training.engine.model, held_out_points(SMALL).points, generator=generator)
     assert last is not None
     assert last.mse == pytest.approx(mse.item(), rel=1e-5)
     assert last.kl == pytest.approx(kl.item(), rel=1e-5)
-
-
-def _generator(config: Config, name: str) -> torch.Generator:
-    from swissroll import rng
-
-    return rng.generator(config.seed, name)
 
 
 @pytest.mark.parametrize(("batch_size", "latent_dim", "noise"), [(32, 2, 0.0), (7, 3, 0.0), (32, 1, 0.1)])
@@ -226,9 +222,9 @@ def test_a_run_that_was_cut_off_ends_in_the_same_bytes(tmp_path: Path) -> None:
 
 def test_a_lane_is_the_run_that_it_would_be_alone() -> None:
     many = [replace(SMALL, beta=beta, seed=seed) for seed in (1, 2) for beta in (0.001, 0.1)]
-    together = train_together(many)
+    together = train_many(many)
     for config, outcome in zip(many, together, strict=True):
-        alone = train_alone(config)
+        alone = train_one(config)
         assert outcome.config == config
         assert [r.step for r in outcome.records if r.held_out] == [20, 40, 60]
         losses = [[r.train.loss for r in o.records] for o in (outcome, alone)]
@@ -239,11 +235,11 @@ def test_a_lane_is_the_run_that_it_would_be_alone() -> None:
 
 def test_a_lane_that_diverges_says_so_and_leaves_its_neighbours_alone() -> None:
     many = [replace(SMALL, lr=1e-3), replace(SMALL, lr=1e5), replace(SMALL, lr=1e-3, seed=1)]
-    good, bad, other = train_together(many)
+    good, bad, other = train_many(many)
     assert (good.status, bad.status, other.status) == ("finished", "diverged", "finished")
     assert "not finite at step" in bad.message
     assert bad.step <= len(bad.records) < 60
-    expected = [r.train.loss for r in train_alone(many[0]).records]
+    expected = [r.train.loss for r in train_one(many[0]).records]
     np.testing.assert_allclose([r.train.loss for r in good.records], expected, rtol=1e-4)
     assert all(torch.isfinite(value).all() for value in bad.weights.values())
 
@@ -254,22 +250,22 @@ def test_a_divergence_is_found_at_its_own_step() -> None:
     with pytest.raises(DivergedError, match=r"not finite at step \d+") as caught:
         list(training)
     assert training.step == training.engine.steps_taken < caught.value.step
-    assert np.isfinite(training.engine.take(1)[0]).all()
+    assert is_finite(training.engine.run_steps(1)[0])
 
 
 def test_runs_of_other_shapes_are_not_trained_together() -> None:
     with pytest.raises(ValueError, match="must share"):
-        train_together([SMALL, replace(SMALL, hidden_dim=17)])
+        train_many([SMALL, replace(SMALL, hidden_dim=17)])
     assert shape_of(SMALL) == shape_of(replace(SMALL, beta=0.5, seed=9, lr=0.1, initialization="he"))
-    assert lanes(SMALL) > lanes(replace(SMALL, hidden_dim=1024)) == 1
-    assert lanes(replace(SMALL, engine="torch")) == 1
+    assert members_per_batch(SMALL) > members_per_batch(replace(SMALL, hidden_dim=1024)) == 1
+    assert members_per_batch(replace(SMALL, engine="torch")) == 1
 
 
 def test_a_packed_run_is_what_a_folder_would_hold(tmp_path: Path) -> None:
     run = create(tmp_path / "run", SMALL)
     for _ in advance(run):
         pass
-    files = pack(train_alone(run.config))
+    files = pack(train_one(run.config))
     for name in ("config.toml", "model.safetensors", "state.json"):
         assert files[name] == (run.folder / name).read_bytes()
     written = (run.folder / "history.csv").read_text().splitlines()
@@ -319,6 +315,6 @@ def test_without_jax_a_run_goes_on_the_reference_engine(tmp_path: Path) -> None:
 
 def test_a_lane_whose_held_out_loss_is_not_finite_has_diverged() -> None:
     configs = [replace(SMALL, steps=1, lr=lr, seed=seed, hidden_dim=8) for lr in (1e-3, 1e4) for seed in range(3)]
-    alone = [train_alone(replace(config, engine="torch")).status for config in configs]
-    assert [outcome.status for outcome in train_together(configs)] == alone
+    alone = [train_one(replace(config, engine="torch")).status for config in configs]
+    assert [outcome.status for outcome in train_many(configs)] == alone
     assert "diverged" in alone

@@ -97,10 +97,10 @@ class Row:
     @property
     def sigma(self) -> float:
         """The decoder's standard deviation, implied or learned, in data units; nan where it is not known."""
-        from swissroll.training.loop import implied
+        from swissroll.training.build import translation_of
 
         fixed = self.config.decoder_variance == "fixed"
-        return implied(self.config).sigma if fixed else self.learned_sigma
+        return translation_of(self.config).sigma if fixed else self.learned_sigma
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -15,8 +15,6 @@ from torch.optim.adam import adam
 
 from swissroll.training.engines.engine import State
 
-KINDS = ("step", "exp_avg", "exp_avg_sq")
-
 
 class Adam:
     """Parameters, the moments of their gradients, and the step that moves them.
@@ -28,10 +26,14 @@ class Adam:
     """
 
     def __init__(self, parameters: Sequence[Tensor], *, lr: float, fused: bool) -> None:
-        self.parameters, self.lr, self.fused = parameters, lr, fused
-        counter = parameters[0].device if fused else "cpu"
+        self.parameters = parameters
+        self.lr = lr
+        self.fused = fused
+
+        # The fused kernel counts its steps on the parameters' device.
+        counter_device = parameters[0].device if fused else "cpu"
         self.moments = {
-            "step": [torch.zeros((), device=counter) for _ in parameters],
+            "step": [torch.zeros((), device=counter_device) for _ in parameters],
             "exp_avg": [torch.zeros_like(p, requires_grad=False) for p in parameters],
             "exp_avg_sq": [torch.zeros_like(p, requires_grad=False) for p in parameters],
         }
@@ -43,16 +45,19 @@ class Adam:
 
     @torch.no_grad()
     def step(self) -> None:
-        """Move the parameters by their gradients."""
+        """Move the parameters by their gradients; those without one stay."""
         gradients = {i: p.grad for i, p in enumerate(self.parameters) if p.grad is not None}
-        steps, means, squares = ([self.moments[kind][i] for i in gradients] for kind in KINDS)
+
+        def those_with_gradient(values: Sequence[Tensor]) -> list[Tensor]:
+            return [values[i] for i in gradients]
+
         adam(
-            [self.parameters[i] for i in gradients],
+            those_with_gradient(self.parameters),
             list(gradients.values()),
-            means,
-            squares,
+            those_with_gradient(self.moments["exp_avg"]),
+            those_with_gradient(self.moments["exp_avg_sq"]),
             [],
-            steps,
+            those_with_gradient(self.moments["step"]),
             fused=self.fused or None,
             amsgrad=False,
             beta1=0.9,
@@ -65,9 +70,21 @@ class Adam:
 
     def state(self) -> State:
         """The moments and step counts themselves, by parameter and kind: '3.exp_avg'."""
-        return {f"{i}.{kind}": values[i] for kind, values in self.moments.items() for i in range(len(values))}
+        state = {}
+        for kind, values in self.moments.items():
+            for i, value in enumerate(values):
+                state[f"{i}.{kind}"] = value
+        return state
 
     def load_state(self, state: State) -> None:
-        """Take over moments and step counts, or begin anew where there are none; KeyError or RuntimeError if unfit."""
+        """Take over moments and step counts; an empty state sets them to zero.
+
+        Raises:
+            KeyError: The state lacks one.
+            RuntimeError: One does not fit.
+        """
         for key, value in self.state().items():
-            value.copy_(state[key]) if state else value.zero_()
+            if state:
+                value.copy_(state[key])
+            else:
+                value.zero_()

@@ -1,4 +1,4 @@
-"""Who computes the gradient steps: what :class:`swissroll.training.loop.Training` asks of an engine."""
+"""What the training loop asks of an engine: a model, its optimizer, its randomness, and the steps that move them."""
 
 from __future__ import annotations
 
@@ -6,47 +6,46 @@ from typing import Protocol
 
 from torch import Tensor
 
-from swissroll.config import Reduction
+from swissroll.model.loss import Loss, LossTerms
 from swissroll.model.vae import VAE
 
 State = dict[str, Tensor]
 
 
 class Engine(Protocol):
-    """A model, its optimizer and its sources of randomness, and the steps that move them.
+    """Computes gradient steps.
 
     Attributes:
-        beta: Weight of the KL term that measurements use.
-        reduction: The loss's convention.
+        loss: What the steps descend; measurements use its own beta.
         lr: Learning rate, or the peak of its schedule.
-        steps_taken: Steps that the state has seen.
-        longest: Most steps that one call of :meth:`take` should ask for; 1 where each can be read at once.
+        max_chunk: Most steps that one call of :meth:`run_steps` should ask for; 1 where each can be read at once.
     """
 
-    beta: float
-    reduction: Reduction
+    loss: Loss
     lr: float
-    steps_taken: int
-    longest: int
+    max_chunk: int
+
+    @property
+    def steps_taken(self) -> int:
+        """Steps that the state has seen."""
 
     @property
     def model(self) -> VAE:
         """The VAE with the weights of the latest step; not to be changed."""
 
-    def take(self, n: int, then: int = 0) -> list[list[float]]:
+    def run_steps(self, n: int, *, prefetch: int = 0) -> list[LossTerms[float]]:
         """Take n steps.
 
         Args:
             n: Steps to take.
-            then: Steps that the next call will take: an engine that works in the background begins them.
+            prefetch: Steps that the next call will take: an engine that works in the background begins them.
 
         Returns:
-            A row for each step's batch before its update: loss, squared error, KL, and the decoder's log-variance
-            where it is learned.
+            The loss of each step's batch before its update.
         """
 
-    def measure(self) -> list[float]:
-        """Such a row for the held-out points under the weights of the latest step."""
+    def measure(self) -> LossTerms[float] | None:
+        """The loss of the held-out points under the weights of the latest step; None where there are none."""
 
     def weights_are_finite(self) -> bool:
         """Whether every weight is a finite number."""

@@ -1,9 +1,9 @@
-"""The fast engine: the same steps in JAX, many in one compiled loop, for one run or for several of one shape.
+"""The fast engine: the same steps in JAX, many in one compiled loop, for one run or for a batch of runs of one shape.
 
-All that steps draw comes from the runs' own streams, as with the reference engine: the same seed gives the same run on
-both but for rounding, and a state of one continues on the other.
+All that steps draw comes from the runs' own sources of randomness, as with the reference engine: the same seed gives
+the same run on both but for rounding, and a state of one continues on the other.
 
-Runs that share a shape are lanes of one program, vectorised with ``vmap``. What differs between them (initial weights,
+Runs that share a shape are members of one batch, vectorised with ``vmap``. What differs between them (initial weights,
 draws, learning rate, beta) goes in as arrays, so that one program, compiled once, serves them all.
 """
 
@@ -12,6 +12,7 @@ from __future__ import annotations
 import os
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 from types import ModuleType
 from typing import Any, NamedTuple
@@ -19,14 +20,14 @@ from typing import Any, NamedTuple
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from torch import Generator, Tensor
+from torch import Tensor
 
 from swissroll import rng
 from swissroll.config import Config
-from swissroll.model.loss import combine, mean_distortion
+from swissroll.model.loss import Loss, LossTerms
 from swissroll.model.vae import VAE
 from swissroll.training.engines.engine import State
-from swissroll.training.engines.xla_step import BETA_1, BETA_2, Moments, Shape, Weights, compiled
+from swissroll.training.engines.xla_step import BETA_1, BETA_2, Moments, Program, Weights, compile_program
 from swissroll.training.sampler import Sampler
 
 Array = NDArray[Any]
@@ -74,7 +75,7 @@ def _keep_programs(jax: Any) -> None:
     jax.config.update("jax_persistent_cache_min_entry_size_bytes", -1)
 
 
-class Burst(NamedTuple):
+class Chunk(NamedTuple):
     """Steps under way: what the device will have computed when they are done."""
 
     n: int
@@ -84,15 +85,17 @@ class Burst(NamedTuple):
     generators: list[State]
 
 
-class XlaEngine:
-    """Runs of one shape and the steps that move them; as an ``Engine`` it is its first lane.
+class XlaBatch:
+    """Runs of one shape that are trained side by side, and the steps that move them.
 
     Args:
-        models: One VAE a lane, of one shape, on the CPU, with their initial weights.
+        models: One VAE per member, of one shape, on the CPU, with their initial weights.
         configs: Their settings, which share a shape; they differ in seed, learning rate and beta alone.
+        loss: The loss that they share, but for its beta.
         schedule: Maps a config and the steps already taken to the next step's learning rate and beta.
-        held_out: Points to measure on, one tensor a lane, each of shape (N, D).
-        longest: Most steps in one call of :meth:`take`.
+        held_out: Points to measure on, one tensor per member, each of shape (N, D).
+        is_due: Whether the held-out points will be measured after a step; then that is begun in the background.
+        max_chunk: Most steps in one call of :meth:`run_steps`.
 
     Raises:
         ValueError: JAX is not installed.
@@ -103,172 +106,188 @@ class XlaEngine:
         models: Sequence[VAE],
         configs: Sequence[Config],
         *,
+        loss: Loss,
         schedule: Callable[[Config, int], tuple[float, float]],
         held_out: Sequence[Tensor],
-        longest: int = 100,
+        is_due: Callable[[int], bool] = lambda _: False,
+        max_chunk: int = 100,
     ) -> None:
         first = configs[0]
         self.jax = import_jax(first.threads)
-        self.vae, self.configs, self.schedule, self.longest = models[0], list(configs), schedule, longest
-        self.beta, self.reduction, self.lr, self.steps_taken = first.beta, first.reduction, first.lr, 0
+        self.configs = list(configs)
+        self.schedule = schedule
+        self.is_due = is_due
+        self.max_chunk = max_chunk
+        self.steps_taken = 0
+        self.loss = loss
+        self.device = find_device(self.jax, first.device)
+
         parameters = [dict(model.named_parameters()) for model in models]
-        self.dtype = parameters[0]["fc_mu.weight"].dtype
-        self.shape = Shape(
+        self.dtype = models[0].dtype
+        self.program = Program(
             layout=tuple((name, tuple(p.shape)) for name, p in parameters[0].items()),
             depth=first.depth,
             activation=first.activation,
-            reduction=first.reduction,
-            dims=(models[0].data_dim, models[0].latent_dim),
-            lanes=len(models),
+            # Each step brings its own beta: one program serves all.
+            loss=replace(loss, beta=0.0),
+            members=len(models),
         )
+
+        # Members of one seed share their draws, as runs of one seed do.
         seeds = list(dict.fromkeys(config.seed for config in configs))
-        self.lane_seeds = np.array([seeds.index(config.seed) for config in configs])
-        # Lanes of one seed share their draws, as runs of one seed do.
-        self.draws = [Sampler(configs[list(self.lane_seeds).index(i)]) for i in range(len(seeds))]
-        self.device = find_device(self.jax, first.device)
-        self.held_out = self._put(torch.stack(list(held_out))), self._put(self._held_out_noise(held_out))
+        self.seed_index = np.array([seeds.index(config.seed) for config in configs])
+        self.samplers = [Sampler(configs[list(self.seed_index).index(i)]) for i in range(len(seeds))]
+
+        self.held_out = self._put(torch.stack(list(held_out)))
+        self.held_out_noise = self._put(self._draw_held_out_noise(len(held_out[0])))
+
         self.moments: Moments
-        self.ahead: Burst | None
-        self.stale: bool
-        weights = {name: self._put(torch.stack([p[name] for p in parameters])) for name, _ in self.shape.layout}
-        self._settle(Moments(weights, *self._no_means()))
+        self.ahead: Chunk | None
+        weights = {name: self._put(torch.stack([p[name] for p in parameters])) for name, _ in self.program.layout}
+        self._start_from(Moments(weights, *self._no_means()))
 
-    @property
-    def model(self) -> VAE:
-        """The first lane's VAE with the weights of the latest step."""
-        if self.stale:
-            self.vae.load_state_dict(self.weights())
-            self.stale = False
-        return self.vae
+    def run_steps(self, n: int, *, prefetch: int = 0) -> Array:
+        """Take n steps of all members and begin those of the next call.
 
-    def take(self, n: int, then: int = 0) -> list[list[float]]:
-        """Take n steps and begin the next call's; returns the row of each in the first lane."""
-        rows: list[list[float]] = self.take_all(n, then)[:, 0].tolist()
-        return rows
-
-    def take_all(self, n: int, then: int = 0) -> Array:
-        """As :meth:`take`, for all lanes, shape (n, R, 3) or (n, R, 4)."""
-        burst = self.ahead
-        if burst is None or burst.n != n:
+        Returns:
+            The :class:`LossTerms` of each step and member before its update, shape (n, R, 3) or (n, R, 4).
+        """
+        chunk = self.ahead
+        if chunk is None or chunk.n != n:
             self._rewind()
-            burst = self._begin(n, self.moments, self.steps_taken)
-        self.ahead = self._begin(then, burst.moments, self.steps_taken + n) if then else None
-        measured: Array = np.asarray(burst.measured)[:n]
-        self.moments, self.measured, self.generators = burst.moments, burst.held_out, burst.generators
+            chunk = self._begin_chunk(n, self.moments, self.steps_taken)
+        self.ahead = self._begin_chunk(prefetch, chunk.moments, self.steps_taken + n) if prefetch else None
+
+        # Waits for the device.
+        measured: Array = np.asarray(chunk.measured)[:n]
+
+        self.moments = chunk.moments
+        self.measured_held_out = chunk.held_out
+        self.generators = chunk.generators
         self.steps_taken += n
-        self.stale = True
         return measured
 
-    def measure(self) -> list[float]:
-        """The row of the first lane's held-out points."""
-        return self.measure_all()[0].tolist()  # type: ignore[no-any-return]
-
-    def measure_all(self) -> Array:
-        """As :meth:`measure`, for all lanes, shape (R, 3) or (R, 4)."""
-        if self.measured is None:
-            self.measured = self._measure(self.moments.weights)
-        measured = torch.from_numpy(np.array(self.measured, dtype=np.float64))
+    def measure(self) -> Array:
+        """The loss terms of each member's held-out points, shape (R, 3) or (R, 4)."""
+        if self.measured_held_out is None:
+            self.measured_held_out = self._measure(self.moments.weights)
+        measured = torch.from_numpy(np.array(self.measured_held_out, dtype=np.float64))
         mse, kl, *learned = measured.T
-        beta: Any = torch.tensor([config.beta for config in self.configs], dtype=torch.float64)
-        error = mean_distortion(mse, *learned) if learned else mse
-        loss = combine(error, kl, beta=beta, reduction=self.reduction, dims=self.shape.dims)
-        rows: Array = torch.column_stack([loss, measured]).numpy()
-        return rows
 
-    def weights_are_finite(self) -> bool:
-        """Whether every weight of every lane is a finite number."""
-        return bool(self.finite_lanes().all())
+        # The program leaves the loss out: it does not know the members' betas.
+        beta = torch.tensor([config.beta for config in self.configs], dtype=torch.float64)
+        loss = self.loss.value(mse, kl, *learned, beta=beta)
+        terms: Array = torch.column_stack([loss, measured]).numpy()
+        return terms
 
-    def finite_lanes(self) -> Array:
-        """Whether every weight of a lane is a finite number, shape (R,)."""
+    def finite_members(self) -> Array:
+        """Whether every weight of a member is a finite number, shape (R,)."""
         weights = map(np.asarray, self.moments.weights.values())
-        finite = [np.isfinite(values.reshape(self.shape.lanes, -1)).all(axis=1) for values in weights]
-        together: Array = np.logical_and.reduce(finite)
-        return together
+        finite = [np.isfinite(values.reshape(self.program.members, -1)).all(axis=1) for values in weights]
+        in_all: Array = np.logical_and.reduce(finite)
+        return in_all
 
-    def weights(self, lane: int = 0) -> State:
-        """A copy of a lane's weights, on the CPU."""
-        return self._of_lane(self.moments.weights, lane)
+    def weights(self, member: int = 0) -> State:
+        """A copy of a member's weights, on the CPU."""
+        return self._of_member(self.moments.weights, member)
 
-    def state(self, lane: int = 0) -> State:
-        """A copy of all that a lane's next steps depend on, as the reference engine has it."""
-        state = {f"model.{name}": value for name, value in self.weights(lane).items()}
-        moments = (("exp_avg", self.moments.first), ("exp_avg_sq", self.moments.second))
-        for kind, values in moments if self.steps_taken else ():
-            for index, value in enumerate(self._of_lane(values, lane).values()):
-                state[f"optimizer.{index}.{kind}"] = value
-        for index in range(len(self.shape.layout) if self.steps_taken else 0):
-            state[f"optimizer.{index}.step"] = torch.tensor(float(self.steps_taken))
-        generators = self.generators[self.lane_seeds[lane]]
+    def state(self, member: int = 0) -> State:
+        """A copy of all that a member's next steps depend on, as the reference engine has it."""
+        state = {f"model.{name}": value for name, value in self.weights(member).items()}
+
+        if self.steps_taken:
+            for kind, values in (("exp_avg", self.moments.first), ("exp_avg_sq", self.moments.second)):
+                for index, value in enumerate(self._of_member(values, member).values()):
+                    state[f"optimizer.{index}.{kind}"] = value
+            for index in range(len(self.program.layout)):
+                state[f"optimizer.{index}.step"] = torch.tensor(float(self.steps_taken))
+
+        generators = self.generators[self.seed_index[member]]
         return state | {f"generator.{name}": value.clone() for name, value in generators.items()}
 
     def load_state(self, state: State, step: int) -> None:
-        """Go to a state of a single lane, taken after ``step`` steps; KeyError or RuntimeError where it misfits."""
-        keys = [f"model.{name}" for name, _ in self.shape.layout]
-        weights = self._from(state, keys)
-        kinds = [[f"optimizer.{index}.{kind}" for index in range(len(keys))] for kind in ("exp_avg", "exp_avg_sq")]
-        means = [self._from(state, names) for names in kinds] if step else self._no_means()
-        for name, generator in self.draws[0].generators.items():
+        """Go to a state of a batch's only member, taken after ``step`` steps.
+
+        Raises:
+            KeyError: The state lacks something.
+            RuntimeError: Something in it does not fit.
+        """
+        weights = self._read_weights(state, [f"model.{name}" for name, _ in self.program.layout])
+        means = self._no_means()
+        if step:
+            parameters = range(len(self.program.layout))
+            means = [
+                self._read_weights(state, [f"optimizer.{index}.{kind}" for index in parameters])
+                for kind in ("exp_avg", "exp_avg_sq")
+            ]
+        for name, generator in self.samplers[0].generators.items():
             generator.set_state(state[f"generator.{name}"])
-        self._settle(Moments(weights, *means))
+        self._start_from(Moments(weights, *means))
         self.steps_taken = step
 
-    def _settle(self, moments: Moments) -> None:
-        self.moments, self.measured = moments, None
-        self.ahead, self.stale = None, True
-        self.generators = [_states(draws) for draws in self.draws]
+    def _start_from(self, moments: Moments) -> None:
+        self.moments = moments
+        self.measured_held_out = None
+        self.ahead = None
+        self.generators = [_generator_states(sampler) for sampler in self.samplers]
 
     def _rewind(self) -> None:
-        """Drop a burst that nobody asked for, and what was drawn for it."""
+        """Drop a chunk that nobody asked for, and what was drawn for it."""
         if self.ahead is not None:
-            for draws, states in zip(self.draws, self.generators, strict=True):
+            for sampler, states in zip(self.samplers, self.generators, strict=True):
                 for name, state in states.items():
-                    draws.generators[name].set_state(state)
+                    sampler.generators[name].set_state(state)
         self.ahead = None
 
-    def _begin(self, n: int, moments: Moments, done: int) -> Burst:
-        x, eps = (self._spread(drawn, n) for drawn in self._draw(n))
+    def _begin_chunk(self, n: int, moments: Moments, done: int) -> Chunk:
+        x, eps = self._draw(n)
         lr, beta = self._schedules(n, done)
-        step = done + 1 + np.arange(self.longest)
-        # Adam's corrections, in double precision as PyTorch has them.
+
+        # Adam's corrections for its means' start at zero, in double precision as PyTorch has them.
+        step = done + 1 + np.arange(self.max_chunk)
         rates = lr / (1 - BETA_1**step)[:, None]
         roots = 1 / np.sqrt(1 - BETA_2**step)
-        advance = compiled(self.jax, self.shape)[0]
-        arrays = (self._put(torch.from_numpy(a)) for a in (rates, beta, roots))
+
+        run, _ = compile_program(self.jax, self.program)
+        drawn = (self._pad(x, n), self._pad(eps, n))
+        schedules = (self._put(torch.from_numpy(values)) for values in (rates, beta, roots))
         with self.jax.default_matmul_precision("highest"):
-            after, measured = advance(moments, n, x, eps, *arrays)
-        first, after_n = self.configs[0], done + n
-        due = after_n % first.eval_every == 0 or after_n == first.steps
-        held_out = self._measure(after.weights) if due else None
-        return Burst(n, after, measured, held_out, [_states(draws) for draws in self.draws])
+            after, measured = run(moments, n, *drawn, *schedules)
+
+        held_out = self._measure(after.weights) if self.is_due(done + n) else None
+        generators = [_generator_states(sampler) for sampler in self.samplers]
+        return Chunk(n, after, measured, held_out, generators)
 
     def _draw(self, n: int) -> tuple[Tensor, Tensor]:
         """Batches and latent noise of n steps, shapes (n, R, B, D) and (n, R, B, L)."""
-        x = torch.stack([draws.draw_points(n) for draws in self.draws], dim=1)
-        eps = torch.stack([draws.draw_latent_noise(n) for draws in self.draws], dim=1)
-        return (x, eps) if self.shape.lanes == 1 else (x[:, self.lane_seeds], eps[:, self.lane_seeds])
+        x = torch.stack([sampler.draw_points(n) for sampler in self.samplers], dim=1)
+        eps = torch.stack([sampler.draw_latent_noise(n) for sampler in self.samplers], dim=1)
+        if self.program.members == 1:
+            return x, eps
+        return x[:, self.seed_index], eps[:, self.seed_index]
 
-    def _spread(self, drawn: Tensor, n: int) -> Any:
+    def _pad(self, drawn: Tensor, n: int) -> Any:
         """Steps, shape (n, ...), as the program takes them: always as many, of which it reads the first n."""
-        full = drawn.new_empty(self.longest, *drawn.shape[1:])
+        full = drawn.new_empty(self.max_chunk, *drawn.shape[1:])
         full[:n] = drawn
         return self._put(full)
 
     def _schedules(self, n: int, done: int) -> tuple[Array, Array]:
-        """Learning rate and beta of each step and lane, each of shape (longest, R)."""
-        values = np.zeros((2, self.longest, self.shape.lanes))
-        for lane, config in enumerate(self.configs):
+        """Learning rate and beta of each step and member, each of shape (max_chunk, R)."""
+        values = np.zeros((2, self.max_chunk, self.program.members))
+        for member, config in enumerate(self.configs):
             for i in range(n):
-                values[:, i, lane] = self.schedule(config, done + i)
+                values[:, i, member] = self.schedule(config, done + i)
         return values[0], values[1]
 
     def _measure(self, weights: Any) -> Any:
+        _, measure = compile_program(self.jax, self.program)
         with self.jax.default_matmul_precision("highest"):
-            return compiled(self.jax, self.shape)[1](weights, *self.held_out)
+            return measure(weights, self.held_out, self.held_out_noise)
 
-    def _held_out_noise(self, held_out: Sequence[Tensor]) -> Tensor:
-        shape = (len(held_out[0]), self.shape.dims[1])
-        generators: list[Generator] = [rng.generator(config.seed, "evaluation noise") for config in self.configs]
+    def _draw_held_out_noise(self, n: int) -> Tensor:
+        shape = (n, self.loss.latent_dim)
+        generators = [rng.generator(config.seed, "evaluation noise") for config in self.configs]
         return torch.stack([torch.randn(shape, generator=generator) for generator in generators])
 
     def _put(self, values: Tensor) -> Any:
@@ -276,26 +295,84 @@ class XlaEngine:
 
     def _no_means(self) -> list[Weights]:
         """Adam's two running means before any step; made here, as JAX would compile a program for each shape."""
-        lanes = self.shape.lanes
-        return [{name: self._put(torch.zeros(lanes, *shape)) for name, shape in self.shape.layout} for _ in range(2)]
 
-    def _from(self, state: State, keys: list[str]) -> Weights:
-        """The values under these keys, one a weight, as the only lane's."""
+        def zeros(shape: tuple[int, ...]) -> Any:
+            return self._put(torch.zeros(self.program.members, *shape))
+
+        return [{name: zeros(shape) for name, shape in self.program.layout} for _ in range(2)]
+
+    def _read_weights(self, state: State, keys: list[str]) -> Weights:
+        """The values under these keys, one per weight, as the only member's."""
         values = [state[key] for key in keys]
-        if [tuple(value.shape) for value in values] != [shape for _, shape in self.shape.layout]:
+        if [tuple(value.shape) for value in values] != [shape for _, shape in self.program.layout]:
             raise RuntimeError("The state's shapes are not this engine's.")
-        return {
-            name: self._put(torch.stack([value])) for (name, _), value in zip(self.shape.layout, values, strict=True)
-        }
+        names = [name for name, _ in self.program.layout]
+        return {name: self._put(torch.stack([value])) for name, value in zip(names, values, strict=True)}
 
-    def _of_lane(self, values: Weights, lane: int) -> State:
-        """A copy of a lane's values, in the order of the model's parameters."""
-        # Indexed here: on the device it would wait for the burst that is under way.
-        return {name: torch.from_numpy(np.array(np.asarray(values[name])[lane])) for name, _ in self.shape.layout}
+    def _of_member(self, values: Weights, member: int) -> State:
+        """A copy of a member's values, in the order of the model's parameters."""
+        # Indexed here: on the device it would wait for the chunk that is under way.
+        return {name: torch.from_numpy(np.array(np.asarray(values[name])[member])) for name, _ in self.program.layout}
 
 
-def _states(draws: Sampler) -> State:
-    return {name: generator.get_state() for name, generator in draws.generators.items()}
+class XlaEngine:
+    """A batch's first member as an :class:`~swissroll.training.engines.engine.Engine`.
+
+    Args:
+        model: That member's VAE, on the CPU.
+        batch: A batch of one.
+    """
+
+    def __init__(self, model: VAE, batch: XlaBatch) -> None:
+        self._model = model
+        self._model_step = -1
+        self.batch = batch
+        self.loss = batch.loss
+        self.lr = batch.configs[0].lr
+        self.max_chunk = batch.max_chunk
+
+    @property
+    def steps_taken(self) -> int:
+        """Steps that the state has seen."""
+        return self.batch.steps_taken
+
+    @property
+    def model(self) -> VAE:
+        """The VAE with the weights of the latest step; not to be changed."""
+        if self._model_step != self.steps_taken:
+            self._model.load_state_dict(self.weights())
+            self._model_step = self.steps_taken
+        return self._model
+
+    def run_steps(self, n: int, *, prefetch: int = 0) -> list[LossTerms[float]]:
+        """Take n steps and begin the next call's; returns the loss of each one's batch before its update."""
+        rows = self.batch.run_steps(n, prefetch=prefetch)[:, 0]
+        return [LossTerms(*row) for row in rows.tolist()]
+
+    def measure(self) -> LossTerms[float]:
+        """The loss of the held-out points under the weights of the latest step."""
+        return LossTerms(*self.batch.measure()[0].tolist())
+
+    def weights_are_finite(self) -> bool:
+        """Whether every weight is a finite number."""
+        return bool(self.batch.finite_members().all())
+
+    def weights(self) -> State:
+        """A copy of the model's weights, on the CPU."""
+        return self.batch.weights()
+
+    def state(self) -> State:
+        """A copy of all that the next steps depend on, as the reference engine has it."""
+        return self.batch.state()
+
+    def load_state(self, state: State, step: int) -> None:
+        """Go to a state, taken after ``step`` steps; raises KeyError or RuntimeError where it does not fit."""
+        self.batch.load_state(state, step)
+        self._model_step = -1
+
+
+def _generator_states(sampler: Sampler) -> State:
+    return {name: generator.get_state() for name, generator in sampler.generators.items()}
 
 
 def find_device(jax: ModuleType, device: str) -> Any:

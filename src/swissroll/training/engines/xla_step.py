@@ -1,4 +1,4 @@
-"""The program that the fast engine compiles: the model, its loss and Adam, written as functions of arrays.
+"""What the fast engine compiles: the model, its loss and Adam, written as functions of JAX arrays.
 
 They are the formulas of :mod:`swissroll.model` once more, as JAX differentiates them; the tests hold both to the same
 numbers.
@@ -13,23 +13,28 @@ from functools import lru_cache, partial
 from types import ModuleType
 from typing import Any, NamedTuple
 
-from swissroll.config import Activation, Reduction
-from swissroll.model.loss import combine
+from swissroll.config import Activation
+from swissroll.model.loss import Loss
 
 Weights = dict[str, Any]
 """JAX arrays by the name that a weight has in the VAE's ``state_dict``."""
 
-BETA_1, BETA_2, EPSILON = 0.9, 0.999, 1e-8
-"""Adam's constants, PyTorch's defaults."""
-VARIANCE = "decoder_logvar"
-NARROW = 128
+BETA_1 = 0.9
+"""Decay of Adam's running mean of the gradients; this and the next two are PyTorch's defaults."""
+BETA_2 = 0.999
+"""Decay of Adam's running mean of their squares."""
+EPSILON = 1e-8
+"""What Adam adds to the root of that mean."""
+DECODER_LOGVAR = "decoder_logvar"
+"""Name of the decoder's log-variance, where it is learned."""
+MAX_COLUMN_WIDTH = 128
 """Widest layer up to which a point is a column: narrow networks step faster so, and wide ones slower."""
 
 
 class Moments(NamedTuple):
     """What Adam moves: weights and the running means of their gradients and of the squares of these.
 
-    Between calls the first axis of each array is the lane.
+    Between calls the first axis of each array is the batch's member.
     """
 
     weights: Weights
@@ -38,134 +43,165 @@ class Moments(NamedTuple):
 
 
 @dataclass(frozen=True)
-class Shape:
+class Program:
     """What a program is compiled for: everything else goes in as arrays.
 
     Attributes:
         layout: Name and shape of every weight, in the order of the model's parameters.
         depth: Hidden layers in the encoder and as many in the decoder.
         activation: Their nonlinearity.
-        reduction: The loss's convention.
-        dims: D and L.
-        lanes: R, runs that are trained together.
+        loss: The loss; its beta is not used, each step brings its own.
+        members: R, runs that are trained together.
     """
 
     layout: tuple[tuple[str, tuple[int, ...]], ...]
     depth: int
     activation: Activation
-    reduction: Reduction
-    dims: tuple[int, int]
-    lanes: int
+    loss: Loss
+    members: int
 
     @property
-    def columns(self) -> bool:
+    def has_columns(self) -> bool:
         """Whether a point is a column inside the program, and not a row."""
-        return max(max(shape, default=1) for name, shape in self.layout if not name.startswith("prior.")) <= NARROW
+        widths = [max(shape, default=1) for name, shape in self.layout if not name.startswith("prior.")]
+        return max(widths) <= MAX_COLUMN_WIDTH
 
     @property
-    def told(self) -> int:
-        """Numbers in a step's row: loss, squared error, KL, and the decoder's log-variance where it is learned."""
-        return 4 if VARIANCE in dict(self.layout) else 3
+    def n_terms(self) -> int:
+        """Numbers in a step's loss terms: loss, squared error, KL, and the decoder's log-variance if it is learned."""
+        return 4 if DECODER_LOGVAR in dict(self.layout) else 3
 
 
 @lru_cache(maxsize=64)
-def compiled(jax: ModuleType, shape: Shape) -> tuple[Any, Any]:
-    """The compiled steps and the compiled measurement of all lanes."""
-    lift = jax.vmap if shape.lanes > 1 else partial(_single, jax)
-    swap = partial(jax.numpy.swapaxes, axis1=0, axis2=1)
+def compile_program(jax: ModuleType, program: Program) -> tuple[Any, Any]:
+    """The compiled steps and the compiled measurement of all members."""
+    over_members = jax.vmap if program.members > 1 else partial(_over_one_member, jax)
+    swap_axes = partial(jax.numpy.swapaxes, axis1=0, axis2=1)
 
-    def advance(moments: Moments, n: Any, x: Any, eps: Any, rates: Any, betas: Any, roots: Any) -> tuple[Moments, Any]:
-        def lane(start: Moments, x: Any, eps: Any, rates: Any, betas: Any) -> tuple[Moments, Any]:
-            def body(i: Any, carry: tuple[Moments, Any]) -> tuple[Moments, Any]:
-                state, measured = carry
-                state, row = _step(jax, shape, state, x[i], eps[i], rates[i], betas[i], roots[i])
-                return state, jax.lax.dynamic_update_index_in_dim(measured, row, i, 0)
+    def run_member(start: Moments, n: Any, x: Any, eps: Any, rates: Any, betas: Any, roots: Any) -> tuple[Moments, Any]:
+        def body(i: Any, carry: tuple[Moments, Any]) -> tuple[Moments, Any]:
+            state, measured = carry
+            state, terms = _step(jax, program, state, x[i], eps[i], rates[i], betas[i], roots[i])
+            return state, jax.lax.dynamic_update_index_in_dim(measured, terms, i, 0)
 
-            empty = jax.numpy.zeros((len(x), shape.told), dtype=x.dtype)
-            after: tuple[Moments, Any] = jax.lax.fori_loop(0, n, body, (start, empty))
-            return after
+        empty = jax.numpy.zeros((len(x), program.n_terms), dtype=x.dtype)
+        after: tuple[Moments, Any] = jax.lax.fori_loop(0, n, body, (start, empty))
+        return after
 
-        after, measured = lift(lane)(moments, swap(x), swap(eps), swap(rates), swap(betas))
-        return after, swap(measured)
+    def run_all(moments: Moments, n: Any, x: Any, eps: Any, rates: Any, betas: Any, roots: Any) -> tuple[Moments, Any]:
+        def member(start: Moments, x: Any, eps: Any, rates: Any, betas: Any) -> tuple[Moments, Any]:
+            return run_member(start, n, x, eps, rates, betas, roots)
 
-    def terms(weights: Weights, x: Any, eps: Any) -> Any:
-        return _told(jax, weights, *_terms(jax, shape, weights, x, eps))
+        # Arrays come with the step first; the loop over steps is inside the one over members.
+        drawn = (swap_axes(x), swap_axes(eps))
+        schedules = (swap_axes(rates), swap_axes(betas))
+        after, measured = over_members(member)(moments, *drawn, *schedules)
+        return after, swap_axes(measured)
 
-    return jax.jit(advance), jax.jit(lift(terms))
+    def measure(weights: Weights, x: Any, eps: Any) -> Any:
+        return _stack_terms(jax, weights, *_loss_terms(jax, program, weights, x, eps))
+
+    return jax.jit(run_all), jax.jit(over_members(measure))
 
 
-def _single(jax: ModuleType, function: Callable[..., Any]) -> Callable[..., Any]:
-    """A function of lanes from one of a single lane: batched products of one are slower than plain ones."""
+def _over_one_member(jax: ModuleType, function: Callable[..., Any]) -> Callable[..., Any]:
+    """A function of members from one of a single member: batched products of one are slower than plain ones."""
 
-    def lifted(*lanes: Any) -> Any:
-        result = function(*jax.tree.map(lambda a: a[0], lanes))
+    def over_members(*arguments: Any) -> Any:
+        result = function(*jax.tree.map(lambda a: a[0], arguments))
         return jax.tree.map(lambda a: a[None], result)
 
-    return lifted
+    return over_members
 
 
 def _step(
-    jax: ModuleType, shape: Shape, state: Moments, x: Any, eps: Any, rate: Any, beta: Any, root: Any
+    jax: ModuleType, program: Program, state: Moments, x: Any, eps: Any, rate: Any, beta: Any, root: Any
 ) -> tuple[Moments, Any]:  # fmt: skip
-    """One step of Adam for one lane: points (B, D), noise (B, L); rate and root hold Adam's corrections.
+    """One step of Adam for one member: points (B, D), noise (B, L); rate and root hold Adam's corrections.
 
     Source: Kingma and Ba (2015), "Adam", algorithm 1, with its last lines rearranged as in PyTorch.
     """
 
-    def loss(weights: Weights) -> tuple[Any, Any]:
-        mse, kl = _terms(jax, shape, weights, x, eps)
-        total = combine(_error(jax, weights, mse), kl, beta=beta, reduction=shape.reduction, dims=shape.dims)
-        return total, _told(jax, weights, total, mse, kl)
+    def total_loss(weights: Weights) -> tuple[Any, Any]:
+        mse, kl = _loss_terms(jax, program, weights, x, eps)
+        total = program.loss.value(mse, kl, weights.get(DECODER_LOGVAR), beta=beta, exp=jax.numpy.exp)
+        return total, _stack_terms(jax, weights, total, mse, kl)
 
-    weights, first, second = state
-    gradient, row = jax.grad(loss, has_aux=True)(weights)
-    first = jax.tree.map(lambda m, g: m + (1 - BETA_1) * (g - m), first, gradient)
-    second = jax.tree.map(lambda v, g: BETA_2 * v + (1 - BETA_2) * g * g, second, gradient)
-    weights = jax.tree.map(lambda w, m, v: w - rate * m / (jax.numpy.sqrt(v) * root + EPSILON), weights, first, second)
-    return Moments(weights, first, second), row
+    gradient, terms = jax.grad(total_loss, has_aux=True)(state.weights)
 
+    # m <- m + (1 - beta_1) (g - m)
+    first = jax.tree.map(lambda m, g: m + (1 - BETA_1) * (g - m), state.first, gradient)
+    # v <- beta_2 v + (1 - beta_2) g^2
+    second = jax.tree.map(lambda v, g: BETA_2 * v + (1 - BETA_2) * g * g, state.second, gradient)
+    # w <- w - rate m / (sqrt(v) / sqrt(1 - beta_2^t) + epsilon), with rate = lr / (1 - beta_1^t)
+    weights = jax.tree.map(
+        lambda w, m, v: w - rate * m / (jax.numpy.sqrt(v) * root + EPSILON), state.weights, first, second
+    )
 
-def _error(jax: ModuleType, weights: Weights, mse: Any) -> Any:
-    """What the loss has for its squared error, as the reference's loss_row."""
-    if VARIANCE not in weights:
-        return mse
-    logvar = weights[VARIANCE]
-    return 0.5 * (mse * jax.numpy.exp(-logvar) + logvar + math.log(2 * math.pi))
+    return Moments(weights, first, second), terms
 
 
-def _told(jax: ModuleType, weights: Weights, *terms: Any) -> Any:
-    """Terms in a row, and the decoder's log-variance where it is learned."""
-    learned = (weights[VARIANCE],) if VARIANCE in weights else ()
+def _stack_terms(jax: ModuleType, weights: Weights, *terms: Any) -> Any:
+    """Terms in one array, and behind them the decoder's log-variance where it is learned."""
+    learned = [weights[DECODER_LOGVAR]] if DECODER_LOGVAR in weights else []
     return jax.numpy.stack([*terms, *learned])
 
 
-def _terms(jax: ModuleType, shape: Shape, weights: Weights, x: Any, eps: Any) -> tuple[Any, Any]:
-    """Squared error and KL of points (B, D) with latent noise (B, L), each averaged; as the reference's loss_terms."""
-    np_, linear, dims = jax.numpy, partial(_linear, shape, weights), -2 if shape.columns else -1
-    if shape.columns:
-        x, eps = x.T, eps.T
-    activation = {"tanh": np_.tanh}.get(shape.activation) or getattr(jax.nn, shape.activation)
+def _loss_terms(jax: ModuleType, program: Program, weights: Weights, x: Any, eps: Any) -> tuple[Any, Any]:
+    """Squared error and KL of points (B, D) with latent noise (B, L), each averaged; as ``Loss.evaluate`` has them."""
+    jnp = jax.numpy
+    linear = partial(_apply_linear, program, weights)
+    activation = {"tanh": jnp.tanh}.get(program.activation) or getattr(jax.nn, program.activation)
+    coordinates = -2 if program.has_columns else -1
+    if program.has_columns:
+        x = x.T
+        eps = eps.T
+
+    # q(z|x) = N(mu, diag exp(logvar))
     h = x
-    for layer in range(shape.depth):
+    for layer in range(program.depth):
         h = activation(linear(f"encoder.{2 * layer}", h))
-    mu, logvar = linear("fc_mu", h), linear("fc_logvar", h)
-    z = h = mu + np_.exp(0.5 * logvar) * eps
-    for layer in range(shape.depth):
+    mu = linear("fc_mu", h)
+    logvar = linear("fc_logvar", h)
+
+    # z = mu + exp(logvar / 2) eps
+    z = mu + jnp.exp(0.5 * logvar) * eps
+
+    # |x - decode(z)|^2 / D, averaged over points
+    h = z
+    for layer in range(program.depth):
         h = activation(linear(f"decoder.{2 * layer}", h))
-    mse = np_.mean((linear(f"decoder.{2 * shape.depth}", h) - x) ** 2)
+    mse = jnp.mean((linear(f"decoder.{2 * program.depth}", h) - x) ** 2)
+
     if "prior.means" not in weights:
-        return mse, -0.5 * np_.mean(1 + logvar - mu**2 - np_.exp(logvar))
-    means, logvars = (np_.expand_dims(weights[f"prior.{name}"], -3 - dims) for name in ("means", "logvars"))
-    logits = jax.nn.log_softmax(weights["prior.logits"])[:, None]
-    log_prior = jax.nn.logsumexp(_log_normal(np_, z, means, logvars, dims) + logits, axis=0)
-    return mse, np_.mean(_log_normal(np_, z, mu, logvar, dims) - log_prior) / shape.dims[1]
+        # KL from N(0, I), in closed form and averaged over latent dimensions.
+        return mse, -0.5 * jnp.mean(1 + logvar - mu**2 - jnp.exp(logvar))
+
+    log_q = _log_normal(jnp, z, mu, logvar, coordinates)
+    log_p = _log_mixture(jax, weights, z, coordinates)
+    return mse, jnp.mean(log_q - log_p) / program.loss.latent_dim
 
 
-def _linear(shape: Shape, weights: Weights, name: str, h: Any) -> Any:
-    weight, bias = weights[f"{name}.weight"], weights[f"{name}.bias"]
-    return weight @ h + bias[:, None] if shape.columns else h @ weight.T + bias
+def _log_mixture(jax: ModuleType, weights: Weights, z: Any, coordinates: int) -> Any:
+    """Log density of the mixture prior: log sum_k w_k N(z; m_k, diag s_k^2)."""
+    # Components are the first axis, before points and coordinates in whichever order these come.
+    points = -3 - coordinates
+    means = jax.numpy.expand_dims(weights["prior.means"], points)
+    logvars = jax.numpy.expand_dims(weights["prior.logvars"], points)
+    log_weights = jax.nn.log_softmax(weights["prior.logits"])[:, None]
+    densities = _log_normal(jax.numpy, z, means, logvars, coordinates)
+    return jax.nn.logsumexp(densities + log_weights, axis=0)
 
 
-def _log_normal(np_: ModuleType, z: Any, mu: Any, logvar: Any, dims: int) -> Any:
-    """Log density of N(mu, exp(logvar)), summed over dimensions, which are the axis ``dims``; arguments broadcast."""
-    return -0.5 * ((z - mu) ** 2 * np_.exp(-logvar) + logvar + math.log(2 * math.pi)).sum(axis=dims)
+def _apply_linear(program: Program, weights: Weights, name: str, h: Any) -> Any:
+    weight = weights[f"{name}.weight"]
+    bias = weights[f"{name}.bias"]
+    if program.has_columns:
+        return weight @ h + bias[:, None]
+    return h @ weight.T + bias
+
+
+def _log_normal(jnp: ModuleType, z: Any, mu: Any, logvar: Any, coordinates: int) -> Any:
+    """Log density of N(mu, exp(logvar)), summed over coordinates, which are that axis; arguments broadcast."""
+    scaled = (z - mu) ** 2 * jnp.exp(-logvar)
+    return -0.5 * (scaled + logvar + math.log(2 * math.pi)).sum(axis=coordinates)

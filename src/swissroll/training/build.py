@@ -1,0 +1,256 @@
+"""From settings to objects: what this machine decides of a run, once, and the training that comes of it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass, replace
+from functools import partial
+from importlib.util import find_spec
+from itertools import pairwise
+from typing import TYPE_CHECKING, Any, Literal
+
+import torch
+
+from swissroll import rng
+from swissroll.config import Config
+from swissroll.data import Sample, open_distribution
+from swissroll.model.loss import Loss, Translation
+from swissroll.model.vae import VAE
+from swissroll.training.engines.engine import Engine
+from swissroll.training.engines.torch import MAX_CHUNK, TorchEngine
+from swissroll.training.loop import Training, is_due, scheduled_lr_and_beta
+from swissroll.training.sampler import Sampler
+
+if TYPE_CHECKING:
+    from swissroll.training.engines.xla import XlaBatch
+
+HELD_OUT_POINTS = 512
+MAX_CHUNK_FLOPS = 1e11
+"""Most operations of the fast engine between two looks at its records: about a second on a slow machine."""
+MAX_CHUNK_NUMBERS = 2**26
+"""Most numbers that are drawn for the steps of a chunk, 0.25 GiB."""
+STEP_OVERHEAD_FLOPS = 1.4e8
+"""What a step of the reference engine costs beside its operations, counted in such operations."""
+XLA_START_FLOPS = 3e11
+"""Operations of a whole run, overhead included, above which the fast engine wins back its start."""
+MAX_SINGLE_THREAD_FLOPS = {"xla": 6e7, "torch": 2.2e8}
+"""Operations in a step up to which one thread is best: at 128 points, widths of 128 and 256."""
+
+
+@dataclass(frozen=True)
+class Plan:
+    """What this machine made of a config: where, by which engine and on how many threads a run is computed.
+
+    Attributes:
+        config: The settings, with device, engine and threads as they were decided.
+        device: Where to compute.
+        engine: Which engine computes the steps.
+        threads: CPU threads.
+    """
+
+    config: Config
+    device: torch.device
+    engine: Literal["torch", "xla"]
+    threads: int
+
+
+def decide(config: Config) -> Plan:
+    """Choose device, engine and threads, each once.
+
+    Raises:
+        ValueError: The config's device or engine is not on this machine.
+    """
+    device = choose_device(config.device)
+    device_name: Any = device.type
+    engine = choose_engine(replace(config, device=device_name))
+    config = replace(config, device=device_name, engine=engine)
+    require_engine(config)
+    threads = config.threads or choose_threads(config)
+    return Plan(config=replace(config, threads=threads), device=device, engine=engine, threads=threads)
+
+
+def build(config: Config | Plan, *, loss: Loss | None = None) -> Training:
+    """Turn settings into a training that is ready to start.
+
+    Args:
+        config: The settings, or what :func:`decide` made of them.
+        loss: Another loss than the config's: a subclass of :class:`swissroll.model.loss.Loss`. Only the reference
+            engine can compute it.
+
+    Raises:
+        ValueError: The config's device or engine is not on this machine, or the fast engine is asked for another loss.
+    """
+    plan = decide(config) if isinstance(config, Config) else config
+    settings = plan.config
+    if loss is not None and plan.engine == "xla":
+        raise ValueError("The fast engine computes the config's own loss only; choose engine 'torch' for another one.")
+
+    engine = _build_xla(settings) if plan.engine == "xla" else _build_torch(plan, loss or loss_of(settings))
+    return Training(
+        engine,
+        steps=settings.steps,
+        eval_every=settings.eval_every,
+        pause_every=settings.snapshot_every,
+    )
+
+
+def build_batch(configs: Sequence[Config]) -> XlaBatch:
+    """The fast engine for runs that share a shape (:func:`swissroll.training.many.shape_of`), one member each."""
+    from swissroll.training.engines.xla import XlaBatch
+
+    first = configs[0]
+    return XlaBatch(
+        [build_model(config) for config in configs],
+        configs,
+        loss=loss_of(first),
+        schedule=scheduled_lr_and_beta,
+        held_out=[held_out_points(config).points for config in configs],
+        is_due=partial(is_due, first),
+        max_chunk=_max_chunk(first, len(configs)),
+    )
+
+
+def build_model(config: Config) -> VAE:
+    """The config's VAE with its initial weights, on the CPU."""
+    is_learned = config.decoder_variance == "learned"
+    return VAE(
+        config.latent_dim,
+        config.hidden_dim,
+        data_dim=open_distribution(config).data_dim,
+        depth=config.depth,
+        activation=config.activation,
+        initialization=config.initialization,
+        components=config.components,
+        decoder_sigma=None if is_learned else loss_of(config).sigma,
+        learned_variance=is_learned,
+        generator=rng.generator(config.seed, "initialisation"),
+    )
+
+
+def loss_of(config: Config) -> Loss:
+    """The loss that a config names."""
+    return Loss.of(config, open_distribution(config).data_dim)
+
+
+def translation_of(config: Config, model: VAE | None = None) -> Translation:
+    """The decoder sigma and true beta that a config's loss amounts to; a learned sigma is the model's."""
+    return loss_of(config).at_sigma(None if model is None else model.decoder_sigma)
+
+
+def held_out_points(config: Config, n: int = HELD_OUT_POINTS) -> Sample:
+    """Points that training never draws, fixed by the seed."""
+    generator = rng.generator(config.seed, "evaluation")
+    return open_distribution(config).sample(n, generator=generator)
+
+
+def flops(config: Config) -> float:
+    """Floating-point operations of the matrix products in one step: forward, and backward to weights and inputs."""
+    data_dim = open_distribution(config).data_dim
+    hidden = [config.hidden_dim] * config.depth
+    encoder = [data_dim, *hidden, 2 * config.latent_dim]
+    decoder = [config.latent_dim, *hidden, data_dim]
+    weights = sum(a * b for a, b in [*pairwise(encoder), *pairwise(decoder)])
+
+    # Three products for each weight and point, of a multiplication and an addition each.
+    return 3 * 2.0 * config.batch_size * weights
+
+
+def choose_device(device: str) -> torch.device:
+    """Turn a config's device into one that is there; raises ValueError where it is not."""
+    if device == "auto":
+        return torch.device("cuda" if torch.cuda.is_available() else "cpu")
+    present = {"cpu": True, "cuda": torch.cuda.is_available(), "mps": torch.backends.mps.is_available()}
+    if not present[device]:
+        there = ", ".join(name for name, is_there in present.items() if is_there)
+        raise ValueError(f"device {device!r} is not on this machine; choose auto or one of: {there}.")
+    return torch.device(device)
+
+
+def choose_engine(config: Config) -> Literal["torch", "xla"]:
+    """The engine that a config names, or for 'auto' the one that is done first, of those that are here."""
+    if config.engine != "auto":
+        return config.engine
+    is_faster = xla_pays(config) and xla_is_here(choose_device(config.device).type)
+    return "xla" if is_faster else "torch"
+
+
+def choose_threads(config: Config) -> int:
+    """Few threads where more gain little: PyTorch's wait for one another by spinning, and crawl on a busy machine."""
+    largest = MAX_SINGLE_THREAD_FLOPS["xla" if config.engine == "xla" else "torch"]
+    return 1 if flops(config) <= largest else torch.get_num_threads()
+
+
+@contextmanager
+def use_threads(n: int | None) -> Iterator[None]:
+    """Compute with n CPU threads: their number may decide a sum's last bit."""
+    before = torch.get_num_threads()
+    torch.set_num_threads(n or before)
+    try:
+        yield
+    finally:
+        torch.set_num_threads(before)
+
+
+def xla_is_here(device: str = "cpu") -> bool:
+    """Whether JAX, which the fast engine needs, is installed, and finds a device of this kind."""
+    try:
+        if find_spec("jax") is None:
+            return False
+    except (ImportError, ValueError):
+        return False
+    if device == "cpu":
+        return True
+
+    from swissroll.training.engines.xla import find_device, import_jax
+
+    with suppress(ValueError, RuntimeError):
+        return find_device(import_jax(), device) is not None
+    return False
+
+
+def xla_pays(config: Config) -> bool:
+    """Whether the fast engine would win back the seconds that it takes to start."""
+    return config.steps * (STEP_OVERHEAD_FLOPS + flops(config)) > XLA_START_FLOPS
+
+
+def require_engine(config: Config) -> None:
+    """Raise ValueError where a config names the fast engine, and JAX is not installed or lacks the config's device."""
+    if config.engine != "xla":
+        return
+    if not xla_is_here():
+        raise ValueError("engine 'xla' needs JAX: pip install 'swissroll[xla]', or choose engine 'torch'.")
+    if config.device not in ("auto", "cpu"):
+        from swissroll.training.engines.xla import find_device, import_jax
+
+        find_device(import_jax(config.threads), config.device)
+
+
+def _build_xla(config: Config) -> Engine:
+    from swissroll.training.engines.xla import XlaEngine
+
+    return XlaEngine(build_model(config), build_batch([config]))
+
+
+def _build_torch(plan: Plan, loss: Loss) -> Engine:
+    config = plan.config
+    sampler = Sampler(config, plan.device)
+    return TorchEngine(
+        build_model(config).to(plan.device),
+        lambda: sampler.draw_points(1)[0],
+        loss=loss,
+        lr=config.lr,
+        schedule=partial(scheduled_lr_and_beta, config),
+        noise=sampler.generators["noise"],
+        generators=sampler.generators,
+        held_out=held_out_points(config).points.to(plan.device),
+        seed=config.seed,
+    )
+
+
+def _max_chunk(config: Config, members: int) -> int:
+    """Most steps in a chunk of so many members: what they compute and what they draw is bounded."""
+    numbers = members * config.batch_size * (open_distribution(config).data_dim + config.latent_dim)
+    by_flops = int(MAX_CHUNK_FLOPS / flops(config) / members)
+    by_numbers = MAX_CHUNK_NUMBERS // numbers
+    return max(1, min(MAX_CHUNK, by_flops, by_numbers))
