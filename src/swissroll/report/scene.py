@@ -15,7 +15,7 @@ from swissroll.config import Config
 from swissroll.model.vae import VAE
 from swissroll.report.plots import Array, plane
 from swissroll.runs.run import Run
-from swissroll.training.loop import held_out_points
+from swissroll.training.build import held_out_points
 
 SCENE_POINTS = 1000
 """Held-out points that are drawn."""
