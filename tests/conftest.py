@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import inspect
 import os
 import random
 from collections import Counter
@@ -16,8 +15,7 @@ import numpy as np
 import pytest
 import torch
 
-from swissroll.evaluation.metrics import measure
-from tests.oracles import Opened
+from tests.oracles import Opened, few_points_measured
 
 if TYPE_CHECKING:
     from playwright.sync_api import Browser, Page
@@ -92,9 +90,7 @@ def opened(browser: Browser) -> Opened:
 @pytest.fixture(scope="module")
 def few_points() -> Iterator[None]:
     """Measure a model on 100 points instead of 1000: ten times as fast, where a test is about how numbers are shown."""
-    defaults = inspect.unwrap(measure).__kwdefaults__
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setitem(defaults, "n", 100)
+    with few_points_measured():
         yield
 
 

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from contextlib import AbstractContextManager, suppress
+import inspect
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, contextmanager, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+import pytest
 import torch
 from torch import Generator, Tensor
 
@@ -14,6 +16,7 @@ import swissroll
 from swissroll.config import Config
 from swissroll.data import Curve
 from swissroll.evaluation.geometry import project
+from swissroll.evaluation.metrics import measure
 from swissroll.model.vae import VAE
 from swissroll.runs.run import Run, advance, create
 from swissroll.training.build import build
@@ -26,6 +29,15 @@ Opened = Callable[..., "AbstractContextManager[Page]"]
 
 # A run of a second whose folder holds one of each: held-out losses, snapshots, a last step between them.
 SMALL = Config(steps=60, hidden_dim=16, batch_size=32, eval_every=20, snapshot_every=25)
+
+
+@contextmanager
+def few_points_measured(n: int = 100) -> Iterator[None]:
+    """Measure models on a few points instead of 1000."""
+    defaults = inspect.unwrap(measure).__kwdefaults__
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setitem(defaults, "n", n)
+        yield
 
 
 def seeded(seed: int = 0) -> Generator:

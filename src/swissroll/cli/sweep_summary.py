@@ -15,7 +15,8 @@ from typing import Any, NamedTuple
 from swissroll.evaluation.tables import text
 from swissroll.sweep import cost
 from swissroll.sweep.analysis.blocks import settings
-from swissroll.sweep.analysis.conclusions import conclusions, shown
+from swissroll.sweep.analysis.conclusions import conclusions
+from swissroll.sweep.analysis.formatting import format_value
 from swissroll.sweep.analysis.results import Row, Table, read_table, write_table
 from swissroll.sweep.plan import Sweep, more_seeds, plan_groups, read_groups
 from swissroll.sweep.runner import Ended, Group, named, remaining
@@ -121,7 +122,8 @@ def _draw(table: Table, *, quiet: bool) -> Path:
 
     from swissroll.sweep.analysis import page
 
-    with tqdm(total=len(page.parts(table)), desc="Drawing", unit=" parts", disable=quiet, file=sys.stderr) as bar:
+    total = len(page.figure_names(table))
+    with tqdm(total=total, desc="Drawing", unit=" parts", disable=quiet, file=sys.stderr) as bar:
         return page.write(table, progress=lambda _: bar.update())
 
 
@@ -130,7 +132,11 @@ def _settings(table: Table) -> list[str]:
     axes = tuple(name.replace("_", " ") for name in table.axes or ("setting",))
     head = (*axes, "runs", *SHOWN.values())
     lines = [
-        (*map(shown, found.values or ("all",)), str(len(found.rows)), *(_spread(found.rows, name) for name in SHOWN))
+        (
+            *map(format_value, found.values or ("all",)),
+            str(len(found.rows)),
+            *(_spread(found.rows, name) for name in SHOWN),
+        )
         for found in settings(table)
     ]
     told = [text(head, lines), "mean ± standard deviation over seeds"]

@@ -1,11 +1,17 @@
-"""A sweep's runs in the groups that its conclusions are drawn from: settings, and blocks without gaps."""
+"""Which runs of a sweep may be compared: settings over seeds, and complete blocks.
+
+The words are those of the design of experiments. An axis of a sweep is a factor and its values are the levels; a
+setting is one combination of levels; the runs of a setting differ in the seed alone. To compare the levels of an axis,
+runs are put into blocks: a block is one seed in one setting of the other axes, and it is complete if each level has a
+finished run in it. Only complete blocks are compared, so that no level is judged in easier circumstances than another.
+"""
 
 from __future__ import annotations
 
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -20,7 +26,7 @@ class Setting:
     """The runs that differ in nothing but the seed.
 
     Attributes:
-        values: Its value on each of the table's axes, in their order.
+        values: Its level on each of the table's axes, in their order.
         rows: Its runs, in the sweep's order.
     """
 
@@ -28,8 +34,8 @@ class Setting:
     rows: tuple[Row, ...]
 
     @property
-    def place(self) -> dict[str, Any]:
-        """Its value on each axis."""
+    def levels(self) -> dict[str, Any]:
+        """Its level on each axis."""
         return self.rows[0].setting
 
     @property
@@ -43,27 +49,43 @@ class Setting:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Block:
-    """A metric of several choices in the same other settings and seeds, with no gap.
+class CompleteBlocks:
+    """A metric of several levels in complete blocks: every level in the same other settings and with the same seeds.
 
     Attributes:
-        choices: What is compared: an axis's values, or whole settings.
-        left_out: Choices that are not in it, for want of finished runs.
-        cells: Other settings that each choice was tried in.
+        levels: What is compared: the levels of an axis, or whole settings.
+        left_out: Levels that are not compared, because too few of their runs finished.
+        other_settings: Settings of the other axes that every level was tried in.
         seeds: Seeds of each.
-        measured: The metric, shape (choices, cells, seeds).
+        values: The metric, shape (levels, other settings, seeds).
     """
 
-    choices: tuple[Any, ...]
+    levels: tuple[Any, ...]
     left_out: tuple[Any, ...]
-    cells: tuple[tuple[Any, ...], ...]
+    other_settings: tuple[tuple[Any, ...], ...]
     seeds: tuple[int, ...]
-    measured: Array
+    values: Array
+
+
+class _Place(NamedTuple):
+    """Where a run stands: its level of the compared axis, and its block."""
+
+    level: Any
+    other_setting: tuple[Any, ...]
+    seed: int
 
 
 def is_measured(row: Row, metric: str) -> bool:
     """Whether a run has a finite number for a metric."""
     return row.status == "finished" and math.isfinite(row.values.get(metric, math.nan))
+
+
+def measured_metrics(table: Table) -> set[str]:
+    """The metrics for which some run has a finite number."""
+    found: set[str] = set()
+    for row in table.rows:
+        found.update(name for name in row.values if is_measured(row, name))
+    return found
 
 
 def settings(table: Table) -> list[Setting]:
@@ -74,88 +96,116 @@ def settings(table: Table) -> list[Setting]:
     return [Setting(values=values, rows=tuple(rows)) for values, rows in groups.items()]
 
 
-def block(table: Table, metric: str, axis: str | None, only: Sequence[Any] = ()) -> Block:
-    """Collect what a fair comparison can rest on: every choice in the same other settings and the same seeds.
+def complete_blocks(table: Table, metric: str, axis: str | None, only: Sequence[Any] = ()) -> CompleteBlocks:
+    """Collect what a fair comparison can rest on: every level in the same other settings and with the same seeds.
 
-    Runs that diverged or are missing leave gaps. The choice, other setting or seed with the largest share of gaps is
+    Runs that diverged or are missing leave gaps. The level, other setting or seed with the largest share of gaps is
     left out, until no gap is left.
 
     Args:
         table: The sweep.
         metric: A name in METRICS.
-        axis: The axis whose values are compared; None to compare whole settings.
-        only: Compare these choices alone.
+        axis: The axis whose levels are compared; None to compare whole settings.
+        only: Compare these levels alone.
 
     Raises:
         ValueError: The table has no such axis.
     """
     if axis is not None and axis not in table.axes:
-        raise ValueError(f"{axis!r} is no axis of this sweep. Its axes: {', '.join(table.axes) or 'none'}.")
-    measured: dict[tuple[Any, Any, int], float] = {}
-    planned: dict[Any, None] = dict.fromkeys(only)
+        raise ValueError(f"{axis!r} is not an axis of this sweep. Its axes: {', '.join(table.axes) or 'none'}.")
+
+    measured: dict[_Place, float] = {}
+    levels: dict[Any, None] = dict.fromkeys(only)
     for row in table.rows:
-        choice, cell = _place(row, axis)
-        if only and choice not in planned:
+        place = _place(row, axis)
+        if only and place.level not in levels:
             continue
-        planned[choice] = None
+        levels[place.level] = None
         if is_measured(row, metric):
-            measured[choice, cell, row.config.seed] = row.values[metric]
-    return _without_gaps(list(planned), measured)
+            measured[place] = row.values[metric]
+
+    return _without_gaps(list(levels), measured)
 
 
 def sigmas(table: Table) -> dict[Any, tuple[float, ...]]:
-    """The decoder sigmas of the runs, by latent dimension, each in rising order; those that are known."""
+    """The decoder sigmas of the runs where they are known, by latent dimension, each in rising order."""
     found: dict[Any, set[float]] = {}
     for row in table.rows:
         if math.isfinite(row.sigma):
-            found.setdefault(row.config.latent_dim, set()).add(_sigma(row))
-    return {latent: tuple(sorted(values)) for latent, values in found.items()}
+            found.setdefault(row.config.latent_dim, set()).add(_rounded_sigma(row))
+    return {latent_dim: tuple(sorted(values)) for latent_dim, values in found.items()}
 
 
 def changes_sigma(table: Table, axis: str | None) -> bool:
-    """Whether an axis (or, for None, some axis) has values of another decoder sigma, all else equal."""
-    cells: dict[Any, set[float]] = {}
+    """Whether the levels of an axis (None: any two settings) differ in the decoder's sigma, all else equal."""
+    found: dict[tuple[Any, ...], set[float]] = {}
     for row in table.rows:
-        cells.setdefault(_place(row, axis)[1], set()).add(_sigma(row))
-    return any(len(values) > 1 for values in cells.values())
+        other_setting = _place(row, axis).other_setting
+        found.setdefault(other_setting, set()).add(_rounded_sigma(row))
+    return any(len(values) > 1 for values in found.values())
 
 
 def confounds(table: Table) -> bool:
-    """Whether the latent dimension is an axis that moves the decoder's sigma with it."""
+    """Whether the latent dimension is an axis that changes the decoder's sigma with it."""
+    if "latent_dim" not in table.axes or table.hold == "sigma":
+        return False
     fixed = all(row.config.decoder_variance == "fixed" for row in table.rows)
-    return fixed and "latent_dim" in table.axes and table.hold != "sigma" and changes_sigma(table, "latent_dim")
+    return fixed and changes_sigma(table, "latent_dim")
 
 
-def _sigma(row: Row) -> float:
-    return float(f"{row.sigma:.9g}")  # The last bits differ by the order of operations.
+def _rounded_sigma(row: Row) -> float:
+    # The last bits differ by the order of operations.
+    return float(f"{row.sigma:.9g}")
 
 
-def _place(row: Row, axis: str | None) -> tuple[Any, tuple[Any, ...]]:
-    """A run's choice, and the cell of all its other settings."""
+def _place(row: Row, axis: str | None) -> _Place:
     if axis is None:
-        return tuple(row.setting.values()), ()
-    return row.setting[axis], tuple(v for name, v in row.setting.items() if name != axis)
+        return _Place(level=tuple(row.setting.values()), other_setting=(), seed=row.config.seed)
+
+    other_setting = tuple(level for name, level in row.setting.items() if name != axis)
+    return _Place(level=row.setting[axis], other_setting=other_setting, seed=row.config.seed)
 
 
-def _without_gaps(planned: list[Any], measured: dict[tuple[Any, Any, int], float]) -> Block:
-    names: list[list[Any]] = [planned, *(list(dict.fromkeys(key[i] for key in measured)) for i in (1, 2))]
-    names[2].sort()
-    numbers = np.full([len(n) for n in names], math.nan)
-    places = [{name: i for i, name in enumerate(n)} for n in names]
-    for key, value in measured.items():
-        numbers[tuple(place[k] for place, k in zip(places, key, strict=True))] = value
-    kept = _complete(~np.isnan(numbers))
-    choices, cells, seeds = (tuple(n[i] for i in k) for n, k in zip(names, kept, strict=True))
-    left_out = tuple(c for c in planned if c not in choices)
-    return Block(choices=choices, left_out=left_out, cells=cells, seeds=seeds, measured=numbers[np.ix_(*kept)])
+def _without_gaps(levels: list[Any], measured: dict[_Place, float]) -> CompleteBlocks:
+    """The part of the measured values that has no gap."""
+    other_settings = list(dict.fromkeys(place.other_setting for place in measured))
+    seeds = sorted({place.seed for place in measured})
+    level_index = {level: i for i, level in enumerate(levels)}
+    other_index = {other_setting: i for i, other_setting in enumerate(other_settings)}
+    seed_index = {seed: i for i, seed in enumerate(seeds)}
+
+    values = np.full((len(levels), len(other_settings), len(seeds)), math.nan)
+    for place, value in measured.items():
+        values[level_index[place.level], other_index[place.other_setting], seed_index[place.seed]] = value
+
+    kept = _complete_part(~np.isnan(values))
+    kept_levels = tuple(levels[i] for i in kept[0])
+    return CompleteBlocks(
+        levels=kept_levels,
+        left_out=tuple(level for level in levels if level not in kept_levels),
+        other_settings=tuple(other_settings[i] for i in kept[1]),
+        seeds=tuple(seeds[i] for i in kept[2]),
+        values=values[np.ix_(*kept)],
+    )
 
 
-def _complete(there: NDArray[np.bool_]) -> list[NDArray[np.int64]]:
-    """Indices along each of three axes of a part in which all is there: the emptiest slice goes first."""
-    kept = [np.arange(n) for n in there.shape]
-    while not (part := there[np.ix_(*kept)]).all():
-        gaps: list[Array] = [1 - part.mean(axis=other) for other in ((1, 2), (0, 2), (0, 1))]
-        # The last slice of an axis would take everything with it.
-        axis = int(np.argmax([g.max() if len(g) > 1 else part.size == 1 for g in gaps]))
+def _complete_part(present: NDArray[np.bool_]) -> list[NDArray[np.int64]]:
+    """Indices along each of three axes of a part in which all is present: the slice with most gaps goes first."""
+    kept = [np.arange(size) for size in present.shape]
+    part = present
+
+    while not part.all():
+        # Share of gaps in each slice, along each axis.
+        gaps: list[Array] = [1 - part.mean(axis=others) for others in ((1, 2), (0, 2), (0, 1))]
+        axis = int(np.argmax([_largest_gap(shares, part) for shares in gaps]))
         kept[axis] = np.delete(kept[axis], int(gaps[axis].argmax()))
+        part = present[np.ix_(*kept)]
+
     return kept
+
+
+def _largest_gap(shares: Array, part: NDArray[np.bool_]) -> float:
+    """The largest share of gaps along an axis; 0 for an axis with one slice, which would take everything with it."""
+    if len(shares) > 1:
+        return float(shares.max())
+    return float(part.size == 1)

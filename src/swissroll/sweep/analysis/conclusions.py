@@ -1,35 +1,39 @@
-"""A sweep's conclusions in words, for the page and for the terminal."""
+"""A sweep's conclusions in sentences, for the page and for the terminal."""
 
 from __future__ import annotations
 
-import math
-from collections.abc import Sequence
+from collections import Counter
 from dataclasses import dataclass
 from typing import Any
 
 from swissroll.sweep.analysis.blocks import changes_sigma, confounds, settings, sigmas
-from swissroll.sweep.analysis.results import METRICS, Table
+from swissroll.sweep.analysis.formatting import (
+    format_difference,
+    format_number,
+    format_value,
+    join_names,
+    metric_label,
+)
+from swissroll.sweep.analysis.results import Table
 from swissroll.sweep.analysis.statistics import (
     INCOMPARABLE_AXES,
-    NEEDS_SIGMA,
-    Interval,
+    SIGMA_METRICS,
     Ranking,
     Verdict,
-    headline,
+    headline_metrics,
     judge,
     rank,
 )
 
-NOTHING = "-"
-NO_COMPARISON = "Nothing to compare: fewer than two values have finished runs in the same settings and seeds."
-LINES = 12
-"""Most lines under the command."""
-FEW = 5
-"""With fewer seeds an interval is so wide that a tie says little."""
-WORSE = 3
-"""Most worse choices that are named with their differences; of more, the nearest."""
-NAMED = 6
-"""Most choices that one sentence names."""
+NO_COMPARISON = (
+    "Nothing can be compared: fewer than two values have finished runs in the same other settings and seeds."
+)
+MAX_LINES = 12
+"""Most lines of :func:`conclusions`."""
+FEW_SEEDS = 5
+"""With fewer seeds than this, intervals are so wide that a tie says little."""
+MAX_WORSE = 3
+"""Most worse levels that are all named with their differences; of more, only the nearest is."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -37,9 +41,9 @@ class Finding:
     """What one metric says about one axis.
 
     Attributes:
-        ranking: The choices by their means.
-        verdicts: For each choice but the best, whether it is tied with it.
-        own_sigma: Whether the metric is taken at a decoder sigma that differs between the choices.
+        ranking: The levels by their means.
+        verdicts: For each level but the best, whether it is tied with it.
+        own_sigma: Whether the metric depends on the decoder's sigma and that differs between the levels.
     """
 
     ranking: Ranking
@@ -48,127 +52,124 @@ class Finding:
 
     @property
     def tied(self) -> list[Any]:
-        """Choices that are tied with the best."""
-        return [choice for choice, verdict in self.verdicts.items() if verdict.tied]
+        """Levels that are tied with the best."""
+        return [level for level, verdict in self.verdicts.items() if verdict.tied]
+
+    @property
+    def worse(self) -> list[Verdict]:
+        """Verdicts on the levels that are worse than the best, the nearest first."""
+        found = [verdict for verdict in self.verdicts.values() if not verdict.tied]
+        return sorted(found, key=lambda verdict: abs(verdict.interval.mean))
 
     @property
     def seeds(self) -> int:
-        """Seeds that it rests on."""
-        return len(self.ranking.block.seeds)
+        """How many seeds it rests on."""
+        return len(self.ranking.blocks.seeds)
 
 
 def findings(table: Table, axis: str | None) -> list[Finding]:
-    """What each headline metric says about an axis (None: about whole settings), judged together.
+    """What each headline metric says about an axis (None: about whole settings), judged as one family.
 
     Empty for an axis that changes what is measured, such as the dataset.
     """
-    if INCOMPARABLE_AXES & ({axis} if axis is not None else set(table.axes)):
+    compared = set(table.axes) if axis is None else {axis}
+    if compared & INCOMPARABLE_AXES:
         return []
-    rankings = [rank(table, metric, axis) for metric in headline(table)]
-    rankings = [r for r in rankings if r.best is not None]
-    moves = changes_sigma(table, axis)
-    return [
-        Finding(ranking=r, verdicts=v, own_sigma=moves and r.metric in NEEDS_SIGMA)
-        for r, v in zip(rankings, judge(rankings), strict=True)
-    ]
 
+    rankings = [rank(table, metric, axis) for metric in headline_metrics(table)]
+    rankings = [ranking for ranking in rankings if ranking.best is not None]
+    sigma_differs = changes_sigma(table, axis)
 
-def number(value: float) -> str:
-    """Three significant digits; '-' for what is not a finite number."""
-    if not math.isfinite(value):
-        return NOTHING
-    plain = value == 0 or 1e-4 <= abs(value) < 1e5
-    return f"{value:#.3g}".rstrip(".") if plain and abs(value) < 1000 else f"{value:,.0f}" if plain else f"{value:.2e}"
-
-
-def shown(value: Any) -> str:
-    """An axis's value as people type it."""
-    if isinstance(value, tuple):
-        return ", ".join(map(shown, value))
-    return "none" if value is None else f"{value:g}" if isinstance(value, float) else str(value)
-
-
-def label(metric: str, *, unit: bool = False) -> str:
-    """A metric's name for people."""
-    name, measured_in, _ = METRICS[metric]
-    return f"{name} ({measured_in})" if unit and measured_in else name
-
-
-def setting_text(values: dict[str, Any], sep: str = ", ") -> str:
-    """Axes and their values."""
-    return sep.join(f"{axis} {shown(v)}" for axis, v in values.items())
-
-
-def listed(items: Sequence[str]) -> str:
-    """'a', 'a and b', 'a, b and c'; the rest of many as their number."""
-    shown_items = list(items[:NAMED]) + ([f"{len(items) - NAMED} more"] if len(items) > NAMED else [])
-    return " and ".join([", ".join(shown_items[:-1]), shown_items[-1]] if len(shown_items) > 1 else shown_items)
-
-
-def difference(found: Interval) -> str:
-    """A mean difference with its interval, to two digits of its half width, and more where an end is nearer to 0."""
-    half = (found.high - found.low) / 2
-    if not math.isfinite(half):
-        return NOTHING
-    finest = half if found.holds_zero else min(half, 10 * abs(found.low), 10 * abs(found.high))
-    return "{} [{}, {}]".format(*(_signed(v, finest) for v in (found.mean, found.low, found.high)))
+    found: list[Finding] = []
+    for ranking, verdicts in zip(rankings, judge(rankings), strict=True):
+        own_sigma = sigma_differs and ranking.metric in SIGMA_METRICS
+        found.append(Finding(ranking=ranking, verdicts=verdicts, own_sigma=own_sigma))
+    return found
 
 
 def sentence(finding: Finding) -> str:
-    """The best choice by a metric, what is tied with it, and how far the nearest of the others is off."""
+    """The best level by a metric, what is tied with it, and how far the nearest of the others are off."""
     ranking = finding.ranking
+    best = _format_level(ranking.best)
     if finding.seeds < 2:
-        return f"{_choice(ranking.best)} is best in the only seed, which allows no conclusion"
+        return f"{best} is best with the only seed, which allows no conclusion"
     if len(finding.tied) == len(finding.verdicts):
-        low, high = number(min(ranking.means)), number(max(ranking.means))
-        return f"a tie: no difference beyond the noise of {finding.seeds} seeds (means {low} to {high})"
-    parts = [f"best {_choice(ranking.best)} ({number(ranking.best_mean)})"]
+        low = format_number(min(ranking.means))
+        high = format_number(max(ranking.means))
+        return f"a tie: no paired difference over {finding.seeds} seeds is significant (means {low} to {high})"
+
+    parts = [f"best {best} ({format_number(ranking.best_mean)})"]
     if finding.tied:
-        parts.append(f"tied with {listed([_choice(c) for c in finding.tied])}")
-    worse = sorted((v for v in finding.verdicts.values() if not v.tied), key=lambda v: abs(v.interval.mean))
-    named = worse if len(worse) <= WORSE else worse[:1]
-    told = [f"{_choice(v.paired.a)} by {difference(v.interval)}" for v in named]
-    told += [f"{len(worse) - 1} more"] if len(worse) > WORSE else []
-    parts.append(f"worse: {listed(told)}")
+        tied = [_format_level(level) for level in finding.tied]
+        parts.append(f"tied with {join_names(tied)}")
+    parts.append(f"worse: {_list_worse(finding.worse)}")
     return "; ".join(parts)
 
 
-def counts(table: Table) -> str:
-    """How many runs there are, finished, diverged and missing."""
-    number_of = {s: sum(row.status == s for row in table.rows) for s in ("finished", "diverged", "missing")}
-    parts = [f"{n:,} {s}" for s, n in number_of.items() if n or s == "finished"]
+def run_counts(table: Table) -> str:
+    """How many runs there are, and how many of them finished, diverged and are missing."""
+    counts = Counter(row.status for row in table.rows)
+    parts = [f"{counts['finished']:,} finished"]
+    if counts["diverged"]:
+        parts.append(f"{counts['diverged']:,} diverged")
+    if counts["missing"]:
+        parts.append(f"{counts['missing']:,} missing")
     return f"{len(table.rows):,} runs of {len(settings(table)):,} settings: {', '.join(parts)}"
 
 
 def conclusions(table: Table) -> list[str]:
-    """What a sweep came to, as at most 12 lines of text."""
-    lines = [counts(table) + "."]
+    """What a sweep came to, as at most :data:`MAX_LINES` lines of text."""
+    lines = [f"{run_counts(table)}."]
     if confounds(table):
-        values = [s for group in sigmas(table).values() for s in group]
-        ends = f"{number(min(values))} to {number(max(values))}"
-        lines.append(f"latent_dim moves the decoder sigma, too ({ends}): --hold sigma keeps it.")
+        lines.append(_sigma_warning(table))
     if len(table.seeds) < 2:
-        return [*lines, "One seed: no difference can be told from noise. Add some with --seeds 5."]
-    room = max(1, (LINES - len(lines)) // max(1, len(table.axes)))
-    told = [f"{axis}, {_terminal_label(f)}: {sentence(f)}" for axis in table.axes for f in findings(table, axis)[:room]]
-    if table.axes.keys() - INCOMPARABLE_AXES and not told:
-        return [*lines, NO_COMPARISON]
-    if told and len(table.seeds) < FEW:
-        few = f"{len(table.seeds)} seeds tell only large differences from noise; what is tied may part with more."
-        lines.append(few)
-    return [*lines, *told][:LINES]
+        return [*lines, "One seed: no difference can be told from seed noise. Add some with --seeds 5."]
+
+    # One line is for what the comparisons rest on; each axis gets the same share of the others.
+    room = (MAX_LINES - len(lines) - 1) // max(1, len(table.axes))
+    compared: list[str] = []
+    for axis in table.axes:
+        for finding in findings(table, axis)[: max(1, room)]:
+            compared.append(f"{axis}, {_finding_label(finding)}: {sentence(finding)}")
+
+    if compared:
+        lines.append(_basis(len(table.seeds)))
+    elif table.axes.keys() - INCOMPARABLE_AXES:
+        lines.append(NO_COMPARISON)
+    return [*lines, *compared][:MAX_LINES]
 
 
-def _terminal_label(finding: Finding) -> str:
-    return label(finding.ranking.metric) + (" (each at its own sigma)" if finding.own_sigma else "")
+def _sigma_warning(table: Table) -> str:
+    values: list[float] = []
+    for of_latent_dim in sigmas(table).values():
+        values += of_latent_dim
+    low = format_number(min(values))
+    high = format_number(max(values))
+    return f"latent_dim changes the decoder's sigma as well ({low} to {high}). --hold sigma keeps it fixed."
 
 
-def _choice(choice: Any) -> str:
-    return f"({shown(choice)})" if isinstance(choice, tuple) else shown(choice)
+def _basis(seeds: int) -> str:
+    """What the comparisons rest on."""
+    text = f"Paired differences over {seeds} seeds, with 95 % intervals, Holm-corrected for each axis."
+    if seeds < FEW_SEEDS:
+        text += " So few seeds show only large differences: more of them may separate what is tied."
+    return text
 
 
-def _signed(value: float, finest: float) -> str:
-    """A value with its sign, to two digits of ``finest``."""
-    if not 1e-5 <= finest < 1e5:
-        return f"{value:+.2g}"
-    return f"{value:+,.{max(0, 1 - math.floor(math.log10(finest)))}f}"
+def _list_worse(worse: list[Verdict]) -> str:
+    named = worse if len(worse) <= MAX_WORSE else worse[:1]
+    texts = [f"{_format_level(verdict.difference.a)} by {format_difference(verdict.interval)}" for verdict in named]
+    if len(named) < len(worse):
+        texts.append(f"{len(worse) - len(named)} more")
+    return join_names(texts)
+
+
+def _finding_label(finding: Finding) -> str:
+    label = metric_label(finding.ranking.metric)
+    return f"{label} (each at its own sigma)" if finding.own_sigma else label
+
+
+def _format_level(level: Any) -> str:
+    """A level of an axis, or a whole setting in brackets."""
+    text = format_value(level)
+    return f"({text})" if isinstance(level, tuple) else text

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from itertools import combinations, product
 from pathlib import Path
@@ -18,22 +18,35 @@ from swissroll.report.plots import Array, spread
 from swissroll.report.scene import Scene
 from swissroll.runs.run import load
 from swissroll.sweep.analysis.blocks import Setting, settings
-from swissroll.sweep.analysis.conclusions import setting_text
+from swissroll.sweep.analysis.formatting import format_setting
 from swissroll.sweep.analysis.results import Row, Table
 
-CELLS = 36
-ACROSS = 9
-WRAPPED = 6
-POINTS = 500
-WIDEST_WINDOW = 6.0
-"""Most standard deviations of the prior that a latent window reaches; a wilder model's points lie outside."""
-SIDE = 1.9
-"""Inches of a cell."""
+MAX_PANELS = 36
+MAX_COLUMNS = 9
+WRAPPED_COLUMNS = 6
+"""Panels side by side where no axis has a column per level."""
+MAX_DRAWN_POINTS = 500
+MAX_LATENT_EXTENT = 6.0
+"""Most standard deviations of the prior that a latent space is drawn to; a wilder model's points lie outside."""
+DEFAULT_LATENT_EXTENT = 3.3
+"""The same where no run finished."""
+MAX_PANEL_SIZE = 1.9
+"""Most inches of a panel's side."""
+MAX_WIDTH = 8.4
+"""Most inches of a row of panels."""
 
 
 @dataclass(frozen=True)
-class Cell:
-    """One setting in the grid: its texts, and its first finished run."""
+class Panel:
+    """The place of one setting.
+
+    Attributes:
+        setting: The setting.
+        title: Text above it.
+        side: Text to its left.
+        row: Its first finished run; None where none finished.
+        scene: What that run's pictures are drawn from.
+    """
 
     setting: Setting
     title: str
@@ -44,130 +57,178 @@ class Cell:
 
 @dataclass(frozen=True)
 class Gallery:
-    """The settings that are drawn, as a grid; None where the sweep has no such setting."""
+    """The settings that are drawn.
 
-    rows: list[list[Cell | None]]
+    Attributes:
+        rows: Panels in a grid; None where the sweep has no such setting.
+        shown: How many panels there are.
+        total: How many settings the sweep has.
+    """
+
+    rows: list[list[Panel | None]]
     shown: int
     total: int
 
+    @property
+    def panels(self) -> Iterator[Panel]:
+        """The panels, row by row."""
+        for row in self.rows:
+            yield from filter(None, row)
 
-def gallery(table: Table) -> Gallery:
-    """Choose at most 36 settings, evenly spread, and open the first finished run of each."""
+
+def open_gallery(table: Table) -> Gallery:
+    """Choose at most :data:`MAX_PANELS` settings, evenly spread, and open the first finished run of each."""
     groups = settings(table)
-    across = _across(table)
-    if not across:
-        chosen = spread(groups, CELLS)
-        cells: list[Cell | None] = [_cell(table, s, setting_text(s.place, "\n"), "") for s in chosen]
-        rows = [cells[i : i + WRAPPED] for i in range(0, len(cells), WRAPPED)]
-        rows[-1] += [None] * (len(rows[0]) - len(rows[-1]))
-    else:
-        rows = _faceted(table, groups, across)
-    number = sum(cell is not None for row in rows for cell in row)
-    return Gallery(rows=rows, shown=number, total=len(groups))
+    column_axes = _column_axes(table)
+    rows = _grid(table, groups, column_axes) if column_axes else _wrapped_rows(table, groups)
+
+    shown = 0
+    for row in rows:
+        shown += sum(panel is not None for panel in row)
+    return Gallery(rows=rows, shown=shown, total=len(groups))
 
 
-def _across(table: Table) -> tuple[str, ...]:
-    """The axes whose combinations get a column each: one or two, as many columns as fit; none to wrap."""
+def _column_axes(table: Table) -> tuple[str, ...]:
+    """The one or two axes whose combinations of levels get a column each: as many columns as fit.
+
+    Empty where nothing fits; then panels are wrapped.
+    """
     names = list(table.axes)
     if len(names) < 2:
         return ()
-    sizes: dict[tuple[str, ...], int] = {(a,): len(table.axes[a]) for a in names}
+
+    columns: dict[tuple[str, ...], int] = {(name,): len(table.axes[name]) for name in names}
     if len(names) > 2:
-        sizes |= {(a, b): sizes[a,] * sizes[b,] for a, b in combinations(names, 2)}
-    fitting = {axes: n for axes, n in sizes.items() if n <= ACROSS}
+        for first, second in combinations(names, 2):
+            columns[first, second] = len(table.axes[first]) * len(table.axes[second])
+    fitting = {axes: number for axes, number in columns.items() if number <= MAX_COLUMNS}
     return max(fitting, key=lambda axes: fitting[axes], default=())
 
 
-def _faceted(table: Table, groups: list[Setting], across: tuple[str, ...]) -> list[list[Cell | None]]:
-    lines: dict[str, dict[str, Setting]] = {}
-    for setting in groups:
-        column = {a: setting.place[a] for a in across}
-        line = {a: v for a, v in setting.place.items() if a not in across}
-        lines.setdefault(setting_text(line, "\n"), {})[setting_text(column, "\n")] = setting
-    columns = [setting_text(dict(zip(across, v, strict=True)), "\n") for v in product(*(table.axes[a] for a in across))]
-    rows: list[list[Cell | None]] = []
-    for side in spread(list(lines), CELLS // len(columns)):
-        found = [(column, lines[side].get(column)) for column in columns]
-        titled = [(s, "" if rows else column, side if column == columns[0] else "") for column, s in found]
-        rows.append([None if s is None else _cell(table, s, title, left) for s, title, left in titled])
+def _wrapped_rows(table: Table, groups: list[Setting]) -> list[list[Panel | None]]:
+    """Settings one after the other."""
+    panels: list[Panel | None] = []
+    for setting in spread(groups, MAX_PANELS):
+        panels.append(_open_panel(table, setting, title=format_setting(setting.levels, "\n")))
+
+    rows = [panels[start : start + WRAPPED_COLUMNS] for start in range(0, len(panels), WRAPPED_COLUMNS)]
+    rows[-1] += [None] * (len(rows[0]) - len(rows[-1]))
     return rows
 
 
-def _cell(table: Table, setting: Setting, title: str, side: str) -> Cell:
+def _grid(table: Table, groups: list[Setting], column_axes: tuple[str, ...]) -> list[list[Panel | None]]:
+    """One column per combination of levels of the column axes, and one row per combination of the others."""
+    by_side: dict[str, dict[str, Setting]] = {}
+    for setting in groups:
+        column = {axis: level for axis, level in setting.levels.items() if axis in column_axes}
+        side = {axis: level for axis, level in setting.levels.items() if axis not in column_axes}
+        by_side.setdefault(format_setting(side, "\n"), {})[format_setting(column, "\n")] = setting
+
+    columns: list[str] = []
+    for levels in product(*(table.axes[axis] for axis in column_axes)):
+        columns.append(format_setting(dict(zip(column_axes, levels, strict=True)), "\n"))
+
+    rows: list[list[Panel | None]] = []
+    for side_text in spread(list(by_side), MAX_PANELS // len(columns)):
+        row: list[Panel | None] = []
+        for column_text in columns:
+            found = by_side[side_text].get(column_text)
+            if found is None:
+                row.append(None)
+                continue
+            # Titles are above the first row, and texts at the side of the first column.
+            title = "" if rows else column_text
+            row.append(_open_panel(table, found, title, "" if row else side_text))
+        rows.append(row)
+    return rows
+
+
+def _open_panel(table: Table, setting: Setting, title: str, side: str = "") -> Panel:
     row = next(iter(setting.finished), None)
-    scene = _scene(table.folder / "runs" / row.name) if row else None
-    return Cell(setting=setting, title=title, side=side, row=row, scene=scene)
+    scene = None if row is None else _open_scene(table.folder / "runs" / row.name)
+    return Panel(setting=setting, title=title, side=side, row=row, scene=scene)
 
 
-def _scene(folder: Path) -> Scene:
+def _open_scene(folder: Path) -> Scene:
     """The scene of a run without its history and snapshots, which are not drawn here."""
     run = load(folder)
     return Scene(run.config, run.model)
 
 
-def latents(found: Gallery) -> Figure:
+def draw_latents(gallery: Gallery) -> Figure:
     """Posterior means coloured by t over draws from the aggregate posterior (grey) and the prior's rings."""
-    reach = [c.scene.latent_extent for row in found.rows for c in row if c and c.scene]
-    extent = min(max(reach, default=3.3), WIDEST_WINDOW)
+    extents = [panel.scene.latent_extent for panel in gallery.panels if panel.scene]
+    extent = min(max(extents, default=DEFAULT_LATENT_EXTENT), MAX_LATENT_EXTENT)
 
-    def one(ax: Axes, scene: Scene) -> None:
-        mu, logvar = (scene.in_plane(a)[:POINTS] for a in scene.posterior)
-        t = scene.held_out[1][:POINTS]
+    def draw(ax: Axes, scene: Scene) -> None:
+        mu, logvar = (scene.in_plane(values)[:MAX_DRAWN_POINTS] for values in scene.posterior)
+        t = scene.held_out[1][:MAX_DRAWN_POINTS]
         if mu.shape[1] == 1:
-            _along(ax, t, mu, logvar)
+            _draw_along(ax, t, mu, logvar)
             ax.set_ylim(-extent, extent)
             return
-        plots.points(ax, scene.in_plane(scene.posterior_draws)[:POINTS], colour="#808080", size=1.5)
+
+        plots.points(ax, scene.in_plane(scene.posterior_draws)[:MAX_DRAWN_POINTS], colour="#808080", size=1.5)
         prior_outline(ax, scene)
         plots.coloured(ax, mu, t, size=3)
         plots.square(ax, extent)
 
-    return _grid(found, one)
+    return _draw_gallery(gallery, draw)
 
 
-def generated(found: Gallery) -> Figure:
+def draw_generated(gallery: Gallery) -> Figure:
     """Prior samples, decoded, over the data."""
 
-    def one(ax: Axes, scene: Scene) -> None:
+    def draw(ax: Axes, scene: Scene) -> None:
         generator = rng.generator(scene.config.seed, "evaluation noise")
-        x = scene.model.sample(POINTS, noise=False, generator=generator).numpy()
-        plots.points(ax, scene.held_out[0][:POINTS], colour=plots.ORANGE, size=2)
-        plots.points(ax, x, colour=plots.BLUE, size=2)
+        generated = scene.model.sample(MAX_DRAWN_POINTS, noise=False, generator=generator).numpy()
+        plots.points(ax, scene.held_out[0][:MAX_DRAWN_POINTS], colour=plots.ORANGE, size=2)
+        plots.points(ax, generated, colour=plots.BLUE, size=2)
         plots.square(ax, scene.extent)
 
-    return _grid(found, one)
+    return _draw_gallery(gallery, draw)
 
 
-def _grid(found: Gallery, one: Callable[[Axes, Scene], None]) -> Figure:
-    down, across = len(found.rows), len(found.rows[0])
-    side = min(SIDE, 8.4 / across)
-    lines = max(c.title.count("\n") + 1 for row in found.rows for c in row if c)
-    titled = down if found.rows[-1][0] and found.rows[-1][0].title else 1
-    figure = Figure(figsize=(side * across + 0.6, side * down + 0.16 * lines * titled + 0.1), layout="constrained")
+def _draw_gallery(gallery: Gallery, draw: Callable[[Axes, Scene], None]) -> Figure:
+    down = len(gallery.rows)
+    across = len(gallery.rows[0])
+    size = min(MAX_PANEL_SIZE, MAX_WIDTH / across)
+
+    # Room for titles: in every row where panels are wrapped, else above the first row only.
+    title_lines = max(panel.title.count("\n") + 1 for panel in gallery.panels)
+    last = gallery.rows[-1][0]
+    titled_rows = down if last is not None and last.title else 1
+    height = size * down + 0.16 * title_lines * titled_rows + 0.1
+
+    figure = Figure(figsize=(size * across + 0.6, height), layout="constrained")
     figure.get_layout_engine().set(w_pad=0.02, h_pad=0.02)  # type: ignore[union-attr, call-arg]
-    for cells, axes in zip(found.rows, figure.subplots(down, across, squeeze=False), strict=True):
-        for cell, ax in zip(cells, axes, strict=True):
-            _draw_cell(ax, cell, one)
+    grid = figure.subplots(down, across, squeeze=False)
+    for row, axes in zip(gallery.rows, grid, strict=True):
+        for panel, ax in zip(row, axes, strict=True):
+            _draw_panel(ax, panel, draw)
     return figure
 
 
-def _draw_cell(ax: Axes, cell: Cell | None, one: Callable[[Axes, Scene], None]) -> None:
-    if cell is None:
+def _draw_panel(ax: Axes, panel: Panel | None, draw: Callable[[Axes, Scene], None]) -> None:
+    if panel is None:
         ax.set_visible(False)
         return
-    if cell.scene is None:
-        states = {row.status for row in cell.setting.rows}
-        ax.text(0.5, 0.5, " and ".join(sorted(states)), ha="center", va="center", fontsize=8, transform=ax.transAxes)
+
+    if panel.scene is None:
+        states = sorted({row.status for row in panel.setting.rows})
+        ax.text(0.5, 0.5, " and ".join(states), ha="center", va="center", fontsize=8, transform=ax.transAxes)
         ax.set_aspect("equal")
     else:
-        one(ax, cell.scene)
+        draw(ax, panel.scene)
+
     ax.set(xticks=[], yticks=[], xlabel="", ylabel="")
     ax.set_box_aspect(1)
-    ax.set_title(cell.title, fontsize=8)
-    ax.set_ylabel(cell.side, fontsize=7.5, rotation=0, ha="right", va="center")
+    ax.set_title(panel.title, fontsize=8)
+    ax.set_ylabel(panel.side, fontsize=7.5, rotation=0, ha="right", va="center")
 
 
-def _along(ax: Axes, t: Array, mu: Array, logvar: Array) -> None:
+def _draw_along(ax: Axes, t: Array, mu: Array, logvar: Array) -> None:
+    """The only latent dimension, with its standard deviation, against t."""
     plots.along(ax, t, mu[:, 0], np.exp(0.5 * logvar[:, 0]))
     for drawn in ax.collections:
         drawn.set_rasterized(True)

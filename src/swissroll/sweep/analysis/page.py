@@ -3,68 +3,130 @@
 from __future__ import annotations
 
 import dataclasses
-import math
-from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 from matplotlib import rc_context
 from matplotlib.figure import Figure
 
 from swissroll.config import Config
 from swissroll.report.html import template, vector_uri
-from swissroll.report.plots import STYLE, Array
+from swissroll.report.plots import STYLE
 from swissroll.runs.files import replace_file
-from swissroll.sweep.analysis import conclusions as words
-from swissroll.sweep.analysis import figures as pictures
-from swissroll.sweep.analysis import gallery
-from swissroll.sweep.analysis.blocks import Setting, confounds, settings, sigmas
-from swissroll.sweep.analysis.conclusions import Finding, difference, findings, label, number, setting_text, shown
-from swissroll.sweep.analysis.gallery import Gallery
-from swissroll.sweep.analysis.results import METRICS, Table, read_table
+from swissroll.sweep.analysis.axis_panels import MAX_PANEL_COLUMNS, draw_axis
+from swissroll.sweep.analysis.blocks import confounds, sigmas
+from swissroll.sweep.analysis.comparisons import AxisSection, BestSetting, axis_section, best_settings
+from swissroll.sweep.analysis.conclusions import FEW_SEEDS, NO_COMPARISON, run_counts
+from swissroll.sweep.analysis.formatting import format_setting, format_value, join_names
+from swissroll.sweep.analysis.gallery import Gallery, draw_generated, draw_latents, open_gallery
+from swissroll.sweep.analysis.learning_curves import draw_learning_curves, drawn_settings
+from swissroll.sweep.analysis.rate_error import PlaneAxes, draw_rate_and_error, frontier_settings, plane_axes
+from swissroll.sweep.analysis.results import Table, read_table
+from swissroll.sweep.analysis.settings_table import SettingsTable, tabulate_settings
+from swissroll.sweep.analysis.statistics import INCOMPARABLE_AXES
 from swissroll.sweep.plan import more_seeds
 
-SETTINGS = 200
-"""Most settings in the page's table."""
-COLUMNS = 10
-"""Most values of an axis that a table of comparisons has a column for."""
-DIVERGED = 12
+MAX_NAMED_DIVERGED = 12
 """Most settings with diverged runs that are named."""
-FRONTIER = 12
+MAX_NAMED_FRONTIER = 12
 """Most settings of the frontier that are named."""
-AXES = 8
+MAX_DRAWN_AXES = 8
 """Most axes that are drawn against each metric."""
+MAX_NAMED_VALUES = 12
+"""Most values of an axis that are all named."""
+MAX_NAMED_SIGMAS = 8
+"""Most decoder sigmas of one latent dimension that are named."""
+ALWAYS_NAMED = ("dataset", "steps")
+"""Settings that the page names even where they are at their defaults."""
+NEVER_NAMED = ("seed", "threads", "snapshot_every", "device", "engine")
 
 
-@dataclass(frozen=True)
-class AxisPart:
-    """What the page says of one axis.
+class DivergedSetting(NamedTuple):
+    """Diverged runs with the same setting and the same message."""
+
+    setting: str
+    seeds: str
+    message: str
+
+
+class LatentSigmas(NamedTuple):
+    """A latent dimension, and the decoder sigmas that come with it."""
+
+    latent_dim: str
+    sigmas: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class SweepPage:
+    """All that the template shows.
 
     Attributes:
-        name: The axis.
-        sentences: Metric, whether it is taken at differing sigmas, and what it says.
-        head: The values that have a column in the table of comparisons; empty where there are too many.
-        rows: The table's rows: a metric, then for each value its kind ('best', 'tied', 'differs' or ''), its mean, and
-            its difference from the best.
-        basis: What the comparisons rest on.
-        picture: The axis against each metric; empty beyond the most that are drawn.
+        table: The sweep.
+        counts: How many runs there are.
+        more_seeds: How many seeds would show more.
+        missing: How many runs are missing.
+        diverged: Settings with diverged runs.
+        diverged_runs: How many runs diverged.
+        confounded: The sigmas of each latent dimension, where the sweep confounds the two.
+        levels: The levels of each axis.
+        shared: Settings that all runs share.
+        axis_sections: What is said of each axis.
+        best_settings: The best setting by each metric.
+        plane_axes: What the figure of rate and error tells apart by colour, shape and lines.
+        frontier: The settings on the frontier.
+        gallery: The settings in the pictures.
+        drawn_curves: How many settings have learning curves.
+        settings: The table of all settings.
+        figures: The addresses of the figures, by name.
     """
 
-    name: str
-    sentences: list[tuple[str, bool, str]]
-    head: list[str]
-    rows: list[tuple[str, list[tuple[str, str, list[str]]]]]
-    basis: str
-    picture: str
+    table: Table
+    counts: str
+    more_seeds: int
+    missing: int
+    diverged: list[DivergedSetting]
+    diverged_runs: int
+    confounded: list[LatentSigmas]
+    levels: dict[str, str]
+    shared: dict[str, str]
+    axis_sections: list[AxisSection]
+    best_settings: list[BestSetting]
+    plane_axes: PlaneAxes
+    frontier: list[str]
+    gallery: Gallery
+    drawn_curves: int
+    settings: SettingsTable
+    figures: dict[str, str]
+
+    few_seeds = FEW_SEEDS
+    incomparable_axes = INCOMPARABLE_AXES
+    no_comparison = NO_COMPARISON
+    max_drawn_axes = MAX_DRAWN_AXES
+    max_named_diverged = MAX_NAMED_DIVERGED
+    max_named_frontier = MAX_NAMED_FRONTIER
+    max_panel_columns = MAX_PANEL_COLUMNS
+
+    @property
+    def own_sigma(self) -> bool:
+        """Whether any comparison is of numbers at different decoder sigmas."""
+        in_sections = any(section.own_sigma for section in self.axis_sections)
+        return in_sections or any(best.own_sigma for best in self.best_settings)
+
+    @property
+    def leaves_columns_out(self) -> bool:
+        """Whether some level of a third axis may have no column of panels."""
+        crowded = any(len(levels) > MAX_PANEL_COLUMNS for levels in self.table.axes.values())
+        return crowded and len(self.table.axes) > 2
 
 
-def parts(table: Table) -> list[str]:
+def figure_names(table: Table) -> list[str]:
     """Names of the figures that :func:`write` draws, in its order."""
     if not any(row.status == "finished" for row in table.rows):
         return []
-    return ["rate and error", *list(table.axes)[:AXES], "latent spaces", "generated points", "learning curves"]
+    axes = list(table.axes)[:MAX_DRAWN_AXES]
+    return ["rate and error", *axes, "latent spaces", "generated points", "learning curves"]
 
 
 def write_page(folder: Path, progress: Callable[[str], object] = lambda _: None) -> Path:
@@ -72,192 +134,113 @@ def write_page(folder: Path, progress: Callable[[str], object] = lambda _: None)
 
     Args:
         folder: The sweep's folder; an unfinished sweep is drawn as far as it is.
-        progress: Called with the name of each of :func:`parts` once it is drawn.
+        progress: Called with the name of each of :func:`figure_names` once it is drawn.
 
     Returns:
         The report's path.
 
     Raises:
-        ValueError: The folder is no sweep, or a run in it is damaged.
+        ValueError: The folder is not a sweep, or a run in it is damaged.
     """
     return write(read_table(folder), progress)
 
 
 def write(table: Table, progress: Callable[[str], object] = lambda _: None) -> Path:
     """Draw a table's figures and write report.html into its folder; arguments as for :func:`write_page`."""
-    shown_cells = gallery.gallery(table)
-    drawn = {}
-    for name in parts(table):
-        drawn[name] = vector_uri(_draw(name, table, shown_cells))
+    gallery = open_gallery(table)
+    figures = {}
+    for name in figure_names(table):
+        figures[name] = vector_uri(_draw(name, table, gallery))
         progress(name)
+
     path = table.folder / "report.html"
-    replace_file(path, render(table, drawn, shown_cells).encode())
+    replace_file(path, render(table, figures, gallery).encode())
     return path
 
 
-def _draw(name: str, table: Table, cells: Gallery) -> Figure:
+def _draw(name: str, table: Table, gallery: Gallery) -> Figure:
     with rc_context(STYLE):
-        if name in table.axes:
-            return pictures.against_axis(table, name)
         if name == "rate and error":
-            return pictures.rate_and_error(table)
+            return draw_rate_and_error(table)
+        if name == "latent spaces":
+            return draw_latents(gallery)
+        if name == "generated points":
+            return draw_generated(gallery)
         if name == "learning curves":
-            return pictures.learning_curves(table)
-        return gallery.latents(cells) if name == "latent spaces" else gallery.generated(cells)
+            return draw_learning_curves(table)
+        return draw_axis(table, name)
 
 
-def render(table: Table, drawn: dict[str, str], cells: Gallery) -> str:
-    """The page, from the pictures' addresses by name."""
-    overall = findings(table, None) if len(table.axes) > 1 and len(table.seeds) > 1 else []
-    front = pictures.on_frontier(table)
-    columns = [m for m in pictures.axis_metrics(table) if m != "active"]
-    axis_parts = [_axis_part(table, axis, drawn) for axis in table.axes]
-    return template("sweep.html").render(
+def render(table: Table, figures: dict[str, str], gallery: Gallery) -> str:
+    """The page's HTML, from the addresses of its figures by name."""
+    return template("sweep.html").render(page=_page(table, figures, gallery))
+
+
+def _page(table: Table, figures: dict[str, str], gallery: Gallery) -> SweepPage:
+    return SweepPage(
         table=table,
-        counts=words.counts(table),
-        seeds=len(table.seeds),
-        few=words.FEW,
-        more=more_seeds(len(table.seeds)),
-        no_comparison=words.NO_COMPARISON,
+        counts=run_counts(table),
+        more_seeds=more_seeds(len(table.seeds)),
         missing=sum(row.status == "missing" for row in table.rows),
-        axes={a: _values_text(v) for a, v in table.axes.items()},
-        common=_common(table),
-        diverged=_diverged(table),
-        confounded=_confounded(table),
-        axis_parts=axis_parts,
-        own_sigma=any(f.own_sigma for f in overall) or any(own for p in axis_parts for _, own, _ in p.sentences),
-        overall=[(label(f.ranking.metric, unit=True), f.own_sigma, *_overall(table, f)) for f in overall],
-        frontier=[setting_text(s.place) for s in front[:FRONTIER]],
-        frontier_more=max(0, len(front) - FRONTIER),
-        columns_left_out=len(table.axes) > 2 and any(len(v) > pictures.COLUMNS for v in table.axes.values()),
-        pictures=drawn,
-        cells=cells,
-        curves=(len(pictures.curve_settings(table)), len(settings(table))),
-        plane=pictures.plane_axes(table),
-        head=_settings_head(table, columns),
-        rows=[_settings_row(s, columns) for s in settings(table)[:SETTINGS]],
-        settings_total=len(settings(table)),
-        limits=(SETTINGS, AXES, pictures.CURVES, gallery.CELLS, pictures.COLUMNS),
+        diverged=_diverged_settings(table),
+        diverged_runs=sum(row.status == "diverged" for row in table.rows),
+        confounded=_confounded_sigmas(table),
+        levels={axis: _list_values(levels) for axis, levels in table.axes.items()},
+        shared=_shared_settings(table),
+        axis_sections=[axis_section(table, axis, figures.get(axis, "")) for axis in table.axes],
+        best_settings=best_settings(table),
+        plane_axes=plane_axes(table),
+        frontier=[format_setting(setting.levels) for setting in frontier_settings(table)],
+        gallery=gallery,
+        drawn_curves=len(drawn_settings(table)),
+        settings=tabulate_settings(table),
+        figures=figures,
     )
 
 
-def _values_text(values: tuple[Any, ...]) -> str:
-    texts = [shown(v) for v in values]
-    return ", ".join(texts if len(texts) <= 12 else [*texts[:6], "...", *texts[-5:]])
+def _list_values(values: tuple[Any, ...]) -> str:
+    """An axis's values; of many, the first and the last ones."""
+    texts = [format_value(value) for value in values]
+    if len(texts) > MAX_NAMED_VALUES:
+        texts = [*texts[:6], "...", *texts[-5:]]
+    return ", ".join(texts)
 
 
-def _common(table: Table) -> dict[str, str]:
-    """What all runs share and is not Config's default; and dataset, steps and decoder sigma in any case."""
-    found = {}
+def _shared_settings(table: Table) -> dict[str, str]:
+    """Settings that all runs share and that are not Config's defaults; and always dataset, steps and decoder sigma."""
+    shared = {}
     for field in dataclasses.fields(Config):
-        if field.name in table.axes or field.name in ("seed", "threads", "snapshot_every", "device", "engine"):
+        if field.name in table.axes or field.name in NEVER_NAMED:
             continue
         values = {getattr(row.config, field.name) for row in table.rows}
-        told = field.name in ("dataset", "steps") or values != {field.default}
-        if len(values) == 1 and told:
-            found[field.name] = shown(values.pop())
-    implied = {s for group in sigmas(table).values() for s in group}
-    return found | ({"sigma": f"{implied.pop():.4f}"} if len(implied) == 1 else {})
+        if len(values) == 1 and (field.name in ALWAYS_NAMED or values != {field.default}):
+            shared[field.name] = format_value(values.pop())
+
+    all_sigmas: set[float] = set()
+    for of_latent_dim in sigmas(table).values():
+        all_sigmas.update(of_latent_dim)
+    if len(all_sigmas) == 1:
+        shared["sigma"] = f"{all_sigmas.pop():.4f}"
+    return shared
 
 
-def _diverged(table: Table) -> dict[str, Any]:
-    """The diverged runs by setting and message, with their seeds."""
-    rows = [row for row in table.rows if row.status == "diverged"]
-    found: dict[tuple[str, str], list[str]] = {}
-    for row in rows:
-        found.setdefault((setting_text(row.setting), row.message), []).append(str(row.config.seed))
-    named = [(setting, words.listed(seeds), message) for (setting, message), seeds in found.items()]
-    return {"named": named[:DIVERGED], "more": max(0, len(named) - DIVERGED), "all": len(rows)}
+def _diverged_settings(table: Table) -> list[DivergedSetting]:
+    """The diverged runs by setting and message."""
+    seeds: dict[tuple[str, str], list[str]] = {}
+    for row in table.rows:
+        if row.status == "diverged":
+            key = (format_setting(row.setting), row.message)
+            seeds.setdefault(key, []).append(str(row.config.seed))
+    return [DivergedSetting(setting, join_names(found), message) for (setting, message), found in seeds.items()]
 
 
-def _confounded(table: Table) -> list[tuple[str, str]]:
-    """Latent dimensions and the sigmas that they come with, where the sweep confounds the two."""
+def _confounded_sigmas(table: Table) -> list[LatentSigmas]:
+    """Latent dimensions and the sigmas that they come with; empty unless the sweep confounds the two."""
     if not confounds(table):
         return []
-    return [(str(latent), ", ".join(f"{s:.4f}" for s in values[:8])) for latent, values in sigmas(table).items()]
 
-
-def _axis_part(table: Table, axis: str, drawn: dict[str, str]) -> AxisPart:
-    found = findings(table, axis)
-    values = table.axes[axis]
-    several = len(values) <= COLUMNS
-    return AxisPart(
-        name=axis,
-        sentences=[(label(f.ranking.metric, unit=True), f.own_sigma, words.sentence(f)) for f in found if f.seeds > 1],
-        head=[shown(v) for v in values] if several and found else [],
-        rows=[(label(f.ranking.metric, unit=True), [_compared(f, v) for v in values]) for f in found]
-        if several
-        else [],
-        basis=_basis(table, axis, found),
-        picture=drawn.get(axis, ""),
-    )
-
-
-def _basis(table: Table, axis: str, found: list[Finding]) -> str:
-    """What an axis's comparisons rest on, in words."""
-    if not found:
-        return ""
-    block = found[0].ranking.block
-    others = len({tuple(v for a, v in row.setting.items() if a != axis) for row in table.rows})
-    if len(block.seeds) < 2:
-        return "one seed, which allows no conclusion"
-    text = f"{len(block.seeds)} seeds"
-    if others > 1:
-        part = (
-            f"{len(block.cells)} of the {others}"
-            if len(block.cells) < others
-            else "both"
-            if others == 2
-            else f"all {others}"
-        )
-        text += f", averaged over {part} combinations of the other axes"
-    if block.left_out:
-        text += f"; not compared, for want of finished runs: {words.listed([shown(v) for v in block.left_out])}"
-    return text
-
-
-def _compared(finding: Finding, value: Any) -> tuple[str, str, list[str]]:
-    """A cell of a table of comparisons: its kind, the mean, and the difference from the best in two lines."""
-    ranking = finding.ranking
-    if value not in ranking.block.choices:
-        return "", words.NOTHING, []
-    mean = number(ranking.means[ranking.block.choices.index(value)])
-    if finding.seeds < 2:
-        return "", mean, []
-    if value == ranking.best:
-        return "best", mean, []
-    verdict = finding.verdicts[value]
-    return "tied" if verdict.tied else "differs", mean, difference(verdict.interval).split(" ", 1)
-
-
-def _overall(table: Table, finding: Finding) -> tuple[str, str, str]:
-    """The best setting, its mean, and how many are tied with it."""
-    ranking = finding.ranking
-    rivals = f"{len(finding.tied)} of {len(finding.verdicts)}" if finding.seeds > 1 else words.NOTHING
-    return setting_text(dict(zip(table.axes, ranking.best, strict=True))), number(ranking.best_mean), rivals
-
-
-def _settings_head(table: Table, columns: list[str]) -> list[tuple[str, str]]:
-    """The columns of the settings' table, and the unit of each."""
-    measured = [(METRICS[m].label, METRICS[m].unit) for m in columns]
-    return [*((axis, "") for axis in table.axes), ("finished", ""), ("diverged", ""), *measured, ("diagnosis", "")]
-
-
-def _settings_row(setting: Setting, columns: list[str]) -> list[tuple[str, str, str]]:
-    """The cells of a setting's row: what is shown, its spread, and what it is sorted by."""
-    cells = [(shown(v), "", str(v)) for v in setting.values]
-    for n in (len(setting.finished), sum(row.status == "diverged" for row in setting.rows)):
-        cells.append((str(n), "", str(n)))
-    for metric in columns:
-        values = setting.measured(metric)
-        cells.append((*_mean_and_sd(values), repr(float(values.mean())) if len(values) else ""))
-    names = Counter(row.diagnosis or row.status for row in setting.rows)
-    text = ", ".join(f"{name} {n}" if len(names) > 1 else name for name, n in names.most_common())
-    return [*cells, (text, "", text)]
-
-
-def _mean_and_sd(values: Array) -> tuple[str, str]:
-    if not len(values):
-        return words.NOTHING, ""
-    spread = float(values.std(ddof=1)) if len(values) > 1 else math.nan
-    return number(float(values.mean())), f"± {float(f'{spread:.2g}'):,g}" if math.isfinite(spread) else ""
+    found = []
+    for latent_dim, values in sigmas(table).items():
+        texts = [f"{value:.4f}" for value in values[:MAX_NAMED_SIGMAS]]
+        found.append(LatentSigmas(str(latent_dim), ", ".join(texts)))
+    return found

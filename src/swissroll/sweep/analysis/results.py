@@ -1,6 +1,6 @@
-"""The table of a sweep: one row a run, in the sweep's own order, read from the runs' folders.
+"""The table of a sweep: one row per run, in the sweep's own order, read from the runs' folders.
 
-No timing is in it: a sweep that was killed and started again ends in the same bytes.
+The table holds no timing, so a sweep that was killed and resumed ends in the same bytes as one that was not.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ class Metric(NamedTuple):
 
     Attributes:
         label: Its name for readers.
-        unit: Its unit, or nothing.
+        unit: Its unit; empty where it has none.
         better: Whether low or high values are better; None where neither is.
     """
 
@@ -36,9 +36,9 @@ class Metric(NamedTuple):
 METRICS: dict[str, Metric] = {
     "loss": Metric("held-out loss", "", "low"),
     "mse": Metric("squared error of a posterior draw", "squared data units", "low"),
-    "rate": Metric("rate", "nats a point", None),
-    "distortion": Metric("distortion", "nats a point", None),
-    "neg_elbo": Metric("negative ELBO", "nats a point", "low"),
+    "rate": Metric("rate", "nats per point", None),
+    "distortion": Metric("distortion", "nats per point", None),
+    "neg_elbo": Metric("negative ELBO", "nats per point", "low"),
     "active": Metric("active units", "", None),
     "prior_c2st": Metric("C2ST accuracy, aggregate posterior against prior", "share", "low"),
     "off_median": Metric("off the curve, median", "data units", "low"),
@@ -53,12 +53,16 @@ METRICS: dict[str, Metric] = {
     "jumps": Metric("jumps along the curve", "", "low"),
     "monotonicity": Metric("monotonicity along the curve", "", None),
     "trustworthiness": Metric("trustworthiness of the latent space", "", "high"),
-    "neg_log_evidence": Metric("negative log evidence", "nats a point", "low"),
-    "above_lower_bound": Metric("negative log evidence above its lower bound", "nats a point", "low"),
-    "gap": Metric("gap of the ELBO", "nats a point", "low"),
+    "neg_log_evidence": Metric("negative log evidence", "nats per point", "low"),
+    "above_lower_bound": Metric("negative log evidence above its lower bound", "nats per point", "low"),
+    "gap": Metric("gap of the ELBO", "nats per point", "low"),
 }
-"""The measured columns. Losses and errors are of fresh points; distances are those of prior samples without noise."""
-OLD_KEYS = {
+"""The measured columns. Losses and errors are those of fresh points; distances are those of noiseless prior samples."""
+EVIDENCE_METRICS = ("neg_log_evidence", "above_lower_bound", "gap")
+"""The columns that a sweep has only where it measures the evidence."""
+FIT_METRICS = ("off_median", "off_p90", "coverage", "ks")
+CONTINUITY_METRICS = ("jumps", "monotonicity", "trustworthiness")
+RENAMED_KEYS = {
     "two_sample": "c2st",
     "tears": "jumps",
     "torn": "jump_fraction",
@@ -67,7 +71,6 @@ OLD_KEYS = {
     "above_floor": "above_lower_bound",
 }
 """Keys of metrics.json in version 0.1, and what they are called now."""
-EVIDENCE = ("neg_log_evidence", "above_lower_bound", "gap")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -75,14 +78,14 @@ class Row:
     """A planned run.
 
     Attributes:
-        name: Its folder's name in ``runs``.
+        name: The name of its folder in ``runs``.
         config: Its settings.
-        setting: Its value on each axis, beta as it is quoted. Runs that differ in the seed alone share it.
-        status: How it ended; 'missing' where it is not there yet.
-        message: What stopped it, where something did.
-        diagnosis: What the doctor calls it.
+        setting: Its level on each axis, beta as the sweep quotes it. Runs that differ in the seed alone share it.
+        status: How it ended; 'missing' if it is not on disk yet.
+        message: What stopped it; empty if nothing did.
+        diagnosis: The name of its diagnosis.
         values: What was measured, by the names of :data:`METRICS`; empty unless the run finished.
-        learned_sigma: The decoder's standard deviation, where the run finished and learned it.
+        learned_sigma: The decoder's standard deviation at the end of the run; nan unless the run finished.
     """
 
     name: str
@@ -97,10 +100,11 @@ class Row:
     @property
     def sigma(self) -> float:
         """The decoder's standard deviation, implied or learned, in data units; nan where it is not known."""
-        from swissroll.training.build import translation_of
+        from swissroll.training.build import loss_of
 
-        fixed = self.config.decoder_variance == "fixed"
-        return translation_of(self.config).sigma if fixed else self.learned_sigma
+        if self.config.decoder_variance == "learned":
+            return self.learned_sigma
+        return loss_of(self.config).sigma
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -108,11 +112,11 @@ class Table:
     """A sweep's runs.
 
     Attributes:
-        folder: The sweep's folder; a run's is ``folder / "runs" / name``.
-        axes: The values of each setting that has several, the seed left out.
+        folder: The sweep's folder; the folder of a run is ``folder / "runs" / name``.
+        axes: The levels of each axis, that is the values of each setting that has several. The seed is no axis.
         seeds: The seeds.
         hold: What stays as quoted where the latent dimension changes: beta or sigma.
-        rows: One a planned run, in the sweep's order.
+        rows: One per planned run, in the sweep's order.
     """
 
     folder: Path
@@ -126,39 +130,28 @@ def read_table(folder: Path) -> Table:
     """Read a sweep's runs.
 
     Raises:
-        ValueError: The folder is no sweep, or a run in it is damaged.
+        ValueError: The folder is not a sweep, or a run in it is damaged.
     """
     sweep = read_sweep(folder)
-    return Table(folder=folder, axes=sweep.axes, seeds=sweep.seeds, hold=sweep.hold, rows=list(rows(sweep, folder)))
+    rows = list(read_rows(sweep, folder))
+    return Table(folder=folder, axes=sweep.axes, seeds=sweep.seeds, hold=sweep.hold, rows=rows)
 
 
-def rows(sweep: Sweep, folder: Path) -> Iterator[Row]:
-    """A sweep's runs one by one, in its order."""
+def read_rows(sweep: Sweep, folder: Path) -> Iterator[Row]:
+    """Read a sweep's runs one by one, in its order."""
     for index, config in enumerate(sweep.configs()):
-        name, setting = run_name(config), sweep.setting(index)
-        yield _row(folder / "runs" / name, config, setting, evidence=sweep.evidence)
+        run = folder / "runs" / run_name(config)
+        yield _read_row(run, config, sweep.setting(index), evidence=sweep.evidence)
 
 
-def _row(run: Path, config: Config, setting: dict[str, Any], *, evidence: bool) -> Row:
-    from swissroll.runs.files import RunError, require_end
+def _read_row(run: Path, config: Config, setting: dict[str, Any], *, evidence: bool) -> Row:
+    from swissroll.runs.files import RunError
 
     if not (run / "state.json").exists():
         return Row(name=run.name, config=config, setting=setting, status="missing")
+
     try:
-        state = json.loads((run / "state.json").read_text(encoding="utf-8"))
-        found = with_new_keys(json.loads((run / "metrics.json").read_text(encoding="utf-8")))
-        require_end(run, state["step"])
-        finished = state["status"] == "finished" and found["metrics"] is not None
-        return Row(
-            name=run.name,
-            config=config,
-            setting=setting,
-            status="finished" if finished else "diverged",
-            message=state["message"] or ("" if finished else found["diagnosis"]["evidence"]),
-            diagnosis=found["diagnosis"]["name"],
-            values=_values(config, found["metrics"], evidence=evidence) if finished else {},
-            learned_sigma=found["metrics"]["sigma"] if finished else math.nan,
-        )
+        return _read_ended(run, config, setting, evidence=evidence)
     except RunError:
         raise
     except (OSError, ValueError, KeyError, TypeError) as error:
@@ -167,99 +160,156 @@ def _row(run: Path, config: Config, setting: dict[str, Any], *, evidence: bool) 
         ) from None
 
 
-def _values(config: Config, metrics: dict[str, Any], *, evidence: bool) -> dict[str, float]:
-    """The columns of a run, from its metrics.json; those that could not be measured are left out.
+def _read_ended(run: Path, config: Config, setting: dict[str, Any], *, evidence: bool) -> Row:
+    """The row of a run that finished or diverged."""
+    from swissroll.runs.files import require_end
 
-    A run that was evaluated by itself has evidence that the others have not, and shows none.
-    """
-    error, latent, prior = metrics["reconstruction"], metrics["latent"], metrics["prior"]
-    found = {
-        "loss": _loss(config, error, latent["rate"], metrics["data_dim"]),
-        "mse": error["sampled_mse"],
-        "rate": latent["rate"],
-        "distortion": error["distortion"],
-        "neg_elbo": None if error["elbo"] is None else -error["elbo"],
-        "active": latent["active"],
-        "prior_c2st": latent["aggregate"]["c2st"]["value"],
-        **{name: prior["fit"][name] for name in ("off_median", "off_p90", "coverage", "ks")},
-        **{name: distance["value"] for name, distance in prior["distances"].items()},
-        **{name: latent["continuity"][name] for name in ("jumps", "monotonicity", "trustworthiness")},
-        **_evidence(metrics["evidence"] if evidence else None),
-    }
-    return {name: found[name] for name in METRICS if found.get(name) is not None}
+    state = json.loads((run / "state.json").read_text(encoding="utf-8"))
+    found = with_new_keys(json.loads((run / "metrics.json").read_text(encoding="utf-8")))
+    require_end(run, state["step"])
+
+    metrics = found["metrics"]
+    diagnosis = found["diagnosis"]
+    if state["status"] != "finished" or metrics is None:
+        return Row(
+            name=run.name,
+            config=config,
+            setting=setting,
+            status="diverged",
+            message=state["message"] or diagnosis["evidence"],
+            diagnosis=diagnosis["name"],
+        )
+
+    return Row(
+        name=run.name,
+        config=config,
+        setting=setting,
+        status="finished",
+        message=state["message"] or "",
+        diagnosis=diagnosis["name"],
+        values=_values(config, metrics, evidence=evidence),
+        learned_sigma=metrics["sigma"],
+    )
 
 
 def with_new_keys(value: Any) -> Any:
-    """Metrics as this version names them, from those of any earlier version."""
+    """Metrics under the names of this version, from the metrics.json of any earlier one."""
     if isinstance(value, list):
         return [with_new_keys(item) for item in value]
     if not isinstance(value, dict):
         return value
 
-    # A distance and the evidence both had a floor; only a distance's had a standard deviation.
+    # A distance and the evidence both had a 'floor'; only that of a distance had a standard deviation.
     floor = "noise_floor" if "floor_sd" in value else "lower_bound"
-    names = OLD_KEYS | {"floor": floor}
+    names = RENAMED_KEYS | {"floor": floor}
     return {names.get(key, key): with_new_keys(item) for key, item in value.items()}
 
 
-def _evidence(found: dict[str, Any] | None) -> dict[str, Any]:
-    if found is None:
-        return {}
+def _values(config: Config, metrics: dict[str, Any], *, evidence: bool) -> dict[str, float]:
+    """The columns of a run, from its metrics.json, without those that could not be measured.
+
+    A single run of a sweep may have been evaluated later, with the evidence that the others lack: it is not shown.
+    """
+    from swissroll.model.loss import Loss
+
+    error = metrics["reconstruction"]
+    latent = metrics["latent"]
+    prior = metrics["prior"]
+
+    rate = latent["rate"]
+    loss = Loss.of(config, metrics["data_dim"])
+
+    values = {
+        "loss": loss.value_of_rate(mse=error["sampled_mse"], distortion=error["distortion"], rate=rate),
+        "mse": error["sampled_mse"],
+        "rate": rate,
+        "distortion": error["distortion"],
+        "neg_elbo": None if error["elbo"] is None else -error["elbo"],
+        "active": latent["active"],
+        "prior_c2st": latent["aggregate"]["c2st"]["value"],
+    }
+    values |= {name: prior["fit"][name] for name in FIT_METRICS}
+    values |= {name: distance["value"] for name, distance in prior["distances"].items()}
+    values |= {name: latent["continuity"][name] for name in CONTINUITY_METRICS}
+    if evidence and metrics["evidence"] is not None:
+        values |= _evidence_values(metrics["evidence"])
+
+    return {name: values[name] for name in METRICS if values.get(name) is not None}
+
+
+def _evidence_values(evidence: dict[str, Any]) -> dict[str, Any]:
     return {
-        "neg_log_evidence": -found["log_evidence"],
-        "above_lower_bound": found["above_lower_bound"],
-        "gap": found["gap"],
+        "neg_log_evidence": -evidence["log_evidence"],
+        "above_lower_bound": evidence["above_lower_bound"],
+        "gap": evidence["gap"],
     }
 
 
-def _loss(config: Config, error: dict[str, Any], rate: float, data_dim: int) -> float:
-    """The config's loss, of its error and a rate a point."""
-    learned = config.decoder_variance == "learned"
-    term = error["distortion"] if learned else data_dim * error["sampled_mse"]
-    if config.reduction == "mean":
-        return float(term / data_dim + config.beta * rate / config.latent_dim)
-    return float(term + config.beta * rate)
-
-
 def write_table(sweep: Sweep, folder: Path) -> Counter[str]:
-    """Write a sweep's table.csv; returns how many of its runs have which status."""
+    """Write a sweep's table.csv.
+
+    Returns:
+        How many of its runs have each status.
+    """
     from swissroll.runs.files import replace_file
 
-    columns, counts = _columns(sweep), Counter[str]()
+    columns = _columns(sweep)
+    counts: Counter[str] = Counter()
     file = io.StringIO()
     writer = csv.writer(file, lineterminator="\n")
     writer.writerow(columns)
-    for row in rows(sweep, folder):
+
+    for row in read_rows(sweep, folder):
         counts[row.status] += 1
-        cells = _cells(sweep, row)
-        writer.writerow([_text(cells.get(name)) for name in columns])
+        fields = _fields(sweep, row)
+        writer.writerow([_text(fields.get(name)) for name in columns])
+
     replace_file(folder / "table.csv", file.getvalue().encode())
     return counts
 
 
 def _columns(sweep: Sweep) -> list[str]:
-    measured = [name for name in METRICS if sweep.evidence or name not in EVIDENCE]
-    axes = [_axis(sweep, name) for name in sweep.axes]
-    return ["name", "status", *axes, "seed", *_others(sweep), "sigma", *measured, "diagnosis", "message"]
+    axes = [_axis_column(sweep, name) for name in sweep.axes]
+    measured = [name for name in METRICS if sweep.evidence or name not in EVIDENCE_METRICS]
+    return ["name", "status", *axes, "seed", *_shared_columns(sweep), "sigma", *measured, "diagnosis", "message"]
 
 
-def _axis(sweep: Sweep, name: str) -> str:
-    """An axis's column: where sigma is held, a run's own beta is not the one that the sweep quotes."""
-    return f"quoted_{name}" if sweep.hold == "sigma" and name in ("beta", "beta_start") else name
+def _axis_column(sweep: Sweep, axis: str) -> str:
+    """The name of an axis's column: where sigma is held, a run's own beta is not the beta that the sweep quotes."""
+    quoted = sweep.hold == "sigma" and axis in ("beta", "beta_start")
+    return f"quoted_{axis}" if quoted else axis
 
 
-def _others(sweep: Sweep) -> list[str]:
-    """Settings that are no axis and not at their defaults everywhere."""
-    own = {"beta", *(sweep.values.keys() & {"beta_start"})} if sweep.hold == "sigma" else set()
-    changed = {name for name, found in sweep.values.items() if len(found) == 1 and found[0] != getattr(Config, name)}
-    return [name for name in FIELDS if name in changed | own]
+def _shared_columns(sweep: Sweep) -> list[str]:
+    """Settings that are the same in all runs and not at their defaults; and each run's own beta where sigma is held."""
+    shared = {name: levels[0] for name, levels in sweep.values.items() if len(levels) == 1}
+    columns = {name for name, value in shared.items() if value != getattr(Config, name)}
+
+    if sweep.hold == "sigma":
+        columns.add("beta")
+        if "beta_start" in sweep.values:
+            columns.add("beta_start")
+
+    return [name for name in FIELDS if name in columns]
 
 
-def _cells(sweep: Sweep, row: Row) -> dict[str, Any]:
-    axes = {_axis(sweep, name): value for name, value in row.setting.items()}
-    told = {"name": row.name, "status": row.status, "diagnosis": row.diagnosis, "message": row.message}
-    return asdict(row.config) | axes | told | row.values | {"sigma": row.sigma}
+def _fields(sweep: Sweep, row: Row) -> dict[str, Any]:
+    """All that a row of table.csv may hold, by column."""
+    fields = asdict(row.config)
+    fields |= {_axis_column(sweep, axis): level for axis, level in row.setting.items()}
+    fields |= row.values
+    fields["name"] = row.name
+    fields["status"] = row.status
+    fields["diagnosis"] = row.diagnosis
+    fields["message"] = row.message
+    fields["sigma"] = row.sigma
+    return fields
 
 
 def _text(value: Any) -> str:
-    return "" if value is None else value if isinstance(value, str) else repr(value)
+    """A field of table.csv; numbers with all their digits."""
+    if value is None:
+        return ""
+    if isinstance(value, str):
+        return value
+    return repr(value)

@@ -1,9 +1,9 @@
-"""What a sweep's numbers allow to be said: intervals over seeds, differences seed by seed, ties, and the frontier.
+"""What a sweep's numbers allow to be said: intervals over seeds, paired differences, ties, and the Pareto frontier.
 
-Runs of one seed share data, and initial weights and noise where their shapes allow it, so two settings are compared by
-their difference in each seed (common random numbers). The mean of these differences has a Student-t interval over
-seeds. Where several differences are shown together, Holm's step-down procedure widens the intervals, so that with 95 %
-probability all the differences of a family that are called real are. What is not called real is a tie.
+Runs of one seed share data, and initial weights and noise where their shapes allow it. So two settings are compared by
+their difference in each seed (common random numbers), and the mean of these paired differences has a Student-t
+interval over seeds. Where several differences are shown together, Holm's step-down procedure widens the intervals. Then
+with 95 % probability, each difference of a family that is called real is real. What is not called real is a tie.
 
 Source: Holm (1979), "A simple sequentially rejective multiple test procedure".
 """
@@ -21,21 +21,21 @@ from numpy.typing import NDArray
 from scipy import stats
 from scipy.special import stdtr
 
-from swissroll.sweep.analysis.blocks import Array, Block, block, is_measured
+from swissroll.sweep.analysis.blocks import Array, CompleteBlocks, complete_blocks, measured_metrics
 from swissroll.sweep.analysis.results import METRICS, Table
 
 CONFIDENCE = 0.95
-HEADLINE = ("neg_elbo", "off_p90", "c2st", "prior_c2st", "w2", "mse")
+HEADLINE_METRICS = ("neg_elbo", "off_p90", "c2st", "prior_c2st", "w2", "mse")
 """Metrics that conclusions are drawn on; evidence, where it was measured, takes the ELBO's place."""
-NEEDS_SIGMA = frozenset({"neg_elbo", "neg_log_evidence", "above_lower_bound", "distortion"})
-"""Metrics that a run's own decoder sigma decides in part."""
+SIGMA_METRICS = frozenset({"neg_elbo", "neg_log_evidence", "above_lower_bound", "distortion"})
+"""Metrics that depend on a run's own decoder sigma."""
 INCOMPARABLE_AXES = frozenset({"dataset", "noise"})
-"""Settings that change what is measured, not how well: no value of theirs is better than another."""
+"""Settings that change what is measured, not how good it is: no value of theirs is better than another."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class Interval:
-    """A mean and where the true one is, with the confidence asked for.
+    """A mean with its confidence interval.
 
     Attributes:
         mean: Mean of the values.
@@ -50,104 +50,122 @@ class Interval:
     n: int
 
     @property
-    def holds_zero(self) -> bool:
+    def contains_zero(self) -> bool:
         """Whether 0 is within."""
         return self.low <= 0 <= self.high
 
 
 @dataclass(frozen=True, kw_only=True)
-class Paired:
-    """Differences of a metric between two choices, a less b, seed by seed.
+class PairedDifference:
+    """Differences of a metric between two levels, a minus b, paired by seed.
 
     Attributes:
         metric: What was measured.
-        a: One choice.
+        a: One level.
         b: The other.
-        cells: Other settings that each seed's difference is the mean over.
-        differences: One a seed, in the metric's unit.
+        other_settings: How many settings of the other axes each seed's difference is averaged over.
+        differences: One per seed, in the metric's unit.
     """
 
     metric: str
     a: Any
     b: Any
-    cells: int
+    other_settings: int
     differences: tuple[float, ...]
 
     @cached_property
-    def p(self) -> float:
-        """Probability of a mean difference at least so large by noise alone (paired t test); 1 for one seed."""
-        n, mean = len(self.differences), float(np.mean(self.differences))
-        error = float(np.std(self.differences, ddof=1)) / math.sqrt(n) if n > 1 else math.inf
-        if error == 0:
+    def p_value(self) -> float:
+        """Probability of a mean difference at least as large by noise alone; 1 for one seed.
+
+        It is that of the two-sided paired t test.
+        """
+        n = len(self.differences)
+        if n == 1:
+            return 1.0
+
+        mean = float(np.mean(self.differences))
+        standard_error = float(np.std(self.differences, ddof=1)) / math.sqrt(n)
+        if standard_error == 0:
             return float(mean == 0)
-        return float(2 * stdtr(max(n - 1, 1), -abs(mean) / error))
+
+        # p = 2 P(T <= -|t|) with t = mean / standard error and n - 1 degrees of freedom.
+        return float(2 * stdtr(n - 1, -abs(mean) / standard_error))
 
     def interval(self, confidence: float = CONFIDENCE) -> Interval:
         """The mean difference with its t interval over seeds."""
-        return interval(self.differences, confidence)
+        return t_interval(self.differences, confidence)
 
 
 @dataclass(frozen=True, kw_only=True)
 class Ranking:
-    """Choices by a metric's mean, and how each differs from the best.
+    """Levels by a metric's mean, and how each differs from the best.
 
     Attributes:
         metric: What was measured.
-        axis: The axis whose values are the choices; None where they are whole settings.
-        block: The numbers that it rests on.
-        means: Mean of each choice over cells and seeds.
-        best: The choice with the best mean; None where fewer than two can be compared.
-        against: Each other choice less the best, in the block's order.
+        axis: The axis whose levels are ranked; None where they are whole settings.
+        blocks: The numbers that it rests on.
+        means: Mean of each level over other settings and seeds.
+        best: The level with the best mean; None where fewer than two can be compared.
+        differences: Each other level minus the best, in the order of the levels.
     """
 
     metric: str
     axis: str | None
-    block: Block
+    blocks: CompleteBlocks
     means: tuple[float, ...]
     best: Any
-    against: tuple[Paired, ...]
+    differences: tuple[PairedDifference, ...]
+
+    def mean(self, level: Any) -> float:
+        """The mean of one level."""
+        return self.means[self.blocks.levels.index(level)]
 
     @property
     def best_mean(self) -> float:
-        """The best choice's mean."""
-        return self.means[self.block.choices.index(self.best)]
+        """The mean of the best level."""
+        return self.mean(self.best)
 
 
 @dataclass(frozen=True, kw_only=True)
 class Verdict:
-    """Whether a choice is tied with the best.
+    """Whether a level is tied with the best.
 
     Attributes:
-        paired: The choice less the best.
-        interval: Its interval, as wide as Holm's procedure asks of this comparison among all that were judged.
+        difference: The level minus the best.
+        interval: Its interval, as wide as Holm's procedure asks of this comparison among all of its family.
     """
 
-    paired: Paired
+    difference: PairedDifference
     interval: Interval
 
     @property
     def tied(self) -> bool:
         """Whether the difference may be noise."""
-        return self.interval.holds_zero
+        return self.interval.contains_zero
 
 
-def headline(table: Table) -> list[str]:
-    """The metrics that conclusions are drawn on: those of :data:`HEADLINE` that were measured.
+def headline_metrics(table: Table) -> list[str]:
+    """The metrics that conclusions are drawn on: those of :data:`HEADLINE_METRICS` that were measured.
 
-    Negative log evidence above its lower bound, or else the negative log evidence, takes the place of the ELBO where
-    it was measured.
+    The negative log evidence above its lower bound takes the place of the ELBO where it was measured, or else the
+    negative log evidence.
     """
-    there = {name for row in table.rows for name in row.values if is_measured(row, name)}
-    nats = next((name for name in ("above_lower_bound", "neg_log_evidence") if name in there), "neg_elbo")
-    return [name for name in (nats, *HEADLINE[1:]) if name in there]
+    measured = measured_metrics(table)
+    if "above_lower_bound" in measured:
+        in_nats = "above_lower_bound"
+    elif "neg_log_evidence" in measured:
+        in_nats = "neg_log_evidence"
+    else:
+        in_nats = "neg_elbo"
+    return [name for name in (in_nats, *HEADLINE_METRICS[1:]) if name in measured]
 
 
-def interval(values: Sequence[float] | Array, confidence: float = CONFIDENCE) -> Interval:
+def t_interval(values: Sequence[float] | Array, confidence: float = CONFIDENCE) -> Interval:
     """Mean of independent values with its Student-t interval.
 
     Args:
         values: At least one finite number.
-        confidence: Probability that the interval holds the true mean, for normal values.
+        confidence: Probability that the interval contains the true mean, for normal values.
 
     Raises:
         ValueError: There is no value, or one that is not finite.
@@ -156,114 +174,148 @@ def interval(values: Sequence[float] | Array, confidence: float = CONFIDENCE) ->
     n = len(array)
     if n == 0 or not np.isfinite(array).all():
         raise ValueError(f"An interval needs at least one value, all finite; got {array.tolist()}.")
+
     mean = float(array.mean())
     if n == 1:
         return Interval(mean=mean, low=-math.inf, high=math.inf, n=1)
-    half = _quantile(confidence, n - 1) * float(array.std(ddof=1)) / math.sqrt(n)
+
+    # mean ± t_{n-1} S / sqrt(n)
+    half = _t_quantile(confidence, n - 1) * float(array.std(ddof=1)) / math.sqrt(n)
     return Interval(mean=mean, low=mean - half, high=mean + half, n=n)
 
 
-def paired(table: Table, metric: str, axis: str, a: Any, b: Any) -> Paired:
-    """Differences of a metric between two values of an axis, seed by seed, averaged over the other axes.
+def paired_difference(table: Table, metric: str, axis: str, a: Any, b: Any) -> PairedDifference:
+    """Differences of a metric between two levels of an axis, a minus b, seed by seed, averaged over the other axes.
 
     Raises:
-        ValueError: The table has no such axis, or no seed in which both values finished.
+        ValueError: The table has no such axis, or no seed in which both levels finished.
     """
-    found = block(table, metric, axis, only=(a, b))
-    if found.choices != (a, b):
-        raise ValueError(f"No seed has finished with {axis} {a} and {b} alike, so they cannot be compared.")
-    return _pair(metric, found, 0, 1)
+    blocks = complete_blocks(table, metric, axis, only=(a, b))
+    if blocks.levels != (a, b):
+        raise ValueError(f"No seed has finished runs of both {axis} {a} and {axis} {b}, so they cannot be compared.")
+    return _difference(metric, blocks, 0, 1)
 
 
 def rank(table: Table, metric: str, axis: str | None) -> Ranking:
-    """Order an axis's values, or all settings where axis is None, by a metric, and pair each with the best.
+    """Order an axis's levels, or all settings where axis is None, by a metric, and pair each with the best.
 
     Raises:
         ValueError: The table has no such axis, or the metric has no better end.
     """
-    better = METRICS[metric][2]
+    better = METRICS[metric].better
     if better is None:
         raise ValueError(f"{metric}: neither low nor high is better, so nothing can be ranked by it.")
-    found = block(table, metric, axis)
-    means = found.measured.mean(axis=(1, 2)) if len(found.choices) else np.zeros(0)
+
+    blocks = complete_blocks(table, metric, axis)
+    means = blocks.values.mean(axis=(1, 2)) if blocks.levels else np.zeros(0)
     if len(means) < 2:
-        return Ranking(metric=metric, axis=axis, block=found, means=tuple(means.tolist()), best=None, against=())
+        return Ranking(metric=metric, axis=axis, blocks=blocks, means=tuple(means.tolist()), best=None, differences=())
+
     best = int(means.argmin() if better == "low" else means.argmax())
-    against = tuple(_pair(metric, found, i, best) for i in range(len(means)) if i != best)
+    others = [level for level in range(len(means)) if level != best]
     return Ranking(
         metric=metric,
         axis=axis,
-        block=found,
+        blocks=blocks,
         means=tuple(means.tolist()),
-        best=found.choices[best],
-        against=against,
+        best=blocks.levels[best],
+        differences=tuple(_difference(metric, blocks, level, best) for level in others),
     )
 
 
 def judge(rankings: Iterable[Ranking]) -> list[dict[Any, Verdict]]:
-    """Say of every choice whether it is tied with its ranking's best, all comparisons judged together.
+    """Decide for every level whether it is tied with its ranking's best, all comparisons in one family.
 
-    Which choice is best is seen in the same numbers, so any two might have been compared: all pairs are the family
+    Which level is best is seen in the same numbers, so any two might have been compared: all pairs are the family
     that Holm's procedure allows for.
 
     Returns:
-        For each ranking, a verdict for each choice but the best.
+        For each ranking, a verdict for each level but the best.
     """
     rankings = list(rankings)
-    pairs = [pair for ranking in rankings for pair in ranking.against]
+    p_values: list[float] = []
+    for ranking in rankings:
+        p_values += [difference.p_value for difference in ranking.differences]
+
     family = sum(math.comb(len(ranking.means), 2) for ranking in rankings)
-    levels = iter(holm([pair.p for pair in pairs], family))
-    return [
-        {pair.a: Verdict(paired=pair, interval=pair.interval(1 - next(levels))) for pair in ranking.against}
-        for ranking in rankings
-    ]
+    alphas = iter(holm_alphas(p_values, family))
+
+    verdicts: list[dict[Any, Verdict]] = []
+    for ranking in rankings:
+        of_levels: dict[Any, Verdict] = {}
+        for difference in ranking.differences:
+            interval = difference.interval(1 - next(alphas))
+            of_levels[difference.a] = Verdict(difference=difference, interval=interval)
+        verdicts.append(of_levels)
+    return verdicts
 
 
-def holm(p: Sequence[float], family: int | None = None, level: float = 1 - CONFIDENCE) -> list[float]:
-    """The level at which Holm's procedure tests each of several p values.
+def holm_alphas(p_values: Sequence[float], family: int | None = None, alpha: float = 1 - CONFIDENCE) -> list[float]:
+    """The significance level at which Holm's procedure tests each of several p values.
 
-    The i-th smallest is tested at level / (family - i + 1), and the first that fails ends it: all larger ones are held
-    to that level, too. A difference is real where its p is at most its level.
+    The i-th smallest is tested at alpha / (family - i + 1), and the first that fails ends the procedure: all larger
+    ones are tested at that level, too. A difference is real if its p value is at most its level.
 
     Args:
-        p: The p values that are looked at.
-        family: How many comparisons these were chosen from; as many as are given by default. Whatever the choice,
-            the chance that any true null hypothesis is rejected is at most ``level``: before the first such one, at
-            most the false ones can have been rejected.
-        level: That chance.
+        p_values: The p values of the comparisons that are made.
+        family: How many comparisons these were chosen from; by default as many as there are p values.
+        alpha: The probability that any true null hypothesis is rejected is at most this, however the comparisons
+            were chosen: before the first such rejection, only false null hypotheses can have been rejected.
     """
-    levels, failed = [0.0] * len(p), 0.0
-    for done, index in enumerate(np.argsort(p, kind="stable").tolist()):
-        levels[index] = failed or level / ((family or len(p)) - done)
-        if p[index] > levels[index]:
-            failed = levels[index]
-    return levels
+    comparisons = family or len(p_values)
+    alphas = [0.0] * len(p_values)
+    failed_at: float | None = None
+
+    for rejected, index in enumerate(np.argsort(p_values, kind="stable").tolist()):
+        if failed_at is not None:
+            alphas[index] = failed_at
+            continue
+        alphas[index] = alpha / (comparisons - rejected)
+        if p_values[index] > alphas[index]:
+            failed_at = alphas[index]
+
+    return alphas
 
 
-def frontier(points: Array) -> NDArray[np.bool_]:
-    """Which points, shape (N, 2), no other is at least as low as in both coordinates and lower in one; shape (N,)."""
-    order = np.lexsort((points[:, 1], points[:, 0]))
-    on = np.zeros(len(points), dtype=bool)
-    lowest, last = math.inf, (math.nan, math.nan)
-    for index in order:
+def pareto_frontier(points: Array) -> NDArray[np.bool_]:
+    """Which points are on the Pareto frontier, where low is better in both coordinates.
+
+    Args:
+        points: Shape (N, 2).
+
+    Returns:
+        Shape (N,): true unless another point is as low in both coordinates and lower in one.
+    """
+    by_x_then_y = np.lexsort((points[:, 1], points[:, 0]))
+    on_frontier = np.zeros(len(points), dtype=bool)
+    lowest = math.inf
+    last = (math.nan, math.nan)
+
+    for index in by_x_then_y:
         x, y = points[index]
+        # A point that equals the last one of the frontier is on it, too.
         if y < lowest or (x, y) == last:
-            on[index], lowest, last = True, y, (x, y)
-    return on
+            on_frontier[index] = True
+            lowest = y
+            last = (x, y)
+
+    return on_frontier
 
 
 @cache
-def _quantile(confidence: float, freedom: int) -> float:
+def _t_quantile(confidence: float, degrees_of_freedom: int) -> float:
     """How many standard errors a t interval reaches to each side."""
-    return float(stats.t.ppf(0.5 + confidence / 2, freedom))
+    return float(stats.t.ppf(0.5 + confidence / 2, degrees_of_freedom))
 
 
-def _pair(metric: str, found: Block, a: int, b: int) -> Paired:
-    by_seed = (found.measured[a] - found.measured[b]).mean(axis=0)
-    return Paired(
+def _difference(metric: str, blocks: CompleteBlocks, a: int, b: int) -> PairedDifference:
+    """Compare two levels by their indices."""
+    # One difference per seed: the mean over the other settings.
+    by_seed = (blocks.values[a] - blocks.values[b]).mean(axis=0)
+    return PairedDifference(
         metric=metric,
-        a=found.choices[a],
-        b=found.choices[b],
-        cells=len(found.cells),
+        a=blocks.levels[a],
+        b=blocks.levels[b],
+        other_settings=len(blocks.other_settings),
         differences=tuple(by_seed.tolist()),
     )
