@@ -1,20 +1,30 @@
 # make demo   set up, train the notebook's default run, and write its report
-# make test   set up and run the tests
+# make test   set up and run the tests, two at a time (WORKERS=4: four)
+# make test-numeric
+#             run the tests of numbers as on a processor without, and with, wide vector instructions
 # make check  ruff, mypy --strict and the import contract
 # make docs   build the documentation into docs/_build/html
 # make bench  measure speed beside the notebook's loop and other libraries, 40 minutes, into docs/performance.md
 #             (an interrupted one goes on; 'make bench BENCH=--fresh' begins anew, 'BENCH=--quick' takes 3 minutes)
 PYTHON ?= python3
 BIN := .venv/bin
+WORKERS ?= 2
 
-.PHONY: demo test check docs bench clean
+.PHONY: demo test test-numeric check docs bench clean
 
 demo: .venv/installed
 	$(BIN)/swissroll train
 
 # One thread: narrow networks are faster on it, and two threads wait for each other on a busy machine.
+PYTEST := $(BIN)/pytest -n $(WORKERS) --dist worksteal
 test: .venv/installed-dev
-	OMP_NUM_THREADS=1 $(BIN)/pytest
+	OMP_NUM_THREADS=1 $(PYTEST) --durations=15
+
+# PyTorch rounds otherwise with each kind of vector instruction, and with each number of threads.
+NUMERIC := tests/model tests/training tests/evaluation tests/data tests/test_notebook.py
+test-numeric: .venv/installed-dev
+	ATEN_CPU_CAPABILITY=default OMP_NUM_THREADS=1 $(PYTEST) $(NUMERIC)
+	ATEN_CPU_CAPABILITY=avx2 OMP_NUM_THREADS=2 $(PYTEST) $(NUMERIC)
 
 check: .venv/installed-dev
 	$(BIN)/ruff check .
