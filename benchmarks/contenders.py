@@ -124,7 +124,7 @@ def scan(setting: Setting) -> Contender:
 
 def ours(setting: Setting, engine: str) -> Contender:
     """`swissroll train`'s own loop: records, measurements, snapshots and checkpoints on disk, and the bar."""
-    from swissroll.cli.app import train_run
+    from swissroll.cli.train import train_run
     from swissroll.runs.run import create
 
     extra = engine_settings(engine)

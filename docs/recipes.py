@@ -23,9 +23,10 @@ import numpy as np
 import torch
 
 from swissroll.config import PRESETS, Config
-from swissroll.evaluation.diagnosis import Symptoms, diagnose, judged, symptoms
-from swissroll.runs.examine import examine
+from swissroll.evaluation.diagnosis import LossHistory, Symptoms, collect_symptoms, diagnose
+from swissroll.runs.evaluate import examine
 from swissroll.runs.run import Run, advance, create, load
+from swissroll.training.build import loss_of
 from swissroll.training.loop import DivergedError
 
 SEEDS, FEWER = 5, 3
@@ -60,7 +61,7 @@ SYMPTOMS: Columns = {
     "active": (lambda r: r["symptoms"]["active"], 1),
     "C2ST, q(z) and p(z)": (lambda r: r["symptoms"]["prior_c2st"], 3),
     "above bound": (lambda r: r["symptoms"]["above_lower_bound"], 3),
-    "fell": (lambda r: r["symptoms"]["fell"], 3),
+    "fell": (lambda r: r["symptoms"]["loss_drop"], 3),
 }
 WORTH: Columns = {
     "off-curve median": (lambda r: r["off_median"], 4),
@@ -98,8 +99,8 @@ def _measure(run: Run) -> Row:
     metrics, _ = examine(run, evidence=True)
     if metrics is None:
         return {"symptoms": None}
-    history, made = judged(run.config, run.history.__getitem__), metrics.prior
-    found = symptoms(run.config, history, metrics, finite=run.status != "diverged")
+    history, made = LossHistory.of(run.config, run.history.__getitem__), metrics.prior
+    found = collect_symptoms(loss_of(run.config), history, metrics, finite=run.status != "diverged")
     return {
         "symptoms": asdict(found),
         "off_median": made.fit.off_median,

@@ -24,8 +24,8 @@ if TYPE_CHECKING:
         visualize_latent_space,
         visualize_reconstructions,
     )
-    from swissroll.runs.examine import examine
-    from swissroll.runs.run import Run, load
+    from swissroll.runs.evaluate import evaluate, examine
+    from swissroll.runs.run import Run, load, train
     from swissroll.training.build import build
 
 _HOMES = {
@@ -36,13 +36,15 @@ _HOMES = {
     "compute_vae_loss": "notebook",
     "distortion": "model.loss",
     "elbo": "model.loss",
-    "examine": "runs.examine",
+    "evaluate": "runs.evaluate",
+    "examine": "runs.evaluate",
     "generate_swiss_roll": "notebook",
     "load": "runs.run",
     "log_evidence": "evaluation.evidence",
     "measure": "evaluation.metrics",
     "nll_lower_bound": "evaluation.lower_bound",
     "rate": "model.loss",
+    "train": "runs.run",
     "train_vae": "notebook",
     "train_vae_with_visualization": "notebook",
     "translate": "model.loss",
@@ -61,6 +63,7 @@ __all__ = [
     "compute_vae_loss",
     "distortion",
     "elbo",
+    "evaluate",
     "evidence_floor",
     "examine",
     "generate_swiss_roll",
@@ -69,6 +72,7 @@ __all__ = [
     "measure",
     "nll_lower_bound",
     "rate",
+    "train",
     "train_vae",
     "train_vae_with_visualization",
     "translate",

@@ -13,6 +13,18 @@ if TYPE_CHECKING:
     from torch import Tensor
 
 
+class NotFiniteError(ValueError):
+    """Numbers of which some are not finite.
+
+    Attributes:
+        name: What they are.
+    """
+
+    def __init__(self, message: str, *, name: str = "numbers") -> None:
+        self.name = name
+        super().__init__(message)
+
+
 def whole(name: str, value: object, low: int, high: int) -> None:
     """Require an integer in [low, high], of Python or NumPy; raises ValueError otherwise."""
     if isinstance(value, bool) or not isinstance(value, Integral) or not low <= int(value) <= high:
@@ -60,7 +72,8 @@ def points(name: str, value: Any, *, dim: int | None = None, least: int = 1) -> 
         least: Smallest N that is allowed.
 
     Raises:
-        ValueError: The shape is another one, or a coordinate is not finite.
+        NotFiniteError: A coordinate is not finite.
+        ValueError: The shape is another one.
     """
     import torch
 
@@ -75,9 +88,8 @@ def points(name: str, value: Any, *, dim: int | None = None, least: int = 1) -> 
     bad = (~torch.isfinite(x)).any(dim=1).nonzero()
     if len(bad):
         row = int(bad[0, 0])
-        raise ValueError(
-            f"{name} must be finite; {len(bad)} of {len(x)} points are not, first row {row}: {x[row].tolist()}."
-        )
+        found = f"{len(bad)} of {len(x)} points are not, first row {row}: {x[row].tolist()}"
+        raise NotFiniteError(f"{name} must be finite; {found}.", name=name)
     return x
 
 

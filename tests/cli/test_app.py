@@ -21,7 +21,8 @@ from hypothesis import strategies as st
 import swissroll
 from swissroll.cli.app import main
 from swissroll.config import Config
-from swissroll.runs.files import HEADER, replace_file, save_end
+from swissroll.runs.files import replace_file, save_end
+from swissroll.runs.history import HEADER
 from swissroll.runs.run import advance, create
 
 QUICK = ["--steps", "20", "--hidden-dim", "8", "--quiet"]
@@ -45,8 +46,8 @@ def test_train_writes_a_folder_and_ends_with_its_report(tmp_path: Path) -> None:
     assert "Training" in done.stderr
     lines = done.stdout.splitlines()
     assert [line.split("  ")[0] for line in lines[:8]] == [
-        "steps", "training time", "loss (held-out)", "reconstruction MSE", "rate, in nats a point",
-        "KL, notebook's convention", "implied decoder sigma", "distortion, in nats a point",
+        "steps", "training time", "loss (held-out)", "reconstruction MSE", "rate, in nats per point",
+        "KL per latent dimension", "implied decoder sigma", "distortion, in nats per point",
     ]  # fmt: skip
     assert lines[-1] == "report: runs/001/report.html"
     names = {p.name for p in (tmp_path / "runs/001").iterdir()}
@@ -152,8 +153,8 @@ def test_any_flags_are_taken_or_refused_in_one_line(
     arguments = ["train", *(word for k, v in given_flags.items() for word in (k, str(v))), "--out", str(folder)]
     out, err = io.StringIO(), io.StringIO()
     with pytest.MonkeyPatch.context() as patch, redirect_stdout(out), redirect_stderr(err):
-        patch.setattr("swissroll.cli.app.train_run", lambda *_, **__: 0)
-        patch.setattr("swissroll.cli.app._report", lambda *_, **__: None)
+        patch.setattr("swissroll.cli.train.train_run", lambda *_, **__: 0)
+        patch.setattr("swissroll.cli.train.report_run", lambda *_, **__: None)
         with pytest.raises(SystemExit) as ended:
             main(arguments)
     assert ended.value.code in (0, 2)
@@ -295,7 +296,7 @@ def test_damage_is_one_line_before_anything_is_measured(
     shutil.copytree(finished, folder)
     capsys.readouterr()
     damage(folder)
-    monkeypatch.setattr("swissroll.evaluation.diagnosis.measure", None)
+    monkeypatch.setattr("swissroll.evaluation.evaluation.measure", None)
     code, out, err = call([command, str(folder)], capsys)
     assert (code, out, err.count("\n")) == (2, "", 1)
     assert message.replace("FOLDER", str(folder)) in err
@@ -303,7 +304,7 @@ def test_damage_is_one_line_before_anything_is_measured(
 
 @pytest.mark.parametrize(
     ("command", "message"),
-    [("train", "Nothing was trained"), ("evaluate", "measures it anew"), ("report", "draws it anew")],
+    [("train", "Nothing was trained"), ("evaluate", "measures it again"), ("report", "draws it again")],
 )
 def test_ctrl_c_says_what_it_leaves(
     command: str, message: str, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
@@ -311,8 +312,8 @@ def test_ctrl_c_says_what_it_leaves(
     def stop(*_: object, **__: object) -> None:
         raise KeyboardInterrupt
 
-    monkeypatch.setattr("swissroll.cli.app._report", stop)
-    monkeypatch.setattr("swissroll.cli.app._create", stop)
+    monkeypatch.setattr("swissroll.runs.run.load", stop)
+    monkeypatch.setattr("swissroll.runs.run.create", stop)
     code, _, err = call([command, *([] if command == "train" else ["run"])], capsys)
     assert (code, err.count("\n")) == (130, 1)
     assert message in err
@@ -330,7 +331,7 @@ def test_ctrl_c_while_a_run_is_drawn_names_its_folder(
         raise KeyboardInterrupt
 
     monkeypatch.chdir(tmp_path)
-    monkeypatch.setattr("swissroll.cli.app._report", stop)
+    monkeypatch.setattr("swissroll.report.page.write_report", stop)
     code, out, _ = call(["train", "--steps", str(steps), "--hidden-dim", "4", "--quiet", "--out", "run"], capsys)
     assert code == 130
     assert told in out

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import dataclasses
+import functools
+import json
 import math
 from pathlib import Path
 from typing import Any
@@ -11,26 +13,30 @@ import numpy as np
 import pytest
 import torch
 from numpy.typing import NDArray
-from torch import Tensor
 
 from swissroll.config import PRESETS, Config
 from swissroll.data import CURVES
+from swissroll.evaluation.advice import Action, Advice
 from swissroll.evaluation.diagnosis import (
     FALLING,
     RULES,
     Diagnosis,
-    Judged,
+    LossHistory,
+    Rule,
     Symptoms,
+    adapt_advice,
+    collect_symptoms,
     diagnose,
-    judged,
-    symptoms,
 )
 from swissroll.evaluation.diagnosis import HEALTHY as NO_RULE
 from swissroll.evaluation.metrics import Metrics, measure
+from swissroll.evaluation.wording import advice_text, evidence_text
 from swissroll.model.vae import VAE
-from swissroll.runs.examine import examine, suited
-from swissroll.runs.run import Run, advance, create, load
-from swissroll.training.loop import DivergedError, scheduled_lr_and_beta
+from swissroll.runs.evaluate import adapt_advice_to_run, examine
+from swissroll.runs.run import Run, load
+from swissroll.training.build import loss_of
+from swissroll.training.loop import scheduled_lr_and_beta
+from tests.oracles import Perfect, trained_run
 
 HEALTHY = Symptoms(
     finite=True,
@@ -42,7 +48,7 @@ HEALTHY = Symptoms(
     useful=2,
     prior_c2st=0.51,
     above_lower_bound=0.02,
-    fell=0.05,
+    loss_drop=0.05,
     peak=0.12,
     start=0.12,
     sigma=0.1,
@@ -72,8 +78,8 @@ def test_a_sane_run_is_healthy() -> None:
         ("under-trained", {"sampled_mse": 1.11, "sigma": 9.0}, {"sampled_mse": 1.09, "sigma": 9.0}),
         ("under-trained", {"sampled_mse": 0.91, "sigma": 0.7}, {"sampled_mse": 0.91, "sigma": 0.72}),
         ("under-trained", {"sampled_mse": 0.91}, {"sampled_mse": 0.89}),
-        ("under-trained", {"sampled_mse": 0.11, "fell": 0.21}, {"sampled_mse": 0.11, "fell": 0.19}),
-        ("under-trained", {"sampled_mse": 0.11, "fell": 0.21}, {"sampled_mse": 0.09, "fell": 0.21}),
+        ("under-trained", {"sampled_mse": 0.11, "loss_drop": 0.21}, {"sampled_mse": 0.11, "loss_drop": 0.19}),
+        ("under-trained", {"sampled_mse": 0.11, "loss_drop": 0.21}, {"sampled_mse": 0.09, "loss_drop": 0.21}),
         ("under-trained", {"active": 0, "sampled_mse": 0.91}, {"active": 0, "sampled_mse": 0.91, "sigma": math.nan}),
         ("collapsed", {"active": 0}, {"active": 2}),
         ("collapsed", {**WIDE, "rate": 0.009, "sampled_mse": 0.91}, {**WIDE, "rate": 0.011, "sampled_mse": 0.91}),
@@ -96,8 +102,16 @@ def test_a_sane_run_is_healthy() -> None:
             {"prior_c2st": 0.71, "sampled_mse": 0.009},
             {"prior_c2st": 0.71, "sampled_mse": 0.011},
         ),
-        ("under-trained", {"above_lower_bound": 0.71, "fell": 0.21}, {"above_lower_bound": 0.69, "fell": 0.21}),
-        ("under-trained", {"above_lower_bound": 0.71, "fell": 0.21}, {"above_lower_bound": 0.71, "fell": 0.19}),
+        (
+            "under-trained",
+            {"above_lower_bound": 0.71, "loss_drop": 0.21},
+            {"above_lower_bound": 0.69, "loss_drop": 0.21},
+        ),
+        (
+            "under-trained",
+            {"above_lower_bound": 0.71, "loss_drop": 0.21},
+            {"above_lower_bound": 0.71, "loss_drop": 0.19},
+        ),
         (
             "too narrow",
             {"above_lower_bound": 0.61, "prior_c2st": 0.65},
@@ -129,9 +143,9 @@ def test_the_first_rule_that_holds_wins() -> None:
         ("under-trained", {"sampled_mse": 0.5}),
         ("collapsed", {"active": 1}),
         ("partly collapsed", {"active": 2}),
-        ("over-regularised", {"sampled_mse": 0.005, "above_lower_bound": 1.0, "fell": 0.3}),
+        ("over-regularised", {"sampled_mse": 0.005, "above_lower_bound": 1.0, "loss_drop": 0.3}),
         ("under-regularised", {"sampled_mse": 0.02}),
-        ("under-trained", {"fell": 0.1}),
+        ("under-trained", {"loss_drop": 0.1}),
         ("too narrow", {"above_lower_bound": 0.2}),
         ("holes in the prior", {"prior_c2st": 0.5}),
         ("healthy", {}),
@@ -143,7 +157,7 @@ def test_the_first_rule_that_holds_wins() -> None:
 
 
 @pytest.mark.parametrize(
-    ("fell", "told"),
+    ("share", "told"),
     [
         (0.3, "fell by 30% over the last two thirds"),
         (0.001, "did not fall over the last two thirds"),
@@ -151,9 +165,9 @@ def test_the_first_rule_that_holds_wins() -> None:
         (math.nan, "was not followed long enough to say whether it falls"),
     ],
 )
-def test_a_loss_that_rose_did_not_fall(fell: float, told: str) -> None:
-    found = diagnose(dataclasses.replace(HEALTHY, sampled_mse=1.2, fell=fell))
-    assert found.evidence.endswith(f"the loss {told}")
+def test_a_loss_that_rose_did_not_fall(share: float, told: str) -> None:
+    found = diagnose(dataclasses.replace(HEALTHY, sampled_mse=1.2, loss_drop=share))
+    assert evidence_text(found.evidence).endswith(f"a loss that {told}")
 
 
 def test_without_a_kl_term_nothing_is_over_regularised() -> None:
@@ -162,22 +176,28 @@ def test_without_a_kl_term_nothing_is_over_regularised() -> None:
     assert diagnose(dataclasses.replace(large, sigma=0.0)).name == "under-trained"
 
 
-@pytest.mark.parametrize("rule", RULES, ids=lambda rule: rule.name)
-def test_evidence_quotes_numbers_and_advice_is_one_sentence(rule: Any) -> None:
-    told = rule.evidence.format(**vars(HEALTHY), fall="fell by 5%")
+@pytest.mark.parametrize("rule", [*RULES, NO_RULE], ids=lambda rule: rule.name)
+def test_evidence_quotes_numbers_and_advice_names_no_command(rule: Rule) -> None:
+    told = evidence_text({name: getattr(HEALTHY, name) for name in rule.evidence})
     assert any(c.isdigit() for c in told)
     assert "{" not in told
-    assert rule.advice.endswith(".")
+    for config in (Config(), Config(beta=0.0), Config(depth=0), Config(**PRESETS["best-long"])):
+        found = adapt_advice(Diagnosis(name=rule.name, evidence={}, advice=rule.advice), config)
+        advice = advice_text(found.advice)
+        assert advice.endswith(".")
+        assert "--" not in advice
+        assert "swissroll" not in advice
+
+
+def test_the_evidence_is_the_rules_measured_numbers() -> None:
+    found = diagnose(dataclasses.replace(HEALTHY, prior_c2st=0.66))
+    assert found.evidence == {"prior_c2st": 0.66}
+    told = "C2ST accuracy 0.66 between aggregate posterior and prior (chance 0.50)"
+    assert evidence_text(found.evidence) == told
 
 
 def trained(folder: Path, **settings: Any) -> Run:
-    run = create(folder, Config(**({"hidden_dim": 32, "steps": 200, "seed": 0} | settings)))
-    try:
-        for _ in advance(run):
-            pass
-    except DivergedError:
-        pass
-    return load(folder)
+    return trained_run(folder, Config(**({"hidden_dim": 32, "steps": 200, "seed": 0} | settings)))
 
 
 @pytest.mark.parametrize("wrong", ["runs/001", Path("runs/001"), VAE(2, 4), None])
@@ -190,7 +210,8 @@ def test_a_run_at_beta_1_is_collapsed(tmp_path: Path) -> None:
     metrics, diagnosis = examine(trained(tmp_path / "run", beta=1.0))
     assert metrics is not None
     assert diagnosis.name == "collapsed"
-    assert "0 active units" in diagnosis.evidence
+    assert diagnosis.evidence["active"] == 0
+    assert diagnosis.advice == Advice(setting="beta", factor=0.1)
 
 
 def test_a_run_at_an_enormous_beta_is_collapsed_and_not_diverged(tmp_path: Path) -> None:
@@ -211,52 +232,85 @@ SHORT: list[dict[str, Any]] = [
 def test_a_run_that_has_hardly_begun_is_under_trained(settings: dict[str, Any], tmp_path: Path) -> None:
     diagnosis = examine(trained(tmp_path / "run", **settings))[1]
     assert diagnosis.name == "under-trained"
-    assert "Train ten times as long" in diagnosis.advice
-    assert ("hidden layers" in diagnosis.advice) == (settings.get("depth") == 0)
+    advice = diagnosis.advice
+    assert (advice.setting, advice.factor) == ("steps", 10)
+    assert advice.otherwise is not None
+    assert advice.otherwise.setting == ("depth" if settings.get("depth") == 0 else "hidden_dim")
 
 
-def test_a_diverged_run_quotes_its_step_and_has_one_remedy(tmp_path: Path) -> None:
+def test_a_diverged_run_tells_its_step_and_has_one_remedy(tmp_path: Path) -> None:
     run = trained(tmp_path / "run", lr=1e4)
     assert run.status == "diverged"
+    assert run.divergence is not None
     _, diagnosis = examine(run)
-    assert diagnosis.advice == "Use a learning rate of 0.001."
-    assert diagnosis.evidence.startswith("The ")
-    assert "was not finite at step" in diagnosis.evidence
-    assert "try" not in diagnosis.evidence
+    assert diagnosis.advice == Advice(setting="lr", value=1e-3)
+    assert diagnosis.evidence == {
+        "not_finite": run.divergence.quantity,
+        "step": run.divergence.step,
+        "lr": 1e4,
+    }
+    assert str(run.divergence) == run.message
 
 
-def suited_advice(name: str, run: Run, monkeypatch: pytest.MonkeyPatch, **state: Any) -> str:
-    for key, value in state.items():
-        monkeypatch.setattr(Run, key, value)
-    rule = next(rule for rule in (*RULES, NO_RULE) if rule.name == name)
-    found = Diagnosis(name=name, evidence="", advice=rule.advice)
-    return suited(found, run).advice
+def test_a_diverged_run_of_an_older_version_is_still_diverged(tmp_path: Path) -> None:
+    """Its state.json has the message alone."""
+    run = trained(tmp_path / "run", lr=1e4)
+    path = run.folder / "state.json"
+    state = json.loads(path.read_text(encoding="utf-8"))
+    del state["divergence"]
+    path.write_text(json.dumps(state), encoding="utf-8")
+    run = load(run.folder)
+    assert run.divergence is None
+    diagnosis = examine(run)[1]
+    assert (diagnosis.name, diagnosis.advice) == ("diverged", Advice(setting="lr", factor=0.1))
+
+
+LONGER = Advice(setting="steps", factor=10, otherwise=Advice(setting="hidden_dim", factor=2))
 
 
 @pytest.mark.parametrize(
-    ("name", "settings", "state", "advice"),
+    ("name", "settings", "advice"),
     [
-        ("holes in the prior", {}, {}, "--preset best, or 'swissroll repair'"),
-        ("holes in the prior", {}, {"status": "unfinished"}, "Finish this run first: 'swissroll train --resume run'"),
-        ("holes in the prior", {}, {"status": "stopped"}, "--preset best, or 'swissroll repair'"),
-        ("under-trained", {}, {"status": "stopped"}, "Finish this run first"),
-        ("holes in the prior", PRESETS["best"], {}, "Use 'swissroll repair' on this run"),
-        ("holes in the prior", {"components": 20}, {"repaired_from": "a"}, "a --components 40 --out NEW_FOLDER'"),
-        ("under-regularised", {"beta": 0.0}, {}, "Set beta to 0.01"),
-        ("over-regularised", {"beta": 0.0}, {}, "Train ten times as long"),
-        ("too narrow", {"depth": 0}, {}, "Add hidden layers"),
-        ("healthy", {}, {}, "--preset best-long"),
-        ("healthy", PRESETS["best-long"], {}, "Nothing ails this model."),
+        ("holes in the prior", {}, Advice(action=Action.FIT_PRIOR, preset="best")),
+        ("holes in the prior", PRESETS["best"], Advice(action=Action.FIT_PRIOR)),
+        ("under-regularised", {"beta": 0.0}, Advice(setting="beta", value=0.01)),
+        ("over-regularised", {"beta": 0.0}, LONGER),
+        ("too narrow", {"depth": 0}, Advice(setting="depth", value=3)),
+        ("healthy", {}, Advice(action=Action.NOTHING, preset="best-long")),
+        ("healthy", PRESETS["best-long"], Advice(action=Action.NOTHING)),
     ],
 )
-def test_advice_is_none_that_the_run_follows_already_or_cannot(
-    name: str, settings: dict[str, Any], state: dict[str, Any], advice: str, monkeypatch: pytest.MonkeyPatch
+def test_advice_is_none_that_the_settings_follow_already(name: str, settings: dict[str, Any], advice: Advice) -> None:
+    rule = next(rule for rule in (*RULES, NO_RULE) if rule.name == name)
+    found = adapt_advice(Diagnosis(name=name, evidence={}, advice=rule.advice), Config(**settings))
+    assert found.advice == advice
+
+
+FINISH = Advice(action=Action.FINISH_RUN, folder="run")
+
+
+@pytest.mark.parametrize(
+    ("name", "state", "advice"),
+    [
+        ("holes in the prior", {"status": "unfinished"}, FINISH),
+        ("under-trained", {"status": "stopped"}, FINISH),
+        ("holes in the prior", {"status": "stopped"}, None),
+        ("holes in the prior", {}, None),
+        (
+            "holes in the prior",
+            {"repaired_from": "a"},
+            Advice(action=Action.REPAIR_ORIGINAL, folder="a", components=40),
+        ),
+    ],
+)
+def test_advice_suits_the_state_of_a_run(
+    name: str, state: dict[str, Any], advice: Advice | None, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    given = {"config": Config(**settings), "status": "finished", "repaired_from": ""} | state
-    told = suited_advice(name, Run(Path("run")), monkeypatch, **given)
-    assert advice in told
-    if name == "healthy" and settings:
-        assert "--preset" not in told
+    given = {"config": Config(components=20), "status": "finished", "repaired_from": ""} | state
+    for key, value in given.items():
+        monkeypatch.setattr(Run, key, value)
+    found = Diagnosis(name=name, evidence={}, advice=Advice(action=Action.FIT_PRIOR))
+    assert adapt_advice_to_run(found, Run(Path("run"))).advice == (advice or found.advice)
 
 
 @pytest.mark.parametrize("lr", [1.0, 1e4])
@@ -270,7 +324,7 @@ def test_a_run_that_leapt_and_came_back_is_diverged(tmp_path: Path) -> None:
     assert metrics is not None
     history = run.history.loss.copy()
     history[100] = 10.0
-    after = diagnose(symptoms(run.config, of(history), metrics, finite=True))
+    after = diagnose(collect_symptoms(loss_of(run.config), flat_schedule(history), metrics))
     assert (before.name == "diverged", after.name) == (False, "diverged")
 
 
@@ -281,57 +335,45 @@ def test_a_schedule_of_beta_is_not_taken_for_a_falling_loss() -> None:
     with_beta = np.concatenate([np.linspace(1.0, 0.1, 630), np.full(270, 0.1)])
     by_itself = np.concatenate([with_beta[:630], np.linspace(0.1, 0.01, 270)])
     for losses, falls in ((with_beta, False), (by_itself, True)):
-        history = judged(config, {"loss": losses}.__getitem__)
-        assert (symptoms(config, history, metrics, finite=True).fell > FALLING) == falls
-        assert history.loss is losses
+        history = LossHistory.of(config, {"loss": losses}.__getitem__)
+        assert (collect_symptoms(loss_of(config), history, metrics).loss_drop > FALLING) == falls
+        assert history.all is losses
     assert scheduled_lr_and_beta(config, 629)[1] > scheduled_lr_and_beta(config, 630)[1] == config.beta
 
 
-class Perfect(VAE):
-    """A VAE whose prior draws are points of the curve: z is the normal quantile of t's share of its range."""
-
-    def __init__(self) -> None:
-        super().__init__(1, 4)
-        self.curve = CURVES["circles"]
-
-    def encode(self, x: Tensor) -> tuple[Tensor, Tensor]:
-        angle = torch.atan2(x[:, 1], x[:, 0]) / (2 * math.pi) % 1
-        share = (angle + (x.norm(dim=1) < 0.6)) / 2
-        z = torch.special.ndtri(share.double().clamp(1e-9, 1 - 1e-9))[:, None]
-        return z.to(x), torch.full_like(z, -12).to(x)
-
-    def decode(self, z: Tensor) -> Tensor:
-        share = torch.special.ndtr(z[:, 0].double()).clamp(0, 1 - 1e-12)
-        return self.curve.position(2 * share).to(z)
+def flat_schedule(losses: NDArray[np.float64]) -> LossHistory:
+    """A history whose beta stays as it is."""
+    return LossHistory(losses, losses)
 
 
-def of(losses: NDArray[np.float64]) -> Judged:
-    """What is judged where beta stays as it is."""
-    return Judged(losses, losses)
-
-
+@functools.cache
 def of_a_perfect_model() -> tuple[Config, Metrics]:
     config = Config(dataset="circles", latent_dim=1, beta=0.005)
-    return config, measure(Perfect(), CURVES["circles"], sigma=0.0707, n=400, evidence=True)
+    curve = CURVES["circles"]
+    return config, measure(Perfect(curve, logvar=-12.0), curve, sigma=loss_of(config).sigma, n=400, evidence=True)
 
 
 @pytest.mark.parametrize("seed", range(5))
 def test_a_model_that_is_its_data_is_healthy(seed: int) -> None:
-    config, _ = of_a_perfect_model()
-    metrics = measure(Perfect(), CURVES["circles"], sigma=0.0707, n=400, seed=seed, evidence=True)
-    steps = torch.linspace(0.5, 0.1, 1000).double().numpy()
-    found = symptoms(config, of(np.minimum(steps, 0.12)), metrics, finite=True)
+    config = Config(dataset="circles", latent_dim=1, beta=0.005)
+    curve = CURVES["circles"]
+    model = Perfect(curve, logvar=-12.0)
+    metrics = measure(model, curve, sigma=0.0707, n=400, seed=seed, evidence=True)
+    losses = torch.linspace(0.5, 0.1, 1000).double().numpy()
+    found = collect_symptoms(loss_of(config), flat_schedule(np.minimum(losses, 0.12)), metrics)
     assert abs(found.above_lower_bound) < 0.02
     assert diagnose(found).name == "healthy"
 
 
-def test_loss_is_a_coordinate_in_both_conventions() -> None:
+def test_loss_is_per_coordinate_in_both_conventions() -> None:
     config, metrics = of_a_perfect_model()
-    mse, rate = metrics.reconstruction.sampled_mse, metrics.latent.rate
-    flat = of(np.full(90, 0.3))
-    mean = symptoms(config, flat, metrics, finite=True)
-    total = symptoms(dataclasses.replace(config, reduction="sum"), flat, metrics, finite=True)
-    # Half of |x - x'|^2 + beta * rate is the error a coordinate and half the rate's term.
+    mse = metrics.reconstruction.sampled_mse
+    rate = metrics.latent.rate
+    history = flat_schedule(np.full(90, 0.3))
+    mean = collect_symptoms(loss_of(config), history, metrics)
+    summed = loss_of(dataclasses.replace(config, reduction="sum"))
+    total = collect_symptoms(summed, history, dataclasses.replace(metrics, sigma=summed.sigma))
+    # Half of |x - x'|^2 + beta * rate is the error per coordinate and half the rate's term.
     assert mean.loss == pytest.approx(mse + 0.005 * rate)
     assert total.loss == pytest.approx((2 * mse + 0.005 * rate) / 2)
     assert (mean.peak, total.peak) == pytest.approx((0.3, 0.15))
@@ -340,7 +382,7 @@ def test_loss_is_a_coordinate_in_both_conventions() -> None:
 @pytest.mark.parametrize("steps", [0, 1, 8, 9, 900])
 def test_fall_of_an_exponential_is_known(steps: int) -> None:
     config, metrics = of_a_perfect_model()
-    fell = symptoms(config, of(np.exp(-np.arange(steps) / 900)), metrics, finite=True).fell
+    fell = collect_symptoms(loss_of(config), flat_schedule(np.exp(-np.arange(steps) / 900)), metrics).loss_drop
     # The ninths whose medians are compared are five ninths of the run apart.
     expected = 1 - math.exp(-5 * (steps // 9) / 900) if steps >= 9 else math.nan
     assert fell == pytest.approx(expected, nan_ok=True)
@@ -349,11 +391,14 @@ def test_fall_of_an_exponential_is_known(steps: int) -> None:
 def test_peak_is_of_the_whole_run() -> None:
     config, metrics = of_a_perfect_model()
     history = np.full(90, 0.1)
-    history[3], history[80] = 9.0, 1.0
-    assert symptoms(config, of(history), metrics, finite=True).peak == 9.0
+    history[3] = 9.0
+    history[80] = 1.0
+    assert collect_symptoms(loss_of(config), flat_schedule(history), metrics).peak == 9.0
 
 
 def test_the_page_has_every_rule_in_order_with_its_advice() -> None:
     page = (Path(__file__).resolve().parents[2] / "docs" / "doctor.md").read_text(encoding="utf-8")
     rows = [[cell.strip() for cell in line.strip("|").split("|")] for line in page.splitlines() if line[:2] == "| "]
-    assert [(row[0], row[2]) for row in rows[1:]] == [(rule.name, rule.advice) for rule in (*RULES, NO_RULE)]
+    assert [(row[0], row[2]) for row in rows[1:]] == [
+        (rule.name, advice_text(rule.advice)) for rule in (*RULES, NO_RULE)
+    ]

@@ -13,9 +13,9 @@ from playwright.sync_api import Page
 import swissroll
 from swissroll.config import Config
 from swissroll.report.figures import available
-from swissroll.report.page import MAX_EMBEDDED_WEIGHTS, render, summarize, write_report
+from swissroll.report.page import MAX_EMBEDDED_WEIGHTS, render, write_report
 from swissroll.report.scene import Scene
-from swissroll.runs.examine import examine
+from swissroll.runs.evaluate import evaluate
 from swissroll.runs.run import Run
 from tests.oracles import Opened, trained_run
 
@@ -65,7 +65,7 @@ def test_hover_decodes_as_torch_does_for_every_activation(
     settings: dict[str, Any], tmp_path: Path, opened: Opened
 ) -> None:
     run = trained(tmp_path / "run", **settings)
-    (run.folder / "report.html").write_text(render(run, Scene.of_run(run), {}, examine(run)), encoding="utf-8")
+    (run.folder / "report.html").write_text(render(run, Scene.of_run(run), {}, evaluate(run)), encoding="utf-8")
     check_hover(run, opened)
 
 
@@ -117,7 +117,7 @@ def test_every_picture_loads_with_its_alternative_text(scheme: Any, run: Run, op
 
 def test_the_summary_equals_the_end_of_the_history(run: Run) -> None:
     last = run.history[-1]
-    terms = summarize(run).held_out
+    terms = evaluate(run).summary.held_out
     assert (terms.loss, terms.mse, terms.rate) == (last.held_out_loss, last.held_out_mse, last.held_out_rate)
     page = (run.folder / "report.html").read_text(encoding="utf-8")
     assert f"{terms.loss:.5f}" in page
@@ -129,7 +129,7 @@ def test_the_summary_equals_the_end_of_the_history(run: Run) -> None:
 def test_captions_speak_of_planes_and_ellipses_only_where_they_are(latent_dim: int, flat: bool, tmp_path: Path) -> None:
     run = trained(tmp_path / "run", latent_dim=latent_dim)
     scene = Scene.of_run(run)
-    page = render(run, scene, dict.fromkeys([*available(scene), "animation"], ""), examine(run))
+    page = render(run, scene, dict.fromkeys([*available(scene), "animation"], ""), evaluate(run))
     assert ("ellipse" in page) == flat
     assert ("grid on [-2, 2]²" in page) == flat
     assert ("against t, with one standard deviation" in page) == (not flat)

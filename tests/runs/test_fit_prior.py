@@ -19,8 +19,9 @@ from swissroll.model.prior import Mixture
 from swissroll.report.figures import draw
 from swissroll.report.page import render
 from swissroll.report.scene import Scene
-from swissroll.runs.examine import examine
-from swissroll.runs.files import RunError, save_end
+from swissroll.runs.errors import RunError
+from swissroll.runs.evaluate import evaluate
+from swissroll.runs.files import save_end
 from swissroll.runs.fit_prior import MAX_ROUNDS, TOLERANCE, fit_mixture, repair
 from swissroll.runs.run import Run, advance, create
 from swissroll.training.build import translation_of
@@ -121,7 +122,7 @@ def test_a_copy_says_what_it_was_made_from_and_cannot_be_trained(
 ) -> None:
     assert swissroll.load(repaired.folder).repaired_from == str(run.folder.resolve())
     assert run.repaired_from == ""
-    page = render(repaired, Scene.of_run(repaired), {}, examine(repaired))
+    page = render(repaired, Scene.of_run(repaired), {}, evaluate(repaired))
     assert "swissroll repair run --components 12" in page
     assert "train --config" not in page
     for command in (["train", "--resume", str(repaired.folder)], ["repair", str(repaired.folder / "absent")]):
@@ -241,7 +242,7 @@ def test_the_command_writes_a_copy_beside_the_run_and_reports_it(
     run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     reported: list[Path] = []
-    monkeypatch.setattr("swissroll.cli.app._report", lambda folder, **_: reported.append(folder))
+    monkeypatch.setattr("swissroll.cli.runs.report_run", lambda run, **_: reported.append(run.folder))
     monkeypatch.chdir(tmp_path)
     shutil.copytree(run.folder, "run")
     before = contents(Path("run"))

@@ -1,7 +1,6 @@
 """A run's folder: what is in it, and that no kill at any moment changes what it ends in."""
 
 import errno
-import json
 import math
 import os
 import random
@@ -21,7 +20,9 @@ from safetensors.torch import load_file
 
 import swissroll
 from swissroll.config import Config
-from swissroll.runs.files import FolderTakenError, RunError, lock, read_tensors, save_tensors
+from swissroll.runs.errors import FolderTakenError, RunError
+from swissroll.runs.files import metadata, read_tensors, save_tensors
+from swissroll.runs.folder import lock
 from swissroll.runs.run import Run, advance, create
 from swissroll.training.build import build, decide
 from swissroll.training.loop import DivergedError, Training
@@ -30,7 +31,7 @@ SMALL = Config(steps=60, hidden_dim=16, batch_size=32, eval_every=20, snapshot_e
 KILLS = int(os.environ.get("SWISSROLL_KILLS", "6"))
 # The real command, with a checkpoint after every step, so that most kills fall into one.
 COMMAND = (
-    "import swissroll.runs.run as r; r.CHECKPOINT_SECONDS = 0; r.CHECKPOINT_SHARE = 1e9; "
+    "import swissroll.runs.run as r; r.CHECKPOINT_SECONDS = 0; r.MAX_CHECKPOINT_SHARE = 1e9; "
     "from swissroll.cli.app import main; main()"
 )
 
@@ -334,7 +335,7 @@ def test_weights_that_are_not_finite_are_no_checkpoint(
     monkeypatch.setattr(Training, "__init__", poisoned)
     if often:
         monkeypatch.setattr("swissroll.runs.run.CHECKPOINT_SECONDS", 0)
-        monkeypatch.setattr("swissroll.runs.run.CHECKPOINT_SHARE", 1e9)
+        monkeypatch.setattr("swissroll.runs.run.MAX_CHECKPOINT_SHARE", 1e9)
     run = create(tmp_path / "run", replace(SMALL, device="cpu"))
     records = advance(run)
     while next(records).step < 30:
@@ -352,16 +353,16 @@ def test_a_checkpoint_that_is_not_finite_is_refused(tmp_path: Path) -> None:
     next(records)
     records.close()
     path = run.folder / "checkpoint.safetensors"
-    tensors, told = read_tensors(path)
-    tensors["model.fc_mu.bias"][0] = math.nan
-    save_tensors(path, tensors, {"run": json.dumps(told)})
+    stored = read_tensors(path)
+    stored.tensors["model.fc_mu.bias"][0] = math.nan
+    save_tensors(path, stored.tensors, metadata(run.config, stored.step))
     with pytest.raises(RunError, match=r"checkpoint\.safetensors: damaged .*not finite"):
         next(advance(run))
 
 
 def test_a_run_that_is_being_trained_is_not_called_damaged(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("swissroll.runs.run.CHECKPOINT_SECONDS", 0)
-    monkeypatch.setattr("swissroll.runs.run.CHECKPOINT_SHARE", 1e9)
+    monkeypatch.setattr("swissroll.runs.run.MAX_CHECKPOINT_SHARE", 1e9)
     run = create(tmp_path / "run", replace(SMALL, device="cpu"))
     records = advance(run)
     for _ in range(5):

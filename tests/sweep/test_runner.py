@@ -19,8 +19,9 @@ import psutil
 import pytest
 
 import swissroll
-from swissroll.runs.examine import examine
-from swissroll.runs.files import RunError, lock
+from swissroll.runs.errors import RunError
+from swissroll.runs.evaluate import examine
+from swissroll.runs.folder import lock
 from swissroll.runs.run import advance, create
 from swissroll.sweep.analysis.results import METRICS, read_table, with_new_keys, write_table
 from swissroll.sweep.plan import read_sweep

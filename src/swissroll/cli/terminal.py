@@ -1,4 +1,4 @@
-"""What the commands share: exit codes, notes, and the folders that they make."""
+"""What the commands share: exit codes, notes, new folders, and the command lines of what helps."""
 
 from __future__ import annotations
 
@@ -7,15 +7,23 @@ import sys
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 from cyclopts import Parameter
 
 from swissroll.config import versions
 from swissroll.errors import Fix, FixableError
 
+if TYPE_CHECKING:
+    from swissroll.evaluation.advice import Advice
+
 Flag = Annotated[bool, Parameter(negative="")]
-BAD_INPUT, DIVERGED, INTERRUPTED = 2, 1, 130
+
+# Exit codes.
+DIVERGED = 1
+BROKEN_PIPE = 1
+BAD_INPUT = 2
+INTERRUPTED = 130
 
 FIXES = {
     Fix.CHOOSE_ANOTHER_FOLDER: "Choose another folder with --out.",
@@ -49,10 +57,40 @@ def fix_line(error: FixableError) -> str:
     if error.fix is None:
         return ""
 
-    quoted = {name: shlex.quote(str(value)) for name, value in error.facts.items()}
+    words = {name: quote(value) for name, value in error.facts.items()}
     if "setting" in error.facts:
-        quoted["flag"] = flag(str(error.facts["setting"]))
-    return FIXES[error.fix].format(**quoted)
+        words["flag"] = flag(str(error.facts["setting"]))
+    return FIXES[error.fix].format(**words)
+
+
+def advice_line(advice: Advice, folder: Path) -> str:
+    """One thing to try, with the command to run where it is one.
+
+    Args:
+        advice: The advice.
+        folder: The run that it is about.
+    """
+    from swissroll.evaluation.advice import Action
+    from swissroll.evaluation.wording import advice_text
+
+    if advice.action is Action.FIT_PRIOR:
+        sentence = "Fit the prior to the aggregate posterior"
+        if advice.preset:
+            sentence += f", in training with --preset {advice.preset}, or now with"
+        return f"{sentence}: swissroll repair {quote(folder)}"
+    if advice.action is Action.FINISH_RUN:
+        return f"Finish this run first: swissroll train --resume {quote(folder)}"
+    if advice.action is Action.REPAIR_ORIGINAL:
+        command = f"swissroll repair {quote(advice.folder)} --components {advice.components} --out NEW_FOLDER"
+        return f"Repair the original with more components: {command}"
+    if advice.action is Action.NOTHING and advice.preset:
+        return f"Nothing ails this model. For a sharper one: swissroll train --preset {advice.preset}"
+    return advice_text(advice)
+
+
+def quote(value: object) -> str:
+    """A path or another word, as a shell takes it."""
+    return shlex.quote(str(value))
 
 
 def flag(setting: str) -> str:
@@ -62,13 +100,14 @@ def flag(setting: str) -> str:
 
 def next_folder(parent: Path) -> Path:
     """parent/001, or the next number that is free."""
-    taken = [int(p.name) for p in parent.iterdir() if p.name.isdecimal()] if parent.is_dir() else []
+    names = [path.name for path in parent.iterdir()] if parent.is_dir() else []
+    taken = [int(name) for name in names if name.isdecimal()]
     return parent / f"{max(taken, default=0) + 1:03d}"
 
 
 @contextmanager
 def new_folder(parent: Path) -> Iterator[Path]:
-    """Make parent/001, or the next number that is free; it goes again where nothing comes of it.
+    """Make parent/001, or the next number that is free; it is removed if it is left empty.
 
     Two commands at once get two.
     """
@@ -88,12 +127,16 @@ def new_folder(parent: Path) -> Iterator[Path]:
 
 
 def note(text: str) -> None:
-    """Tell something that is no error, on stderr."""
+    """Print something that is not an error, on stderr."""
     print(f"swissroll: note: {text}", file=sys.stderr)
 
 
 def note_versions(path: Path, recorded: dict[str, str]) -> None:
-    """Tell which versions a file of settings was written under, where they are others than this machine's."""
+    """Tell which versions a file of settings was written under, where they differ from this machine's."""
     now = versions(xla=True)
-    if changed := [f"{k} {v} (now {now[k]})" for k, v in recorded.items() if now.get(k, v) != v]:
+    changed = []
+    for name, version in recorded.items():
+        if now.get(name, version) != version:
+            changed.append(f"{name} {version} (now {now[name]})")
+    if changed:
         note(f"{path} was written under {', '.join(changed)}; bits may differ.")

@@ -6,21 +6,19 @@ The thresholds were found on the Swiss roll and tried on other shapes; docs/doct
 from __future__ import annotations
 
 import dataclasses
-import json
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
-from swissroll.config import Config
-from swissroll.data import CURVES
-from swissroll.evaluation.metrics import Metrics, measure
-from swissroll.model.vae import VAE
-from swissroll.training.build import loss_of, translation_of
-from swissroll.training.loop import BETA_SHARE
+from swissroll.config import PRESETS, Config
+from swissroll.evaluation.advice import Action, Advice
+from swissroll.evaluation.metrics import Metrics
+from swissroll.model.loss import Loss
+from swissroll.training.loop import BETA_SHARE, DivergedError
 
 FALLING = 0.2
 """A loss that fell by more than this share over the last two thirds of a run is still falling."""
@@ -29,23 +27,51 @@ FAR = 0.7
 PRIOR = "holes in the prior"
 
 
+class LossHistory(NamedTuple):
+    """The losses of a training, one per step, each of shape (steps,).
+
+    Attributes:
+        all: The training loss; the squared error where the decoder's variance is learned: a loss in nats has no zero.
+        after_beta_schedule: The same after beta has come to rest: while a schedule moves it, the loss follows.
+    """
+
+    all: NDArray[np.float64]
+    after_beta_schedule: NDArray[np.float64]
+
+    @classmethod
+    def of(cls, config: Config, column: Callable[[str], NDArray[np.float64]]) -> LossHistory:
+        """The losses of a training with these settings; ``column`` gives a column of its history by its name."""
+        name = "mse" if config.decoder_variance == "learned" else "loss"
+        values = column(name)
+        if config.beta_start is None:
+            return cls(values, values)
+        at_rest = math.ceil(BETA_SHARE * config.steps)
+        return cls(values, values[at_rest:])
+
+    @classmethod
+    def unknown(cls) -> LossHistory:
+        """That of a model whose training was not followed."""
+        return cls(np.empty(0), np.empty(0))
+
+
 @dataclass(frozen=True, kw_only=True)
 class Symptoms:
     """What the rules look at.
 
     Attributes:
         finite: Whether every loss and gradient was a finite number.
-        loss: Held-out loss a coordinate, in the notebook's convention, in squared data units.
+        loss: Held-out loss per coordinate, in the notebook's convention, in squared data units.
         variance: V, the data's variance averaged over coordinates: what a decoder that ignores z reaches.
         sampled_mse: Squared error of a decoded posterior draw, averaged over coordinates.
-        rate: KL of q(z|x) from the prior, in nats a point.
+        rate: KL of q(z|x) from the prior, in nats per point.
         active: Active units.
         useful: Units that could be active: min(D, L).
         prior_c2st: C2ST accuracy between aggregate posterior and prior: 0.5 is chance, 1 is a perfect classifier.
         above_lower_bound: Negative log evidence less its lower bound, in nats; nan where it was not measured.
-        fell: Share by which the loss fell over the last two thirds of the run; of its last part, where beta moves.
-        peak: Highest training loss of the whole run, in the units of ``loss``.
-        start: Training loss of the first step, in the units of ``loss``.
+        loss_drop: Share by which the loss fell over the last two thirds of the run; of its last part, where beta
+            moves; nan where it is not known.
+        peak: Highest training loss of the whole run, in the units of ``loss``; nan where it is not known.
+        start: Training loss of the first step, in the units of ``loss``; 0 where it is not known.
         sigma: Decoder standard deviation that the loss implies, in data units; nan where it is not known.
     """
 
@@ -58,7 +84,7 @@ class Symptoms:
     useful: int
     prior_c2st: float
     above_lower_bound: float
-    fell: float
+    loss_drop: float
     peak: float
     start: float = 0.0
     sigma: float = math.nan
@@ -66,224 +92,221 @@ class Symptoms:
 
 @dataclass(frozen=True, kw_only=True)
 class Diagnosis:
-    """What the doctor says.
+    """What ails a model.
+
+    :mod:`swissroll.evaluation.wording` makes sentences of it.
 
     Attributes:
         name: The diagnosis, such as 'holes in the prior'.
-        evidence: The measured numbers that it rests on.
+        evidence: The measured numbers that it rests on, by name: those of :class:`Symptoms`, or what was not finite.
         advice: One thing to try.
     """
 
     name: str
-    evidence: str
-    advice: str
+    evidence: Mapping[str, float | str]
+    advice: Advice
 
 
-Examined = tuple[Metrics | None, Diagnosis]
-"""What :func:`examine_model` found: the metrics, None where the model's outputs are not finite, and the diagnosis."""
-
-
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class Rule:
-    """A diagnosis, when it holds, the evidence to quote (filled from the symptoms), and what to try."""
+    """A diagnosis, when it holds, the symptoms that are its evidence, and what to try."""
 
     name: str
     holds: Callable[[Symptoms], bool]
-    evidence: str
-    advice: str
+    evidence: tuple[str, ...]
+    advice: Advice
+
+
+def has_diverged(s: Symptoms) -> bool:
+    """A number was not finite, or the loss is, or was, far above what it began with."""
+    # A large beta makes the loss large from the start, and initial weights may lie above V as well.
+    usual = max(s.variance, s.start)
+    return not s.finite or s.loss > 1.1 * usual or s.peak > 10 * usual
+
+
+def has_hardly_begun(s: Symptoms) -> bool:
+    """The error is that of a model which has not left its start, or is still on its way down."""
+    # With sigma^2 well below V a collapsed model is no optimum: one that looks like it has not left its start.
+    must_use_latent = s.sigma**2 < s.variance / 2
+    is_falling = s.loss_drop > FALLING
+    return (
+        s.sampled_mse > 1.1 * s.variance
+        or (must_use_latent and s.sampled_mse > 0.9 * s.variance)
+        or (must_use_latent and s.sampled_mse > 0.1 * s.variance and is_falling)
+        # Without a KL term nothing else stands in the way.
+        or (s.sigma == 0 and s.sampled_mse > 0.1 * s.variance)
+    )
 
 
 RULES = (
     Rule(
-        "diverged",
-        # A large beta makes the loss large from the start, and initial weights may lie above V as well.
-        lambda s: not s.finite or s.loss > 1.1 * max(s.variance, s.start) or s.peak > 10 * max(s.variance, s.start),
-        "loss {loss:.3g}, and up to {peak:.3g} on the way, against the data's variance {variance:.3g}",
-        "Divide the learning rate by ten.",
+        name="diverged",
+        holds=has_diverged,
+        evidence=("loss", "peak", "variance"),
+        advice=Advice(setting="lr", factor=0.1),
     ),
     Rule(
-        "under-trained",
-        # With sigma^2 well below V a collapsed model is no optimum: one that looks like it has not left its start.
-        lambda s: (
-            s.sampled_mse > 1.1 * s.variance
-            or (s.sigma**2 < s.variance / 2 and s.sampled_mse > 0.9 * s.variance)
-            or (s.sigma**2 < s.variance / 2 and s.sampled_mse > 0.1 * s.variance and s.fell > FALLING)
-            # Without a KL term nothing else stands in the way.
-            or (s.sigma == 0 and s.sampled_mse > 0.1 * s.variance)
-        ),
-        "squared error {sampled_mse:.3g} against the data's variance {variance:.3g}; the loss {fall}",
-        "Train ten times as long; if that changes nothing, widen the network.",
+        name="under-trained",
+        holds=has_hardly_begun,
+        evidence=("sampled_mse", "variance", "loss_drop"),
+        advice=Advice(setting="steps", factor=10, otherwise=Advice(setting="hidden_dim", factor=2)),
     ),
     Rule(
-        "collapsed",
-        lambda s: s.active == 0 or (s.rate < 0.01 and s.sampled_mse > 0.9 * s.variance),
-        "{active} active units, rate {rate:.3f} nats: the decoder ignores the latent",
-        "Divide beta by ten.",
+        name="collapsed",
+        holds=lambda s: s.active == 0 or (s.rate < 0.01 and s.sampled_mse > 0.9 * s.variance),
+        evidence=("active", "rate"),
+        advice=Advice(setting="beta", factor=0.1),
     ),
     Rule(
-        "partly collapsed",
-        lambda s: s.active < s.useful,
-        "{active} of {useful} useful units active",
-        "Divide beta by three.",
+        name="partly collapsed",
+        holds=lambda s: s.active < s.useful,
+        evidence=("active", "useful"),
+        advice=Advice(setting="beta", factor=1 / 3),
     ),
     Rule(
-        "over-regularised",
+        name="over-regularised",
         # An evidence far from its lower bound is not beta's fault: the bound allows for the sigma that beta implies.
-        lambda s: s.sampled_mse > 0.1 * s.variance and not s.above_lower_bound > FAR,
-        "squared error {sampled_mse:.3g}, more than a tenth of the data's variance {variance:.3g}",
-        "Divide beta by three.",
+        holds=lambda s: s.sampled_mse > 0.1 * s.variance and not s.above_lower_bound > FAR,
+        evidence=("sampled_mse", "variance"),
+        advice=Advice(setting="beta", factor=1 / 3),
     ),
     Rule(
-        "under-regularised",
-        lambda s: s.prior_c2st > 0.7 and s.sampled_mse < 0.01 * s.variance,
-        "C2ST accuracy {prior_c2st:.2f} between aggregate posterior and prior, chance 0.50; "
-        "squared error only {sampled_mse:.2g}",
-        "Multiply beta by ten.",
+        name="under-regularised",
+        holds=lambda s: s.prior_c2st > 0.7 and s.sampled_mse < 0.01 * s.variance,
+        evidence=("prior_c2st", "sampled_mse", "variance"),
+        advice=Advice(setting="beta", factor=10),
     ),
     Rule(
-        "under-trained",
-        lambda s: s.above_lower_bound > FAR and s.fell > FALLING,
-        "evidence {above_lower_bound:.2f} nats from its bound; the loss {fall}",
-        "Train ten times as long.",
+        name="under-trained",
+        holds=lambda s: s.above_lower_bound > FAR and s.loss_drop > FALLING,
+        evidence=("above_lower_bound", "loss_drop"),
+        advice=Advice(setting="steps", factor=10),
     ),
     Rule(
-        "too narrow",
-        lambda s: s.above_lower_bound > 0.6 and 0.58 < s.prior_c2st < 0.75,
-        "evidence {above_lower_bound:.2f} nats from its bound, and training no longer comes closer",
-        "Double the hidden width.",
+        name="too narrow",
+        holds=lambda s: s.above_lower_bound > 0.6 and 0.58 < s.prior_c2st < 0.75,
+        evidence=("above_lower_bound", "prior_c2st", "loss_drop"),
+        advice=Advice(setting="hidden_dim", factor=2),
     ),
     Rule(
-        PRIOR,
-        lambda s: s.prior_c2st > 0.58,
-        "C2ST accuracy {prior_c2st:.2f} between aggregate posterior and prior, chance 0.50",
-        "Use --preset best, or 'swissroll repair' on this run: both fit the prior to the aggregate posterior.",
+        name=PRIOR,
+        holds=lambda s: s.prior_c2st > 0.58,
+        evidence=("prior_c2st",),
+        advice=Advice(action=Action.FIT_PRIOR, preset="best"),
     ),
 )
 HEALTHY = Rule(
-    "healthy",
-    lambda _: True,
-    "{active} active units; C2ST accuracy {prior_c2st:.2f} between aggregate posterior and prior, chance 0.50",
-    "Nothing ails this model. For a sharper one, --preset best-long.",
+    name="healthy",
+    holds=lambda _: True,
+    evidence=("active", "prior_c2st"),
+    advice=Advice(action=Action.NOTHING, preset="best-long"),
 )
-
-
-class Judged(NamedTuple):
-    """What is judged of a training, a number a step, each of shape (steps,).
-
-    Attributes:
-        loss: The training loss; the squared error where the decoder's variance is learned: a loss in nats has no zero.
-        lasting: The same after beta has come to rest: while a schedule moves it, the loss and its terms follow.
-    """
-
-    loss: NDArray[np.float64]
-    lasting: NDArray[np.float64]
-
-
-def judged(config: Config, column: Callable[[str], NDArray[np.float64]]) -> Judged:
-    """What is judged of a training with these settings; ``column`` gives a column of its history by its name."""
-    values = column("mse" if config.decoder_variance == "learned" else "loss")
-    return Judged(values, values if config.beta_start is None else values[math.ceil(BETA_SHARE * config.steps) :])
+TRAIN_LONGER = RULES[1].advice
 
 
 def diagnose(symptoms: Symptoms) -> Diagnosis:
     """Name the first rule that holds, with its numbers."""
     rule = next((rule for rule in RULES if rule.holds(symptoms)), HEALTHY)
+    evidence = {name: getattr(symptoms, name) for name in rule.evidence}
+    return Diagnosis(name=rule.name, evidence=evidence, advice=rule.advice)
+
+
+def diagnose_divergence(error: DivergedError) -> Diagnosis:
+    """The diagnosis of a training that ended at a number which was not finite."""
     return Diagnosis(
-        name=rule.name, evidence=rule.evidence.format(**vars(symptoms), fall=_fall(symptoms.fell)), advice=rule.advice
+        name="diverged",
+        evidence={"not_finite": error.quantity, "step": error.step, "lr": error.lr},
+        advice=Advice(setting="lr", value=error.lower_lr),
     )
 
 
-def _fall(share: float) -> str:
-    if math.isnan(share):
-        return "was not followed long enough to say whether it falls"
-    return (f"fell by {share:.0%}" if round(share, 2) > 0 else "did not fall") + " over the last two thirds"
+def diagnose_output(name: str) -> Diagnosis:
+    """The diagnosis of a model that gives numbers which are not finite; ``name`` says which."""
+    return Diagnosis(name="diverged", evidence={"not_finite": name}, advice=RULES[0].advice)
 
 
-def examine_model(
-    model: VAE,
-    config: Config,
-    history: Judged,
-    *,
-    stopped: str | None = None,
-    evidence: bool = False,
-    progress: Callable[[str], object] = lambda _: None,
-) -> Examined:
-    """Measure a model and say what ails it.
-
-    Args:
-        model: The trained model.
-        config: Its settings.
-        history: Its training's, from :func:`judged`.
-        stopped: What ended a training whose numbers were not finite.
-        evidence: Also measure the evidence.
-        progress: As of :func:`swissroll.evaluation.metrics.measure`.
-    """
-    curve, sigma = CURVES[config.dataset], translation_of(config, model).sigma
-    metrics: Metrics | None
-    try:
-        metrics = measure(
-            model, curve, noise=config.noise, sigma=sigma, seed=config.seed, evidence=evidence, progress=progress
-        )
-    except ValueError as error:
-        metrics, found = None, Diagnosis(name="diverged", evidence=str(error).rstrip("."), advice=RULES[0].advice)
-    else:
-        found = diagnose(symptoms(config, history, metrics, finite=stopped is None))
-    return metrics, found if stopped is None else _quoted(stopped, found)
-
-
-def _quoted(stopped: str, found: Diagnosis) -> Diagnosis:
-    """What training said of the number that was not finite, and the one remedy that it named."""
-    why, _, lr = stopped.rstrip(".").partition(": try ")
-    advice = f"Use a learning rate of {lr}." if lr else found.advice
-    return Diagnosis(name="diverged", evidence=why or found.evidence, advice=advice)
-
-
-def to_json(examined: Examined) -> bytes:
-    """What :func:`examine_model` found, as metrics.json holds it: every number that was measured, and the diagnosis."""
-    metrics, diagnosis = examined
-    values = {"metrics": metrics and metrics.to_dict(), "diagnosis": dataclasses.asdict(diagnosis)}
-    return json.dumps(values, indent=1, allow_nan=False).encode()
-
-
-def symptoms(config: Config, history: Judged, metrics: Metrics, *, finite: bool) -> Symptoms:
+def collect_symptoms(loss: Loss, history: LossHistory, metrics: Metrics, *, finite: bool = True) -> Symptoms:
     """Collect what the rules look at.
 
     Args:
-        config: The run's settings.
-        history: Its training's, from :func:`judged`.
+        loss: What the model was trained with.
+        history: The losses of its training.
         metrics: What :func:`swissroll.evaluation.metrics.measure` found.
         finite: Whether training ended without a number that was not finite.
     """
-    error, latent, loss = metrics.reconstruction, metrics.latent, history.loss
-    loss_function = loss_of(config)
-    # Of a learned variance, the squared error itself is followed.
-    scale = 1.0 if loss_function.learned_variance else loss_function.mse_weight
+    error = metrics.reconstruction
+    latent = metrics.latent
+
+    # The loss per coordinate: squared error, plus the rate by its weight beside it.
+    held_out = error.sampled_mse + loss.rate_weight(metrics.sigma) * latent.rate
+
+    # The training loss per coordinate; of a learned variance, the squared error itself was followed.
+    peak = math.nan
+    start = 0.0
+    if len(history.all):
+        weight = 1.0 if loss.learned_variance else loss.mse_weight
+        peak = float(history.all.max(initial=0.0)) / weight
+        start = float(history.all[0]) / weight
+
+    above_lower_bound = math.nan
+    if metrics.evidence is not None and metrics.evidence.above_lower_bound is not None:
+        above_lower_bound = metrics.evidence.above_lower_bound
+
     return Symptoms(
         finite=finite,
-        loss=error.sampled_mse + loss_function.rate_weight(metrics.sigma) * latent.rate,
+        loss=held_out,
         variance=error.variance,
         sampled_mse=error.sampled_mse,
         rate=latent.rate,
         active=latent.active,
         useful=min(metrics.data_dim, len(latent.rates)),
         prior_c2st=latent.aggregate.c2st.value,
-        above_lower_bound=_above_lower_bound(metrics),
-        fell=_fell(history.lasting),
-        peak=float(loss.max(initial=0.0)) / scale,
-        start=float(loss[0]) / scale if len(loss) else 0.0,
+        above_lower_bound=above_lower_bound,
+        loss_drop=measure_loss_drop(history.after_beta_schedule),
+        peak=peak,
+        start=start,
         sigma=metrics.sigma,
     )
 
 
-def _above_lower_bound(metrics: Metrics) -> float:
-    found = metrics.evidence.above_lower_bound if metrics.evidence else None
-    return math.nan if found is None else found
-
-
-def _fell(losses: NDArray[np.float64]) -> float:
+def measure_loss_drop(losses: NDArray[np.float64]) -> float:
     """Share by which a noisy series fell over its last two thirds, by medians of ninths; nan for less than nine."""
     ninth = len(losses) // 9
     if ninth == 0:
         return math.nan
-    before, after = np.median(losses[-6 * ninth : -5 * ninth]), np.median(losses[-ninth:])
-    return float(1 - after / before) if before > 0 else 0.0
+
+    # The fourth ninth and the last one, which are five ninths of the run apart.
+    before = np.median(losses[-6 * ninth : -5 * ninth])
+    after = np.median(losses[-ninth:])
+    if before <= 0:
+        return 0.0
+    return float(1 - after / before)
+
+
+def adapt_advice(found: Diagnosis, config: Config) -> Diagnosis:
+    """The diagnosis with advice that these settings do not follow already, and that helps them."""
+    return dataclasses.replace(found, advice=_advice_for(found, config))
+
+
+def _advice_for(found: Diagnosis, config: Config) -> Advice:
+    advice = found.advice
+    if found.name == "diverged":
+        return advice
+    if advice.action is Action.FIT_PRIOR and config.components:
+        return Advice(action=Action.FIT_PRIOR)
+    if advice.action is Action.NOTHING and config.components and config.steps >= PRESETS["best-long"]["steps"]:
+        return Advice(action=Action.NOTHING)
+
+    # No multiple of 0 is another beta.
+    if config.beta == 0 and advice.setting == "beta":
+        if advice.factor is not None and advice.factor > 1:
+            return Advice(setting="beta", value=Config.beta)
+        advice = TRAIN_LONGER
+
+    # A network without hidden layers has no width.
+    add_layers = Advice(setting="depth", value=Config.depth)
+    if config.depth == 0 and advice.setting == "hidden_dim":
+        return add_layers
+    if config.depth == 0 and advice.otherwise is not None:
+        return dataclasses.replace(advice, otherwise=add_layers)
+    return advice

@@ -26,7 +26,9 @@ from swissroll.config import MAX_COMPONENTS
 from swissroll.data import open_distribution
 from swissroll.errors import Fix
 from swissroll.model.prior import Mixture
-from swissroll.runs.files import RunError, replace_file, save_end, save_snapshot, staged
+from swissroll.runs.errors import RunError
+from swissroll.runs.files import replace_file, save_end, save_snapshot
+from swissroll.runs.folder import staged
 from swissroll.runs.run import Run, load, make_folder
 
 DRAWS = 20_000
@@ -34,20 +36,20 @@ DRAWS = 20_000
 TOLERANCE = 1e-5
 """Gain of the mean log density, in nats, below which expectation maximisation ends."""
 MAX_ROUNDS = 300
-ROUNDS = 10
+PROGRESS_ROUNDS = 10
 """Rounds of it between two calls of ``progress``."""
-CHUNK = 2000
-"""Points encoded at a time."""
+MAX_ENCODED_POINTS = 2000
+"""Points that are encoded at once."""
 
 
-def _quietly(_: int) -> None:
-    """Tell nobody."""
+def show_nothing(_: int) -> None:
+    """The progress of somebody who does not want to see it."""
 
 
-def repair(run: Run, folder: Path, *, components: int = 20, progress: Callable[[int], object] = _quietly) -> Run:
+def repair(run: Run, folder: Path, *, components: int = 20, progress: Callable[[int], object] = show_nothing) -> Run:
     """Write a copy of a run whose prior is a mixture of Gaussians fitted to its aggregate posterior.
 
-    Encoder and decoder keep every bit; a mixture that the run was trained with is fitted anew. The copy has the
+    Encoder and decoder keep every bit; a mixture that the run was trained with is fitted again. The copy has the
     history as it was, and its snapshots are the networks as they were, each with the fitted prior.
 
     Args:
@@ -79,19 +81,23 @@ def _write_copy(run: Run, folder: Path, components: int, progress: Callable[[int
     generator = rng.generator(run.config.seed, "repair")
     draws = aggregate_draws(run, DRAWS, generator)
     prior = fit_mixture(draws, components, generator=generator, progress=progress)
-    source = load(run.folder)  # Its models are this function's own to change.
-    step, networks = source.step, source.snapshots
+
+    # Opened again: its models are this function's own to change.
+    source = load(run.folder)
+    networks = {**source.snapshots, source.step: source.model}
+
     repaired = make_folder(folder, dataclasses.replace(source.config, components=components))
     replace_file(folder / "history.csv", (source.folder / "history.csv").read_bytes())
-    for at, model in {**networks, step: source.model}.items():
+    for step, model in networks.items():
         model.prior = prior
-        save_snapshot(repaired.folder, at, model.state_dict())
+        save_snapshot(repaired.folder, step, model.state_dict())
+
     message = f"The prior, {components} Gaussians, was fitted after training to {DRAWS:,} posterior draws."
     save_end(
         repaired.folder,
         repaired.config,
         source.model.state_dict(),
-        step=step,
+        step=source.step,
         status="finished",
         message=message,
         repaired_from=str(run.folder.resolve()),
@@ -105,14 +111,18 @@ def aggregate_draws(run: Run, n: int, generator: Generator) -> Tensor:
     Raises:
         ValueError: A draw is not finite.
     """
-    config, model = run.config, run.model
-    x = open_distribution(config).sample(n, generator=generator).points
-    parts = [model.reparameterize(*model.encode(part), generator=generator) for part in torch.split(x, CHUNK)]
+    model = run.model
+    x = open_distribution(run.config).sample(n, generator=generator).points
+
+    parts = []
+    for part in torch.split(x, MAX_ENCODED_POINTS):
+        mu, logvar = model.encode(part)
+        parts.append(model.reparameterize(mu, logvar, generator=generator))
     return checks.points("posterior draws", torch.cat(parts))
 
 
 def fit_mixture(
-    z: Tensor, components: int, *, generator: Generator, progress: Callable[[int], object] = _quietly
+    z: Tensor, components: int, *, generator: Generator, progress: Callable[[int], object] = show_nothing
 ) -> Mixture:
     """Fit a mixture of Gaussians with diagonal covariances by maximum likelihood.
 
@@ -129,17 +139,19 @@ def fit_mixture(
 
     seed = int(torch.randint(2**31, (1,), generator=generator))
     estimator = GaussianMixture(
-        components, covariance_type="diag", tol=TOLERANCE, max_iter=ROUNDS, warm_start=True, random_state=seed
+        components, covariance_type="diag", tol=TOLERANCE, max_iter=PROGRESS_ROUNDS, warm_start=True, random_state=seed
     )
     with warnings.catch_warnings():
         # The last gains are of some 1e-5 nats: a mixture that still has them to make is as good a prior.
         warnings.simplefilter("ignore", ConvergenceWarning)
         progress(0)
-        for _ in range(MAX_ROUNDS // ROUNDS):
+        for _ in range(MAX_ROUNDS // PROGRESS_ROUNDS):
             estimator.fit(z.numpy())
             progress(estimator.n_iter_)
             if estimator.converged_:
                 break
+
+    # The mixture's parameters are log weights, means and log-variances.
     prior = Mixture(z.shape[1], components, generator=generator)
     tiny = np.finfo(np.float64).tiny
     with torch.no_grad():

@@ -107,7 +107,8 @@ def opened(folder: Path, sweep: Sweep, *, quiet: bool = False) -> Iterator[list[
     Raises:
         ValueError: Settings do not go together, the folder cannot be written, or another process has it.
     """
-    from swissroll.runs.files import lock, replace_file
+    from swissroll.runs.files import replace_file
+    from swissroll.runs.folder import lock
 
     names = named(sweep, quiet=quiet)  # Checks the settings of every run before anything is written.
     _make(folder)

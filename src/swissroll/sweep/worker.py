@@ -11,6 +11,7 @@ import sys
 import threading
 import warnings
 from collections.abc import Iterator, Sequence
+from itertools import chain
 from multiprocessing import parent_process
 from typing import TYPE_CHECKING, Any
 
@@ -70,7 +71,8 @@ def compute_group(configs: list[dict[str, Any]], evidence: bool) -> list[dict[st
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         parts = programs([Config.from_dict(values) for values in configs])
-        return [_files(outcome, evidence) for part in parts for outcome in train_many(part)]
+        outcomes = chain.from_iterable(map(train_many, parts))
+        return [pack(outcome) | {"metrics.json": _measure(outcome, evidence)} for outcome in outcomes]
 
 
 def programs(configs: Sequence[Config]) -> Iterator[Sequence[Config]]:
@@ -81,11 +83,29 @@ def programs(configs: Sequence[Config]) -> Iterator[Sequence[Config]]:
     return (configs[i : i + together] for i in range(0, len(configs), together))
 
 
-def _files(outcome: Outcome, evidence: bool) -> dict[str, bytes]:
+def pack(outcome: Outcome) -> dict[str, bytes]:
+    """The files of a run that ended, by their names in its folder, as training it there would have left them."""
+    from safetensors.torch import save
+
+    from swissroll.runs.files import metadata, state_json
+    from swissroll.runs.history import HEADER, history_row
+
+    rows = map(history_row, outcome.records)
+    state = state_json(outcome.status, outcome.step, divergence=outcome.divergence)
+    return {
+        "config.toml": outcome.config.to_toml().encode(),
+        "history.csv": "".join([HEADER, *rows]).encode(),
+        "model.safetensors": save(outcome.weights, metadata(outcome.config, outcome.step)),
+        "state.json": state,
+    }
+
+
+def _measure(outcome: Outcome, evidence: bool) -> bytes:
+    """The metrics.json of a run that ended."""
     import numpy as np
 
-    from swissroll.evaluation.diagnosis import examine_model, judged, to_json
-    from swissroll.runs.files import pack
+    from swissroll.evaluation.diagnosis import LossHistory
+    from swissroll.evaluation.evaluation import PastTraining, evaluate_trained
     from swissroll.training.build import build_model
 
     model = build_model(outcome.config)
@@ -94,7 +114,9 @@ def _files(outcome: Outcome, evidence: bool) -> dict[str, bytes]:
     def column(name: str) -> NDArray[np.float64]:
         return np.array([getattr(record.train, name) for record in outcome.records])
 
-    history = judged(outcome.config, column)
-    stopped = outcome.message if outcome.status == "diverged" else None
-    examined = examine_model(model, outcome.config, history, stopped=stopped, evidence=evidence)
-    return pack(outcome) | {"metrics.json": to_json(examined)}
+    past = PastTraining(
+        losses=LossHistory.of(outcome.config, column),
+        diverged=outcome.status == "diverged",
+        divergence=outcome.divergence,
+    )
+    return evaluate_trained(model, outcome.config, past, evidence=evidence).to_json()

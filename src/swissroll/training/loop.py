@@ -39,11 +39,21 @@ class DivergedError(ArithmeticError):
         self.step = step
         self.term = term
         self.lr = lr
-        what = {"gradient": "gradient", "loss": "loss", "held-out": "held-out loss"}.get(term, f"{term} term")
         super().__init__(
-            f"The {what} was not finite at step {step}; the last good state is kept. "
-            f"The learning rate was {lr:g}: try {min(lr / 10, 1e-3):g}."
+            f"The {self.quantity} was not finite at step {step}; the last good state is kept. "
+            f"The learning rate was {lr:g}: try {self.lower_lr:g}."
         )
+
+    @property
+    def quantity(self) -> str:
+        """What was not finite, in words."""
+        words = {"gradient": "gradient", "loss": "loss", "held-out": "held-out loss"}
+        return words.get(self.term, f"{self.term} term")
+
+    @property
+    def lower_lr(self) -> float:
+        """A learning rate to try: a tenth, and at most the notebook's."""
+        return min(self.lr / 10, 1e-3)
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -8,11 +8,11 @@ from typing import Any
 
 from swissroll.config import Config
 from swissroll.report.page import write_metrics
-from swissroll.runs.examine import examine
-from swissroll.runs.files import pack
+from swissroll.runs.evaluate import evaluate
 from swissroll.runs.run import load
 from swissroll.sweep.analysis.results import Row, Table, read_table, write_table
 from swissroll.sweep.plan import Sweep, run_name
+from swissroll.sweep.worker import pack
 from swissroll.training.many import train_many
 
 QUICK = {"steps": 30, "eval_every": 10, "hidden_dim": 8, "seeds": 2, "engine": "torch", "device": "cpu"}
@@ -58,7 +58,7 @@ def trained_sweep(folder: Path, runs: int | None = None, **values: Any) -> Table
         run.mkdir()
         for name, data in pack(train_many([config])[0]).items():
             (run / name).write_bytes(data)
-        write_metrics(load(run), examine(load(run)))
+        write_metrics(load(run), evaluate(load(run)))
     write_table(sweep, folder)
     return read_table(folder)
 

@@ -16,8 +16,8 @@ from hypothesis import strategies as st
 from swissroll import rng
 from swissroll.config import PRESETS, Activation, Config, DecoderVariance
 from swissroll.model.vae import VAE
-from swissroll.runs.files import pack
 from swissroll.runs.run import advance, create, load
+from swissroll.sweep.worker import pack
 from swissroll.training.build import build, build_model, held_out_points, loss_of
 from swissroll.training.loop import DivergedError, Training, is_finite, scheduled_lr_and_beta
 from swissroll.training.many import members_per_batch, shape_of, train_many, train_one

@@ -145,7 +145,7 @@ def read_rows(sweep: Sweep, folder: Path) -> Iterator[Row]:
 
 
 def _read_row(run: Path, config: Config, setting: dict[str, Any], *, evidence: bool) -> Row:
-    from swissroll.runs.files import RunError
+    from swissroll.runs.errors import RunError
 
     if not (run / "state.json").exists():
         return Row(name=run.name, config=config, setting=setting, status="missing")

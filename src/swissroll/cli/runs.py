@@ -1,0 +1,171 @@
+"""The commands ``report``, ``evaluate`` and ``repair``: what a trained run is worth, printed and drawn."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from swissroll.cli.terminal import Flag, advice_line, quote
+
+if TYPE_CHECKING:
+    from swissroll.evaluation.evaluation import Evaluation
+    from swissroll.evaluation.metrics import Metrics
+    from swissroll.runs.run import Run
+
+
+def report(folder: Path, /, *, quiet: Flag = False) -> int:
+    """Draw a run's figures and write its report again.
+
+    Parameters
+    ----------
+    folder
+        The run's folder.
+    quiet
+        Show no progress.
+    """
+    from swissroll.runs.run import load
+
+    run = load(folder)
+    report_run(run, evidence=has_evidence(folder), quiet=quiet)
+    _say_unfinished(run)
+    return 0
+
+
+def evaluate(folder: Path, /, *, quiet: Flag = False) -> int:
+    """Measure all that a run's model is worth, evidence included, and write its report again.
+
+    Parameters
+    ----------
+    folder
+        The run's folder; metrics.json is written there.
+    quiet
+        Show no progress.
+    """
+    from swissroll.runs.run import load
+
+    run = load(folder)
+    report_run(run, evidence=True, tables=True, quiet=quiet)
+    _say_unfinished(run)
+    return 0
+
+
+def repair(folder: Path, /, *, out: Path | None = None, components: int = 20, quiet: Flag = False) -> int:
+    """Copy a run with a mixture prior fitted to its aggregate posterior, without training, and report the copy.
+
+    Parameters
+    ----------
+    folder
+        The run's folder; it stays as it is.
+    out
+        New folder for the copy; the run's own with -repaired behind it by default.
+    components
+        Gaussians in the mixture, 1 to 500.
+    quiet
+        Show no progress.
+    """
+    from tqdm.auto import tqdm
+
+    from swissroll.runs.fit_prior import MAX_ROUNDS
+    from swissroll.runs.fit_prior import repair as write_repaired
+    from swissroll.runs.run import load
+
+    run = load(folder)
+    copy = out or Path(f"{_with_name(folder)}-repaired")
+
+    # The bar appears with the first round: an error before it is one line alone.
+    with tqdm(total=MAX_ROUNDS, desc="Fitting", unit=" rounds", disable=quiet, delay=1e-3) as bar:
+
+        def show(rounds: int) -> None:
+            if not bar.update(rounds):
+                bar.refresh()
+
+        repaired = write_repaired(run, copy, components=components, progress=show)
+        # It may converge before the last round that is allowed.
+        bar.total = bar.n
+
+    report_run(repaired, evidence=has_evidence(folder), quiet=quiet)
+    return 0
+
+
+def _with_name(folder: Path) -> Path:
+    """The folder as it was given, unless its last part is no name, such as '.'."""
+    if folder.name in ("", ".."):
+        return folder.resolve()
+    return folder
+
+
+def report_run(run: Run, *, evidence: bool = False, tables: bool = False, quiet: bool) -> None:
+    """Evaluate a run once, and show that in metrics.json, in the report and on the terminal.
+
+    Args:
+        run: A run with weights.
+        evidence: Also measure the evidence.
+        tables: Print all metrics, too.
+        quiet: Show no bar.
+    """
+    from tqdm.auto import tqdm
+
+    from swissroll.evaluation.metrics import PARTS
+    from swissroll.report.figures import FIGURES
+    from swissroll.report.page import require_writable, write_metrics, write_report
+    from swissroll.runs.evaluate import evaluate as evaluate_run
+
+    require_writable(run.folder)
+    total = len(PARTS) + len(FIGURES) + 1
+    # The bar appears with the first part: an error before it is one line alone.
+    with tqdm(total=total, desc="Measuring", unit=" parts", disable=quiet, delay=1e-3) as bar:
+        evaluation = evaluate_run(run, evidence=evidence, progress=lambda _: bar.update())
+        bar.update(len(PARTS) - bar.n)
+        write_metrics(run, evaluation)
+
+        bar.set_description("Drawing")
+        path = write_report(run, evaluation, progress=lambda _: bar.update())
+        # Some runs lack a figure.
+        bar.update(total - bar.n)
+
+    _print_pairs([*evaluation.summary.rows(), ("diagnosis", evaluation.diagnosis.name)])
+    if tables and evaluation.metrics is not None:
+        _print_tables(evaluation.metrics)
+    _print_diagnosis(run, evaluation)
+    print(f"\nreport: {path}")
+
+
+def has_evidence(folder: Path) -> bool:
+    """Whether the run was evaluated before, so that its report keeps what it showed."""
+    try:
+        found = json.loads((folder / "metrics.json").read_text(encoding="utf-8"))
+        return bool(found["metrics"]["evidence"])
+    except (OSError, ValueError, KeyError, TypeError):
+        return False
+
+
+def _say_unfinished(run: Run) -> None:
+    """Name the command that goes on with a run that was stopped, was killed, or lost its end."""
+    if run.status not in ("stopped", "unfinished"):
+        return
+    why = "it is not finished"
+    if run.step == run.config.steps and not (run.folder / "model.safetensors").exists():
+        why = "its model.safetensors is gone"
+    done = f"measured after {run.step:,} of {run.config.steps:,} steps"
+    print(f"{done}; {why}; go on with: swissroll train --resume {quote(run.folder)}")
+
+
+def _print_pairs(rows: list[tuple[str, str]]) -> None:
+    width = max(len(name) for name, _ in rows)
+    for name, value in rows:
+        print(f"{name:<{width}}  {value:>10}")
+
+
+def _print_tables(metrics: Metrics) -> None:
+    from swissroll.evaluation.tables import GENERATED_HEAD, MODEL_HEAD, generated_rows, model_rows, text
+
+    print(f"\n{text(MODEL_HEAD, model_rows(metrics))}\n\n{text(GENERATED_HEAD, generated_rows(metrics))}")
+
+
+def _print_diagnosis(run: Run, evaluation: Evaluation) -> None:
+    from swissroll.evaluation.wording import evidence_text
+
+    found = evaluation.diagnosis
+    print(f"\n{found.name}: {evidence_text(found.evidence)}.")
+    print(f"to try: {advice_line(found.advice, run.folder)}")

@@ -1,0 +1,182 @@
+"""The ``train`` command: a run in its folder, with a bar, that Ctrl-C stops between two steps."""
+
+from __future__ import annotations
+
+import signal
+import sys
+from collections.abc import Iterator
+from contextlib import closing, contextmanager, suppress
+from pathlib import Path
+from time import time
+from typing import TYPE_CHECKING, Annotated, Any, Literal, TextIO
+
+from cyclopts import Parameter
+
+from swissroll.cli.runs import has_evidence, report_run
+from swissroll.cli.terminal import DIVERGED, INTERRUPTED, Flag, next_folder, note, quote
+from swissroll.config import Config
+
+if TYPE_CHECKING:
+    from swissroll.runs.run import Run
+    from swissroll.training.loop import Record
+
+Flat = Annotated[Config, Parameter(name="*")]
+TERMINAL_BAR_SECONDS = 0.1
+FILE_BAR_SECONDS = 2.0
+"""Time between two pictures of the bar where nobody looks at it, such as in a log."""
+
+
+def train(
+    config: Flat = Config(),  # noqa: B008 - frozen
+    *,
+    settings: Annotated[Path | None, Parameter(name="--config")] = None,  # noqa: ARG001 - read before parsing
+    preset: Literal["notebook", "best", "best-long"] = "notebook",  # noqa: ARG001 - read before parsing
+    out: Path | None = None,
+    resume: Path | None = None,
+    quiet: Flag = False,
+) -> int:
+    """Train a VAE, write its folder, and make its report.
+
+    Parameters
+    ----------
+    settings
+        TOML file with settings, such as a run's config.toml; those on the command line win.
+    preset
+        Recipe that decides the settings left open: the notebook's, a better one at the same cost, a long one.
+    out
+        New folder for the run; runs/001, runs/002, ... by default.
+    resume
+        Folder of a run that was stopped or killed, to go on with; its own settings hold.
+    quiet
+        Show no progress.
+    """
+    from swissroll.runs.run import load
+
+    run = _open(resume) if resume is not None else create_run(out, config)
+    try:
+        is_finished = run.status == "finished"
+        status = 0 if is_finished else train_run(run, quiet=quiet)
+        report_run(load(run.folder), evidence=is_finished and has_evidence(run.folder), quiet=quiet)
+    except KeyboardInterrupt:
+        status = INTERRUPTED
+        ended = load(run.folder).status
+        if ended in ("finished", "diverged"):
+            print(f"stopped; the run is {ended}, to draw it: swissroll report {quote(run.folder)}")
+            return INTERRUPTED
+
+    if status == INTERRUPTED:
+        print(f"stopped; go on with: swissroll train --resume {quote(run.folder)}")
+    return status
+
+
+def _open(folder: Path) -> Run:
+    """The run to go on with."""
+    from swissroll.runs.run import load, refuse_repaired
+
+    run = load(folder)
+    refuse_repaired(run)
+    if run.status == "finished":
+        print(f"{folder} is finished already.", file=sys.stderr)
+    return run
+
+
+def create_run(folder: Path | None, config: Config) -> Run:
+    """Make a run's folder: the one that is named, or the next in runs/."""
+    from swissroll.runs.errors import FolderTakenError
+    from swissroll.runs.run import create
+    from swissroll.training.build import choose_device, xla_is_here, xla_pays
+
+    is_slower = config.engine == "auto" and xla_pays(config) and not xla_is_here()
+    if is_slower and choose_device(config.device).type == "cpu":
+        note("with JAX this run is faster: pip install 'swissroll[xla]'.")
+
+    if folder is not None:
+        return create(folder, config)
+    while True:
+        # Another process may take the same number first.
+        with suppress(FolderTakenError):
+            return create(next_folder(Path("runs")), config)
+
+
+def train_run(run: Run, *, quiet: bool, stream: TextIO | None = None) -> int:
+    """Train to the end, or to Ctrl-C, or to a number that is not finite; returns the exit code.
+
+    Args:
+        run: A run's folder, as :func:`swissroll.runs.run.create` makes it.
+        quiet: Show no bar.
+        stream: Where the bar goes; stderr by default.
+    """
+    from swissroll.runs.run import load
+    from swissroll.training.loop import DivergedError
+
+    with _stop_on_interrupt() as signals:
+        try:
+            _train_with_bar(run, signals, stream or sys.stderr, quiet=quiet)
+        except DivergedError as error:
+            print(f"swissroll: {error}", file=sys.stderr)
+            return DIVERGED
+
+    if signals and load(run.folder).status != "finished":
+        print("Stopped. Drawing what there is; Ctrl-C again leaves that out.", file=sys.stderr)
+        return INTERRUPTED
+    return 0
+
+
+def _train_with_bar(run: Run, signals: list[int], stream: TextIO, *, quiet: bool) -> None:
+    """Train until the end or a signal."""
+    from swissroll.runs.run import advance
+
+    bar = None
+    try:
+        with closing(advance(run)) as records:
+            for record in records:
+                if bar is None:
+                    bar = _make_bar(run, record.step - 1, stream, quiet=quiet)
+                _show(bar, record)
+                if signals:
+                    break
+    finally:
+        if bar is not None:
+            bar.close()
+
+
+def _make_bar(run: Run, done: int, stream: TextIO, *, quiet: bool) -> Any:
+    from tqdm.auto import tqdm
+
+    return tqdm(
+        initial=done,
+        total=run.config.steps,
+        desc="Training",
+        unit=" steps",
+        mininterval=TERMINAL_BAR_SECONDS if stream.isatty() else FILE_BAR_SECONDS,
+        disable=quiet,
+        file=stream,
+    )
+
+
+def _show(bar: Any, record: Record) -> None:
+    """Bring the bar to a record; its text is made only when the bar is about to be drawn."""
+    if bar.disable:
+        return
+    is_due = bar.n - bar.last_print_n + 1 >= bar.miniters and time() - bar.last_print_t >= bar.mininterval
+    if is_due:
+        terms = record.train
+        text = f"loss {terms.loss:.4f}, rate {terms.rate:.2f}, distortion {terms.distortion:.2f}"
+        bar.set_postfix_str(text, refresh=False)
+    bar.update(record.step - bar.n)
+
+
+@contextmanager
+def _stop_on_interrupt() -> Iterator[list[int]]:
+    """Collect the first Ctrl-C, for the loop to end between two steps; a second one interrupts at once."""
+    signals: list[int] = []
+
+    def stop(number: int, _: object) -> None:
+        signals.append(number)
+        signal.signal(signal.SIGINT, before)
+
+    before = signal.signal(signal.SIGINT, stop)
+    try:
+        yield signals
+    finally:
+        signal.signal(signal.SIGINT, before)

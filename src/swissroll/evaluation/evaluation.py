@@ -1,0 +1,236 @@
+"""What a model is worth, measured once: the summary, the metrics and the diagnosis that all that shows it is made of.
+
+It needs no run: a model in memory is evaluated as one on disk.
+"""
+
+from __future__ import annotations
+
+import json
+import math
+from collections.abc import Callable
+from dataclasses import dataclass, field
+
+from swissroll import checks, rng
+from swissroll.checks import NotFiniteError
+from swissroll.config import Config
+from swissroll.data import Distribution, open_distribution
+from swissroll.evaluation import wording
+from swissroll.evaluation.diagnosis import (
+    Diagnosis,
+    LossHistory,
+    adapt_advice,
+    collect_symptoms,
+    diagnose,
+    diagnose_divergence,
+    diagnose_output,
+)
+from swissroll.evaluation.metrics import Metrics, measure
+from swissroll.model.loss import Loss, Translation
+from swissroll.model.vae import VAE
+from swissroll.training.build import HELD_OUT_POINTS, loss_of
+from swissroll.training.loop import DivergedError, Terms, evaluate_loss
+
+Progress = Callable[[str], object]
+
+
+def show_nothing(_: str) -> None:
+    """The progress of somebody who does not want to see it."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class PastTraining:
+    """What is known of how a model was trained; by default nothing.
+
+    Attributes:
+        steps: Steps done.
+        seconds: Time of the steps, without measuring and drawing.
+        losses: The loss of each step.
+        diverged: Whether it ended at a number that was not finite.
+        divergence: Which one, where that is known.
+    """
+
+    steps: int | None = None
+    seconds: float | None = None
+    losses: LossHistory = field(default_factory=LossHistory.unknown)
+    diverged: bool = False
+    divergence: DivergedError | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class Summary:
+    """What a training came to: the numbers under the command and at the head of the report.
+
+    Attributes:
+        steps: Steps done; None where that is not known.
+        seconds: Time of the steps, without measuring and drawing; None where that is not known.
+        held_out: Terms of the loss on the held-out points.
+        translation: The decoder sigma and true beta that the loss amounts to.
+        learned: Whether that sigma was learned.
+    """
+
+    steps: int | None
+    seconds: float | None
+    held_out: Terms
+    translation: Translation
+    learned: bool = False
+
+    def rows(self) -> list[tuple[str, str]]:
+        """Names and values, ready to print."""
+        rows = []
+        if self.steps is not None:
+            rows.append(("steps", f"{self.steps:,}"))
+        if self.seconds is not None:
+            rows.append(("training time", f"{self.seconds:.1f} s"))
+
+        terms = self.held_out
+        rows += [
+            ("loss (held-out)", _number(terms.loss, 5)),
+            ("reconstruction MSE", _number(terms.mse, 5)),
+            ("rate, in nats per point", _number(terms.rate, 3)),
+            ("KL per latent dimension", _number(terms.kl, 3)),
+        ]
+
+        # A decoder without noise has no distortion.
+        sigma = self.translation.sigma
+        origin = "learned" if self.learned else "implied"
+        distortion = _number(terms.distortion, 3) if sigma else "-"
+        return [
+            *rows,
+            (f"{origin} decoder sigma", _number(sigma, 4)),
+            ("distortion, in nats per point", distortion),
+        ]
+
+
+def _number(value: float, digits: int) -> str:
+    if not math.isfinite(value):
+        return "not finite"
+    if abs(value) >= 1e6:
+        return f"{value:.2e}"
+    return f"{value:.{digits}f}"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Evaluation:
+    """What a model is worth.
+
+    Attributes:
+        summary: The loss on held-out points, and what the loss means.
+        metrics: All that was measured; None where the model's outputs are not finite.
+        diagnosis: What ails the model, and what to try.
+    """
+
+    summary: Summary
+    metrics: Metrics | None
+    diagnosis: Diagnosis
+
+    def __str__(self) -> str:
+        """The diagnosis in two sentences."""
+        found = self.diagnosis
+        return f"{found.name}: {wording.evidence_text(found.evidence)}. {wording.advice_text(found.advice)}"
+
+    def to_json(self) -> bytes:
+        """What metrics.json holds: every number that was measured, and the diagnosis in words."""
+        values = {
+            "metrics": self.metrics and self.metrics.to_dict(),
+            "diagnosis": wording.to_plain(self.diagnosis),
+        }
+        return json.dumps(values, indent=1, allow_nan=False).encode()
+
+
+def evaluate_trained(
+    model: VAE,
+    config: Config,
+    past: PastTraining | None = None,
+    *,
+    evidence: bool = False,
+    progress: Progress = show_nothing,
+) -> Evaluation:
+    """Evaluate a model that was trained with these settings.
+
+    Args:
+        model: The trained model.
+        config: Its settings.
+        past: What is known of its training.
+        evidence: Also measure the evidence, which two of the rules need.
+        progress: As of :func:`swissroll.evaluation.metrics.measure`.
+    """
+    found = evaluate_model(
+        model,
+        open_distribution(config),
+        loss_of(config),
+        past,
+        seed=config.seed,
+        evidence=evidence,
+        progress=progress,
+    )
+    return Evaluation(
+        summary=found.summary,
+        metrics=found.metrics,
+        diagnosis=adapt_advice(found.diagnosis, config),
+    )
+
+
+def evaluate_model(
+    model: VAE,
+    distribution: Distribution,
+    loss: Loss,
+    past: PastTraining | None = None,
+    *,
+    seed: int = 0,
+    evidence: bool = False,
+    progress: Progress = show_nothing,
+) -> Evaluation:
+    """Evaluate a model.
+
+    Args:
+        model: The trained model.
+        distribution: What its points come from.
+        loss: What it was trained with.
+        past: What is known of its training.
+        seed: Decides every draw.
+        evidence: Also measure the evidence, which two of the rules need.
+        progress: As of :func:`swissroll.evaluation.metrics.measure`.
+
+    Raises:
+        ValueError: The model has another number of coordinates than the points.
+    """
+    checks.instance("model", model, VAE, "a VAE, such as load(folder).model")
+    if model.data_dim != distribution.data_dim:
+        given = f"{distribution.name} has {distribution.data_dim}"
+        raise ValueError(f"The model takes {model.data_dim} coordinates, but {given}.")
+    if distribution.curve is None:
+        raise ValueError(f"{distribution.name} has no curve, which the metrics need.")
+
+    past = past or PastTraining()
+    summary = _summarize(model, distribution, loss, past, seed)
+
+    metrics: Metrics | None = None
+    try:
+        metrics = measure(
+            model,
+            distribution.curve,
+            noise=distribution.noise,
+            sigma=summary.translation.sigma,
+            seed=seed,
+            evidence=evidence,
+            progress=progress,
+        )
+        found = diagnose(collect_symptoms(loss, past.losses, metrics, finite=not past.diverged))
+    except NotFiniteError as error:
+        found = diagnose_output(error.name)
+
+    if past.divergence is not None:
+        found = diagnose_divergence(past.divergence)
+    return Evaluation(summary=summary, metrics=metrics, diagnosis=found)
+
+
+def _summarize(model: VAE, distribution: Distribution, loss: Loss, past: PastTraining, seed: int) -> Summary:
+    held_out = distribution.sample(HELD_OUT_POINTS, generator=rng.generator(seed, "evaluation"))
+    points = held_out.points.to(model.device, model.dtype)
+    return Summary(
+        steps=past.steps,
+        seconds=past.seconds,
+        held_out=evaluate_loss(model, points, loss=loss, seed=seed),
+        translation=loss.at_sigma(model.decoder_sigma),
+        learned=loss.learned_variance,
+    )

@@ -1,0 +1,106 @@
+"""Sentences of a diagnosis and its advice, for Python, a report and files. They name settings, never commands."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from typing import TYPE_CHECKING
+
+from swissroll.evaluation.advice import Action, Advice
+
+if TYPE_CHECKING:
+    from swissroll.evaluation.diagnosis import Diagnosis
+
+FACTS = {
+    "loss": "loss {:.3g}",
+    "peak": "highest loss of the training {:.3g}",
+    "variance": "variance of the data {:.3g}",
+    "sampled_mse": "squared error {:.3g}",
+    "rate": "rate {:.3f} nats per point",
+    "active": "active units {}",
+    "useful": "useful units {}",
+    "prior_c2st": "C2ST accuracy {:.2f} between aggregate posterior and prior (chance 0.50)",
+    "above_lower_bound": "negative log evidence {:.2f} nats above its lower bound",
+    "not_finite": "{} not finite",
+    "step": "step {:,}",
+    "lr": "learning rate {:g}",
+}
+"""How each measured number is told, by its name in a diagnosis's evidence."""
+SETTINGS = {"lr": "the learning rate", "hidden_dim": "the hidden width"}
+"""What sentences call a setting whose own name is not a word."""
+MULTIPLES = {2: "two", 3: "three", 10: "ten"}
+
+
+def evidence_text(evidence: Mapping[str, float | str]) -> str:
+    """The measured numbers of a diagnosis, separated by commas."""
+    return ", ".join(_fact(name, value) for name, value in evidence.items())
+
+
+def advice_text(advice: Advice) -> str:
+    """The sentence of an advice."""
+    if advice.action is Action.CHANGE_SETTING:
+        return _change(advice)
+    if advice.action is Action.FIT_PRIOR and advice.preset:
+        return f"Fit the prior to the aggregate posterior, or train with the preset {advice.preset!r}, which does so."
+    if advice.action is Action.FIT_PRIOR:
+        return "Fit the prior to the aggregate posterior."
+    if advice.action is Action.FINISH_RUN:
+        return f"Finish the run in {advice.folder} first."
+    if advice.action is Action.REPAIR_ORIGINAL:
+        return f"Repair the original run again, with more components: {advice.folder}, components={advice.components}."
+    if advice.preset:
+        return f"Nothing ails this model. For a sharper one, train with the preset {advice.preset!r}."
+    return "Nothing ails this model."
+
+
+def to_plain(diagnosis: Diagnosis) -> dict[str, str]:
+    """A diagnosis as metrics.json holds it."""
+    return {
+        "name": diagnosis.name,
+        "evidence": evidence_text(diagnosis.evidence),
+        "advice": advice_text(diagnosis.advice),
+    }
+
+
+def _fact(name: str, value: float | str) -> str:
+    if name == "loss_drop":
+        return _loss_drop(float(value))
+    return FACTS[name].format(value)
+
+
+def _loss_drop(share: float) -> str:
+    if math.isnan(share):
+        return "a loss that was not followed long enough to say whether it falls"
+    if round(share, 2) <= 0:
+        return "a loss that did not fall over the last two thirds"
+    return f"a loss that fell by {share:.0%} over the last two thirds"
+
+
+def _change(advice: Advice) -> str:
+    sentence = _changed_setting(advice)
+    if advice.otherwise is None:
+        return f"{sentence}."
+    other = advice_text(advice.otherwise)
+    return f"{sentence}; if that changes nothing, {other[0].lower()}{other[1:]}"
+
+
+def _changed_setting(advice: Advice) -> str:
+    name = SETTINGS.get(advice.setting, advice.setting)
+
+    if advice.setting == "steps" and advice.factor is not None:
+        return f"Train {_number(advice.factor)} times as long"
+    if advice.setting == "depth":
+        return f"Add hidden layers: set depth to {advice.value}"
+    if advice.value is not None:
+        return f"Set {name} to {advice.value:g}"
+
+    factor = advice.factor or 1.0
+    if factor == 2:
+        return f"Double {name}"
+    if factor < 1:
+        return f"Divide {name} by {_number(1 / factor)}"
+    return f"Multiply {name} by {_number(factor)}"
+
+
+def _number(value: float) -> str:
+    return MULTIPLES.get(round(value), f"{value:g}")

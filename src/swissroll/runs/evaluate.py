@@ -1,0 +1,125 @@
+"""What a model is worth and what ails it, of a run on disk or of a model in memory."""
+
+from __future__ import annotations
+
+import dataclasses
+
+from swissroll import checks
+from swissroll.config import MAX_COMPONENTS, Config
+from swissroll.data import Distribution
+from swissroll.evaluation.advice import Action, Advice
+from swissroll.evaluation.diagnosis import PRIOR, Diagnosis, LossHistory
+from swissroll.evaluation.evaluation import (
+    Evaluation,
+    PastTraining,
+    Progress,
+    evaluate_model,
+    evaluate_trained,
+    show_nothing,
+)
+from swissroll.evaluation.metrics import Metrics
+from swissroll.model.loss import Loss
+from swissroll.model.vae import VAE
+from swissroll.runs.run import Run
+
+
+def evaluate(
+    run_or_model: Run | VAE,
+    config: Config | None = None,
+    *,
+    distribution: Distribution | None = None,
+    sigma: float | None = None,
+    evidence: bool = False,
+    progress: Progress = show_nothing,
+) -> Evaluation:
+    """Measure a model once, for all that shows it, and say what ails it.
+
+    Args:
+        run_or_model: A run with weights, or a model in memory.
+        config: The settings that a model in memory was trained with.
+        distribution: What the points of a model come from that has no settings, such as a subclass of one's own.
+        sigma: That model's decoder standard deviation, in data units; 0 is a decoder without noise.
+        evidence: Also measure the evidence, which two of the rules need. It takes seconds.
+        progress: As of :func:`swissroll.measure`.
+
+    Raises:
+        RunError: The run is damaged, or nothing is trained yet.
+        ValueError: ``run_or_model`` is neither, or a model comes without what it was trained for.
+
+    Returns:
+        The summary, the metrics (None where the model's outputs are not finite) and the diagnosis.
+    """
+    if isinstance(run_or_model, Run):
+        return _evaluate_run(run_or_model, evidence=evidence, progress=progress)
+
+    checks.instance("run_or_model", run_or_model, VAE, "a run, such as load(folder), or a VAE")
+    if config is not None:
+        return evaluate_trained(run_or_model, config, evidence=evidence, progress=progress)
+    if distribution is None or sigma is None:
+        raise ValueError("A model in memory is evaluated with its config, or with its distribution and sigma.")
+
+    checks.real("sigma", sigma, 0, 1e6)
+    return evaluate_model(
+        run_or_model,
+        distribution,
+        _elbo_loss(run_or_model, sigma),
+        evidence=evidence,
+        progress=progress,
+    )
+
+
+def examine(run: Run, *, evidence: bool = False, progress: Progress = show_nothing) -> tuple[Metrics | None, Diagnosis]:
+    """Measure a run's model and say what ails it: the metrics and the diagnosis of :func:`evaluate`.
+
+    Args:
+        run: A run with weights.
+        evidence: Also measure the evidence, which two of the rules need.
+        progress: As of :func:`swissroll.measure`.
+
+    Raises:
+        RunError: The run is damaged, or nothing is trained yet.
+        ValueError: ``run`` is not one.
+
+    Returns:
+        The metrics, None where the model's outputs are not finite, and the diagnosis.
+    """
+    checks.instance("run", run, Run, "a run, such as load(folder)")
+    found = _evaluate_run(run, evidence=evidence, progress=progress)
+    return found.metrics, found.diagnosis
+
+
+def _evaluate_run(run: Run, *, evidence: bool, progress: Progress) -> Evaluation:
+    run.require_whole()
+    history = run.history
+    past = PastTraining(
+        steps=run.step,
+        seconds=float(history.seconds[: run.step].sum()),
+        losses=LossHistory.of(run.config, history.__getitem__),
+        diverged=run.status == "diverged",
+        divergence=run.divergence,
+    )
+    found = evaluate_trained(run.model, run.config, past, evidence=evidence, progress=progress)
+    return dataclasses.replace(found, diagnosis=adapt_advice_to_run(found.diagnosis, run))
+
+
+def adapt_advice_to_run(found: Diagnosis, run: Run) -> Diagnosis:
+    """The diagnosis with advice that suits the state of a run: whether it is finished, and how it was made."""
+    is_cut_short = run.status in ("unfinished", "stopped")
+    needs_more_steps = found.name == "under-trained" or (found.name == PRIOR and run.status == "unfinished")
+    if is_cut_short and needs_more_steps:
+        return dataclasses.replace(found, advice=Advice(action=Action.FINISH_RUN, folder=str(run.folder)))
+
+    if found.name == PRIOR and run.repaired_from:
+        advice = Advice(
+            action=Action.REPAIR_ORIGINAL,
+            folder=run.repaired_from,
+            components=min(2 * run.config.components, MAX_COMPONENTS),
+        )
+        return dataclasses.replace(found, advice=advice)
+    return found
+
+
+def _elbo_loss(model: VAE, sigma: float) -> Loss:
+    """The negative ELBO of a decoder with this standard deviation, as a loss of summed terms."""
+    # beta = 2 sigma^2 makes |x - x'|^2 + beta R the negative ELBO, multiplied by 2 sigma^2.
+    return Loss(beta=2 * sigma**2, data_dim=model.data_dim, latent_dim=model.latent_dim, reduction="sum")

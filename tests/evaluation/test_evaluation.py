@@ -1,0 +1,105 @@
+"""One evaluation for all that shows it: a model in memory is evaluated and diagnosed like one on disk."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+import torch
+
+import swissroll
+import swissroll.runs.run
+from swissroll.config import Config
+from swissroll.data import CURVES
+from swissroll.data.distribution import NoisyCurve
+from swissroll.evaluation.advice import Action
+from swissroll.model.vae import VAE
+from swissroll.report.page import write_metrics
+from swissroll.runs.run import Run
+from tests.oracles import Perfect, trained_run
+
+COLLAPSED = Config(steps=120, hidden_dim=16, beta=1.0, batch_size=32)
+
+
+@pytest.fixture(scope="module")
+def run(tmp_path_factory: pytest.TempPathFactory) -> Run:
+    return trained_run(tmp_path_factory.mktemp("evaluation") / "run", COLLAPSED)
+
+
+def test_a_model_in_memory_is_diagnosed_like_one_on_disk(run: Run) -> None:
+    on_disk = swissroll.evaluate(run)
+    in_memory = swissroll.evaluate(run.model, run.config)
+    assert on_disk.diagnosis == in_memory.diagnosis
+    assert on_disk.diagnosis.name == "collapsed"
+    assert on_disk.metrics == in_memory.metrics
+    assert on_disk.summary.held_out == in_memory.summary.held_out
+    assert (on_disk.summary.steps, in_memory.summary.steps) == (120, None)
+
+
+def test_it_needs_no_config_where_distribution_and_sigma_are_given(run: Run) -> None:
+    distribution = NoisyCurve(CURVES["swiss_roll"])
+    found = swissroll.evaluate(run.model, distribution=distribution, sigma=1.0)
+    assert found.diagnosis.name == "collapsed"
+    # The ELBO at sigma 1: |x - x'|^2 + 2 rate.
+    held_out = found.summary.held_out
+    assert found.summary.translation.sigma == pytest.approx(1.0)
+    assert held_out.loss == pytest.approx(2 * held_out.mse + 2 * held_out.rate, rel=1e-5)
+
+
+def test_a_perfect_model_in_memory_is_healthy() -> None:
+    curve = CURVES["circles"]
+    found = swissroll.evaluate(Perfect(curve, logvar=-12.0), distribution=NoisyCurve(curve), sigma=0.07, evidence=True)
+    assert found.diagnosis.name == "healthy"
+    assert found.diagnosis.advice.action is Action.NOTHING
+
+
+def test_examine_gives_the_metrics_and_the_diagnosis_of_an_evaluation(run: Run) -> None:
+    found = swissroll.evaluate(run)
+    assert swissroll.examine(run) == (found.metrics, found.diagnosis)
+
+
+def test_outputs_that_are_not_finite_are_diverged() -> None:
+    model = VAE(2, 16)
+    with torch.no_grad():
+        model.fc_mu.bias[0] = torch.nan
+    found = swissroll.evaluate(model, Config())
+    assert found.metrics is None
+    assert found.diagnosis.name == "diverged"
+    assert found.diagnosis.evidence == {"not_finite": "posterior means"}
+
+
+def test_metrics_json_keeps_the_diagnosis_in_words(run: Run) -> None:
+    write_metrics(run, swissroll.evaluate(run))
+    kept = json.loads((run.folder / "metrics.json").read_text(encoding="utf-8"))["diagnosis"]
+    assert kept == {
+        "name": "collapsed",
+        "evidence": kept["evidence"],
+        "advice": "Divide beta by ten.",
+    }
+    assert kept["evidence"].startswith("active units 0, rate 0.0")
+
+
+def test_what_is_missing_is_named(run: Run) -> None:
+    with pytest.raises(ValueError, match="with its config, or with its distribution and sigma"):
+        swissroll.evaluate(run.model)
+    with pytest.raises(ValueError, match="must be a run, such as load"):
+        swissroll.evaluate("runs/001")  # type: ignore[arg-type]
+    with pytest.raises(ValueError, match="takes 2 coordinates, but helix has 3"):
+        swissroll.evaluate(run.model, Config(dataset="helix"))
+
+
+def test_train_and_advance_end_in_the_same_bytes(tmp_path: Path) -> None:
+    config = Config(steps=20, hidden_dim=8)
+    trained = swissroll.train(config, tmp_path / "trained")
+    assert (trained.status, trained.step, len(trained.history)) == ("finished", 20, 20)
+
+    stopped = swissroll.runs.run.create(tmp_path / "advanced", config)
+    for record in stopped.advance():
+        if record.step == 7:
+            break
+    assert (stopped.status, stopped.step) == ("stopped", 7)
+    assert [record.step for record in stopped.advance()] == list(range(8, 21))
+    assert (stopped.status, stopped.step, len(stopped.history)) == ("finished", 20, 20)
+    weights = [(run.folder / "model.safetensors").read_bytes() for run in (trained, stopped)]
+    assert weights[0] == weights[1]
