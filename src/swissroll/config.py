@@ -5,8 +5,10 @@ from __future__ import annotations
 import dataclasses
 import hashlib
 import tomllib
+from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from platform import python_version
 from typing import Any, Literal, TypeVar, get_args
@@ -24,16 +26,44 @@ Reduction = Literal["mean", "sum"]
 Schedule = Literal["constant", "cosine"]
 
 T = TypeVar("T")
+Check = Callable[[str, object], None]
 
 MAX_COMPONENTS = 500
 """Gaussians in a mixture prior: the evidence's grid and its bounds look at all of them."""
 MAX_PARAMETERS = 2**28
 MAX_ACTIVATIONS = 2**30
+MIN_BETA = 1e-12
+"""Smallest beta but for 0: below, its decoder's variance is lost in rounding."""
 
 
-def setting(default: T, text: str) -> T:
-    """A field of Config: its default, and the text that the commands' help and the documentation show for it."""
-    return dataclasses.field(default=default, metadata={"help": text})
+def setting(default: T, text: str, check: Check) -> T:
+    """A field of Config: its default, what help and documentation say of it, and the check of its values."""
+    return dataclasses.field(default=default, metadata={"help": text, "check": check})
+
+
+def whole(low: int, high: int) -> Check:
+    """The check of a whole number in [low, high]."""
+    return partial(checks.whole, low=low, high=high)
+
+
+def real(low: float, high: float, *, open_low: bool = False) -> Check:
+    """The check of a finite number in [low, high], or in (low, high]."""
+    return partial(checks.real, low=low, high=high, open_low=open_low)
+
+
+def one_of(choices: Any) -> Check:
+    """The check of a word among those of a Literal."""
+    return partial(checks.one_of, allowed=get_args(choices))
+
+
+def none_or(check: Check) -> Check:
+    """The check of a setting that may be left open."""
+
+    def check_unless_none(name: str, value: object) -> None:
+        if value is not None:
+            check(name, value)
+
+    return check_unless_none
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -44,89 +74,104 @@ class Config:
         ValueError: A value is outside its range; the message says which, and what is allowed.
     """
 
-    dataset: Dataset = setting("swiss_roll", "The distribution that points are drawn from.")
+    dataset: Dataset = setting("swiss_roll", "The distribution that points are drawn from.", one_of(Dataset))
     noise: float = setting(
         0.0,
         "Standard deviation of Gaussian noise added to the data, in data units; at most 10, the data reach about 1.",
+        real(0, 10),
     )
-    latent_dim: int = setting(2, "Dimensions of the latent space.")
-    hidden_dim: int = setting(256, "Units in each hidden layer.")
-    depth: int = setting(3, "Hidden layers in the encoder, and as many in the decoder.")
-    activation: Activation = setting("relu", "Nonlinearity of the hidden layers.")
-    initialization: Initialization = setting("default", "Initial weights of the hidden layers: PyTorch's own, or He's.")
-    components: int = setting(0, "Gaussians in a learned mixture prior; 0 is the standard normal prior.")
+    latent_dim: int = setting(2, "Dimensions of the latent space.", whole(1, 4096))
+    hidden_dim: int = setting(256, "Units in each hidden layer.", whole(1, 16384))
+    depth: int = setting(3, "Hidden layers in the encoder, and as many in the decoder.", whole(0, 64))
+    activation: Activation = setting("relu", "Nonlinearity of the hidden layers.", one_of(Activation))
+    initialization: Initialization = setting(
+        "default",
+        "Initial weights of the hidden layers: PyTorch's own, or He's.",
+        one_of(Initialization),
+    )
+    components: int = setting(
+        0,
+        "Gaussians in a learned mixture prior; 0 is the standard normal prior.",
+        whole(0, MAX_COMPONENTS),
+    )
     decoder_variance: DecoderVariance = setting(
         "fixed",
         "Variance of p(x|z): what beta amounts to, or learned with the weights; then beta 1 is the ELBO.",
+        one_of(DecoderVariance),
     )
-    beta: float = setting(0.01, "Weight of the KL term.")
+    beta: float = setting(0.01, "Weight of the KL term.", real(0, 1e6))
     beta_start: float | None = setting(
         None,
         "Beta at the first step; it moves geometrically to beta over the first 70 % of the steps.",
+        none_or(real(0, 1e6, open_low=True)),
     )
     reduction: Reduction = setting(
         "mean",
         "Average both terms of the loss over dimensions (the notebook) or sum them (the textbook).",
+        one_of(Reduction),
     )
-    steps: int = setting(1000, "Gradient steps.")
-    batch_size: int = setting(128, "Fresh points in each step.")
-    lr: float = setting(1e-3, "Learning rate of Adam; with a schedule, its peak.")
+    steps: int = setting(1000, "Gradient steps.", whole(1, 10**9))
+    batch_size: int = setting(128, "Fresh points in each step.", whole(1, 10**6))
+    lr: float = setting(1e-3, "Learning rate of Adam; with a schedule, its peak.", real(0, 1e6, open_low=True))
     lr_schedule: Schedule = setting(
         "constant",
         "What the learning rate does after the warm-up: stay, or fall to 0 along a cosine.",
+        one_of(Schedule),
     )
-    warmup: int = setting(0, "Steps over which the learning rate first rises from 0.")
-    seed: int = setting(42, "Decides the initial weights, the data, the latent noise and the held-out points.")
-    snapshot_every: int = setting(100, "Steps between two snapshots of the weights.")
-    eval_every: int = setting(50, "Steps between two measurements on the held-out points.")
-    threads: int | None = setting(None, "CPU threads; by default 1 where steps are small, else PyTorch's own choice.")
-    device: Device = setting("auto", "Where to compute; auto takes CUDA where there is one, else the CPU.")
-    engine: Engine = setting("auto", "Who computes the steps; auto takes the faster one of those installed.")
+    warmup: int = setting(0, "Steps over which the learning rate first rises from 0.", whole(0, 10**9))
+    seed: int = setting(
+        42,
+        "Decides the initial weights, the data, the latent noise and the held-out points.",
+        whole(0, 2**63 - 1),
+    )
+    snapshot_every: int = setting(100, "Steps between two snapshots of the weights.", whole(1, 10**9))
+    eval_every: int = setting(50, "Steps between two measurements on the held-out points.", whole(1, 10**9))
+    threads: int | None = setting(
+        None,
+        "CPU threads; by default 1 where steps are small, else PyTorch's own choice.",
+        none_or(whole(1, 1024)),
+    )
+    device: Device = setting(
+        "auto",
+        "Where to compute; auto takes CUDA where there is one, else the CPU.",
+        one_of(Device),
+    )
+    engine: Engine = setting(
+        "auto",
+        "Who computes the steps; auto takes the faster one of those installed.",
+        one_of(Engine),
+    )
 
     def __post_init__(self) -> None:
         for field in dataclasses.fields(self):
             value = getattr(self, field.name)
-            if hasattr(value, "item"):  # NumPy's numbers, as Python's.
-                object.__setattr__(self, field.name, value.item())
-        checks.one_of("dataset", self.dataset, get_args(Dataset))
-        checks.real("noise", self.noise, 0, 10)
-        checks.whole("latent_dim", self.latent_dim, 1, 4096)
-        checks.whole("hidden_dim", self.hidden_dim, 1, 16384)
-        checks.whole("depth", self.depth, 0, 64)
-        checks.one_of("activation", self.activation, get_args(Activation))
-        checks.one_of("initialization", self.initialization, get_args(Initialization))
-        checks.whole("components", self.components, 0, MAX_COMPONENTS)
-        checks.one_of("decoder_variance", self.decoder_variance, get_args(DecoderVariance))
-        checks.real("beta", self.beta, 0, 1e6)
-        if 0 < self.beta < 1e-12:
-            raise ValueError(f"beta must be 0 or at least 1e-12; got {self.beta!r}.")
+            # NumPy's numbers become Python's.
+            if hasattr(value, "item"):
+                value = value.item()
+                object.__setattr__(self, field.name, value)
+            field.metadata["check"](field.name, value)
+
+        if 0 < self.beta < MIN_BETA:
+            raise ValueError(f"beta must be 0 or at least {MIN_BETA:g}; got {self.beta!r}.")
         if self.beta_start is not None:
-            checks.real("beta_start", self.beta_start, 0, 1e6, open_low=True)
+            # A geometric path never reaches 0.
             checks.real("beta, with beta_start,", self.beta, 0, 1e6, open_low=True)
-        checks.one_of("reduction", self.reduction, get_args(Reduction))
-        checks.whole("steps", self.steps, 1, 10**9)
-        checks.whole("batch_size", self.batch_size, 1, 10**6)
-        checks.real("lr", self.lr, 0, 1e6, open_low=True)
-        checks.one_of("lr_schedule", self.lr_schedule, get_args(Schedule))
-        checks.whole("warmup", self.warmup, 0, 10**9)
-        checks.whole("seed", self.seed, 0, 2**63 - 1)
-        checks.whole("snapshot_every", self.snapshot_every, 1, 10**9)
-        checks.whole("eval_every", self.eval_every, 1, 10**9)
-        if self.threads is not None:
-            checks.whole("threads", self.threads, 1, 1024)
-        checks.one_of("device", self.device, get_args(Device))
-        checks.one_of("engine", self.engine, get_args(Engine))
         self._check_size()
 
     def _check_size(self) -> None:
-        layers = max(self.depth - 1, 0) * self.hidden_dim**2 if self.depth else 0
-        parameters = 2 * layers + (4 * self.hidden_dim + 2 * self.components) * (self.latent_dim + 1)
-        numbers = self.batch_size * max(2 * self.hidden_dim * self.depth, max(6, self.components) * self.latent_dim)
-        if parameters > MAX_PARAMETERS or numbers > MAX_ACTIVATIONS:
+        """Refuse what would not fit into memory, by rough upper bounds."""
+        hidden_weights = 2 * max(self.depth - 1, 0) * self.hidden_dim**2
+        end_weights = (4 * self.hidden_dim + 2 * self.components) * (self.latent_dim + 1)
+        weights = hidden_weights + end_weights
+
+        numbers_per_point = max(2 * self.hidden_dim * self.depth, max(6, self.components) * self.latent_dim)
+        numbers = self.batch_size * numbers_per_point
+
+        if weights > MAX_PARAMETERS or numbers > MAX_ACTIVATIONS:
             raise ValueError(
                 f"hidden_dim={self.hidden_dim}, depth={self.depth}, latent_dim={self.latent_dim}, "
-                f"components={self.components}, batch_size={self.batch_size} need about {parameters:.1e} weights and "
-                f"{numbers:.1e} numbers a step; at most {MAX_PARAMETERS:.1e} and {MAX_ACTIVATIONS:.1e} are allowed. "
+                f"components={self.components}, batch_size={self.batch_size} need about {weights:.1e} weights and "
+                f"{numbers:.1e} numbers per step; at most {MAX_PARAMETERS:.1e} and {MAX_ACTIVATIONS:.1e} are allowed. "
                 "Make the network or the batch smaller."
             )
 
@@ -139,7 +184,10 @@ class Config:
                 raise ValueError(
                     f"{source}: unknown key {key!r}.{checks.closest(key, names)} Allowed: {', '.join(names)}."
                 )
-        typed: dict[str, Any] = {k: _as_float(v) if k in FLOATS else v for k, v in values.items()}
+
+        typed: dict[str, Any] = {}
+        for key, value in values.items():
+            typed[key] = _as_float(value) if key in FLOATS else value
         try:
             return cls(**typed)
         except ValueError as error:
@@ -186,17 +234,22 @@ def digest(config: Config) -> str:
 
 def _as_float(value: object) -> object:
     """TOML's 1 is an int; a float field takes it as 1.0."""
-    small = isinstance(value, int) and not isinstance(value, bool) and abs(value) < 10**15
-    return float(value) if small else value  # type: ignore[arg-type]
+    if isinstance(value, int) and not isinstance(value, bool) and abs(value) < 10**15:
+        return float(value)
+    return value
 
 
 def versions(*, xla: bool = False) -> dict[str, str]:
     """Versions of what decides a run's bits, those of the fast engine too where it is asked for and installed."""
     from importlib.metadata import PackageNotFoundError, version
 
-    found = {"python": python_version()} | {name: version(name) for name in ("swissroll", "torch", "numpy")}
-    with suppress(PackageNotFoundError):
-        found |= {name: version(name) for name in ("jax", "jaxlib") if xla}
+    found = {"python": python_version()}
+    for name in ("swissroll", "torch", "numpy"):
+        found[name] = version(name)
+
+    if xla:
+        with suppress(PackageNotFoundError):
+            found |= {name: version(name) for name in ("jax", "jaxlib")}
     return found
 
 
@@ -211,7 +264,7 @@ def read_toml(path: Path) -> tuple[dict[str, Any], dict[str, str]]:
     except OSError as error:
         raise ValueError(f"{path}: cannot be read ({error.strerror}). Name an existing TOML file.") from None
     except ValueError as error:
-        raise ValueError(f"{path}: not a TOML file ({error}). Mend it, or name another.") from None
+        raise ValueError(f"{path}: not a TOML file ({error}). Correct it, or name another.") from None
     recorded = values.pop("versions", {})
     if not isinstance(recorded, dict):
         raise ValueError(f"{path}: 'versions' must be a table; got {recorded!r}. Remove it.")

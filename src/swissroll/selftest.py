@@ -247,27 +247,36 @@ def _plain_losses(seed: int) -> Tensor:
     """The same written plainly."""
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed)
-        encoder, mu, logvar, decoder = _hidden(2), nn.Linear(256, 2), nn.Linear(256, 2), _hidden(2)
-        decoder.append(nn.Linear(256, 2))
-        adam = torch.optim.Adam(nn.ModuleList([encoder, mu, logvar, decoder]).parameters(), lr=1e-3)
-        return torch.stack([_plain_step(encoder, mu, logvar, decoder, adam) for _ in range(NOTEBOOK_STEPS)])
+        # Made in the notebook's order, which decides the weights.
+        networks = nn.ModuleDict({"encoder": _hidden_layers(2)})
+        networks["mu"] = nn.Linear(256, 2)
+        networks["logvar"] = nn.Linear(256, 2)
+        networks["decoder"] = nn.Sequential(_hidden_layers(2), nn.Linear(256, 2))
+        adam = torch.optim.Adam(networks.parameters(), lr=1e-3)
+        return torch.stack([_plain_step(networks, adam) for _ in range(NOTEBOOK_STEPS)])
 
 
-def _hidden(inputs: int) -> nn.Sequential:
-    sizes = (inputs, 256, 256)
-    return nn.Sequential(*(layer for size in sizes for layer in (nn.Linear(size, 256), nn.ReLU())))
+def _hidden_layers(inputs: int) -> nn.Sequential:
+    layers = nn.Sequential()
+    for size in (inputs, 256, 256):
+        layers.extend((nn.Linear(size, 256), nn.ReLU()))
+    return layers
 
 
-def _plain_step(
-    encoder: nn.Module, to_mu: nn.Module, to_logvar: nn.Module, decoder: nn.Module, adam: torch.optim.Adam
-) -> Tensor:
+def _plain_step(networks: nn.ModuleDict, adam: torch.optim.Adam) -> Tensor:
     t = 1.5 * math.pi * (1 + 2 * torch.rand(128))
     x = torch.stack([t * torch.cos(t), t * torch.sin(t)], dim=1) / 15.0
-    h = encoder(x)
-    mu, logvar = to_mu(h), to_logvar(h)
+
+    h = networks["encoder"](x)
+    mu = networks["mu"](h)
+    logvar = networks["logvar"](h)
     std = torch.exp(0.5 * logvar)
-    error = torch.mean((decoder(mu + torch.randn_like(std) * std) - x) ** 2)
-    loss = error + 0.01 * (-0.5 * torch.mean(1 + logvar - mu.pow(2) - torch.exp(logvar)))
+    z = mu + torch.randn_like(std) * std
+
+    error = torch.mean((networks["decoder"](z) - x) ** 2)
+    kl = -0.5 * torch.mean(1 + logvar - mu.pow(2) - torch.exp(logvar))
+    loss = error + 0.01 * kl
+
     adam.zero_grad()
     loss.backward()
     adam.step()
