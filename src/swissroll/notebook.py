@@ -88,7 +88,7 @@ def train_vae(
         hidden_dim: Units in each hidden layer.
 
     Returns:
-        ``(model, losses, device)``: the trained VAE, one loss a step, and where it was trained.
+        ``(model, losses, device)``: the trained VAE, one loss per step, and where it was trained.
 
     Raises:
         ValueError: An argument is outside its range.
@@ -96,12 +96,14 @@ def train_vae(
     """
     training = _prepare(n_steps, batch_size, lr, beta, latent_dim, hidden_dim)
     losses: list[float] = []
+
     with tqdm(total=n_steps, desc="Training VAE") as bar:
         for record in training:
             losses.append(record.train.loss)
             bar.update()
             bar.set_postfix(loss=f"{losses[-1]:.4g}", refresh=False)
-    return Trained(training.engine.model, losses, next(training.engine.model.parameters()).device)
+
+    return Trained(training.engine.model, losses, training.engine.model.device)
 
 
 def train_vae_with_visualization(
@@ -125,7 +127,9 @@ def train_vae_with_visualization(
     """
     checks.whole("viz_interval", viz_interval, 1, 10**9)
     training = _prepare(n_steps, batch_size, lr, beta, latent_dim, hidden_dim, pause_every=viz_interval)
-    model, losses = training.engine.model, []
+    model = training.engine.model
+    losses: list[float] = []
+
     with tqdm(total=n_steps, desc="Training VAE") as bar:
         bar.write("Before training")
         figures = [visualize_latent_space(model)]
@@ -138,7 +142,8 @@ def train_vae_with_visualization(
                 figures.append(visualize_latent_space(model))
         bar.write("After training")
         figures.append(visualize_latent_space(model))
-    result = TrainedWithFigures(model, losses, next(model.parameters()).device)
+
+    result = TrainedWithFigures(model, losses, model.device)
     result.figures = figures
     return result
 
@@ -154,10 +159,10 @@ def visualize_reconstructions(model: VAE, n_points: int = 1000) -> Figure:
         The figure; in a notebook it is shown, too.
     """
     _require_plane(model)
-    like = next(model.parameters())
-    x = generate_swiss_roll(n_points).to(like.device)
+    x = generate_swiss_roll(n_points).to(model.device)
     with torch.no_grad():
-        recon_x = model(x)[0]
+        recon_x, _, _ = model(x)
+
     figure = ShownFigure(figsize=(8, 4), layout="constrained")
     before, after = figure.subplots(1, 2)
     plots.points(before, x.cpu().numpy(), colour=plots.BLUE, size=10)
@@ -167,6 +172,7 @@ def visualize_reconstructions(model: VAE, n_points: int = 1000) -> Figure:
     after.set_title("Reconstructed Points")
     for ax in (before, after):
         ax.axis("equal")
+
     figure.show_here()
     return figure
 
@@ -176,7 +182,7 @@ def visualize_latent_space(model: VAE, n_points: int = 1000) -> Figure:
 
     Args:
         model: A VAE on two-dimensional data.
-        n_points: Number of real points; the grid has floor(sqrt(n_points)) points a side.
+        n_points: Number of real points; the grid has floor(sqrt(n_points)) points per side.
 
     Returns:
         The figure; in a notebook it is shown, too.
@@ -184,6 +190,7 @@ def visualize_latent_space(model: VAE, n_points: int = 1000) -> Figure:
     _require_plane(model)
     real = generate_swiss_roll(n_points)
     decoded = model.decode_grid(math.isqrt(n_points))
+
     figure = ShownFigure(figsize=(4, 4), layout="constrained")
     ax = figure.subplots()
     plots.points(ax, real.numpy(), colour=plots.RED, label="Real", size=20)
@@ -214,6 +221,7 @@ def _prepare(
     checks.whole("batch_size", batch_size, 1, 10**6)
     checks.real("lr", lr, 0, 1e6, open_low=True)
     checks.real("beta", beta, 0, 1e6)
+
     device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
     engine = TorchEngine(
         VAE(latent_dim, hidden_dim).to(device),

@@ -61,7 +61,8 @@ class Check:
         return abs(self.found - self.expected) <= self.tolerance
 
     def __str__(self) -> str:
-        verdict, unit = "ok" if self.ok else "FAILED", f" {self.unit}" if self.unit else ""
+        verdict = "ok" if self.ok else "FAILED"
+        unit = f" {self.unit}" if self.unit else ""
         return (
             f"{verdict:<6}  {self.name}: found {self.found:.6g}, expected {self.expected:.6g}, "
             f"tolerance {self.tolerance:g}{unit}"
@@ -72,12 +73,14 @@ def selftest(show: Callable[[str], object] = print) -> bool:
     """Compute every known answer on one thread, under a minute in all, and say as it goes what came out.
 
     Args:
-        show: Takes each line: one a check, and a last one with the count and what to do next.
+        show: Takes each line: one per check, and a last one with the count and what to do next.
 
     Returns:
         Whether all were as expected. A check that raises an exception has failed.
     """
-    began, outcomes = perf_counter(), []
+    began = perf_counter()
+    outcomes: list[bool] = []
+
     with use_threads(1):
         for group in GROUPS:
             try:
@@ -86,16 +89,23 @@ def selftest(show: Callable[[str], object] = print) -> bool:
                     show(str(check))
             except Exception as error:
                 outcomes.append(False)
-                where = traceback.extract_tb(error.__traceback__)[-1]
-                name = group.__name__.removeprefix("check_").replace("_", " ")
-                show(f"FAILED  {name}: {type(error).__name__} in {where.name}: {error}")
+                show(_describe_failure(group, error))
+
     step = (
         "Next: swissroll train"
         if all(outcomes)
         else "Numbers made here are not to be trusted: install the versions in constraints.txt, and try again."
     )
-    show(f"{sum(outcomes)} of {len(outcomes)} known answers found in {perf_counter() - began:.0f} s. {step}")
+    seconds = perf_counter() - began
+    show(f"{sum(outcomes)} of {len(outcomes)} known answers found in {seconds:.0f} s. {step}")
     return all(outcomes)
+
+
+def _describe_failure(group: Callable[[], Iterator[Check]], error: Exception) -> str:
+    """The line of a check that raised an exception."""
+    where = traceback.extract_tb(error.__traceback__)[-1]
+    name = group.__name__.removeprefix("check_").replace("_", " ")
+    return f"FAILED  {name}: {type(error).__name__} in {where.name}: {error}"
 
 
 def check_rate() -> Iterator[Check]:
@@ -119,11 +129,15 @@ def check_mixture() -> Iterator[Check]:
 
 def check_evidence() -> Iterator[Check]:
     """Evidence of a linear model by quadrature, in nats, against its closed form: log N(x; b, W W' + sigma^2 I)."""
-    model, sigma = VAE(2, data_dim=3, depth=0, generator=_seeded()).double(), 0.3
+    sigma = 0.3
+    model = VAE(2, data_dim=3, depth=0, generator=_seeded()).double()
     x = torch.randn(40, 3, generator=_seeded(), dtype=torch.float64)
     weight, offset = (parameter.detach() for parameter in model.decoder.parameters())
+
+    # x = W z + b + sigma eps, with z and eps standard normal.
     covariance = weight @ weight.T + sigma**2 * torch.eye(3, dtype=torch.float64)
     expected = MultivariateNormal(offset, covariance).log_prob(x)
+
     found = evidence.log_evidence(model, x, sigma=sigma)
     yield _same("log evidence of a linear-Gaussian model, against its closed form", found, expected, 1e-6)
 
@@ -133,12 +147,14 @@ def check_linear_vae() -> Iterator[Check]:
     for beta, active in COLLAPSE.items():
         model, x, covariance = _trained_linear(beta)
         sigma = objective.translate(beta, "mean", 2, 2).sigma
+        name = f"linear VAE at beta {beta:g}"
+
         found = evidence.log_evidence(model, x, sigma=sigma).mean().item()
         expected = evidence.ppca_evidence(covariance, 2, sigma)
-        name = f"linear VAE at beta {beta:g}"
         yield Check(
             name=f"{name}, log evidence against PCA", found=found, expected=expected, tolerance=5e-4, unit="nats"
         )
+
         with torch.no_grad():
             found = int((metrics.activity(model.encode(x)[0]) > metrics.ACTIVE).sum())
         yield Check(name=f"{name}, active units", found=found, expected=active, tolerance=0)
@@ -160,13 +176,12 @@ def check_distance_to_curve() -> Iterator[Check]:
     def away(t: float, x: float, y: float) -> float:
         return math.hypot(t * math.cos(t) / 15 - x, t * math.sin(t) / 15 - y)
 
-    expected = [
-        min(
-            minimize_scalar(away, bounds=bounds, args=(x, y), method="bounded", options={"xatol": 1e-9}).fun
-            for bounds in pairwise(edges)
-        )
-        for x, y in points.tolist()
-    ]
+    def shortest(x: float, y: float) -> float:
+        settings = {"args": (x, y), "method": "bounded", "options": {"xatol": 1e-9}}
+        found = [minimize_scalar(away, bounds=bounds, **settings).fun for bounds in pairwise(edges)]
+        return float(min(found))
+
+    expected = [shortest(x, y) for x, y in points.tolist()]
     found = geometry.project(CURVES["swiss_roll"], points).distance
     name = "distance of 8 points to the roll, against SciPy's minimisation"
     yield _same(name, found, torch.tensor(expected, dtype=torch.float64), 1e-6, unit="data units")
@@ -184,7 +199,9 @@ def check_wasserstein() -> Iterator[Check]:
 
 def check_notebook() -> Iterator[Check]:
     """The notebook's recipe gives the same losses twice, and those of a plain loop, to the last bit."""
-    plain, first, second = _plain_losses(seed=42), _engine_losses(seed=42), _engine_losses(seed=42)
+    plain = _plain_losses(seed=42)
+    first = _engine_losses(seed=42)
+    second = _engine_losses(seed=42)
     name = f"losses of the notebook's first {NOTEBOOK_STEPS} steps"
     yield _same(f"{name}, one seed twice", first, second, 0.0, unit="")
     yield _same(f"{name}, against a plain PyTorch loop", first, plain, 0.0, unit="")
@@ -215,8 +232,9 @@ def _same(name: str, found: Tensor, expected: Tensor, tolerance: float, unit: st
 def _trained_linear(beta: float) -> tuple[VAE, Tensor, Tensor]:
     """A linear VAE trained on a turned Gaussian, four points with its mean and covariance, and the covariance."""
     turn = torch.tensor([[math.cos(0.5), -math.sin(0.5)], [math.sin(0.5), math.cos(0.5)]])
-    axes = turn * torch.tensor(EIGENVALUES).sqrt()  # One column an axis.
-    data, noise = _seeded(1), _seeded(2)
+    axes = turn * torch.tensor(EIGENVALUES).sqrt()  # One column per axis.
+    data = _seeded(1)
+    noise = _seeded(2)
     config = Config(beta=beta, lr=0.02, lr_schedule="cosine", steps=LINEAR_STEPS)
     model = VAE(2, data_dim=2, depth=0, generator=_seeded())
     engine = TorchEngine(

@@ -8,7 +8,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 from torch.distributions import Independent, Normal, kl_divergence
 
-from swissroll.model.loss import Loss, distortion, elbo, mean_kl, rate, reconstruction_mse, translate
+from swissroll.config import Config
+from swissroll.model.loss import Loss, LossTerms, distortion, elbo, mean_kl, rate, reconstruction_mse, translate
+from swissroll.model.prior import log_normal
+from swissroll.model.vae import VAE
+from swissroll.training.build import build
 
 DIMS = st.integers(1, 9)
 
@@ -81,3 +85,38 @@ def test_translate_refuses_a_bad_beta(beta: object) -> None:
 def test_distortion_refuses_a_decoder_without_noise() -> None:
     with pytest.raises(ValueError, match="sigma must be"):
         distortion(torch.zeros(1, 2), torch.zeros(1, 2), 0.0)
+
+
+class ImportanceWeightedLoss(Loss):
+    """Somebody else's loss: -1/D log 1/K sum_k p(x, z_k) / q(z_k|x), of Burda et al. (2016), equation 8."""
+
+    SAMPLES = 3
+
+    def evaluate(
+        self, model: VAE, x: torch.Tensor, *, generator: torch.Generator | None = None, beta: float | None = None
+    ) -> LossTerms[torch.Tensor]:
+        plain = super().evaluate(model, x, generator=generator, beta=beta)
+        mu, logvar = model.encode(x)
+        log_weights = []
+        for _ in range(self.SAMPLES):
+            z = model.reparameterize(mu, logvar, generator=generator)
+            log_q = log_normal(z, mu, logvar)
+            log_weights.append(model.prior.log_prob(z) - log_q - distortion(model.decode(z), x, self.sigma))
+        bound = torch.stack(log_weights).logsumexp(dim=0) - math.log(self.SAMPLES)
+        return plain._replace(loss=-bound.mean() / self.data_dim)
+
+
+def test_somebody_elses_loss_is_trained_and_told_in_nats() -> None:
+    config = Config(steps=30, hidden_dim=16, batch_size=64, eval_every=30, lr=3e-3, engine="torch")
+    own = ImportanceWeightedLoss.of(config, data_dim=2)
+    records = list(build(config, loss=own))
+    assert records[-1].train.loss < records[0].train.loss
+    assert records[-1].held_out is not None
+    assert records[-1].train.rate == pytest.approx(2 * records[-1].train.kl)
+
+
+def test_the_fast_engine_refuses_somebody_elses_loss() -> None:
+    pytest.importorskip("jax")
+    config = Config(steps=30, hidden_dim=16, engine="xla")
+    with pytest.raises(ValueError, match="the config's own loss only"):
+        build(config, loss=ImportanceWeightedLoss.of(config, data_dim=2))

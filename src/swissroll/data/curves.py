@@ -84,21 +84,26 @@ class Curve:
         """
         checks.whole("n", n, 1, 10**9)
         checks.real("noise", noise, 0, 1e3)
-        t = self.coordinate(torch.rand(n, generator=generator, device=device))
+        u = torch.rand(n, generator=generator, device=device)
+        t = self.coordinate(u)
         x = self.position(t)
+
         if noise > 0:
             x = x + noise * torch.randn(x.shape, generator=generator, device=device)
         return x, t
 
 
 def _swiss_roll(t: Tensor) -> Tensor:
+    """An Archimedean spiral of one and a half turns, of radius t / 15; t is the angle."""
     return torch.stack([t * torch.cos(t), t * torch.sin(t)], dim=1) / 15.0
 
 
 def _moons(t: Tensor) -> Tensor:
     """Two half circles of radius 2/3 that reach into one another; the whole part of t is the moon."""
     lower, share = _split(t, 2)
-    x, y = torch.cos(math.pi * share), torch.sin(math.pi * share)
+    x = torch.cos(math.pi * share)
+    y = torch.sin(math.pi * share)
+
     # The lower moon is the upper one turned by half a circle about (1/2, 1/4).
     turn = 1 - 2 * lower
     return torch.stack([turn * (x - 0.5), turn * (y - 0.25)], dim=1) / 1.5
@@ -107,14 +112,16 @@ def _moons(t: Tensor) -> Tensor:
 def _circles(t: Tensor) -> Tensor:
     """Circles of radius 0.8 and 0.4 about the origin, as many points on each; the whole part of t is the circle."""
     inner, turns = _split(t, 2)
-    angle, radius = 2 * math.pi * turns, 0.8 - 0.4 * inner
+    angle = 2 * math.pi * turns
+    radius = 0.8 - 0.4 * inner
     return torch.stack([radius * torch.cos(angle), radius * torch.sin(angle)], dim=1)
 
 
 def _spirals(t: Tensor) -> Tensor:
     """Three Archimedean arms of three quarters of a turn; the whole part of t is the arm."""
     arm, share = _split(t, 3)
-    angle, radius = 2 * math.pi / 3 * arm + 1.5 * math.pi * share, 0.15 + 0.85 * share
+    angle = 2 * math.pi / 3 * arm + 1.5 * math.pi * share
+    radius = 0.15 + 0.85 * share
     return torch.stack([radius * torch.cos(angle), radius * torch.sin(angle)], dim=1)
 
 
