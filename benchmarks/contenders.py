@@ -181,7 +181,7 @@ def sweep(setting: Setting, engine: str) -> Contender:
     extra = engine_settings(engine)
     try:
         from swissroll.sweep.pools import LocalPool
-        from swissroll.sweep.runner import compute, define, opened
+        from swissroll.sweep.runner import compute, define, open_sweep
     except ImportError:
         raise MissingError("this version of swissroll has no sweeps") from None
 
@@ -191,7 +191,7 @@ def sweep(setting: Setting, engine: str) -> Contender:
         with tempfile.TemporaryDirectory() as parent:
             folder = Path(parent) / "sweep"
             made = define(folder, values | extra)
-            with opened(folder, made) as groups:
+            with open_sweep(folder, made) as groups:
                 for ended in compute(folder, made, groups, pool):
                     if ended is not None and ended.reason:
                         raise RuntimeError(ended.reason)

@@ -136,10 +136,11 @@ def bytes_of_a_run(width: int) -> Row:
 
 def define(runs: int) -> Any:
     """A sweep of so many runs: ten betas, two widths, the rest seeds."""
+    from swissroll.sweep.extension import choose_device_and_engine
     from swissroll.sweep.plan import Sweep
 
     betas = [round(0.001 * 1.5**i, 6) for i in range(10)]
-    return Sweep.of({"beta": betas, "hidden_dim": [32, 256], "seeds": max(1, runs // 20)}).decided()
+    return choose_device_and_engine(Sweep.of({"beta": betas, "hidden_dim": [32, 256], "seeds": max(1, runs // 20)}))
 
 
 def plan(runs: int) -> Row:
@@ -152,12 +153,12 @@ def plan(runs: int) -> Row:
 
 def planned(runs: int) -> Row:
     """Seconds, groups, and bytes written."""
-    from swissroll.sweep.runner import opened
+    from swissroll.sweep.runner import open_sweep
 
     with tempfile.TemporaryDirectory() as parent:
         folder = Path(parent) / "sweep"
         start = perf_counter()
-        with opened(folder, define(runs)) as groups:
+        with open_sweep(folder, define(runs)) as groups:
             seconds = perf_counter() - start
             return {"groups": len(groups), "seconds": seconds, "written": (folder / "groups.json").stat().st_size}
 
@@ -168,11 +169,11 @@ def _memory(before: float) -> Row:
 
 def finished_sweep(folder: Path, runs: int) -> Any:
     """A sweep's folder whose runs all have the numbers of one real run."""
-    from swissroll.sweep.runner import opened
+    from swissroll.sweep.runner import open_sweep
 
     files = run_files(8)
     sweep = define(runs)
-    with opened(folder, sweep) as groups:
+    with open_sweep(folder, sweep) as groups:
         for name in (name for group in groups for name in group.names):
             (folder / "runs" / name).mkdir()
             for file, data in files.items():

@@ -15,6 +15,8 @@ FACTS = {
     "components": 20,
     "setting": "latent_dim",
     "values": "1,2",
+    "host": "127.0.0.1",
+    "port": 8786,
 }
 
 

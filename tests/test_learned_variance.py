@@ -22,7 +22,7 @@ from swissroll.model.loss import Loss, LossTerms, mean_distortion
 from swissroll.model.vae import VAE
 from swissroll.sweep.analysis.results import read_table
 from swissroll.sweep.pools import LocalPool
-from swissroll.sweep.runner import compute, define, opened
+from swissroll.sweep.runner import compute, define, open_sweep
 from swissroll.training.build import build, build_model, loss_of
 from swissroll.training.loop import Terms
 
@@ -140,7 +140,7 @@ def test_a_sweep_of_learned_variances_tells_each_sigma(tmp_path: Path) -> None:
     }
     made = define(folder, values | {"engine": "torch"})
     pool = LocalPool(1)
-    with opened(folder, made) as groups:
+    with open_sweep(folder, made) as groups:
         for ended in compute(folder, made, groups, pool):
             assert ended is None or not ended.reason
     pool.close(now=False)

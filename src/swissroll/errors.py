@@ -33,7 +33,12 @@ class Fix(Enum):
     REPORT_SWEEP = "Write the report of the sweep in {folder}, or name one of its runs."
     REMOVE_AND_CONTINUE_SWEEP = "Remove {remove}, then continue the sweep in {folder}."
     VARY_A_SETTING = "Name a setting to vary, and its values."
+    RESTORE_SWEEP_OR_CHOOSE_ANOTHER_FOLDER = "Put back the sweep.toml of these runs, or choose another folder."
+    LEAVE_OUT_OR_CHOOSE_ANOTHER_FOLDER = "Leave out {setting}, or choose another folder."
     NAME_ALL_VALUES = "To add runs beside it, name all values of {setting}: {values}."
+
+    INSTALL_DASK = "Install Dask, or use the processes of this machine."
+    START_SCHEDULER = "Start a scheduler on host {host}, port {port}."
 
 
 class FixableError(ValueError):

@@ -1,4 +1,4 @@
-"""A sweep's definition: the product it plans, what it holds fixed, its file, its growth and its groups."""
+"""A sweep's definition: the product it plans, what it holds fixed, and its file."""
 
 from __future__ import annotations
 
@@ -15,18 +15,13 @@ from hypothesis import strategies as st
 
 from swissroll.config import Config, digest
 from swissroll.model.loss import translate
-from swissroll.sweep import cost
 from swissroll.sweep.plan import (
-    GROUP_SECONDS,
     MAX_RUNS,
     SWEEP_PRESETS,
     Sweep,
-    plan_groups,
-    read_groups,
     read_sweep,
     read_values,
 )
-from swissroll.training.many import members_per_batch, shape_of
 
 TORCH = {"engine": "torch", "device": "cpu"}
 
@@ -92,36 +87,12 @@ def test_its_file_makes_the_same_sweep_again(values: dict[str, Any]) -> None:
     assert written.pop("versions")["python"]
     assert Sweep.of(written) == sweep
     assert list(Sweep.of(written).names()) == list(sweep.names())
-    assert sweep.grown(values) == sweep.grown({})
-
-
-def test_a_sweep_grows_by_values_and_seeds() -> None:
-    small = Sweep.of({"beta": [0.1, 0.01], "steps": 50, "seeds": 2} | TORCH)
-    grown = small.grown({"beta": 0.5, "latent_dim": [2, 3], "seeds": 4})
-    assert grown == Sweep.of({"beta": [0.01, 0.1, 0.5], "latent_dim": [2, 3], "steps": 50, "seeds": 4} | TORCH)
-    assert set(small.names()) < set(grown.names())
-    assert small.grown({"beta": 0.1, "seeds": 1, "engine": "auto"}) == small
 
 
 @pytest.mark.parametrize(
     ("values", "message"),
     [
-        ({"steps": 60}, "steps is 50 in this sweep; got 60. To add runs beside it, name both: --steps 50,60"),
-        ({"lr": 0.1}, "lr is 0.001 in this sweep"),
-        ({"hold": "sigma"}, "hold is beta in this sweep"),
-        ({"evidence": True}, "evidence is false in this sweep"),
-        ({"engine": "xla"}, "engine is torch in this sweep"),
-    ],
-)
-def test_what_contradicts_a_sweep_is_refused(values: dict[str, Any], message: str) -> None:
-    with pytest.raises(ValueError, match=message.replace(".", r"\.")):
-        Sweep.of({"beta": [0.1, 0.01], "steps": 50} | TORCH).grown(values)
-
-
-@pytest.mark.parametrize(
-    ("values", "message"),
-    [
-        ({"seeds": MAX_RUNS, "beta": [0.1, 0.2]}, "would be 2,000,000 runs; at most 1,000,000"),
+        ({"seeds": MAX_RUNS, "beta": [0.1, 0.2]}, "would have 2,000,000 runs; at most 1,000,000"),
         ({"seeds": 0}, "seeds must be a whole number from 1"),
         ({"seeds": []}, "seeds must be"),
         ({"seeds": 3, "seed": 4}, "leave out one"),
@@ -143,59 +114,6 @@ def test_settings_are_checked_with_each_other_before_anything_runs(values: dict[
         list(Sweep.of(values).names())
 
 
-@pytest.mark.parametrize("engine", ["torch", "xla"])
-def test_groups_hold_each_run_once_by_shape_and_at_most_about_20_seconds(engine: str) -> None:
-    values = {"hidden_dim": [8, 256, 1024], "beta": [0.001, 0.01, 0.1], "seeds": 30, "engine": engine, "device": "cpu"}
-    sweep = Sweep.of(values)
-    names = list(sweep.names())
-    by_name = dict(zip(names, sweep.configs(), strict=True))
-    groups = plan_groups(sweep, names, [])
-    assert sorted(itertools.chain(*groups)) == sorted(names)
-    for group in groups:
-        configs = [by_name[name] for name in group]
-        assert len({shape_of(config) for config in configs}) == 1
-        assert len(group) == 1 or sum(map(cost.seconds, configs)) <= GROUP_SECONDS
-        assert [config.seed for config in configs] == sorted(config.seed for config in configs)
-    for width, found in itertools.groupby(groups, key=lambda group: by_name[group[0]].hidden_dim):
-        sizes = [len(group) for group in found]
-        together = members_per_batch(next(config for config in sweep.configs() if config.hidden_dim == width))
-        assert set(sizes[:-1]) <= {sizes[0]}
-        assert sizes[0] <= together or sizes[0] % together == 0
-
-
-def test_a_grown_sweep_keeps_its_groups() -> None:
-    small = Sweep.of({"hidden_dim": [8, 16], "beta": [0.1, 0.01], "seeds": 2} | TORCH)
-    grown = small.grown({"hidden_dim": 32, "seeds": 3})
-    names = list(grown.names())
-    first = plan_groups(small, list(small.names()), [])
-    both = plan_groups(grown, names, first)
-    assert both[: len(first)] == first
-    assert sorted(itertools.chain(*both)) == sorted(names)
-    assert plan_groups(grown, names, both) == both
-
-
-def test_auto_takes_the_fast_engine_where_the_runs_of_a_shape_pay_its_start() -> None:
-    short = Sweep.of({"steps": 20, "hidden_dim": [8, 16], "seeds": 2}).decided()
-    long = Sweep.of({"steps": 20_000, "hidden_dim": 256, "seeds": 5}).decided()
-    assert (short.values["engine"], long.values["engine"]) == (("torch",), ("xla",))
-    assert short.values["device"][0] in ("cpu", "cuda")
-    assert short.decided() == short
-
-
-def test_a_sweep_holds_those_that_it_grew_from() -> None:
-    small = Sweep.of({"beta": [0.1, 0.01], "seeds": 2})
-    assert small.holds(small)
-    for values in ({"beta": 1.0}, {"seeds": 3}, {"lr": [0.001, 0.01]}):
-        assert small.grown(values).holds(small)
-        assert not small.holds(small.grown(values))
-    assert not Sweep.of({"beta": [0.1, 0.01], "seeds": 2, "hold": "sigma"}).holds(small)
-
-
-def test_what_has_no_value_yet_needs_another_folder() -> None:
-    with pytest.raises(ValueError, match=r"beta_start is None in this sweep; got 0\.03\. Choose another --out\."):
-        Sweep.of({"beta": 0.1}).grown({"beta_start": 0.03})
-
-
 def test_presets_are_the_notebooks_experiments() -> None:
     width, latent = (Sweep.of(SWEEP_PRESETS[name]) for name in ("notebook-width", "notebook-latent"))
     assert (width.axes, len(width)) == ({"hidden_dim": (32, 256, 1024)}, 15)
@@ -207,9 +125,6 @@ def test_damaged_files_are_refused(tmp_path: Path) -> None:
     (tmp_path / "sweep.toml").write_text("beta = [0.1", encoding="utf-8")
     with pytest.raises(ValueError, match="not a TOML file"):
         read_sweep(tmp_path)
-    (tmp_path / "groups.json").write_text('[["a"], 3]', encoding="utf-8")
-    with pytest.raises(ValueError, match="damaged"):
-        read_groups(tmp_path)
     with pytest.raises(ValueError, match="is not a sweep"):
         read_sweep(tmp_path / "absent")
 

@@ -14,37 +14,51 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal, get_args, get_type_hi
 from cyclopts import Parameter
 
 from swissroll import checks
-from swissroll.cli.terminal import DIVERGED, INTERRUPTED, Flag, new_folder, next_folder, note, note_versions
+from swissroll.cli.terminal import (
+    DIVERGED,
+    INTERRUPTED,
+    Flag,
+    fix_line,
+    flag,
+    new_folder,
+    next_folder,
+    note,
+    note_versions,
+)
 from swissroll.config import FLOATS, HELP, Config
-from swissroll.sweep.plan import FIELDS, FIXED, SWEEP_PRESETS, Hold, Sweep, read_values
+from swissroll.sweep.plan import FIELDS, FIXED_FIELDS, SWEEP_PRESETS, Hold, Sweep, read_values
 
 if TYPE_CHECKING:
     from swissroll.cli.sweep_summary import Progress
-    from swissroll.sweep.pools import Pool
-    from swissroll.sweep.runner import Group
+    from swissroll.sweep.groups import Group
+    from swissroll.sweep.pools import ClusterLostError, Pool
 
 Tokens = list[str]
 MAX_WORKERS = 1024
 HINTS = get_type_hints(Config)
 
 
-def _flags() -> type:
-    """One flag for each setting; its values are parted by commas, or the flag is repeated."""
+def _axis_flags() -> type:
+    """One flag for each setting; its values are separated by commas, or the flag is repeated."""
     fields = []
-    for name, text in HELP.items():
-        choices = [choice for choice in get_args(HINTS[name]) if isinstance(choice, str)]
-        told = f"{text} One of {', '.join(choices)}." if choices else text
-        told = "A seed, or several." if name == "seed" else told
-        kind = Annotated[Tokens | None, Parameter(help=told, negative="")]
+    for name in HELP:
         if name in (*FIELDS, "seed"):
+            kind = Annotated[Tokens | None, Parameter(help=_axis_help(name), negative="")]
             fields.append((name, kind, dataclasses.field(default=None)))
     return dataclasses.make_dataclass("Axes", fields, frozen=True, kw_only=True, namespace={"__module__": __name__})
+
+
+def _axis_help(name: str) -> str:
+    if name == "seed":
+        return "A seed, or several."
+    choices = [choice for choice in get_args(HINTS[name]) if isinstance(choice, str)]
+    return f"{HELP[name]} One of {', '.join(choices)}." if choices else HELP[name]
 
 
 if TYPE_CHECKING:
     AxisFlags = Any
 else:
-    AxisFlags = Annotated[_flags(), Parameter(name="*")]
+    AxisFlags = Annotated[_axis_flags(), Parameter(name="*")]
 Preset = Literal["notebook-width", "notebook-latent", "notebook-beta", "best", "best-long"]
 
 
@@ -62,7 +76,7 @@ def sweep(
     dry_run: Flag = False,
     quiet: Flag = False,
 ) -> int:
-    """Train many VAEs, one for each choice of values and each seed, and tell what they say together.
+    """Train many VAEs, one for each combination of values and each seed, and tell what they say together.
 
     Every setting takes a list of values, as in --beta 0.001,0.01,0.1. On a folder that holds a sweep already, what is
     missing is added.
@@ -94,21 +108,23 @@ def sweep(
 
     if workers is not None and cluster is not None:
         raise ValueError("--workers is for this machine and --cluster for others; leave out one of them.")
-    where = Where(workers=_workers(workers) if cluster is None else 1, cluster=cluster)
-    given = _given(axes, seeds, hold, evidence=evidence)
-    with _place(out, dry_run=dry_run) as folder:
+    where = Workers(count=_number_of_workers(workers) if cluster is None else 1, cluster=cluster)
+    given = _given_values(axes, seeds, hold, evidence=evidence)
+
+    with _sweep_folder(out, dry_run=dry_run) as folder:
         if (folder / "sweep.toml").is_file():
-            _read(folder / "sweep.toml")
-        defined = define(folder, _beneath(given, settings, preset))
+            _read_settings(folder / "sweep.toml")
+        defined = define(folder, _add_open_settings(given, settings, preset))
         if not dry_run:
             return _run(folder, defined, where, quiet=quiet)
-    from swissroll.cli.sweep_summary import dry_run as told
 
-    print(told(folder, defined, where.workers, quiet=quiet))
+    from swissroll.cli.sweep_summary import describe_plan
+
+    print(describe_plan(folder, defined, where.count, quiet=quiet))
     return 0
 
 
-def _place(out: Path | None, *, dry_run: bool) -> AbstractContextManager[Path]:
+def _sweep_folder(out: Path | None, *, dry_run: bool) -> AbstractContextManager[Path]:
     """The sweep's folder: the one that is named, or a new one."""
     if out is None and not dry_run:
         return new_folder(Path("sweeps"))
@@ -116,109 +132,149 @@ def _place(out: Path | None, *, dry_run: bool) -> AbstractContextManager[Path]:
 
 
 @dataclasses.dataclass(frozen=True)
-class Where:
-    """Where groups are computed: on so many local processes, or on a cluster."""
+class Workers:
+    """Who computes the groups: a number of local processes, or a cluster."""
 
-    workers: int
+    count: int
     cluster: str | None
 
-    def command(self, folder: Path) -> str:
-        """The command that goes on with a sweep."""
-        return f"swissroll sweep --out {folder}" + (f" --cluster {self.cluster}" if self.cluster else "")
+    def continue_command(self, folder: Path) -> str:
+        """The command that continues a sweep with these workers."""
+        command = f"swissroll sweep --out {folder}"
+        return command if self.cluster is None else f"{command} --cluster {self.cluster}"
 
-    def pool(self, *, quiet: bool) -> Pool:
-        """The processes or the cluster."""
-        from swissroll.sweep.pools import ClusterPool, LocalPool
+    def open_pool(self, *, quiet: bool) -> Pool:
+        """Start the processes, or connect to the cluster."""
+        from swissroll.sweep.cluster import ClusterPool
+        from swissroll.sweep.pools import LocalPool
 
         if self.cluster is None:
-            return LocalPool(self.workers)
+            return LocalPool(self.count)
+
         if not quiet:
             print(f"Connecting to {self.cluster}", file=sys.stderr)
         pool = ClusterPool(self.cluster)
-        for difference, workers in pool.strangers().items():
+        for difference, workers in pool.version_mismatches().items():
             note(f"{len(workers)} of its workers ({workers[0]}) have {difference}; runs may differ there, or fail.")
         return pool
 
 
-def _workers(text: str | None) -> int:
-    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
-    number = cores if text is None else _number("workers", int, text)
+def _number_of_workers(text: str | None) -> int:
+    """The number that is named; by default one for each core that this process may use."""
+    if text is not None:
+        number = int(_parse_word("workers", int, text))
+    elif hasattr(os, "sched_getaffinity"):
+        number = len(os.sched_getaffinity(0))
+    else:
+        number = os.cpu_count() or 1
     checks.whole("workers", number, 1, MAX_WORKERS)
-    return int(number)
+    return number
 
 
-def _given(axes: Any, seeds: Tokens | None, hold: str | None, *, evidence: bool) -> dict[str, Any]:
+def _given_values(axes: Any, seeds: Tokens | None, hold: str | None, *, evidence: bool) -> dict[str, Any]:
     """What the command line says, as :meth:`Sweep.of` takes it."""
-    named = {} if axes is None else dataclasses.asdict(axes)
-    found: dict[str, Any] = {name: _parsed(name, tokens) for name, tokens in named.items() if tokens is not None}
+    tokens_by_name = {} if axes is None else dataclasses.asdict(axes)
+    given: dict[str, Any] = {}
+    for name, tokens in tokens_by_name.items():
+        if tokens is not None:
+            given[name] = _parse_tokens(name, tokens)
+
     if seeds is not None:
-        listed = _parsed("seeds", seeds)
-        found["seeds"] = listed[0] if len(listed) == 1 else listed
-    found |= {"hold": hold} if hold else {}
-    return found | ({"evidence": True} if evidence else {})
+        numbers = _parse_tokens("seeds", seeds)
+        given["seeds"] = numbers[0] if len(numbers) == 1 else numbers
+    if hold:
+        given["hold"] = hold
+    if evidence:
+        given["evidence"] = True
+    return given
 
 
-def _parsed(name: str, tokens: Tokens) -> list[Any]:
-    kind = float if name in FLOATS else int if HINTS.get(name, int) is int else str
-    return [_number(name, kind, word.strip()) for token in tokens for word in token.split(",")]
+def _parse_tokens(name: str, tokens: Tokens) -> list[Any]:
+    kind: type = str
+    if name in FLOATS:
+        kind = float
+    elif HINTS.get(name, int) is int:
+        kind = int
+
+    words = ",".join(tokens).split(",")
+    return [_parse_word(name, kind, word.strip()) for word in words]
 
 
-def _number(name: str, kind: type, word: str) -> Any:
-    flag = f"--{name.replace('_', '-')}"
+def _parse_word(name: str, kind: type, word: str) -> Any:
     if not word:
-        raise ValueError(f"{flag} must be values parted by commas; one of them is empty.")
+        raise ValueError(f"{flag(name)} must be values separated by commas; one of them is empty.")
     if kind is int and not re.fullmatch(r"[+-]?\d{1,30}", word, re.ASCII):
-        raise ValueError(f"{flag} must be whole numbers; got {word!r:.60}.")
+        raise ValueError(f"{flag(name)} must be whole numbers; got {word!r:.60}.")
     try:
         return kind(word)
     except ValueError:
-        raise ValueError(f"{flag} must be numbers; got {word!r:.60}.") from None
+        raise ValueError(f"{flag(name)} must be numbers; got {word!r:.60}.") from None
 
 
-def _beneath(given: dict[str, Any], settings: Path | None, preset: str | None) -> dict[str, Any]:
-    """What the command line says over what the file or the preset says."""
+def _add_open_settings(given: dict[str, Any], settings: Path | None, preset: str | None) -> dict[str, Any]:
+    """What the command line says, and what the file or the preset says of the settings that it leaves open."""
     if settings is not None and preset is not None:
         raise ValueError("--config and --preset both choose settings; leave out one of them.")
-    values = dict(SWEEP_PRESETS[preset]) if preset else _read(settings) if settings else {}
-    if not given.keys().isdisjoint(("seed", "seeds")):
-        values = {name: value for name, value in values.items() if name not in ("seed", "seeds")}
+
+    values: dict[str, Any] = {}
+    if preset is not None:
+        values = dict(SWEEP_PRESETS[preset])
+    elif settings is not None:
+        values = _read_settings(settings)
+
+    # seed and seeds are two ways to say the same.
+    if "seed" in given or "seeds" in given:
+        values.pop("seed", None)
+        values.pop("seeds", None)
     return values | given
 
 
-def _read(path: Path) -> dict[str, Any]:
+def _read_settings(path: Path) -> dict[str, Any]:
     values, recorded = read_values(path)
     note_versions(path, recorded)
-    if dropped := [name for name in FIXED if name in values]:
+
+    dropped = [name for name in FIXED_FIELDS if name in values]
+    if dropped:
         note(f"{' and '.join(dropped)} of {path} are left out: a sweep's runs have one thread and keep their ends.")
-    return {name: value for name, value in values.items() if name not in FIXED}
+    return {name: value for name, value in values.items() if name not in FIXED_FIELDS}
 
 
-def _run(folder: Path, defined: Sweep, where: Where, *, quiet: bool) -> int:
+def _run(folder: Path, defined: Sweep, where: Workers, *, quiet: bool) -> int:
     """Compute what is missing, and tell what there is; returns the exit code."""
-    from swissroll.cli.sweep_summary import Progress, finish, left
+    from swissroll.cli.sweep_summary import Progress, finish
     from swissroll.sweep.pools import ClusterLostError
-    from swissroll.sweep.runner import opened
+    from swissroll.sweep.runner import open_sweep
 
     try:
-        with _closing(where.pool(quiet=quiet)) as pool, opened(folder, defined, quiet=quiet) as groups:
+        with _closing(where.open_pool(quiet=quiet)) as pool, open_sweep(folder, defined, quiet=quiet) as groups:
             with Progress(len(defined), groups, quiet=quiet) as progress:
                 _compute(folder, defined, groups, pool, progress, where)
             print(finish(folder, defined, progress))
     except KeyboardInterrupt:
-        there = (folder / "sweep.toml").exists()
-        go_on = f"{left(folder, defined)}; go on with: {where.command(folder)}" if there else "nothing was computed"
-        print(f"stopped; {go_on}")
+        print(f"stopped; {_where_it_stands(folder, defined, where) or 'nothing was computed'}")
         return INTERRUPTED
     except ClusterLostError as error:
-        told = (
-            f"{left(folder, defined)}; go on with: {where.command(folder)}" if (folder / "sweep.toml").exists() else ""
-        )
-        raise ValueError(f"{error} {told}".strip()) from None
+        raise _explain_lost_cluster(error, _where_it_stands(folder, defined, where)) from None
+
     for reason, runs in progress.failed.items():
-        print(
-            f"swissroll: {runs} runs are missing: {reason} To try them again: {where.command(folder)}", file=sys.stderr
-        )
+        again = where.continue_command(folder)
+        print(f"swissroll: {runs} runs are missing: {reason} To try them again: {again}", file=sys.stderr)
     return DIVERGED if progress.failed else 0
+
+
+def _where_it_stands(folder: Path, defined: Sweep, where: Workers) -> str:
+    """How much of a sweep is on disk, and the command that continues it; empty where there is none yet."""
+    from swissroll.cli.sweep_summary import count_on_disk
+
+    if not (folder / "sweep.toml").exists():
+        return ""
+    count = f"{count_on_disk(folder):,} of {len(defined):,} runs are on disk"
+    return f"{count}; go on with: {where.continue_command(folder)}"
+
+
+def _explain_lost_cluster(error: ClusterLostError, standing: str) -> ValueError:
+    parts = [error.reason, fix_line(error), standing]
+    return ValueError(" ".join(part for part in parts if part))
 
 
 @contextmanager
@@ -233,14 +289,17 @@ def _closing(pool: Pool) -> Iterator[Pool]:
 
 
 def _compute(
-    folder: Path, defined: Sweep, groups: list[Group], pool: Pool, progress: Progress, where: Where
+    folder: Path, defined: Sweep, groups: list[Group], pool: Pool, progress: Progress, where: Workers
 ) -> None:  # fmt: skip
     from swissroll.sweep.runner import compute
 
-    told = False
+    was_empty = False
     for ended in compute(folder, defined, groups, pool):
         progress.show(ended)
-        before, told = told, ended is None and pool.deserted()
-        if told and not before:
+
+        # Once for each time that the last worker goes.
+        is_empty = ended is None and pool.has_no_workers()
+        if is_empty and not was_empty:
             with progress.aside():
                 note(f"{where.cluster} has no workers. To start some: dask worker {where.cluster} --nthreads 1")
+        was_empty = is_empty

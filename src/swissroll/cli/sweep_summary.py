@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sys
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Hashable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from statistics import mean, stdev
@@ -18,12 +18,14 @@ from swissroll.sweep.analysis.blocks import settings
 from swissroll.sweep.analysis.conclusions import conclusions
 from swissroll.sweep.analysis.formatting import format_value
 from swissroll.sweep.analysis.results import Row, Table, read_table, write_table
-from swissroll.sweep.plan import Sweep, more_seeds, plan_groups, read_groups
-from swissroll.sweep.runner import Ended, Group, named, remaining
+from swissroll.sweep.groups import Group, incomplete_groups, plan_groups, read_groups
+from swissroll.sweep.plan import Sweep, more_seeds
+from swissroll.sweep.runner import GroupEnd, run_names
 
-MOST_LINES = 24
+Pairs = list[tuple[str, str]]
+MAX_TABLE_LINES = 24
 """Most settings, or shapes, that get a line of their own."""
-SHOWN = {
+SHORT_TABLE = {
     "loss": "held-out loss",
     "off_median": "off the curve",
     "prior_c2st": "C2ST q(z), p(z)",
@@ -44,8 +46,13 @@ class Progress:
     def __init__(self, total: int, groups: list[Group], *, quiet: bool) -> None:
         from tqdm.auto import tqdm
 
-        self.quiet, self.began, self.steps, self.runs = quiet, monotonic(), 0, 0
-        self.work, self.done = sum(group.seconds for group in groups), 0.0
+        self.quiet = quiet
+        self.began = monotonic()
+        self.seconds = 0.0
+        self.steps = 0
+        self.runs = 0
+        self.planned_work = sum(group.seconds for group in groups)
+        self.done_work = 0.0
         self.failed: Counter[str] = Counter()
         self.bar = tqdm(
             total=total,
@@ -70,29 +77,34 @@ class Progress:
         with self.bar.external_write_mode(sys.stderr):
             yield
 
-    def show(self, ended: Ended | None) -> None:
+    def show(self, ended: GroupEnd | None) -> None:
         """Bring the bar to a group that ended; to the present time where there is none."""
         if ended is None:
             if sys.stderr.isatty():
                 self.bar.refresh()
             return
-        self.done += ended.group.seconds
+
+        runs = len(ended.group.missing)
+        self.done_work += ended.group.seconds
         if ended.reason:
-            self.failed[ended.reason] += len(ended.group.missing)
+            self.failed[ended.reason] += runs
             return
-        self.runs += len(ended.group.missing)
+
+        self.runs += runs
         self.steps += ended.group.steps
+        # The rest takes as long for its estimated work as what is done took for its own.
         passed = monotonic() - self.began
-        to_go = passed * (self.work - self.done) / self.done
+        to_go = passed * (self.planned_work - self.done_work) / self.done_work
         self.bar.set_postfix_str(f"{self.steps / passed:,.0f} model-steps/s, {span(to_go)} left", refresh=False)
-        self.bar.update(len(ended.group.missing))
+        self.bar.update(runs)
 
 
-def left(folder: Path, sweep: Sweep) -> str:
-    """How much of a sweep is on disk."""
+def count_on_disk(folder: Path) -> int:
+    """How many runs of a sweep are on disk."""
     runs = folder / "runs"
-    there = sum(not path.name.startswith(".") for path in runs.iterdir()) if runs.is_dir() else 0
-    return f"{there:,} of {len(sweep):,} runs are on disk"
+    if not runs.is_dir():
+        return 0
+    return sum(not path.name.startswith(".") for path in runs.iterdir())
 
 
 def finish(folder: Path, sweep: Sweep, progress: Progress) -> str:
@@ -105,15 +117,18 @@ def finish(folder: Path, sweep: Sweep, progress: Progress) -> str:
         pairs += [("time", span(progress.seconds)), ("model-steps/s", f"{rate:,.0f}")]
     width = max(len(name) for name, _ in pairs)
     lines = [f"{name:<{width}}  {value:>10}" for name, value in pairs]
+
     table = read_table(folder)
-    if len(sweep) // len(sweep.seeds) <= MOST_LINES:
-        lines += ["", *_settings(table)]
-    if concluded := conclusions(table):
+    if len(sweep) // len(sweep.seeds) <= MAX_TABLE_LINES:
+        lines += ["", *_settings_table(table)]
+    concluded = conclusions(table)
+    if concluded:
         lines += ["", *concluded]
+
     report = _draw(table, quiet=progress.quiet)
     lines += ["", f"table: {folder / 'table.csv'}", f"report: {report}"]
-    more = more_seeds(len(sweep.seeds))
-    return "\n".join([*lines, f"to add seeds: swissroll sweep --out {folder} --seeds {more}"])
+    lines += [f"to add seeds: swissroll sweep --out {folder} --seeds {more_seeds(len(sweep.seeds))}"]
+    return "\n".join(lines)
 
 
 def _draw(table: Table, *, quiet: bool) -> Path:
@@ -127,19 +142,16 @@ def _draw(table: Table, *, quiet: bool) -> Path:
         return page.write(table, progress=lambda _: bar.update())
 
 
-def _settings(table: Table) -> list[str]:
+def _settings_table(table: Table) -> list[str]:
     """A line for each setting: the mean over its seeds and their standard deviation."""
-    axes = tuple(name.replace("_", " ") for name in table.axes or ("setting",))
-    head = (*axes, "runs", *SHOWN.values())
-    lines = [
-        (
-            *map(format_value, found.values or ("all",)),
-            str(len(found.rows)),
-            *(_spread(found.rows, name) for name in SHOWN),
-        )
-        for found in settings(table)
-    ]
-    told = [text(head, lines), "mean ± standard deviation over seeds"]
+    axes = [name.replace("_", " ") for name in table.axes or ("setting",)]
+    lines = []
+    for setting in settings(table):
+        levels = [format_value(value) for value in setting.values or ("all",)]
+        spreads = [_spread(setting.rows, name) for name in SHORT_TABLE]
+        lines.append((*levels, str(len(setting.rows)), *spreads))
+
+    told = [text((*axes, "runs", *SHORT_TABLE.values()), lines), "mean ± standard deviation over seeds"]
     if "decoder_variance" in table.axes:
         told.append("held-out losses compare within one decoder variance only: that of a learned one is in nats")
     return told
@@ -149,32 +161,9 @@ def _spread(rows: Sequence[Row], name: str) -> str:
     values = [row.values[name] for row in rows if name in row.values]
     if not values:
         return "-"
-    return f"{mean(values):.4f}" + (f" ± {stdev(values):.4f}" if len(values) > 1 else "")
-
-
-def dry_run(folder: Path, sweep: Sweep, workers: int, *, quiet: bool = False) -> str:
-    """What a sweep would compute and cost; nothing is written."""
-    names = named(sweep, quiet=quiet)
-    groups = remaining(folder, sweep, names, plan_groups(sweep, names, read_groups(folder)))
-    rate = cost.measured_rate()
-    shapes = [_shape(sweep, found, rate) for found in _by_shape(sweep, groups)]
-    whole = cost.total([(shape.cost, shape.runs) for shape in shapes])
-    took = cost.START_SECONDS + whole.seconds / workers if shapes else 0.0
-    pairs = [
-        ("runs in all", f"{len(sweep):,}"),
-        ("to compute", f"{sum(shape.runs for shape in shapes):,}"),
-        ("gradient steps", f"{sum(group.steps for group in groups):,}"),
-        ("matrix products", f"{whole.flops:.2g} flops"),
-        ("time", f"about {span(took)} on {workers} {'process' if workers == 1 else 'processes'}"),
-        ("memory", f"about {size(workers * whole.memory)}"),
-        ("disk", f"about {size(whole.disk)}"),
-    ]
-    width = max(len(name) for name, _ in pairs)
-    told = [f"{name:<{width}}  {value}" for name, value in pairs]
-    if shapes:
-        told += ["", *_shape_table(sweep, shapes, workers)]
-    note = f"Times are a model's, for matrix products at the {rate / 1e9:.0f} GFLOP/s a core measured just now."
-    return "\n".join([*told, "", note, f"Nothing was written. Without --dry-run, {folder} holds the sweep."])
+    if len(values) == 1:
+        return f"{values[0]:.4f}"
+    return f"{mean(values):.4f} ± {stdev(values):.4f}"
 
 
 class _Shape(NamedTuple):
@@ -186,19 +175,57 @@ class _Shape(NamedTuple):
     cost: cost.Cost
 
 
-def _by_shape(sweep: Sweep, groups: list[Group]) -> list[list[Group]]:
+def describe_plan(folder: Path, sweep: Sweep, workers: int, *, quiet: bool = False) -> str:
+    """What a sweep would compute and cost; nothing is written."""
+    names = run_names(sweep, quiet=quiet)
+    planned = plan_groups(sweep, names, read_groups(folder))
+    groups = incomplete_groups(folder, sweep, names, planned)
+    rate = cost.measured_rate()
+    shapes = [_shape(sweep, alike, rate) for alike in _groups_by_shape(sweep, groups)]
+
+    pairs = _plan_pairs(sweep, groups, shapes, workers)
+    width = max(len(name) for name, _ in pairs)
+    lines = [f"{name:<{width}}  {value}" for name, value in pairs]
+    if shapes:
+        lines += ["", *_shape_table(sweep, shapes, workers)]
+    lines += [
+        "",
+        f"Times are estimates, from the {rate / 1e9:.0f} GFLOP/s per core that matrix products reached just now.",
+        f"Nothing was written. Without --dry-run, {folder} holds the sweep.",
+    ]
+    return "\n".join(lines)
+
+
+def _plan_pairs(sweep: Sweep, groups: list[Group], shapes: list[_Shape], workers: int) -> Pairs:
+    """The totals of a plan, each with its name."""
+    whole = cost.total([(shape.cost, shape.runs) for shape in shapes])
+    seconds = cost.START_SECONDS + whole.seconds / workers if shapes else 0.0
+    processes = "process" if workers == 1 else "processes"
+    return [
+        ("runs in all", f"{len(sweep):,}"),
+        ("to compute", f"{sum(shape.runs for shape in shapes):,}"),
+        ("gradient steps", f"{sum(group.steps for group in groups):,}"),
+        ("matrix products", f"{whole.flops:.2g} flops"),
+        ("time", f"about {span(seconds)} on {workers} {processes}"),
+        ("memory", f"about {size(workers * whole.memory)}"),
+        ("disk", f"about {size(whole.disk)}"),
+    ]
+
+
+def _groups_by_shape(sweep: Sweep, groups: list[Group]) -> list[list[Group]]:
     from swissroll.training.many import shape_of
 
-    found: dict[Any, list[Group]] = {}
-    for group in sorted(groups, key=lambda group: group.places):
-        found.setdefault(shape_of(sweep.config(group.places[0])), []).append(group)
-    return list(found.values())
+    by_shape: dict[Hashable, list[Group]] = {}
+    for group in sorted(groups, key=lambda group: group.indices):
+        shape = shape_of(sweep.config(group.indices[0]))
+        by_shape.setdefault(shape, []).append(group)
+    return list(by_shape.values())
 
 
 def _shape(sweep: Sweep, groups: list[Group], rate: float) -> _Shape:
-    config = sweep.config(groups[0].places[0])
+    config = sweep.config(groups[0].indices[0])
     return _Shape(
-        values=tuple(getattr(config, name) for name in _varied(sweep)),
+        values=tuple(getattr(config, name) for name in _shape_axes(sweep)),
         runs=sum(len(group.missing) for group in groups),
         groups=len(groups),
         cost=cost.cost(config, evidence=sweep.evidence, rate=rate),
@@ -206,17 +233,21 @@ def _shape(sweep: Sweep, groups: list[Group], rate: float) -> _Shape:
 
 
 def _shape_table(sweep: Sweep, shapes: list[_Shape], workers: int) -> list[str]:
-    head = (*(name.replace("_", " ") for name in _varied(sweep) or ("shape",)), "runs", "groups", "time")
-    lines = [
-        (*map(str, s.values or ("all",)), f"{s.runs:,}", f"{s.groups:,}", span(s.cost.seconds * s.runs / workers))
-        for s in shapes[:MOST_LINES]
-    ]
-    more = len(shapes) - MOST_LINES
-    return [text(head, lines), *([f"and {more:,} more shapes"] if more > 0 else [])]
+    axes = [name.replace("_", " ") for name in _shape_axes(sweep) or ("shape",)]
+    lines = []
+    for shape in shapes[:MAX_TABLE_LINES]:
+        values = [str(value) for value in shape.values or ("all",)]
+        seconds = shape.cost.seconds * shape.runs / workers
+        lines.append((*values, f"{shape.runs:,}", f"{shape.groups:,}", span(seconds)))
+
+    told = [text((*axes, "runs", "groups", "time"), lines)]
+    if len(shapes) > MAX_TABLE_LINES:
+        told.append(f"and {len(shapes) - MAX_TABLE_LINES:,} more shapes")
+    return told
 
 
-def _varied(sweep: Sweep) -> list[str]:
-    """The axes that make other shapes."""
+def _shape_axes(sweep: Sweep) -> list[str]:
+    """The axes along which the shape of a run changes."""
     from swissroll.training.many import SHAPE_FIELDS
 
     return [name for name in sweep.axes if name in SHAPE_FIELDS]
@@ -224,22 +255,23 @@ def _varied(sweep: Sweep) -> list[str]:
 
 def span(seconds: float) -> str:
     """A length of time for people."""
+    if seconds < 10:
+        return f"{seconds:.1f} s"
     if seconds < 99.5:
-        return f"{seconds:.0f} s" if seconds >= 10 else f"{seconds:.1f} s"
+        return f"{seconds:.0f} s"
     minutes = seconds / 60
-    return (
-        f"{minutes:.0f} min"
-        if minutes < 99.5
-        else f"{minutes / 60:.0f} h"
-        if minutes < 48 * 60
-        else f"{minutes / 1440:.0f} days"
-    )
+    if minutes < 99.5:
+        return f"{minutes:.0f} min"
+    hours = minutes / 60
+    if hours < 48:
+        return f"{hours:.0f} h"
+    return f"{hours / 24:.0f} days"
 
 
 def size(count: float) -> str:
     """A number of bytes for people."""
-    for unit in ("B", "kB", "MB", "GB", "TB"):
-        if count < 999.5 or unit == "TB":
+    for unit in ("B", "kB", "MB", "GB"):
+        if count < 999.5:
             return f"{count:.3g} {unit}"
         count /= 1000
-    raise AssertionError
+    return f"{count:.3g} TB"

@@ -47,6 +47,12 @@ FIXES = {
     Fix.REPORT_SWEEP: "To write its report: swissroll sweep --out {folder}",
     Fix.REMOVE_AND_CONTINUE_SWEEP: "Remove {remove}, then: swissroll sweep --out {folder}",
     Fix.VARY_A_SETTING: "Name what to vary, such as --beta 0.001,0.01,0.1",
+    Fix.RESTORE_SWEEP_OR_CHOOSE_ANOTHER_FOLDER: (
+        "Put back the sweep.toml of these runs, or choose another folder with --out."
+    ),
+    Fix.LEAVE_OUT_OR_CHOOSE_ANOTHER_FOLDER: "Leave out {flag}, or choose another folder with --out.",
+    Fix.INSTALL_DASK: "To install it: pip install 'swissroll[cluster]'. Or leave out --cluster.",
+    Fix.START_SCHEDULER: "To start one: dask scheduler --host {host} --port {port}",
     Fix.NAME_ALL_VALUES: "To add runs beside it, name all values: {flag} {values}",
 }
 """What helps, as the command line says it. A word in braces is a fact of the error, quoted for a shell."""

@@ -16,18 +16,24 @@ START_SECONDS = 6.0
 MEASURE_SECONDS = 0.6
 """Measuring a run."""
 EVIDENCE_SECONDS = 8.0
-"""Its evidence, and its lower bound."""
+"""Its evidence, and the lower bound of that."""
 STEP_SECONDS = {"torch": 1.4e-3, "xla": 6e-5}
 """The fixed part of a step, by engine."""
-SHARE = {"torch": 0.4, "xla": 0.7}
+RATE_SHARE = {"torch": 0.4, "xla": 0.7}
 """What of the rate of a large matrix product an engine's steps reach."""
-RATE = 150e9
-"""Operations in a second that a large float32 matrix product on one core reaches."""
+CORE_RATE = 150e9
+"""Operations per second that a large float32 matrix product on one core reaches."""
 WORKER_BYTES = 500e6
 """Memory of a worker that has imported all it needs."""
+RECORD_BYTES = 600
+"""Memory of the record of a step."""
 HISTORY_BYTES = 130
 """Bytes of a step's row in history.csv."""
 METRICS_BYTES = 9000
+"""Bytes of metrics.json and the small files beside it."""
+FLOAT_BYTES = 4
+PROBE_DIM = 768
+"""Rows and columns of the matrices that :func:`measured_rate` multiplies."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -47,52 +53,63 @@ class Cost:
     memory: float
 
 
-def seconds(config: Config, *, evidence: bool = False, rate: float = RATE) -> float:
+def seconds(config: Config, *, evidence: bool = False, rate: float = CORE_RATE) -> float:
     """Time of a run on one core, measuring included."""
     from swissroll.training.build import choose_engine, flops
 
     engine = choose_engine(config)
-    step = STEP_SECONDS[engine] + flops(config) / (SHARE[engine] * rate)
-    return config.steps * step + MEASURE_SECONDS + (EVIDENCE_SECONDS if evidence else 0)
+    step = STEP_SECONDS[engine] + flops(config) / (RATE_SHARE[engine] * rate)
+    total_seconds = config.steps * step + MEASURE_SECONDS
+    return total_seconds + EVIDENCE_SECONDS if evidence else total_seconds
 
 
-def cost(config: Config, *, evidence: bool = False, rate: float = RATE) -> Cost:
+def cost(config: Config, *, evidence: bool = False, rate: float = CORE_RATE) -> Cost:
     """What one run costs."""
     from swissroll.training.build import flops
     from swissroll.training.many import members_per_batch
 
+    # A step takes 6 operations per weight and point: 2 forward, 4 backward.
     weights = flops(config) / (6 * config.batch_size)
+    # Before and after each nonlinearity of the encoder and the decoder.
     activations = 2 * config.batch_size * config.hidden_dim * (2 * config.depth + 2)
+
     # Weights, their gradients and Adam's two moments; what the backward pass needs; the records of each step.
-    memory = members_per_batch(config) * (4 * 4 * weights + 4 * activations + 600 * config.steps)
+    member_bytes = 4 * FLOAT_BYTES * weights + FLOAT_BYTES * activations + RECORD_BYTES * config.steps
     return Cost(
         flops=config.steps * flops(config),
         seconds=seconds(config, evidence=evidence, rate=rate),
-        disk=4 * weights + HISTORY_BYTES * config.steps + METRICS_BYTES,
-        memory=WORKER_BYTES + memory,
+        disk=FLOAT_BYTES * weights + HISTORY_BYTES * config.steps + METRICS_BYTES,
+        memory=WORKER_BYTES + members_per_batch(config) * member_bytes,
     )
 
 
 def total(costs: list[tuple[Cost, int]]) -> Cost:
     """What several runs cost together, each given with how many there are of it."""
     return Cost(
-        flops=sum(c.flops * n for c, n in costs),
-        seconds=sum(c.seconds * n for c, n in costs),
-        disk=sum(c.disk * n for c, n in costs),
-        memory=max((c.memory for c, _ in costs), default=0.0),
+        flops=sum(one.flops * runs for one, runs in costs),
+        seconds=sum(one.seconds * runs for one, runs in costs),
+        disk=sum(one.disk * runs for one, runs in costs),
+        memory=max((one.memory for one, _ in costs), default=0.0),
     )
 
 
 def measured_rate(budget: float = 0.3) -> float:
-    """Operations in a second of a large float32 matrix product on one core here: the best of some tries."""
+    """Operations per second of a large float32 matrix product on one core here: the best of some tries.
+
+    Args:
+        budget: Seconds to try for.
+    """
     import torch
 
     from swissroll.training.build import use_threads
 
-    a, best, began = torch.ones(768, 768), 0.0, perf_counter()
+    matrix = torch.ones(PROBE_DIM, PROBE_DIM)
+    operations = 2 * PROBE_DIM**3
+    best = 0.0
+    began = perf_counter()
     with use_threads(1):
         while perf_counter() - began < budget:
             start = perf_counter()
-            a @ a
-            best = max(best, 2 * 768**3 / (perf_counter() - start))
+            matrix @ matrix
+            best = max(best, operations / (perf_counter() - start))
     return best

@@ -11,7 +11,6 @@ import sys
 import threading
 import warnings
 from collections.abc import Iterator, Sequence
-from itertools import chain
 from multiprocessing import parent_process
 from typing import TYPE_CHECKING, Any
 
@@ -30,12 +29,12 @@ ENVIRONMENT = {
     "POT_BACKEND_DISABLE_JAX": "1",
     "POT_BACKEND_DISABLE_TENSORFLOW": "1",
 }
-"""One thread a worker: sums must not depend on the machine, nor workers wait for each other. A GPU is shared. POT would
-import every array library that it finds."""
+"""One thread per worker: sums must not depend on the machine, nor workers wait for each other. A GPU is shared. POT
+would import every array library that it finds."""
 
 
 def prepare() -> None:
-    """Set up a local worker: one thread, deaf to Ctrl-C, and ending with the process that started it."""
+    """Set up a local worker: one thread, which ignores SIGINT and ends with the process that started it."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     os.environ.update(ENVIRONMENT)
     threading.Thread(target=_end_with_parent, daemon=True).start()
@@ -68,19 +67,23 @@ def compute_group(configs: list[dict[str, Any]], evidence: bool) -> list[dict[st
 
     # In a cluster's worker each task has its own thread, which starts with the process's number.
     torch.set_num_threads(1)
+
+    files_of_runs = []
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
-        parts = programs([Config.from_dict(values) for values in configs])
-        outcomes = chain.from_iterable(map(train_many, parts))
-        return [pack(outcome) | {"metrics.json": _measure(outcome, evidence)} for outcome in outcomes]
+        for batch in batches([Config.from_dict(values) for values in configs]):
+            for outcome in train_many(batch):
+                files_of_runs.append(pack(outcome) | {"metrics.json": _measure(outcome, evidence)})
+    return files_of_runs
 
 
-def programs(configs: Sequence[Config]) -> Iterator[Sequence[Config]]:
-    """The runs that one program trains together: as many as it has lanes."""
+def batches(configs: Sequence[Config]) -> Iterator[Sequence[Config]]:
+    """Runs that are trained together: as many as a batch has members."""
     from swissroll.training.many import members_per_batch
 
-    together = members_per_batch(configs[0])
-    return (configs[i : i + together] for i in range(0, len(configs), together))
+    members = members_per_batch(configs[0])
+    for start in range(0, len(configs), members):
+        yield configs[start : start + members]
 
 
 def pack(outcome: Outcome) -> dict[str, bytes]:

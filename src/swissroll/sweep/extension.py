@@ -1,0 +1,107 @@
+"""How a sweep becomes a larger one: more values on its axes, more seeds, and what this machine decides."""
+
+from __future__ import annotations
+
+import dataclasses
+import itertools
+from collections.abc import Mapping
+from typing import Any
+
+from swissroll.config import Config
+from swissroll.errors import Fix, FixableError
+from swissroll.sweep.plan import FIELDS, Sweep, ordered
+
+
+def extend(sweep: Sweep, values: Mapping[str, Any]) -> Sweep:
+    """The sweep with more values on its axes, as :meth:`Sweep.of` takes them.
+
+    A setting with one value becomes an axis where the new values include that one, too.
+
+    Raises:
+        ValueError: The values contradict the sweep.
+    """
+    more = Sweep.of(values)
+    for name in ("hold", "evidence"):
+        if name in values and getattr(more, name) != getattr(sweep, name):
+            raise _contradiction(name, _as_toml(getattr(sweep, name)), _as_toml(getattr(more, name)))
+
+    joint = {name: _join(sweep, name, more.values.get(name, ())) for name in FIELDS}
+    changed = {name: found for name, found in joint.items() if found != (getattr(Config, name),)}
+    seeds = sweep.seeds
+    if "seed" in values or "seeds" in values:
+        seeds = ordered([*seeds, *more.seeds])
+    return dataclasses.replace(sweep, values=changed, seeds=seeds)
+
+
+def _join(sweep: Sweep, name: str, more: tuple[Any, ...]) -> tuple[Any, ...]:
+    """The values of a setting with more of them."""
+    mine = sweep.values_of(name)
+    # Device and engine were decided when the sweep began; auto leaves it at that.
+    if name in ("device", "engine") and more == ("auto",):
+        return mine
+
+    if len(mine) == 1 and more and mine[0] not in more:
+        raise _single_value(name, mine[0], more)
+    return ordered([*mine, *more])
+
+
+def _single_value(name: str, mine: Any, more: tuple[Any, ...]) -> FixableError:
+    given = ", ".join(map(str, more))
+    if mine is None:
+        return _contradiction(name, mine, given)
+    both = ",".join(map(str, (mine, *more)))
+    return FixableError(f"{name} is {mine} in this sweep; got {given}.", Fix.NAME_ALL_VALUES, setting=name, values=both)
+
+
+def _contradiction(name: str, mine: Any, given: Any) -> FixableError:
+    return FixableError(
+        f"{name} is {mine} in this sweep; got {given}.", Fix.LEAVE_OUT_OR_CHOOSE_ANOTHER_FOLDER, setting=name
+    )
+
+
+def _as_toml(value: Any) -> str:
+    return str(value).lower() if isinstance(value, bool) else str(value)
+
+
+def includes(sweep: Sweep, other: Sweep) -> bool:
+    """Whether all values and seeds of another sweep are in this one, too."""
+    if sweep.hold != other.hold or sweep.evidence != other.evidence:
+        return False
+    if not set(other.seeds) <= set(sweep.seeds):
+        return False
+    return all(set(other.values_of(name)) <= set(sweep.values_of(name)) for name in FIELDS)
+
+
+def choose_device_and_engine(sweep: Sweep) -> Sweep:
+    """The sweep with what this machine decides in the place of 'auto'.
+
+    Raises:
+        ValueError: A device or engine is not on this machine.
+    """
+    from swissroll.training.build import choose_device, require_engine
+
+    devices: list[Any] = [choose_device(device).type for device in sweep.values_of("device")]
+    engines: list[Any] = list(sweep.values_of("engine"))
+    if "auto" in engines:
+        faster = _faster_engine(sweep, devices)
+        engines = [faster if engine == "auto" else engine for engine in engines]
+    for device, engine in itertools.product(devices, engines):
+        require_engine(Config(device=device, engine=engine, threads=1))
+
+    chosen = sweep.values | {"device": ordered(devices), "engine": ordered(engines)}
+    return dataclasses.replace(sweep, values={name: chosen[name] for name in FIELDS if name in chosen})
+
+
+def _faster_engine(sweep: Sweep, devices: list[str]) -> str:
+    """The fast engine where the runs of an average shape together win back its start."""
+    from swissroll.training.build import STEP_OVERHEAD_FLOPS, XLA_START_FLOPS, flops, xla_is_here
+    from swissroll.training.many import shape_of
+
+    work = 0.0
+    shapes = set()
+    for config in sweep.settings():
+        work += len(sweep.seeds) * config.steps * (STEP_OVERHEAD_FLOPS + flops(config))
+        shapes.add(shape_of(config))
+
+    pays = work > XLA_START_FLOPS * len(shapes)
+    return "xla" if pays and all(map(xla_is_here, devices)) else "torch"
