@@ -1,6 +1,5 @@
 """Oracles for the fast engine: the reference engine, and a plain loop over the same draws in double precision."""
 
-import subprocess
 import sys
 from collections.abc import Iterator
 from dataclasses import replace
@@ -14,6 +13,7 @@ from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
 from swissroll import rng
+from swissroll.cli.app import main
 from swissroll.config import PRESETS, Activation, Config, DecoderVariance
 from swissroll.model.vae import VAE
 from swissroll.runs.run import advance, create, load
@@ -22,9 +22,10 @@ from swissroll.training.build import build, build_model, held_out_points, loss_o
 from swissroll.training.loop import DivergedError, Training, is_finite, scheduled_lr_and_beta
 from swissroll.training.many import members_per_batch, shape_of, train_many, train_one
 from swissroll.training.sampler import Sampler
+from tests import oracles
 
-jax = pytest.importorskip("jax")
-SMALL = Config(steps=60, hidden_dim=16, batch_size=32, eval_every=20, snapshot_every=25, engine="xla", threads=1)
+jax = pytest.importorskip("jax", reason="needs JAX: pip install 'swissroll[xla]'")
+SMALL = replace(oracles.SMALL, engine="xla", threads=1)
 
 
 @pytest.fixture(autouse=True)
@@ -72,7 +73,7 @@ ON_THE_EDGE = Config(
 )  # fmt: skip
 
 
-@settings(max_examples=6, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@settings(max_examples=3, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 @example(config=ON_THE_EDGE)
 @given(config=configs(lr=st.just(1e-3), lr_schedule=st.sampled_from(["constant", "cosine"])))
 def test_the_engines_agree_on_200_steps_in_single_precision(config: Config) -> None:
@@ -86,7 +87,7 @@ def test_the_engines_agree_on_200_steps_in_single_precision(config: Config) -> N
     assert_close(found, expected, neighbours, rtol=1e-4, atol=atol)
 
 
-@settings(max_examples=5, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@settings(max_examples=3, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 @given(config=configs(lr=st.sampled_from([1e-3, 1e-2]), warmup=st.sampled_from([0, 30])))
 def test_the_engine_equals_a_plain_loop_in_double_precision(config: Config) -> None:
     with jax.enable_x64(True):
@@ -273,44 +274,30 @@ def test_a_packed_run_is_what_a_folder_would_hold(tmp_path: Path) -> None:
     assert [line.rsplit(",", 1)[0] for line in packed] == [line.rsplit(",", 1)[0] for line in written]
 
 
-WITHOUT = """
-import sys
-class Absent:
-    def find_spec(self, name, path=None, target=None):
-        if name.partition(".")[0] in ("jax", "jaxlib"):
-            raise ModuleNotFoundError(f"No module named {name!r}", name=name)
-sys.meta_path.insert(0, Absent())
-from swissroll.cli.app import main
-main(sys.argv[1:])
-"""
+def test_without_jax_a_run_goes_on_the_reference_engine(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setitem(sys.modules, "jax", None)  # As where it is not installed.
 
+    def call(*arguments: str) -> tuple[int, list[str]]:
+        with pytest.raises(SystemExit) as ended:
+            main(list(arguments))
+        return int(ended.value.code or 0), capsys.readouterr().err.splitlines()
 
-def without_jax(*arguments: str, cwd: Path) -> subprocess.CompletedProcess[str]:
-    command = [sys.executable, "-c", WITHOUT, *arguments]
-    return subprocess.run(command, cwd=cwd, capture_output=True, text=True, timeout=120, check=False)
-
-
-def test_without_jax_a_run_goes_on_the_reference_engine(tmp_path: Path) -> None:
     small = ("--steps", "3", "--hidden-dim", "4", "--threads", "1")
-    done = without_jax("train", *small, "--quiet", "--out", "auto", cwd=tmp_path)
-    assert (done.returncode, done.stderr) == (0, "")
+    assert call("train", *small, "--quiet", "--out", "auto") == (0, [])
     assert load(tmp_path / "auto").config.engine == "torch"
     long = ("--steps", "1000000000", "--hidden-dim", "4", "--threads", "1", "--out", "auto")
-    noted = without_jax("train", *long, cwd=tmp_path)
-    assert noted.stderr.splitlines() == [
+    assert call("train", *long)[1] == [
         "swissroll: note: with JAX this run is faster: pip install 'swissroll[xla]'.",
         "swissroll: auto already exists. Choose another folder with --out, "
         "or resume that run: swissroll train --resume auto",
     ]
-    refused = without_jax("train", *small, "--engine", "xla", "--out", "xla", cwd=tmp_path)
-    assert refused.returncode == 2
-    assert refused.stderr.splitlines() == [
-        "swissroll: engine 'xla' needs JAX: pip install 'swissroll[xla]', or choose engine 'torch'."
-    ]
-    assert not (tmp_path / "xla").exists()
-    swept = without_jax("sweep", "--beta", "0.1,0.2", "--engine", "xla", cwd=tmp_path)
-    assert (swept.returncode, swept.stderr) == (2, refused.stderr)
-    assert not (tmp_path / "sweeps").exists()
+    refused = ["swissroll: engine 'xla' needs JAX: pip install 'swissroll[xla]', or choose engine 'torch'."]
+    assert call("train", *small, "--engine", "xla", "--out", "xla") == (2, refused)
+    assert call("sweep", "--beta", "0.1,0.2", "--engine", "xla") == (2, refused)
+    assert [path.name for path in tmp_path.iterdir()] == ["auto"]
 
 
 def test_a_lane_whose_held_out_loss_is_not_finite_has_diverged() -> None:
