@@ -13,8 +13,9 @@ from matplotlib import rc_context
 from swissroll.report.html import vector_uri
 from swissroll.report.plots import STYLE
 from swissroll.sweep.analysis.axis_panels import draw_axis
+from swissroll.sweep.analysis.blocks import settings
 from swissroll.sweep.analysis.conclusions import conclusions
-from swissroll.sweep.analysis.gallery import MAX_PANELS, Gallery
+from swissroll.sweep.analysis.gallery import MAX_PANELS, Gallery, Panel
 from swissroll.sweep.analysis.page import figure_names, render, write_page
 from swissroll.sweep.analysis.rate_error import draw_rate_and_error
 from swissroll.sweep.analysis.results import METRICS, Table
@@ -157,7 +158,8 @@ def test_ten_thousand_rows_stay_small() -> None:
     with rc_context(STYLE):
         drawn = {"rate and error": vector_uri(draw_rate_and_error(table))}
         drawn["latent_dim"] = vector_uri(draw_axis(table, "latent_dim"))
-    html = render(table, drawn, Gallery(rows=[], shown=MAX_PANELS, total=2000))
+    panel = Panel(setting=settings(table)[0], title="", side="", row=None, scene=None)
+    html = render(table, drawn, Gallery(rows=[[panel] * MAX_PANELS], total=2000))
     # So many dots are an image inside the figure.
     assert all("data:image/png" in unquote(uri) for uri in drawn.values())
     assert len(html) + 3 * len(drawn["latent_dim"]) < 10e6

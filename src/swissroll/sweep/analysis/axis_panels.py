@@ -5,8 +5,8 @@ from __future__ import annotations
 import math
 import textwrap
 from dataclasses import dataclass
-from itertools import chain, product
-from typing import Any, NamedTuple
+from itertools import product
+from typing import Any, Literal, NamedTuple
 
 import numpy as np
 from matplotlib.axes import Axes
@@ -35,7 +35,7 @@ SeedValues = dict[int, float]
 """A metric by seed."""
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class _Layout:
     """How an axis is drawn: what tells its runs apart beside their position.
 
@@ -43,6 +43,7 @@ class _Layout:
         axis: The axis of the positions.
         scale: Where its levels stand.
         colour_axis: The axis of the colours.
+        colour_levels: Its levels; one None without such an axis.
         column_axis: The axis whose levels have a column of panels each.
         columns: Those levels; one None without such an axis.
     """
@@ -50,8 +51,9 @@ class _Layout:
     axis: str
     scale: PositionScale
     colour_axis: str | None
+    colour_levels: tuple[Any, ...]
     column_axis: str | None
-    columns: list[Any]
+    columns: tuple[Any, ...]
 
 
 class _Window(NamedTuple):
@@ -69,7 +71,11 @@ class _Style(NamedTuple):
 def axis_metrics(table: Table) -> list[str]:
     """The metrics that each axis is drawn against."""
     measured = measured_metrics(table)
-    return [*headline_metrics(table), *(name for name in ("rate", "active") if name in measured)]
+    metrics = headline_metrics(table)
+    for name in ("rate", "active"):
+        if name in measured:
+            metrics.append(name)
+    return metrics
 
 
 def draw_axis(table: Table, axis: str) -> Figure:
@@ -79,12 +85,9 @@ def draw_axis(table: Table, axis: str) -> Figure:
     """
     metrics = axis_metrics(table)
     layout = _layout(table, axis)
-    across = len(layout.columns) if layout.column_axis else min(WRAPPED_COLUMNS, len(metrics))
-    down = math.ceil(len(metrics) * len(layout.columns) / across)
-    figure = Figure(figsize=(9, 1.75 * down + 0.5), layout="constrained")
-    grid = figure.subplots(down, across, squeeze=False, sharey="row" if layout.column_axis else False)
-
     panels = list(product(metrics, layout.columns))
+
+    figure, grid = _make_grid(layout, metrics)
     axes = list(grid.ravel())
     for ax, (metric, column) in zip(axes, panels, strict=False):
         _draw_panel(ax, table, metric, layout, column)
@@ -95,20 +98,54 @@ def draw_axis(table: Table, axis: str) -> Figure:
         _label_wrapped(axes, metrics, layout)
     else:
         _label_grid(grid, metrics, layout)
+
     if layout.colour_axis is not None:
         handles = legend_entries(table, layout.colour_axis, markers=MARKERS)
-        figure.legend(handles=handles, loc="outside upper center", ncols=8, title=layout.colour_axis, fontsize=8)
+        figure.legend(
+            handles=handles,
+            loc="outside upper center",
+            ncols=8,
+            title=layout.colour_axis,
+            fontsize=8,
+        )
     return figure
 
 
 def _layout(table: Table, axis: str) -> _Layout:
     colour_axis, column_axis = free_axes(table, taken=(axis,))
-    columns = [None] if column_axis is None else spread(table.axes[column_axis], MAX_PANEL_COLUMNS)
+    colour_levels: tuple[Any, ...] = (None,)
+    columns: tuple[Any, ...] = (None,)
+    if colour_axis is not None:
+        colour_levels = table.axes[colour_axis]
+    if column_axis is not None:
+        columns = tuple(spread(table.axes[column_axis], MAX_PANEL_COLUMNS))
 
     # Levels without a finished run get no room.
     present = {row.setting[axis] for row in table.rows if row.status == "finished"}
     levels = tuple(level for level in table.axes[axis] if level in present)
-    return _Layout(axis, PositionScale(levels), colour_axis, column_axis, columns)
+
+    return _Layout(
+        axis=axis,
+        scale=PositionScale(levels),
+        colour_axis=colour_axis,
+        colour_levels=colour_levels,
+        column_axis=column_axis,
+        columns=columns,
+    )
+
+
+def _make_grid(layout: _Layout, metrics: list[str]) -> tuple[Figure, Any]:
+    """A figure and its panels, an array of shape (down, across)."""
+    across = len(layout.columns)
+    share_y: Literal["row"] | bool = "row"
+    if layout.column_axis is None:
+        across = min(WRAPPED_COLUMNS, len(metrics))
+        share_y = False
+
+    down = math.ceil(len(metrics) * len(layout.columns) / across)
+    figure = Figure(figsize=(9, 1.75 * down + 0.5), layout="constrained")
+    grid = figure.subplots(down, across, squeeze=False, sharey=share_y)
+    return figure, grid
 
 
 def _label_wrapped(axes: list[Axes], metrics: list[str], layout: _Layout) -> None:
@@ -133,47 +170,64 @@ def _label_grid(grid: Any, metrics: list[str], layout: _Layout) -> None:
 
 def _draw_panel(ax: Axes, table: Table, metric: str, layout: _Layout, column: Any) -> None:
     """One metric against the axis: every run, and means with intervals, one colour per level of the second axis."""
-    rows = [row for row in table.rows if is_measured(row, metric)]
-    if layout.column_axis is not None:
-        rows = [row for row in rows if row.setting[layout.column_axis] == column]
+    rows = _panel_rows(table, metric, layout, column)
     values = _values_by_seed(rows, metric, layout)
     window = _set_window(ax, metric, _flatten(values))
 
-    colour_levels = (None,) if layout.colour_axis is None else table.axes[layout.colour_axis]
-    for index, colour_level in enumerate(colour_levels):
-        found = values.get(colour_level, {})
-        in_order = {level: found[level] for level in layout.scale.levels if level in found}
-        if in_order:
-            # The colours stand side by side in 0.6 of the room between two levels.
-            offset = layout.scale.step * 0.6 * ((index + 0.5) / len(colour_levels) - 0.5)
-            # Within a colour, dots stand to the left of their mean.
-            aside = layout.scale.step * 0.15 / len(colour_levels)
-            style = _Style(COLOURS[index % len(COLOURS)], MARKERS[index % len(MARKERS)])
-            _draw_dots(ax, _dots(in_order, layout.scale, offset - aside), window, style)
-            means = {
-                layout.scale.positions[level] + offset + aside: t_interval(list(seeds.values()))
-                for level, seeds in in_order.items()
-            }
-            _draw_means(ax, means, window, style, joined=layout.scale.numeric)
+    colours = len(layout.colour_levels)
+    for index, colour_level in enumerate(layout.colour_levels):
+        if colour_level not in values:
+            continue
+
+        # The colours stand side by side in 0.6 of the room between two levels.
+        offset = layout.scale.step * 0.6 * ((index + 0.5) / colours - 0.5)
+        # Within a colour, the dots stand to the left of their mean.
+        aside = layout.scale.step * 0.15 / colours
+
+        by_level = values[colour_level]
+        colour = COLOURS[index % len(COLOURS)]
+        marker = MARKERS[index % len(MARKERS)]
+        _draw_dots(ax, _dots(by_level, layout.scale, offset - aside), window, colour)
+        means = _means(by_level, layout.scale, offset + aside)
+        _draw_means(ax, means, window, _Style(colour, marker), joined=layout.scale.numeric)
+
+
+def _panel_rows(table: Table, metric: str, layout: _Layout, column: Any) -> list[Row]:
+    """The runs of a panel."""
+    rows = [row for row in table.rows if is_measured(row, metric)]
+    if layout.column_axis is None:
+        return rows
+    return [row for row in rows if row.setting[layout.column_axis] == column]
 
 
 def _values_by_seed(rows: list[Row], metric: str, layout: _Layout) -> dict[Any, dict[Any, SeedValues]]:
-    """A metric by level of the colours' axis, level and seed; the mean over whatever axes are left."""
+    """A metric by level of the colours' axis, level of the axis in its order, and seed.
+
+    It is the mean over whatever axes are left.
+    """
     groups: dict[tuple[Any, Any, int], list[float]] = {}
     for row in rows:
-        colour_level = None if layout.colour_axis is None else row.setting[layout.colour_axis]
+        colour_level = None
+        if layout.colour_axis is not None:
+            colour_level = row.setting[layout.colour_axis]
         key = (colour_level, row.setting[layout.axis], row.config.seed)
         groups.setdefault(key, []).append(row.values[metric])
 
     found: dict[Any, dict[Any, SeedValues]] = {}
-    for (colour_level, level, seed), values in groups.items():
-        found.setdefault(colour_level, {}).setdefault(level, {})[seed] = float(np.mean(values))
+    order = {level: i for i, level in enumerate(layout.scale.levels)}
+    for (colour_level, level, seed), values in sorted(groups.items(), key=lambda item: order[item[0][1]]):
+        by_level = found.setdefault(colour_level, {})
+        by_level.setdefault(level, {})[seed] = float(np.mean(values))
     return found
 
 
 def _flatten(values: dict[Any, dict[Any, SeedValues]]) -> Array:
-    by_level = chain.from_iterable(levels.values() for levels in values.values())
-    return np.array(list(chain.from_iterable(seeds.values() for seeds in by_level)))
+    """All values of a panel, shape (runs,)."""
+    flat: list[float] = []
+    for by_level in values.values():
+        for by_seed in by_level.values():
+            flat += by_seed.values()
+    return np.array(flat)
 
 
 def _set_window(ax: Axes, metric: str, values: Array) -> _Window:
@@ -181,39 +235,55 @@ def _set_window(ax: Axes, metric: str, values: Array) -> _Window:
     everything = _Window(-math.inf, math.inf)
     if not len(values):
         return everything
-    if metric != "rate" and values.min() > 0 and values.max() > 30 * values.min():
+
+    lowest = values.min()
+    if metric != "rate" and lowest > 0 and values.max() > 30 * lowest:
         ax.set_yscale("log")
         return everything
 
-    # Three times the distance between the first and the last decile, to each side of them.
+    # From the first and the last decile, three times their distance outwards.
     first, last = np.quantile(values, [0.1, 0.9])
     reach = 3 * (last - first) or math.inf
     return _Window(float(first - reach), float(last + reach))
 
 
-def _dots(values: dict[Any, SeedValues], scale: PositionScale, offset: float) -> Array:
+def _dots(by_level: dict[Any, SeedValues], scale: PositionScale, offset: float) -> Array:
     """Position and value of every run, shape (runs, 2)."""
     dots: list[tuple[float, float]] = []
-    for level, seeds in values.items():
+    for level, by_seed in by_level.items():
         position = scale.positions[level] + offset
-        dots += [(position, value) for value in seeds.values()]
+        for value in by_seed.values():
+            dots.append((position, value))
     return np.array(dots)
 
 
-def _draw_dots(ax: Axes, dots: Array, window: _Window, style: _Style) -> None:
-    """Every run; those beyond the window are triangles at its edge."""
-    x = dots[:, 0]
-    y = dots[:, 1]
-    above = y > window.high
-    below = y < window.low
-    inside = ~(above | below)
-    many = len(dots) > MAX_VECTOR_DOTS
-    ax.scatter(x[inside], y[inside], s=9, color=style.colour, alpha=0.6, linewidths=0, rasterized=many)
+def _means(by_level: dict[Any, SeedValues], scale: PositionScale, offset: float) -> dict[float, Interval]:
+    """Mean and interval of each level, by position."""
+    means: dict[float, Interval] = {}
+    for level, by_seed in by_level.items():
+        position = scale.positions[level] + offset
+        means[position] = t_interval(list(by_seed.values()))
+    return means
 
-    for beyond, edge, marker in ((above, window.high, "^"), (below, window.low, "v")):
-        if beyond.any():
-            at_edge = np.full(beyond.sum(), edge)
-            ax.scatter(x[beyond], at_edge, s=14, color=style.colour, marker=marker, linewidths=0)
+
+def _draw_dots(ax: Axes, dots: Array, window: _Window, colour: str) -> None:
+    """Every run; those beyond the window are triangles at its edge."""
+    values = dots[:, 1]
+    above = dots[values > window.high]
+    below = dots[values < window.low]
+    inside = dots[(values >= window.low) & (values <= window.high)]
+    many = len(dots) > MAX_VECTOR_DOTS
+
+    ax.scatter(inside[:, 0], inside[:, 1], s=9, color=colour, alpha=0.6, linewidths=0, rasterized=many)
+    _draw_beyond(ax, above, window.high, colour, "^")
+    _draw_beyond(ax, below, window.low, colour, "v")
+
+
+def _draw_beyond(ax: Axes, dots: Array, edge: float, colour: str, marker: str) -> None:
+    """Triangles at an edge of the window for the runs beyond it."""
+    if len(dots):
+        at_edge = np.full(len(dots), edge)
+        ax.scatter(dots[:, 0], at_edge, s=14, color=colour, marker=marker, linewidths=0)
 
 
 def _draw_means(ax: Axes, means: dict[float, Interval], window: _Window, style: _Style, *, joined: bool) -> None:

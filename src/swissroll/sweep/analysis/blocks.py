@@ -112,7 +112,8 @@ def complete_blocks(table: Table, metric: str, axis: str | None, only: Sequence[
         ValueError: The table has no such axis.
     """
     if axis is not None and axis not in table.axes:
-        raise ValueError(f"{axis!r} is not an axis of this sweep. Its axes: {', '.join(table.axes) or 'none'}.")
+        allowed = ", ".join(table.axes) or "none"
+        raise ValueError(f"{axis!r} is not an axis of this sweep. Its axes: {allowed}.")
 
     measured: dict[_Place, float] = {}
     levels: dict[Any, None] = dict.fromkeys(only)
@@ -170,23 +171,37 @@ def _without_gaps(levels: list[Any], measured: dict[_Place, float]) -> CompleteB
     """The part of the measured values that has no gap."""
     other_settings = list(dict.fromkeys(place.other_setting for place in measured))
     seeds = sorted({place.seed for place in measured})
-    level_index = {level: i for i, level in enumerate(levels)}
-    other_index = {other_setting: i for i, other_setting in enumerate(other_settings)}
-    seed_index = {seed: i for i, seed in enumerate(seeds)}
 
+    # One array with nan in its gaps.
     values = np.full((len(levels), len(other_settings), len(seeds)), math.nan)
+    level_index = _index(levels)
+    other_index = _index(other_settings)
+    seed_index = _index(seeds)
     for place, value in measured.items():
-        values[level_index[place.level], other_index[place.other_setting], seed_index[place.seed]] = value
+        i = level_index[place.level]
+        j = other_index[place.other_setting]
+        k = seed_index[place.seed]
+        values[i, j, k] = value
 
     kept = _complete_part(~np.isnan(values))
-    kept_levels = tuple(levels[i] for i in kept[0])
+    kept_levels = _choose(levels, kept[0])
+    left_out = [level for level in levels if level not in kept_levels]
     return CompleteBlocks(
         levels=kept_levels,
-        left_out=tuple(level for level in levels if level not in kept_levels),
-        other_settings=tuple(other_settings[i] for i in kept[1]),
-        seeds=tuple(seeds[i] for i in kept[2]),
+        left_out=tuple(left_out),
+        other_settings=_choose(other_settings, kept[1]),
+        seeds=_choose(seeds, kept[2]),
         values=values[np.ix_(*kept)],
     )
+
+
+def _index(values: list[Any]) -> dict[Any, int]:
+    """The place of each value in a list."""
+    return {value: i for i, value in enumerate(values)}
+
+
+def _choose(values: list[Any], indices: NDArray[np.int64]) -> tuple[Any, ...]:
+    return tuple(values[i] for i in indices)
 
 
 def _complete_part(present: NDArray[np.bool_]) -> list[NDArray[np.int64]]:
@@ -197,8 +212,11 @@ def _complete_part(present: NDArray[np.bool_]) -> list[NDArray[np.int64]]:
     while not part.all():
         # Share of gaps in each slice, along each axis.
         gaps: list[Array] = [1 - part.mean(axis=others) for others in ((1, 2), (0, 2), (0, 1))]
-        axis = int(np.argmax([_largest_gap(shares, part) for shares in gaps]))
-        kept[axis] = np.delete(kept[axis], int(gaps[axis].argmax()))
+        largest = [_largest_gap(shares, part) for shares in gaps]
+        axis = int(np.argmax(largest))
+        emptiest = int(gaps[axis].argmax())
+
+        kept[axis] = np.delete(kept[axis], emptiest)
         part = present[np.ix_(*kept)]
 
     return kept

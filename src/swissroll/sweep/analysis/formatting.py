@@ -59,7 +59,9 @@ def join_names(names: Sequence[str]) -> str:
         listed.append(f"{len(names) - MAX_LISTED} more")
     if len(listed) < 2:
         return "".join(listed)
-    return f"{', '.join(listed[:-1])} and {listed[-1]}"
+
+    start = ", ".join(listed[:-1])
+    return f"{start} and {listed[-1]}"
 
 
 def format_difference(interval: Interval) -> str:
@@ -85,5 +87,7 @@ def _format_signed(value: float, finest: float) -> str:
     """A value with its sign, to two digits of ``finest``."""
     if not 1e-5 <= finest < 1e5:
         return f"{value:+.2g}"
+
+    # finest is a number of order 10^k, so its second digit is the decimal 1 - k.
     decimals = max(0, 1 - math.floor(math.log10(finest)))
     return f"{value:+,.{decimals}f}"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from itertools import combinations, product
@@ -61,12 +62,10 @@ class Gallery:
 
     Attributes:
         rows: Panels in a grid; None where the sweep has no such setting.
-        shown: How many panels there are.
         total: How many settings the sweep has.
     """
 
     rows: list[list[Panel | None]]
-    shown: int
     total: int
 
     @property
@@ -75,6 +74,11 @@ class Gallery:
         for row in self.rows:
             yield from filter(None, row)
 
+    @property
+    def shown(self) -> int:
+        """How many panels there are."""
+        return len(list(self.panels))
+
 
 def open_gallery(table: Table) -> Gallery:
     """Choose at most :data:`MAX_PANELS` settings, evenly spread, and open the first finished run of each."""
@@ -82,10 +86,7 @@ def open_gallery(table: Table) -> Gallery:
     column_axes = _column_axes(table)
     rows = _grid(table, groups, column_axes) if column_axes else _wrapped_rows(table, groups)
 
-    shown = 0
-    for row in rows:
-        shown += sum(panel is not None for panel in row)
-    return Gallery(rows=rows, shown=shown, total=len(groups))
+    return Gallery(rows=rows, total=len(groups))
 
 
 def _column_axes(table: Table) -> tuple[str, ...]:
@@ -97,21 +98,30 @@ def _column_axes(table: Table) -> tuple[str, ...]:
     if len(names) < 2:
         return ()
 
-    columns: dict[tuple[str, ...], int] = {(name,): len(table.axes[name]) for name in names}
+    candidates: list[tuple[str, ...]] = [(name,) for name in names]
     if len(names) > 2:
-        for first, second in combinations(names, 2):
-            columns[first, second] = len(table.axes[first]) * len(table.axes[second])
-    fitting = {axes: number for axes, number in columns.items() if number <= MAX_COLUMNS}
-    return max(fitting, key=lambda axes: fitting[axes], default=())
+        candidates += combinations(names, 2)
+
+    # The first of those that give most columns.
+    best: tuple[str, ...] = ()
+    most = 0
+    for axes in candidates:
+        columns = math.prod(len(table.axes[axis]) for axis in axes)
+        if most < columns <= MAX_COLUMNS:
+            best = axes
+            most = columns
+    return best
 
 
 def _wrapped_rows(table: Table, groups: list[Setting]) -> list[list[Panel | None]]:
     """Settings one after the other."""
     panels: list[Panel | None] = []
     for setting in spread(groups, MAX_PANELS):
-        panels.append(_open_panel(table, setting, title=format_setting(setting.levels, "\n")))
+        title = format_setting(setting.levels, "\n")
+        panels.append(_open_panel(table, setting, title))
 
-    rows = [panels[start : start + WRAPPED_COLUMNS] for start in range(0, len(panels), WRAPPED_COLUMNS)]
+    starts = range(0, len(panels), WRAPPED_COLUMNS)
+    rows = [panels[start : start + WRAPPED_COLUMNS] for start in starts]
     rows[-1] += [None] * (len(rows[0]) - len(rows[-1]))
     return rows
 
@@ -120,27 +130,39 @@ def _grid(table: Table, groups: list[Setting], column_axes: tuple[str, ...]) -> 
     """One column per combination of levels of the column axes, and one row per combination of the others."""
     by_side: dict[str, dict[str, Setting]] = {}
     for setting in groups:
-        column = {axis: level for axis, level in setting.levels.items() if axis in column_axes}
-        side = {axis: level for axis, level in setting.levels.items() if axis not in column_axes}
-        by_side.setdefault(format_setting(side, "\n"), {})[format_setting(column, "\n")] = setting
+        side = _format_some(setting, [axis for axis in setting.levels if axis not in column_axes])
+        column = _format_some(setting, [axis for axis in setting.levels if axis in column_axes])
+        by_side.setdefault(side, {})[column] = setting
 
     columns: list[str] = []
     for levels in product(*(table.axes[axis] for axis in column_axes)):
-        columns.append(format_setting(dict(zip(column_axes, levels, strict=True)), "\n"))
+        column_levels = dict(zip(column_axes, levels, strict=True))
+        columns.append(format_setting(column_levels, "\n"))
 
     rows: list[list[Panel | None]] = []
-    for side_text in spread(list(by_side), MAX_PANELS // len(columns)):
-        row: list[Panel | None] = []
-        for column_text in columns:
-            found = by_side[side_text].get(column_text)
-            if found is None:
-                row.append(None)
-                continue
-            # Titles are above the first row, and texts at the side of the first column.
-            title = "" if rows else column_text
-            row.append(_open_panel(table, found, title, "" if row else side_text))
-        rows.append(row)
+    for side in spread(list(by_side), MAX_PANELS // len(columns)):
+        # Titles are above the first row only.
+        titles = [""] * len(columns) if rows else columns
+        settings_of_row = [by_side[side].get(column) for column in columns]
+        rows.append(_row(table, settings_of_row, titles, side))
     return rows
+
+
+def _format_some(setting: Setting, axes: list[str]) -> str:
+    levels = {axis: setting.levels[axis] for axis in axes}
+    return format_setting(levels, "\n")
+
+
+def _row(table: Table, row: list[Setting | None], titles: list[str], side: str) -> list[Panel | None]:
+    """A row of the grid, with a text at its left."""
+    panels: list[Panel | None] = []
+    for setting, title in zip(row, titles, strict=True):
+        if setting is None:
+            panels.append(None)
+        else:
+            left = "" if panels else side
+            panels.append(_open_panel(table, setting, title, left))
+    return panels
 
 
 def _open_panel(table: Table, setting: Setting, title: str, side: str = "") -> Panel:
@@ -161,14 +183,17 @@ def draw_latents(gallery: Gallery) -> Figure:
     extent = min(max(extents, default=DEFAULT_LATENT_EXTENT), MAX_LATENT_EXTENT)
 
     def draw(ax: Axes, scene: Scene) -> None:
-        mu, logvar = (scene.in_plane(values)[:MAX_DRAWN_POINTS] for values in scene.posterior)
+        means, logvars = scene.posterior
+        mu = scene.in_plane(means)[:MAX_DRAWN_POINTS]
+        logvar = scene.in_plane(logvars)[:MAX_DRAWN_POINTS]
         t = scene.held_out[1][:MAX_DRAWN_POINTS]
         if mu.shape[1] == 1:
             _draw_along(ax, t, mu, logvar)
             ax.set_ylim(-extent, extent)
             return
 
-        plots.points(ax, scene.in_plane(scene.posterior_draws)[:MAX_DRAWN_POINTS], colour="#808080", size=1.5)
+        aggregate = scene.in_plane(scene.posterior_draws)[:MAX_DRAWN_POINTS]
+        plots.points(ax, aggregate, colour="#808080", size=1.5)
         prior_outline(ax, scene)
         plots.coloured(ax, mu, t, size=3)
         plots.square(ax, extent)
@@ -229,6 +254,7 @@ def _draw_panel(ax: Axes, panel: Panel | None, draw: Callable[[Axes, Scene], Non
 
 def _draw_along(ax: Axes, t: Array, mu: Array, logvar: Array) -> None:
     """The only latent dimension, with its standard deviation, against t."""
-    plots.along(ax, t, mu[:, 0], np.exp(0.5 * logvar[:, 0]))
+    deviation = np.exp(0.5 * logvar[:, 0])
+    plots.along(ax, t, mu[:, 0], deviation)
     for drawn in ax.collections:
         drawn.set_rasterized(True)

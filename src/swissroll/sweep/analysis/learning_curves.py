@@ -59,8 +59,10 @@ def draw_learning_curves(table: Table) -> Figure:
         across[0].set_ylabel(name, fontsize=8)
         for setting in group:
             index = level_index(table, colour_axis, setting)
+            colour = COLOURS[index % len(COLOURS)]
+            line_style = LINE_STYLES[index % len(LINE_STYLES)]
             for ax, curve in zip(across, _curves(table, setting), strict=True):
-                _draw_curve(ax, curve, COLOURS[index % len(COLOURS)], LINE_STYLES[index % len(LINE_STYLES)])
+                _draw_curve(ax, curve, colour, line_style)
 
     for column, term in zip(axes.T, TERMS, strict=True):
         column[0].set_title(TERMS[term])
@@ -70,7 +72,13 @@ def draw_learning_curves(table: Table) -> Figure:
 
     if colour_axis is not None:
         handles = legend_entries(table, colour_axis, line_styles=LINE_STYLES)
-        figure.legend(handles=handles, loc="outside upper center", ncols=8, title=colour_axis, fontsize=8)
+        figure.legend(
+            handles=handles,
+            loc="outside upper center",
+            ncols=8,
+            title=colour_axis,
+            fontsize=8,
+        )
     return figure
 
 
@@ -97,21 +105,28 @@ def _curve_rows(table: Table, colour_axis: str | None) -> dict[str, list[Setting
 
 def _curves(table: Table, setting: Setting) -> list[_Curve]:
     """The curve of each term."""
-    histories = [load(table.folder / "runs" / row.name).history for row in setting.finished[:MAX_SEEDS]]
+    folders = [table.folder / "runs" / row.name for row in setting.finished[:MAX_SEEDS]]
+    histories = [load(folder).history for folder in folders]
+
     curves = []
     for term in TERMS:
-        series = []
-        for history in histories:
-            pairs = zip(history.step.tolist(), history[f"held_out_{term}"].tolist(), strict=True)
-            series.append({step: value for step, value in pairs if math.isfinite(value)})
+        series = [_finite_values(history, f"held_out_{term}") for history in histories]
         curves.append(_common_steps(series))
     return curves
+
+
+def _finite_values(history: Any, column: str) -> dict[int, float]:
+    """The finite values of a column of history.csv, by step."""
+    steps = history.step.tolist()
+    values = history[column].tolist()
+    return {step: value for step, value in zip(steps, values, strict=True) if math.isfinite(value)}
 
 
 def _common_steps(series: list[dict[int, float]]) -> _Curve:
     """The values of several seeds at the steps that all of them have."""
     if not series:
         return _Curve([], np.zeros((0, 0)))
+
     common = sorted(set.intersection(*map(set, series)))
     steps = spread(common, MAX_STEPS)
     values = [[values[step] for step in steps] for values in series]
@@ -121,8 +136,10 @@ def _common_steps(series: list[dict[int, float]]) -> _Curve:
 def _draw_curve(ax: Axes, curve: _Curve, colour: str, line_style: LineStyle) -> None:
     if not curve.steps:
         return
+
     median = np.median(curve.values, axis=0)
     lowest = curve.values.min(axis=0)
     highest = curve.values.max(axis=0)
+
     ax.plot(curve.steps, median, color=colour, linestyle=line_style, linewidth=1.1)
     ax.fill_between(curve.steps, lowest, highest, color=colour, alpha=0.2, linewidth=0)

@@ -180,7 +180,8 @@ def t_interval(values: Sequence[float] | Array, confidence: float = CONFIDENCE) 
         return Interval(mean=mean, low=-math.inf, high=math.inf, n=1)
 
     # mean ± t_{n-1} S / sqrt(n)
-    half = _t_quantile(confidence, n - 1) * float(array.std(ddof=1)) / math.sqrt(n)
+    quantile = _t_quantile(confidence, n - 1)
+    half = quantile * float(array.std(ddof=1)) / math.sqrt(n)
     return Interval(mean=mean, low=mean - half, high=mean + half, n=n)
 
 
@@ -207,6 +208,7 @@ def rank(table: Table, metric: str, axis: str | None) -> Ranking:
         raise ValueError(f"{metric}: neither low nor high is better, so nothing can be ranked by it.")
 
     blocks = complete_blocks(table, metric, axis)
+    # The mean of each level over other settings and seeds.
     means = blocks.values.mean(axis=(1, 2)) if blocks.levels else np.zeros(0)
     if len(means) < 2:
         return Ranking(metric=metric, axis=axis, blocks=blocks, means=tuple(means.tolist()), best=None, differences=())
