@@ -160,8 +160,8 @@ def test_ten_thousand_rows_stay_small() -> None:
         drawn["latent_dim"] = vector_uri(draw_axis(table, "latent_dim"))
     panel = Panel(setting=settings(table)[0], title="", side="", row=None, scene=None)
     html = render(table, drawn, Gallery(rows=[[panel] * MAX_PANELS], total=2000))
-    # So many dots are an image inside the figure.
-    assert all("data:image/png" in unquote(uri) for uri in drawn.values())
+    # A dot for every run.
+    assert unquote(drawn["rate and error"]).count("<use ") >= 10_000
     assert len(html) + 3 * len(drawn["latent_dim"]) < 10e6
     assert "The first 200 of 2,000 settings" in html
     assert f"{MAX_PANELS} of 2,000 settings" in html
