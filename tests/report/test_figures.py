@@ -77,11 +77,12 @@ def test_the_true_posterior_is_prior_times_likelihood(settings: dict[str, Any], 
     drawn = scene(tmp_path, **settings)
     sigma = translation_of(drawn.config).sigma
     x, t = drawn.held_out
+    assert t is not None
     for ax in draw("true_posterior", drawn).axes:
         shown = np.asarray(ax.images[0].get_array())
         assert 0 < shown.max() <= 1
         z = cells(ax.images[0].get_extent(), len(shown))
-        points = torch.tensor(x[[f"t = {value:.1f}" == ax.get_title() for value in t]])
+        points = x[[f"t = {value:.1f}" == ax.get_title() for value in t]]
         with torch.no_grad():
             decoded = Normal(drawn.model.decode(z.float()), sigma)
         found = [(Normal(0, 1).log_prob(z) + decoded.log_prob(point)).sum(-1) for point in points]
@@ -129,7 +130,7 @@ def test_a_helix_is_drawn_from_its_side(tmp_path: Path) -> None:
     (ax, *_) = draw("data", drawn).axes
     assert (ax.get_xlabel(), ax.get_ylabel()) == ("x₁", "x₃")
     shown = np.asarray(ax.collections[0].get_offsets())
-    assert np.array_equal(shown, drawn.held_out[0][:, [0, 2]])
+    assert np.array_equal(shown, drawn.points[:, [0, 2]])
 
 
 def test_one_latent_has_marginals_alone(tmp_path: Path) -> None:

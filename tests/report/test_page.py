@@ -12,8 +12,9 @@ from playwright.sync_api import Page
 
 import swissroll
 from swissroll.config import Config
+from swissroll.report.explorer import MAX_EMBEDDED_WEIGHTS
 from swissroll.report.figures import available
-from swissroll.report.page import MAX_EMBEDDED_WEIGHTS, render, write_report
+from swissroll.report.page import render, write_report
 from swissroll.report.scene import Scene
 from swissroll.runs.evaluate import evaluate
 from swissroll.runs.run import Run

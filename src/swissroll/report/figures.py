@@ -1,19 +1,16 @@
-"""The figures of a run, each composed from measured arrays."""
+"""The figures of a model, each composed from measured arrays."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from functools import partial
-from io import BytesIO
+from typing import Any, NamedTuple
 
 import numpy as np
 import torch
 from matplotlib import rc_context
 from matplotlib.axes import Axes
-from matplotlib.backends.backend_agg import FigureCanvasAgg
-from matplotlib.collections import PathCollection
 from matplotlib.figure import Figure
-from PIL import Image
 from torch import Tensor
 
 from swissroll import rng
@@ -21,25 +18,30 @@ from swissroll.evaluation.evidence import EXACT_DIMS, posterior_on_grid
 from swissroll.evaluation.quadrature import log_joint
 from swissroll.model.vae import latent_grid
 from swissroll.report import plots
-from swissroll.report.html import rgb_pixels
-from swissroll.report.plots import BAR, GAP, LABELS, STYLE, Array, as_on_the_left, colour_bar, row
-from swissroll.report.scene import SCENE_POINTS, Scene
+from swissroll.report.film import film
+from swissroll.report.layout import COLOUR_BAR, GAP, LABELS, add_colour_bar, hide_labels_of_y, row
+from swissroll.report.plots import STYLE, Array
+from swissroll.report.scene import SCENE_POINTS, Scene, to_array
 from swissroll.training.build import translation_of
 
 ELLIPSE_EVERY = 5
-POSTERIORS = 4
-WINDOW = 64
-"""Grid points a side of the window on a true posterior, and of the whole plane, where its highest value may lie."""
-FILM_FRAMES = 6
-GIF_FRAMES = 30
+"""One in so many posteriors gets an ellipse."""
+WINDOWS = 4
+"""Points whose true posterior is drawn."""
+WINDOW_GRID = 64
+"""Grid points along each side of a window, and of the whole plane in which a posterior's highest value is sought."""
+LINE_GRID = 320
+"""Grid points of a true posterior over a single latent."""
 
 
 def data(scene: Scene) -> Figure:
-    """Held-out points, coloured by their coordinate t."""
-    figure, (ax,) = row(4.6, [LABELS], right=BAR, above=GAP)
-    shown = plots.coloured(ax, *scene.held_out)
-    _data_square(ax, scene)
-    colour_bar(figure, ax, shown)
+    """Held-out points, coloured by their coordinate where they have one."""
+    figure, ax = _figure_with_colour_bar(4.6, scene)
+
+    colours = plots.coloured(ax, scene.points, scene.coordinate)
+    _fix_data_square(ax, scene)
+    _add_colour_bar(figure, ax, scene, colours)
+
     return figure
 
 
@@ -48,173 +50,221 @@ def losses(scene: Scene) -> Figure:
     history = scene.history
     if history is None:
         raise ValueError("The losses are drawn from a history, and this scene has none.")
+
     figure, axes = row(9, [0.75] * 3, height=2.6, above=GAP)
-    names = {"loss": "loss", "mse": "mean squared error", "rate": "rate (nats a point)"}
-    for ax, (name, label) in zip(axes, names.items(), strict=True):
+    labels = {"loss": "loss", "mse": "mean squared error", "rate": "rate (nats per point)"}
+    for ax, (name, label) in zip(axes, labels.items(), strict=True):
         lines = {"training batch": history[name], "held-out": history[f"held_out_{name}"]}
         plots.curves(ax, history["step"], lines, ylabel=label)
-        found = history[name][np.isfinite(history[name])]
-        if name == "loss" and scene.config.decoder_variance == "learned":
-            ax.set_yscale("symlog", linthresh=1)  # In nats it crosses zero.
-        elif name != "rate" and (found > 0).any():
-            plots.log_scale(ax)
-    axes[0].legend(loc="upper right")
+
+    loss_axes, mse_axes, _ = axes
+    if scene.config.decoder_variance == "learned":
+        loss_axes.set_yscale("symlog", linthresh=1)  # In nats it crosses zero.
+    else:
+        _log_scale_if_positive(loss_axes, history["loss"])
+    _log_scale_if_positive(mse_axes, history["mse"])
+
+    loss_axes.legend(loc="upper right")
     return figure
+
+
+def _log_scale_if_positive(ax: Axes, values: Array) -> None:
+    finite = values[np.isfinite(values)]
+    if (finite > 0).any():
+        plots.log_scale(ax)
 
 
 def reconstructions(scene: Scene) -> Figure:
     """Points, their reconstructions joined by lines, and how far these lie from each other."""
-    figure, axes = row(9, [LABELS, GAP, LABELS])
-    x = scene.held_out[0]
-    with torch.no_grad():
-        mean = scene.model.decode(torch.from_numpy(scene.posterior[0])).numpy()
-        sampled = scene.model.decode(torch.from_numpy(scene.posterior_draws)).numpy()
-    titles = ("decoded posterior mean", "decoded posterior draw")
-    for ax, recon_x, title in zip(axes[:2], (mean, sampled), titles, strict=True):
+    figure, (*planes, last) = row(9, [LABELS, GAP, LABELS])
+    x = scene.points
+    reconstructed = {
+        "posterior mean": scene.decode(scene.posterior[0]),
+        "posterior draw": scene.decode(scene.posterior_draws),
+    }
+
+    for ax, (name, recon_x) in zip(planes, reconstructed.items(), strict=True):
         plots.pairs(ax, x, recon_x)
         plots.points(ax, x, colour=plots.BLUE, label="original", size=4)
         plots.points(ax, recon_x, colour=plots.RED, label="reconstruction", size=4)
-        _data_square(ax, scene, title=title)
-    axes[0].legend(loc="upper left", fontsize=7, markerscale=2)
-    as_on_the_left(axes[1])
-    errors = {
-        name: np.linalg.norm(r - x, axis=1) for name, r in (("posterior mean", mean), ("posterior draw", sampled))
-    }
-    plots.histograms(axes[2], errors, xlabel="distance to the original (data units)")
+        _fix_data_square(ax, scene, title=f"decoded {name}")
+
+    planes[0].legend(loc="upper left", fontsize=7, markerscale=2)
+    hide_labels_of_y(planes[1])
+
+    distances = {name: np.linalg.norm(recon_x - x, axis=1) for name, recon_x in reconstructed.items()}
+    plots.histograms(last, distances, xlabel="distance to the original (data units)")
+
     return figure
-
-
-def film(scene: Scene) -> Figure:
-    """The decoded grid over the data before, during and after training, on the same axes."""
-    steps = plots.spread(list(scene.snapshots), FILM_FRAMES)
-    figure, axes = row(1.75 * len(steps), [GAP / 2] * len(steps), below=GAP)
-    for ax, step in zip(axes, steps, strict=True):
-        _frame(ax, scene, step)
-        ax.set(xticks=[], yticks=[])
-    return figure
-
-
-def film_gif(scene: Scene) -> bytes:
-    """The same as an animated GIF."""
-    steps = plots.spread(list(scene.snapshots), GIF_FRAMES)
-    with rc_context(STYLE):
-        frames = list(_frames(scene, steps))
-    # One palette for all: frames that share it are smaller, and colours do not flicker.
-    palette = frames[-1].quantize(64)
-    first, *others = (frame.quantize(palette=palette, dither=Image.Dither.NONE) for frame in frames)
-    times = [900] + [350] * (len(frames) - 2) + [1500] if others else [1000]
-    file = BytesIO()
-    first.save(file, "GIF", save_all=True, append_images=others, duration=times, loop=0)
-    return file.getvalue()
-
-
-def _frames(scene: Scene, steps: list[int]) -> Iterator[Image.Image]:
-    """The film's frames: everything that stays is drawn once."""
-    figure, (ax,) = row(3.4, [0.4], below=0.3)
-    figure.set_dpi(100)
-    canvas = FigureCanvasAgg(figure)
-    moving = _frame(ax, scene, steps[0])
-    for artist in (moving, ax.title):
-        artist.set_animated(True)
-    canvas.draw()
-    still = canvas.copy_from_bbox(figure.bbox)
-    for step in steps:
-        canvas.restore_region(still)
-        moving.set_offsets(plots.plane(scene.grid(scene.snapshots[step])))
-        ax.set_title(_when(step))
-        for artist in (moving, ax.title):
-            ax.draw_artist(artist)
-        yield Image.fromarray(rgb_pixels(canvas))
 
 
 def posterior(scene: Scene) -> Figure:
-    """Posterior means coloured by t with their 1-sigma ellipses, over the prior's rings."""
-    figure, (ax,) = row(5.4, [LABELS], right=BAR, above=GAP)
-    mu, logvar = (scene.in_plane(a) for a in scene.posterior)
-    t = scene.held_out[1]
-    if mu.shape[1] == 1:
-        shown = plots.along(ax, t, mu[:, 0], np.exp(0.5 * logvar[:, 0]))
-        ax.set(xlabel="t", ylabel="z₁")
+    """Posterior means with their 1-sigma ellipses over the prior, coloured by the points' coordinate."""
+    figure, ax = _figure_with_colour_bar(5.4, scene)
+
+    if scene.config.latent_dim == 1:
+        colours = draw_latent_line(ax, scene)
     else:
-        prior_outline(ax, scene)
-        plots.ellipses(ax, mu[::ELLIPSE_EVERY], logvar[::ELLIPSE_EVERY], t[::ELLIPSE_EVERY])
-        shown = plots.coloured(ax, mu, t, size=5)
-        _latent_square(ax, scene)
-    colour_bar(figure, ax, shown)
+        draw_prior(ax, scene)
+        colours = _draw_posterior_ellipses(ax, scene)
+        _fix_latent_square(ax, scene)
+
+    _add_colour_bar(figure, ax, scene, colours)
     return figure
+
+
+def _draw_posterior_ellipses(ax: Axes, scene: Scene) -> Any:
+    """Draw the means of q(z|x), and 1-sigma ellipses of some; returns what a colour bar needs."""
+    mu, logvar = (scene.in_plane(values) for values in scene.posterior)
+    t = scene.coordinate
+
+    some = slice(None, None, ELLIPSE_EVERY)
+    plots.ellipses(ax, mu[some], logvar[some], None if t is None else t[some])
+    return plots.coloured(ax, mu, t, size=5)
+
+
+def draw_latent_line(ax: Axes, scene: Scene, most: int | None = None) -> Any:
+    """Draw posteriors over a single latent against what lines the points up; returns what a colour bar needs.
+
+    Args:
+        ax: Where to draw.
+        scene: With one latent dimension.
+        most: Draw the first points only, so many; by default all.
+    """
+    label, along = scene.line_up
+    mu, logvar = scene.posterior
+    sigma = np.exp(0.5 * logvar)
+    colour = plots.BLUE if scene.coordinate is None else None
+
+    colours = plots.along(ax, along[:most], mu[:most, 0], sigma[:most, 0], colour=colour)
+    ax.set(xlabel=label, ylabel="z₁")
+    return colours
 
 
 def aggregate(scene: Scene) -> Figure:
-    """Draws from the aggregate posterior beside draws from the prior, and marginals; of one latent, these alone."""
-    alone = scene.config.latent_dim == 1
-    figure, (*axes, last) = row(5 if alone else 9, [LABELS] if alone else [LABELS, GAP, LABELS])
-    generator = rng.generator(scene.config.seed, "evaluation")
-    like = scene.model.fc_mu.weight
-    prior = scene.model.prior.sample(SCENE_POINTS, like=like, generator=generator).numpy()
-    clouds = {"aggregate posterior": scene.in_plane(scene.posterior_draws), "prior": scene.in_plane(prior)}
-    for (name, cloud), colour, ax in zip(clouds.items(), (plots.RED, plots.BLUE), axes, strict=False):
-        plots.points(ax, cloud, colour=colour)
-        prior_outline(ax, scene)
-        _latent_square(ax, scene, title=name)
-    for ax in axes[1:]:
-        as_on_the_left(ax)
-    marginals = {
-        f"{name}, z{_subscript(dim)}": cloud[:, column]
-        for column, dim in enumerate(scene.plane[:1] if alone else scene.plane)
-        for name, cloud in clouds.items()
+    """Draws from the aggregate posterior beside draws from the prior, and marginals; for one latent, these alone."""
+    clouds = {
+        "aggregate posterior": scene.in_plane(scene.posterior_draws),
+        "prior": scene.in_plane(_prior_draws(scene)),
     }
-    plots.histograms(last, marginals, xlabel="latent coordinate")
+
+    if scene.config.latent_dim == 1:
+        figure, (last,) = row(5, [LABELS])
+    else:
+        figure, (left, right, last) = row(9, [LABELS, GAP, LABELS])
+        _draw_latents(left, scene, clouds["aggregate posterior"], colour=plots.RED, title="aggregate posterior")
+        _draw_latents(right, scene, clouds["prior"], colour=plots.BLUE, title="prior")
+        hide_labels_of_y(right)
+
+    plots.histograms(last, _marginals(scene, clouds), xlabel="latent coordinate")
     return figure
+
+
+def _draw_latents(ax: Axes, scene: Scene, cloud: Array, *, colour: str, title: str) -> None:
+    plots.points(ax, cloud, colour=colour)
+    draw_prior(ax, scene)
+    _fix_latent_square(ax, scene, title=title)
+
+
+def _prior_draws(scene: Scene) -> Array:
+    generator = rng.generator(scene.config.seed, "evaluation")
+    draws = scene.model.prior.sample(SCENE_POINTS, like=scene.model.fc_mu.weight, generator=generator)
+    return to_array(draws)
+
+
+def _marginals(scene: Scene, clouds: dict[str, Array]) -> dict[str, Array]:
+    """The columns of each cloud by the cloud's name and the latent dimension."""
+    found = {}
+    columns = next(iter(clouds.values())).shape[1]
+    for column, dim in enumerate(scene.plane[:columns]):
+        for name, cloud in clouds.items():
+            found[f"{name}, z{subscript(dim)}"] = cloud[:, column]
+
+    return found
 
 
 def generated(scene: Scene) -> Figure:
     """Three things that are called 'generated', kept apart, each over the data."""
-    sets = {"decoded grid (no sample of the model)": scene.grid(scene.model)}
-    for title, noise in (("prior samples, decoded", False), ("prior samples with decoder noise", True)):
-        generator = rng.generator(scene.config.seed, "evaluation noise")
-        sets[title] = scene.model.sample(SCENE_POINTS, noise=noise, generator=generator).numpy()
+    sets = {
+        "decoded grid (no sample of the model)": scene.grid(scene.model),
+        "prior samples, decoded": prior_samples(scene, noise=False),
+        "prior samples with decoder noise": prior_samples(scene, noise=True),
+    }
+
     figure, axes = row(9, [LABELS, GAP, GAP])
     for ax, (title, x) in zip(axes, sets.items(), strict=True):
-        plots.points(ax, scene.held_out[0], colour=plots.ORANGE, label="data", size=4)
+        plots.points(ax, scene.points, colour=plots.ORANGE, label="data", size=4)
         plots.points(ax, x, colour=plots.BLUE, label="generated", size=4)
-        _data_square(ax, scene, title=title)
+        _fix_data_square(ax, scene, title=title)
     for ax in axes[1:]:
-        as_on_the_left(ax)
+        hide_labels_of_y(ax)
+
     axes[0].legend(loc="upper left", fontsize=7, markerscale=2)
     return figure
 
 
+def prior_samples(scene: Scene, *, noise: bool, size: int = SCENE_POINTS) -> Array:
+    """Decoded draws from the prior, shape (size, D), with or without the decoder's noise."""
+    generator = rng.generator(scene.config.seed, "evaluation noise")
+    return to_array(scene.model.sample(size, noise=noise, generator=generator))
+
+
 def true_posterior(scene: Scene) -> Figure:
-    """The true posterior of four points under the encoder's ellipse."""
-    x, t = scene.held_out
-    order = np.argsort(t)
-    chosen = order[np.linspace(0, len(order) - 1, 2 * POSTERIORS + 1).round().astype(int)[1::2]]
-    means, sigmas = scene.posterior[0][chosen], np.exp(0.5 * scene.posterior[1][chosen])
-    seen = _posteriors_near(scene, torch.from_numpy(x[chosen]).double(), means, sigmas)
-    figure, axes = row(9, [LABELS] * POSTERIORS)
-    for ax, which, window, mu, sigma in zip(axes, chosen, seen, means, sigmas, strict=True):
-        plots.posterior_window(ax, *window, mu, sigma)
-        ax.set_title(f"t = {t[which]:.1f}")
+    """The true posterior of four points under the encoder's Gaussian."""
+    label, along = scene.line_up
+
+    # Of nine points at even ranks, the second, fourth, sixth and eighth.
+    order = np.argsort(along)
+    ranks = np.linspace(0, len(order) - 1, 2 * WINDOWS + 1).round().astype(int)
+    chosen = order[ranks[1::2]]
+
+    x = scene.held_out.points[chosen].double()
+    means = scene.posterior[0][chosen]
+    sigmas = np.exp(0.5 * scene.posterior[1][chosen])
+    windows = _windows(scene, x, means, sigmas)
+
+    figure, axes = row(9, [LABELS] * WINDOWS)
+    for ax, which, window, mu, sigma in zip(axes, chosen, windows, means, sigmas, strict=True):
+        plots.posterior_window(ax, window.axes, window.density, mu, sigma)
+        ax.set_title(f"{label} = {along[which]:.1f}")
+
     return figure
 
 
-def _posteriors_near(scene: Scene, x: Tensor, mu: Array, sigma: Array) -> Iterator[tuple[list[Array], Array]]:
-    """For each point, the axes of a window of the latent space around its mean, and its true posterior there.
+class Window(NamedTuple):
+    """A part of the latent space around a posterior's mean.
 
-    A density over a plane is a share of its highest value, in the window or out of it, and needs no integral.
+    Attributes:
+        axes: Even grid of each latent coordinate, L of shape (G,).
+        density: True posterior on it, shape (G,), or as a share of its highest value, shape (G, G).
     """
+
+    axes: list[Array]
+    density: Array
+
+
+def _windows(scene: Scene, x: Tensor, means: Array, sigmas: Array) -> Iterator[Window]:
+    """A window for each point of shape (K, D), from the means and standard deviations of q(z|x), shape (K, L)."""
     if scene.config.latent_dim == 1:
-        axis, density = posterior_on_grid(scene.model, x, size=320, extent=scene.latent_extent)
-        yield from (([axis.numpy()], own) for own in density.numpy())
+        axis, densities = posterior_on_grid(scene.model, x, size=LINE_GRID, extent=scene.latent_extent)
+        for density in densities.numpy():
+            yield Window([axis.numpy()], density)
         return
+
+    # As a share of its highest value, in the window or out of it, a density needs no integral.
     joint = partial(log_joint, scene.model, sigma=translation_of(scene.config, scene.model).sigma)
-    highest = joint(x, latent_grid(WINDOW, scene.latent_extent, 2).double()).amax(dim=1)
-    for k, centre in enumerate(torch.from_numpy(mu).double()):
-        offset = torch.linspace(-1, 1, WINDOW, dtype=torch.float64) * plots.reach(sigma[k])
-        axes = [offset + c for c in centre]
-        near = joint(x[[k]], torch.cartesian_prod(*axes))[0]
-        density = torch.exp(near - torch.maximum(near.max(), highest[k])).nan_to_num(0.0)
-        yield [axis.numpy() for axis in axes], density.reshape(WINDOW, WINDOW).numpy()
+    whole_plane = latent_grid(WINDOW_GRID, scene.latent_extent, 2).double()
+    highest_in_plane = joint(x, whole_plane).amax(dim=1)
+
+    for k, mean in enumerate(torch.from_numpy(means).double()):
+        reach = plots.window_reach(sigmas[k])
+        offsets = torch.linspace(-1, 1, WINDOW_GRID, dtype=torch.float64) * reach
+        axes = [offsets + centre for centre in mean]
+        log_density = joint(x[[k]], torch.cartesian_prod(*axes))[0]
+
+        highest = torch.maximum(log_density.max(), highest_in_plane[k])
+        share = torch.exp(log_density - highest).nan_to_num(0.0)
+        yield Window([axis.numpy() for axis in axes], share.reshape(WINDOW_GRID, WINDOW_GRID).numpy())
 
 
 FIGURES: dict[str, Callable[[Scene], Figure]] = {
@@ -261,41 +311,48 @@ def draw(name: str, scene: Scene) -> Figure:
         return FIGURES[name](scene)
 
 
-def _frame(ax: Axes, scene: Scene, step: int) -> PathCollection:
-    """Draw a frame of the film; returns its decoded grid."""
-    plots.points(ax, scene.held_out[0], colour=plots.ORANGE, size=3)
-    decoded = plots.points(ax, scene.grid(scene.snapshots[step]), colour=plots.BLUE, size=3)
-    plots.square(ax, scene.extent, title=_when(step))
-    return decoded
+def draw_prior(ax: Axes, scene: Scene) -> None:
+    """Draw the prior in the latent plane: rings of a single Gaussian, or the 1-sigma ellipse of each component.
 
-
-def _when(step: int) -> str:
-    return "before training" if step == 0 else f"step {step:,}"
-
-
-def prior_outline(ax: Axes, scene: Scene) -> None:
-    """The prior's rings; for a mixture, the 1-sigma ellipse of each component."""
+    A prior that is no mixture of Gaussians is not drawn.
+    """
     components = scene.model.prior.components()
     if components is None:
         return
-    if len(components.means) == 1:
-        plots.prior_rings(ax)
-        return
-    means = scene.in_plane(components.means.numpy())
-    logvars = scene.in_plane(2 * components.stds.log().numpy())
-    plots.ellipses(ax, means, logvars, colour="#808080")
+
+    means = scene.in_plane(to_array(components.means))
+    stds = scene.in_plane(to_array(components.stds))
+    if len(means) == 1:
+        plots.prior_rings(ax, mean=means[0], std=stds[0])
+    else:
+        plots.ellipses(ax, means, 2 * np.log(stds), colour=plots.GREY)
 
 
-def _data_square(ax: Axes, scene: Scene, *, title: str = "") -> None:
+def _figure_with_colour_bar(width: float, scene: Scene) -> tuple[Figure, Axes]:
+    """A figure of one axes, with room for a colour bar where the points have a coordinate."""
+    right = GAP if scene.coordinate is None else COLOUR_BAR
+    figure, (ax,) = row(width, [LABELS], right=right, above=GAP)
+    return figure, ax
+
+
+def _add_colour_bar(figure: Figure, ax: Axes, scene: Scene, colours: Any) -> None:
+    if scene.coordinate is not None:
+        add_colour_bar(figure, ax, colours)
+
+
+def _fix_data_square(ax: Axes, scene: Scene, *, title: str = "") -> None:
     """The first and the last coordinate, as plots.plane has it."""
-    last = _subscript(scene.model.data_dim - 1)
+    last = subscript(scene.model.data_dim - 1)
     plots.square(ax, scene.extent, title=title, xlabel="x₁", ylabel=f"x{last}")
 
 
-def _latent_square(ax: Axes, scene: Scene, *, title: str = "") -> None:
-    first, second = (_subscript(d) for d in scene.plane)
+def _fix_latent_square(ax: Axes, scene: Scene, *, title: str = "") -> None:
+    """The two latent dimensions that are drawn."""
+    first, second = map(subscript, scene.plane)
     plots.square(ax, scene.latent_extent, title=title, xlabel=f"z{first}", ylabel=f"z{second}")
 
 
-def _subscript(dim: int) -> str:
-    return str(dim + 1).translate(str.maketrans("0123456789", "₀₁₂₃₄₅₆₇₈₉"))
+def subscript(dim: int) -> str:
+    """The number of a dimension, counted from 1, as it stands below a letter."""
+    digits = str.maketrans("0123456789", "₀₁₂₃₄₅₆₇₈₉")
+    return str(dim + 1).translate(digits)

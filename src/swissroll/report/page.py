@@ -2,36 +2,25 @@
 
 from __future__ import annotations
 
-import base64
 import dataclasses
 import json
 import os
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
-
-import numpy as np
-import torch
-from torch import nn
 
 from swissroll.errors import Fix
 from swissroll.evaluation.evaluation import Evaluation
 from swissroll.evaluation.tables import GENERATED_HEAD, MODEL_HEAD, generated_rows, model_rows
 from swissroll.evaluation.wording import to_plain
-from swissroll.model.vae import VAE
-from swissroll.report.figures import available, draw, film_gif
+from swissroll.report.explorer import embeds_decoder, explorer_data
+from swissroll.report.figures import available, draw
+from swissroll.report.film import film_gif
 from swissroll.report.html import gif_uri, script, template, vector_uri, write_png
-from swissroll.report.plots import Array, plane
 from swissroll.report.scene import Scene
 from swissroll.runs.errors import RunError
 from swissroll.runs.evaluate import evaluate
 from swissroll.runs.files import replace_file
 from swissroll.runs.run import Run
-
-MAX_EMBEDDED_WEIGHTS = 400_000
-"""A larger decoder (1.6 MB of weights) is embedded as a decoded grid, to keep the report under 4 MB."""
-EXPLORER_POINTS = 400
-GRID_SIZE = 141
 
 
 def write_report(
@@ -105,48 +94,8 @@ def render(run: Run, scene: Scene, pictures: dict[str, str], evaluation: Evaluat
         metrics=metrics,
         tables=tables,
         script=script("explorer.js"),
-        explorer=json.dumps(_explorer(scene)),
-        embedded=_decoder_size(run.model) <= MAX_EMBEDDED_WEIGHTS,
+        explorer=json.dumps(explorer_data(scene)),
+        embedded=embeds_decoder(run.model),
         latent_dim=run.config.latent_dim,
         data_dim=run.model.data_dim,
     )
-
-
-def _explorer(scene: Scene) -> dict[str, Any]:
-    """What the page needs to decode a latent under the pointer."""
-    mu = scene.in_plane(scene.posterior[0])[:EXPLORER_POINTS]
-    x, t = scene.held_out
-    found = {
-        "latentDim": scene.config.latent_dim,
-        "plane": list(scene.plane),
-        "latentExtent": scene.latent_extent,
-        "dataExtent": scene.extent,
-        "means": _pack(plane(mu)),
-        "points": _pack(plane(x[:EXPLORER_POINTS])),
-        "t": _pack((t - t.min()) / (t.max() - t.min())),
-        "activation": scene.config.activation,
-    }
-    if _decoder_size(scene.model) <= MAX_EMBEDDED_WEIGHTS:
-        linear = [layer for layer in scene.model.decoder if isinstance(layer, nn.Linear)]
-        found["layers"] = [
-            {"in": m.in_features, "out": m.out_features, "weight": _pack(m.weight), "bias": _pack(m.bias)}
-            for m in linear
-        ]
-    else:
-        grid = scene.model.decode_grid(GRID_SIZE, scene.latent_extent, dims=scene.plane)
-        if scene.config.latent_dim == 1:
-            line = torch.linspace(-scene.latent_extent, scene.latent_extent, GRID_SIZE)[:, None]
-            with torch.no_grad():
-                grid = scene.model.decode(line).repeat_interleave(GRID_SIZE, dim=0)
-        found["grid"] = {"size": GRID_SIZE, "dim": grid.shape[1], "values": _pack(grid)}
-    return found
-
-
-def _decoder_size(model: VAE) -> int:
-    return sum(p.numel() for p in model.decoder.parameters())
-
-
-def _pack(values: torch.Tensor | Array) -> str:
-    """Little-endian float32, base64."""
-    array = values.detach().cpu().numpy() if isinstance(values, torch.Tensor) else values
-    return base64.b64encode(np.ascontiguousarray(array, dtype="<f4").tobytes()).decode()

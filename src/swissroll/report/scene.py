@@ -9,9 +9,11 @@ from typing import Any, Protocol, Self
 
 import numpy as np
 import torch
+from torch import Tensor
 
 from swissroll import rng
 from swissroll.config import Config
+from swissroll.data.distribution import Sample
 from swissroll.model.vae import VAE
 from swissroll.report.plots import Array, plane
 from swissroll.runs.run import Run
@@ -38,16 +40,18 @@ class Scene:
     """What figures are drawn from: held-out points and what a model makes of them.
 
     Attributes:
-        config: The settings; what the points come from is one of them.
+        config: The model's settings.
         model: The trained model.
         snapshots: The model after some of its steps, by the step; the film needs them.
         history: Columns of one row per step, named as in history.csv; the losses need them.
+        sample: The held-out points; by default they are drawn from what the config names.
     """
 
     config: Config
     model: VAE
     snapshots: Mapping[int, VAE] = field(default_factory=dict)
     history: Columns | None = None
+    sample: Sample | None = None
 
     @classmethod
     def of_run(cls, run: Run) -> Self:
@@ -59,10 +63,30 @@ class Scene:
         return cls(run.config, run.model, run.snapshots, run.history)
 
     @cached_property
-    def held_out(self) -> tuple[Array, Array]:
-        """Points, shape (N, D), and their t, shape (N,)."""
-        x, t = held_out_points(self.config, SCENE_POINTS)
-        return x.numpy(), np.zeros(len(x)) if t is None else t.numpy()
+    def held_out(self) -> Sample:
+        """The points that are drawn, N of them, and where they have one, their coordinate."""
+        return self.sample or held_out_points(self.config, SCENE_POINTS)
+
+    @property
+    def points(self) -> Array:
+        """The held-out points, shape (N, D)."""
+        return to_array(self.held_out.points)
+
+    @property
+    def coordinate(self) -> Array | None:
+        """What colours the held-out points, shape (N,); None where they have no coordinate."""
+        coordinate = self.held_out.coordinate
+        return None if coordinate is None else to_array(coordinate)
+
+    @property
+    def line_up(self) -> tuple[str, Array]:
+        """What a single line of points is ordered by: its name and values of shape (N,).
+
+        That is their coordinate t, or where they have none the first of the data's coordinates.
+        """
+        if self.coordinate is None:
+            return "x₁", self.points[:, 0]
+        return "t", self.coordinate
 
     @cached_property
     def posterior(self) -> tuple[Array, Array]:
@@ -71,13 +95,13 @@ class Scene:
         Both are bounded, so that the pictures of a model that diverged can be drawn, if not to their edges.
         """
         with torch.no_grad():
-            mu, logvar = self.model.encode(torch.from_numpy(self.held_out[0]))
+            mu, logvar = self.model.encode(self._like_weights(self.held_out.points))
 
         max_logvar = 2 * np.log(MAX_DRAWN)
         drawn_mu = mu.nan_to_num(0.0).clamp(-MAX_DRAWN, MAX_DRAWN)
         drawn_logvar = logvar.nan_to_num(0.0).clamp(-max_logvar, max_logvar)
 
-        return drawn_mu.numpy(), drawn_logvar.numpy()
+        return to_array(drawn_mu), to_array(drawn_logvar)
 
     @cached_property
     def posterior_draws(self) -> Array:
@@ -103,17 +127,33 @@ class Scene:
     @cached_property
     def extent(self) -> float:
         """Half the side of every data plane: the same in all pictures of a scene."""
-        return 1.15 * float(np.abs(plane(self.held_out[0])).max())
+        return 1.15 * float(np.abs(plane(self.points)).max())
 
     @cached_property
     def latent_extent(self) -> float:
         """Half the side of every latent plane."""
-        return max(MIN_LATENT_EXTENT, 1.1 * float(np.abs(self.posterior[0]).max()))
+        means = self.posterior[0]
+        return max(MIN_LATENT_EXTENT, 1.1 * float(np.abs(means).max()))
 
     def in_plane(self, z: Array) -> Array:
         """Keep the drawn dimensions of latents, shape (N, L) to (N, 2), or (N, 1) for a single one."""
         return z if z.shape[1] == 1 else z[:, self.plane]
 
+    def decode(self, z: Array) -> Array:
+        """Decode latents of shape (N, L), shape (N, D)."""
+        with torch.no_grad():
+            decoded = self.model.decode(self._like_weights(torch.from_numpy(z)))
+        return to_array(decoded)
+
     def grid(self, model: VAE) -> Array:
         """The notebook's grid on [-2, 2]^2, decoded by a model, shape (961, D)."""
-        return model.decode_grid(GRID_SIDE, dims=self.plane).numpy()
+        return to_array(model.decode_grid(GRID_SIDE, dims=self.plane))
+
+    def _like_weights(self, values: Tensor) -> Tensor:
+        """Values on the device of the model and with the precision of its weights."""
+        return values.to(self.model.fc_mu.weight)
+
+
+def to_array(values: Tensor) -> Array:
+    """A tensor of any device as an array."""
+    return values.detach().cpu().numpy()

@@ -65,9 +65,11 @@
   const readout = document.getElementById("explorer-readout");
   const means = unpack(data.means);
   const points = unpack(data.points);
-  const hues = unpack(data.t);
+  const hues = data.hues && unpack(data.hues);
   let at = [0, 0];
 
+  // Points without a coordinate have one colour.
+  const BLUE = "#0072b2";
   // The viridis colour map at five places, and straight lines between them.
   const viridis = [[68, 1, 84], [59, 82, 139], [33, 145, 140], [94, 201, 98], [253, 231, 37]];
   const colour = (t) => {
@@ -86,9 +88,9 @@
   }
 
   function dots(surface, values) {
-    for (let k = 0; k < hues.length; k++) {
+    for (let k = 0; k < values.length / 2; k++) {
       const [x, y] = surface.toPixel([values[2 * k], values[2 * k + 1]]);
-      surface.context.fillStyle = colour(hues[k]);
+      surface.context.fillStyle = hues ? colour(hues[k]) : BLUE;
       surface.context.beginPath();
       surface.context.arc(x, y, 2, 0, 2 * Math.PI);
       surface.context.fill();

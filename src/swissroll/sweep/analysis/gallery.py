@@ -8,14 +8,12 @@ from dataclasses import dataclass
 from itertools import combinations, product
 from pathlib import Path
 
-import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from swissroll import rng
 from swissroll.report import plots
-from swissroll.report.figures import prior_outline
-from swissroll.report.plots import Array, spread
+from swissroll.report.figures import draw_latent_line, draw_prior, prior_samples
+from swissroll.report.plots import spread
 from swissroll.report.scene import Scene
 from swissroll.runs.run import load
 from swissroll.sweep.analysis.blocks import Setting, settings
@@ -183,19 +181,19 @@ def draw_latents(gallery: Gallery) -> Figure:
     extent = min(max(extents, default=DEFAULT_LATENT_EXTENT), MAX_LATENT_EXTENT)
 
     def draw(ax: Axes, scene: Scene) -> None:
-        means, logvars = scene.posterior
-        mu = scene.in_plane(means)[:MAX_DRAWN_POINTS]
-        logvar = scene.in_plane(logvars)[:MAX_DRAWN_POINTS]
-        t = scene.held_out[1][:MAX_DRAWN_POINTS]
-        if mu.shape[1] == 1:
-            _draw_along(ax, t, mu, logvar)
+        if scene.config.latent_dim == 1:
+            draw_latent_line(ax, scene, MAX_DRAWN_POINTS)
+            for drawn in ax.collections:
+                drawn.set_rasterized(True)
             ax.set_ylim(-extent, extent)
             return
 
-        aggregate = scene.in_plane(scene.posterior_draws)[:MAX_DRAWN_POINTS]
-        plots.points(ax, aggregate, colour="#808080", size=1.5)
-        prior_outline(ax, scene)
-        plots.coloured(ax, mu, t, size=3)
+        means = scene.in_plane(scene.posterior[0])[:MAX_DRAWN_POINTS]
+        coordinate = None if scene.coordinate is None else scene.coordinate[:MAX_DRAWN_POINTS]
+
+        plots.points(ax, scene.in_plane(scene.posterior_draws)[:MAX_DRAWN_POINTS], colour=plots.GREY, size=1.5)
+        draw_prior(ax, scene)
+        plots.coloured(ax, means, coordinate, size=3)
         plots.square(ax, extent)
 
     return _draw_gallery(gallery, draw)
@@ -205,9 +203,9 @@ def draw_generated(gallery: Gallery) -> Figure:
     """Prior samples, decoded, over the data."""
 
     def draw(ax: Axes, scene: Scene) -> None:
-        generator = rng.generator(scene.config.seed, "evaluation noise")
-        generated = scene.model.sample(MAX_DRAWN_POINTS, noise=False, generator=generator).numpy()
-        plots.points(ax, scene.held_out[0][:MAX_DRAWN_POINTS], colour=plots.ORANGE, size=2)
+        generated = prior_samples(scene, noise=False, size=MAX_DRAWN_POINTS)
+
+        plots.points(ax, scene.points[:MAX_DRAWN_POINTS], colour=plots.ORANGE, size=2)
         plots.points(ax, generated, colour=plots.BLUE, size=2)
         plots.square(ax, scene.extent)
 
@@ -250,11 +248,3 @@ def _draw_panel(ax: Axes, panel: Panel | None, draw: Callable[[Axes, Scene], Non
     ax.set_box_aspect(1)
     ax.set_title(panel.title, fontsize=8)
     ax.set_ylabel(panel.side, fontsize=7.5, rotation=0, ha="right", va="center")
-
-
-def _draw_along(ax: Axes, t: Array, mu: Array, logvar: Array) -> None:
-    """The only latent dimension, with its standard deviation, against t."""
-    deviation = np.exp(0.5 * logvar[:, 0])
-    plots.along(ax, t, mu[:, 0], deviation)
-    for drawn in ax.collections:
-        drawn.set_rasterized(True)
