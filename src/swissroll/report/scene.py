@@ -151,7 +151,7 @@ class Scene:
 
     def _like_weights(self, values: Tensor) -> Tensor:
         """Values on the device of the model and with the precision of its weights."""
-        return values.to(self.model.fc_mu.weight)
+        return values.to(self.model.device, self.model.dtype)
 
 
 def to_array(values: Tensor) -> Array:

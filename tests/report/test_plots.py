@@ -1,0 +1,62 @@
+"""Axes whose ticks and labels are known beforehand."""
+
+import math
+
+import numpy as np
+import pytest
+from matplotlib.figure import Figure
+from matplotlib.patches import Ellipse
+
+from swissroll.report import plots
+
+
+@pytest.mark.parametrize(
+    ("low", "high", "labels"),
+    [
+        (0.018, 0.25, ["0.02", "0.05", "0.1", "0.2"]),
+        (3e-7, 2e4, ["1e-06", "0.0001", "0.01", "1", "100", "10000"]),
+        (2.1, 4.9, ["2", "3", "4", "5"]),
+    ],
+)
+def test_logarithmic_axes_have_round_decimal_ticks(low: float, high: float, labels: list[str]) -> None:
+    ax = Figure().subplots()
+    ax.plot([0, 1], [low, high])
+    ax.set_ylim(low, high)
+    plots.log_scale(ax)
+
+    found = [label.get_text() for label in ax.get_yticklabels()]
+    assert found == labels
+
+
+@pytest.mark.parametrize(("extent", "tick"), [(1.15, "1"), (3.3, "3"), (0.05, "0.03"), (7400.0, "5000"), (21.0, "10")])
+def test_planes_are_labelled_at_a_round_number_and_its_opposite(extent: float, tick: str) -> None:
+    ax = Figure().subplots()
+    plots.square(ax, extent)
+
+    labels = [label.get_text() for label in ax.get_xticklabels()]
+    assert [label for label in labels if label] == [f"\N{MINUS SIGN}{tick}", "0", tick]
+
+    marks = ax.get_xticks()
+    assert marks[-1] == pytest.approx(float(tick))
+    assert math.isclose(marks[0], -marks[-1])
+
+
+def test_rings_lie_at_whole_standard_deviations_of_a_gaussian() -> None:
+    ax = Figure().subplots()
+    plots.prior_rings(ax, mean=(1.0, -1.0), std=(0.5, 2.0))
+
+    rings = [patch for patch in ax.patches if isinstance(patch, Ellipse)]
+    assert [ring.center for ring in rings] == [(1.0, -1.0)] * 3
+    assert [(ring.width, ring.height) for ring in rings] == [(1.0, 4.0), (2.0, 8.0), (3.0, 12.0)]
+
+
+def test_spread_keeps_both_ends() -> None:
+    assert plots.spread(range(101), 5) == [0, 25, 50, 75, 100]
+    assert plots.spread("ab", 5) == ["a", "b"]
+
+
+def test_a_plane_is_the_first_and_the_last_column_or_a_line() -> None:
+    x = np.arange(6.0).reshape(2, 3)
+
+    np.testing.assert_array_equal(plots.plane(x), [[0, 2], [3, 5]])
+    np.testing.assert_array_equal(plots.plane(x[:, :1]), [[0, 0], [3, 0]])
