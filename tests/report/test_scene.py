@@ -77,3 +77,8 @@ def test_points_without_a_coordinate_are_lined_up_by_their_first_one() -> None:
     name, values = scene.line_up
     assert name == "x₁"
     np.testing.assert_array_equal(values, [0.5, -0.5])
+
+
+@pytest.mark.parametrize(("components", "expected"), [(0, 1), (1, 1), (3, 3)])
+def test_a_standard_normal_prior_is_one_gaussian(components: int, expected: int) -> None:
+    assert Scene(Config(components=components), VAE(2, 4, components=components)).prior_components == expected

@@ -97,5 +97,8 @@ def render(run: Run, scene: Scene, pictures: dict[str, str], evaluation: Evaluat
         explorer=json.dumps(explorer_data(scene)),
         embedded=embeds_decoder(run.model),
         latent_dim=run.config.latent_dim,
+        coloured=scene.coordinate is not None,
+        line_up=scene.line_up[0],
+        prior_components=scene.prior_components,
         data_dim=run.model.data_dim,
     )

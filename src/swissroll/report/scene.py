@@ -124,6 +124,12 @@ class Scene:
         first, second = sorted(highest)
         return int(first), int(second)
 
+    @property
+    def prior_components(self) -> int:
+        """Number of Gaussians that the prior is a mixture of; 0 for a prior that is no such mixture."""
+        components = self.model.prior.components()
+        return 0 if components is None else len(components.means)
+
     @cached_property
     def extent(self) -> float:
         """Half the side of every data plane: the same in all pictures of a scene."""
