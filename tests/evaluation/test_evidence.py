@@ -21,7 +21,7 @@ from torch.distributions import Distribution, MultivariateNormal, Normal
 import swissroll
 from swissroll.config import Config
 from swissroll.data import CURVES
-from swissroll.evaluation.evidence import evidence, log_evidence, posterior_on_grid, ppca_evidence
+from swissroll.evaluation.evidence import log_evidence, measure_evidence, posterior_on_grid, ppca_evidence
 from swissroll.evaluation.lower_bound import data_entropy
 from swissroll.model.prior import Mixture
 from swissroll.model.vae import VAE
@@ -117,7 +117,7 @@ def test_evidence_under_a_mixture_prior_finds_narrow_and_far_components(width: f
         model.prior.means[0] += 15
         model.prior.logvars[1] = 2 * math.log(width)
         model.prior.logits[1] = -3.0
-    found = evidence(model, x, sigma=0.8)
+    found = measure_evidence(model, x, sigma=0.8)
     assert found.exact
     difference = (found.log_p - linear_gaussian(model, x, 0.8)).abs()
     assert bool((difference <= found.error).all())
@@ -129,7 +129,7 @@ def test_evidence_under_a_mixture_prior_finds_narrow_and_far_components(width: f
 def test_evidence_of_a_trained_model_agrees_with_adaptive_integration(settings: dict[str, Any]) -> None:
     model, x = trained(**settings), points(3, noise=0.03)
     assert model.decoder_sigma is not None
-    found = evidence(model, x)
+    found = measure_evidence(model, x)
     difference = (found.log_p - integrated(model, x, model.decoder_sigma)).abs()
     assert float(difference.max()) < 1e-3
     assert bool((difference <= found.error + 1e-4).all())
@@ -137,7 +137,7 @@ def test_evidence_of_a_trained_model_agrees_with_adaptive_integration(settings: 
 
 def test_the_error_covers_a_coarse_answer_and_shrinks_with_the_tolerance() -> None:
     model, x = trained(), points(60)
-    coarse, fine = (evidence(model, x, tolerance=tolerance) for tolerance in (0.03, 1e-4))
+    coarse, fine = (measure_evidence(model, x, tolerance=tolerance) for tolerance in (0.03, 1e-4))
     assert bool(((coarse.log_p - fine.log_p).abs() <= coarse.error + fine.error).all())
     assert float(fine.error.max()) < 1e-4
     assert coarse.spacing is not None
@@ -158,13 +158,13 @@ def test_elbo_is_at_most_the_evidence(seed: int, latent_dim: int, components: in
     with torch.no_grad():
         for weight in model.parameters():
             weight.mul_(gain)
-    found = evidence(model, torch.randn(10, 2, generator=seeded(seed)), sigma=sigma)
+    found = measure_evidence(model, torch.randn(10, 2, generator=seeded(seed)), sigma=sigma)
     assert bool((found.gap >= -found.error - 1e-6).all())
 
 
 def test_the_gap_of_a_linear_model_splits_as_gaussian_algebra_says() -> None:
     model, x, sigma = linear(2), torch.randn(20, 3, generator=seeded(0), dtype=torch.float64), 0.3
-    found = evidence(model, x, sigma=sigma, gap_split=True)
+    found = measure_evidence(model, x, sigma=sigma, gap_split=True)
     assert found.amortisation is not None
     assert found.family is not None
     weight = decoder(model)[0]
@@ -185,7 +185,7 @@ def test_the_elbo_of_a_linear_model_is_its_closed_form() -> None:
     q = torch.distributions.Independent(Normal(mu, torch.exp(0.5 * logvar)), 1)
     prior = torch.distributions.Independent(Normal(torch.zeros_like(mu), torch.ones_like(mu)), 1)
     expected = likelihood - spread - torch.distributions.kl_divergence(q, prior)
-    torch.testing.assert_close(evidence(model, x, sigma=sigma).elbo, expected)
+    torch.testing.assert_close(measure_evidence(model, x, sigma=sigma).elbo, expected)
 
 
 @pytest.mark.parametrize("latent_dim", [1, 2, 3])
@@ -196,7 +196,7 @@ def test_a_posterior_too_narrow_for_a_number_keeps_its_elbo(latent_dim: int, com
     with torch.no_grad():
         model.fc_logvar.weight.zero_()
         model.fc_logvar.bias.fill_(-2000.0)
-    found = evidence(model, x, sigma=sigma, samples=10)
+    found = measure_evidence(model, x, sigma=sigma, samples=10)
     mu = model.encode(x)[0].detach()
     weight, bias = decoder(model)
     likelihood = log_density(Normal(bias + mu @ weight.T, sigma), x).sum(dim=1)
@@ -209,7 +209,7 @@ def test_a_posterior_too_narrow_for_a_number_keeps_its_elbo(latent_dim: int, com
 
 
 def test_the_split_of_a_trained_model_adds_up_and_holds_no_negative_part() -> None:
-    found = evidence(trained(), points(20), gap_split=True)
+    found = measure_evidence(trained(), points(20), gap_split=True)
     assert found.amortisation is not None
     assert found.family is not None
     assert bool((found.amortisation >= 0).all())
@@ -241,7 +241,7 @@ def test_above_two_dimensions_the_bound_is_named_and_tight_where_q_is_the_poster
     weight, bias = decoder(model)
     x = torch.randn(5, 4, generator=seeded(0), dtype=torch.float64)
     truth = linear_gaussian(model, x, sigma)
-    loose = evidence(model, x, sigma=sigma, samples=4000, generator=seeded(1))
+    loose = measure_evidence(model, x, sigma=sigma, samples=4000, generator=seeded(1))
     assert loose.bound
     assert not loose.exact
     assert loose.samples == 4000
@@ -255,7 +255,7 @@ def test_above_two_dimensions_the_bound_is_named_and_tight_where_q_is_the_poster
         model.fc_mu.bias.copy_(-bias @ orthogonal / (1 + sigma**2))
         model.fc_logvar.weight.zero_()
         model.fc_logvar.bias.fill_(math.log(sigma**2 / (1 + sigma**2)))
-    tight = evidence(model, x, sigma=sigma, samples=10)
+    tight = measure_evidence(model, x, sigma=sigma, samples=10)
     torch.testing.assert_close(tight.log_p, linear_gaussian(model, x, sigma))
     assert float(tight.error.max()) < 1e-9
 
@@ -314,7 +314,7 @@ def test_arrays_and_lists_are_points_as_well() -> None:
 
 @pytest.mark.parametrize("wrong", ["runs/001", None, Config(), VAE])
 def test_what_is_no_model_is_refused_with_what_to_pass(wrong: Any) -> None:
-    for function in (log_evidence, evidence):
+    for function in (log_evidence, measure_evidence):
         with pytest.raises(ValueError, match="model must be a VAE, such as load"):
             function(wrong, torch.zeros(1, 2), sigma=1.0)
 
@@ -329,7 +329,7 @@ def test_settings_out_of_range_are_refused_at_any_latent_dimension(latent_dim: i
 def test_what_needs_a_grid_is_refused_above_two_dimensions() -> None:
     model, x = VAE(3, 8, decoder_sigma=1.0), torch.zeros(1, 2)
     with pytest.raises(ValueError, match="latent dimensions"):
-        evidence(model, x, gap_split=True)
+        measure_evidence(model, x, gap_split=True)
     with pytest.raises(ValueError, match="latent dimensions"):
         posterior_on_grid(model, x)
     with pytest.raises(ValueError, match="samples"):

@@ -87,7 +87,7 @@ def log_evidence(
 ) -> Tensor:
     """Log p(x) in nats, shape (N,), float64; above two latent dimensions the importance-weighted bound.
 
-    Arguments and errors as for :func:`evidence`, which also says how far to trust it.
+    Arguments and errors as for :func:`measure_evidence`, which also says how far to trust it.
     """
     points, sigma = _checked(model, x, sigma)
     _checked_sampling(tolerance, samples)
@@ -96,7 +96,7 @@ def log_evidence(
     return _finite(_importance_weighted(model, points, sigma, samples, generator)[0], sigma)
 
 
-def evidence(
+def measure_evidence(
     model: VAE,
     x: Tensor | NDArray[Any] | Sequence[Sequence[float]],
     *,
@@ -162,7 +162,7 @@ def posterior_on_grid(
         coarser than it, they do not sum to one.
 
     Raises:
-        ValueError: As :func:`evidence`; more than two latent dimensions; or over 10^8 densities are asked for.
+        ValueError: As :func:`measure_evidence`; more than two latent dimensions; or over 10^8 densities are asked for.
     """
     x, sigma = _checked(model, x, sigma)
     checks.whole("size", size, 2, 10**4)

@@ -323,7 +323,7 @@ def _evidence(
     if noise == 0:
         # Even points integrate over the curve; drawn ones would add their own scatter.
         x = curve.position(curve.midpoints(len(x))).to(x.dtype)
-    found = exact.evidence(model, x, sigma=sigma, generator=rng.generator(seed, "measure: importance"))
+    found = exact.measure_evidence(model, x, sigma=sigma, generator=rng.generator(seed, "measure: importance"))
     mean = found.log_p.mean().item()
     progress(PARTS[5])
     try:
