@@ -25,11 +25,7 @@ from swissroll.evaluation.evidence import log_evidence, measure_evidence, poster
 from swissroll.evaluation.lower_bound import data_entropy
 from swissroll.model.prior import Mixture
 from swissroll.model.vae import VAE
-from swissroll.training.build import build
-
-
-def seeded(seed: int) -> torch.Generator:
-    return torch.Generator().manual_seed(seed)
+from tests.oracles import seeded, trained_model
 
 
 def points(n: int, noise: float = 0.0) -> Tensor:
@@ -38,10 +34,7 @@ def points(n: int, noise: float = 0.0) -> Tensor:
 
 @functools.cache
 def trained(**settings: Any) -> VAE:
-    training = build(Config(**({"steps": 300, "hidden_dim": 64, "lr": 3e-3} | settings)))
-    for _ in training:
-        pass
-    return training.engine.model
+    return trained_model(Config(**({"steps": 300, "hidden_dim": 64, "lr": 3e-3} | settings)))
 
 
 def linear(latent_dim: int, data_dim: int = 3, components: int = 0) -> VAE:

@@ -10,34 +10,16 @@ from typing import Any
 
 import pytest
 import torch
-from scipy.stats import norm
-from torch import Generator, Tensor
+from torch import Generator
 from torch.distributions import Categorical, Independent, MixtureSameFamily, Normal, kl_divergence
 
 from swissroll.config import Config
-from swissroll.data import CURVES, Curve
-from swissroll.evaluation.geometry import project
+from swissroll.data import CURVES
 from swissroll.evaluation.metrics import PARTS, Metrics, activity, measure, rates, total_rate, variance
 from swissroll.evaluation.references import data_reference, normal_reference
 from swissroll.model.vae import VAE
 from swissroll.training.build import build, translation_of
-
-
-class Perfect(VAE):
-    """A VAE whose prior draws are real points: z is the normal quantile of t's share of its range."""
-
-    def __init__(self, curve: Curve) -> None:
-        super().__init__(1, 4, data_dim=curve.data_dim)
-        self.curve = curve
-
-    def encode(self, x: Tensor) -> tuple[Tensor, Tensor]:
-        share = (project(self.curve, x).t - self.curve.start) / (self.curve.stop - self.curve.start)
-        z = torch.special.ndtri(share.clamp(1e-9, 1 - 1e-9))[:, None]
-        return z.to(x), torch.full_like(z, -14).to(x)
-
-    def decode(self, z: Tensor) -> Tensor:
-        share = torch.special.ndtr(z[:, 0].double()).clamp(0, 1 - 1e-12)
-        return self.curve.position(self.curve.start + (self.curve.stop - self.curve.start) * share).to(z)
+from tests.oracles import Perfect
 
 
 @cache
@@ -134,10 +116,10 @@ def test_decoder_noise_takes_points_off_the_curve_by_its_own_size() -> None:
 
 def test_reconstruction_terms_agree_with_torch_distributions() -> None:
     curve = CURVES["helix"]
-    found = measure(Perfect(curve), curve, sigma=0.1, noise=0.0, n=300).reconstruction
-    # The decoder's mean is the point itself, up to the posterior's small spread.
-    spread = 3 * found.sampled_mse / (2 * 0.1**2)
-    expected = -3 * norm.logpdf(0, scale=0.1) + spread
+    # With so narrow a posterior, each draw decodes to the point itself.
+    found = measure(Perfect(curve, logvar=-40.0), curve, sigma=0.1, noise=0.0, n=300).reconstruction
+    density = Independent(Normal(torch.zeros(3, dtype=torch.float64), 0.1), 1)
+    expected = -density.log_prob(torch.zeros(3, dtype=torch.float64)).item()
     assert found.distortion == pytest.approx(expected)
     assert found.variance == pytest.approx(variance(curve))
 

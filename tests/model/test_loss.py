@@ -32,9 +32,12 @@ def test_distortion_agrees_with_torch_distributions(data_dim: int) -> None:
     torch.testing.assert_close(distortion(recon_x, x, 0.3), expected)
 
 
-def test_elbo_is_minus_rate_minus_distortion() -> None:
+def test_elbo_is_the_likelihood_less_the_divergence_of_torch_distributions() -> None:
     x, recon_x, mu, logvar = torch.randn(4, 6, 2, dtype=torch.float64)
-    torch.testing.assert_close(elbo(recon_x, x, mu, logvar, 0.2), -rate(mu, logvar) - distortion(recon_x, x, 0.2))
+    posterior = Independent(Normal(mu, (0.5 * logvar).exp()), 1)
+    prior = Independent(Normal(torch.zeros_like(mu), 1.0), 1)
+    expected = Independent(Normal(recon_x, 0.2), 1).log_prob(x) - kl_divergence(posterior, prior)
+    torch.testing.assert_close(elbo(recon_x, x, mu, logvar, 0.2), expected)
 
 
 @given(beta=st.floats(1e-4, 10), data_dim=DIMS, latent_dim=DIMS, reduction=st.sampled_from(["mean", "sum"]))

@@ -6,10 +6,7 @@ from torch.distributions import Categorical, Independent, MixtureSameFamily, Nor
 
 from swissroll import VAE
 from swissroll.model.prior import Mixture, StandardNormal
-
-
-def seeded(seed: int) -> torch.Generator:
-    return torch.Generator().manual_seed(seed)
+from tests.oracles import seeded
 
 
 @pytest.mark.parametrize("depth", [0, 1, 3])

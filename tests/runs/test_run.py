@@ -23,11 +23,11 @@ from swissroll.config import Config
 from swissroll.runs.errors import FolderTakenError, RunError
 from swissroll.runs.files import metadata, read_tensors, save_tensors
 from swissroll.runs.folder import lock
-from swissroll.runs.run import Run, advance, create
+from swissroll.runs.run import advance, create
 from swissroll.training.build import build, decide
 from swissroll.training.loop import DivergedError, Training
+from tests.oracles import SMALL, trained_run
 
-SMALL = Config(steps=60, hidden_dim=16, batch_size=32, eval_every=20, snapshot_every=25)
 KILLS = int(os.environ.get("SWISSROLL_KILLS", "6"))
 # The real command, with a checkpoint after every step, so that most kills fall into one.
 COMMAND = (
@@ -36,20 +36,13 @@ COMMAND = (
 )
 
 
-def trained(folder: Path, config: Config = SMALL) -> Run:
-    run = create(folder, config)
-    for _ in advance(run):
-        pass
-    return swissroll.load(folder)
-
-
 def untimed(folder: Path) -> list[str]:
     lines = (folder / "history.csv").read_text(encoding="utf-8").splitlines()
     return [line.rpartition(",")[0] for line in lines]
 
 
 def test_a_run_comes_back_from_its_folder(tmp_path: Path) -> None:
-    run = trained(tmp_path / "run")
+    run = trained_run(tmp_path / "run")
     expected = build(SMALL)
     losses = [record.train.loss for record in expected]
     assert run.status == "finished"
@@ -65,22 +58,22 @@ def test_a_run_comes_back_from_its_folder(tmp_path: Path) -> None:
 
 
 def test_its_config_makes_the_same_run_again(tmp_path: Path) -> None:
-    run = trained(tmp_path / "run")
-    again = trained(tmp_path / "again", run.config)
+    run = trained_run(tmp_path / "run")
+    again = trained_run(tmp_path / "again", run.config)
     assert (tmp_path / "run/config.toml").read_bytes() == (tmp_path / "again/config.toml").read_bytes()
     assert (tmp_path / "run/model.safetensors").read_bytes() == (tmp_path / "again/model.safetensors").read_bytes()
     assert untimed(run.folder) == untimed(again.folder)
 
 
 def test_nothing_in_the_folder_is_pickled(tmp_path: Path) -> None:
-    trained(tmp_path / "run")
+    trained_run(tmp_path / "run")
     suffixes = {p.suffix for p in (tmp_path / "run").rglob("*") if p.is_file()}
     assert suffixes == {".toml", ".csv", ".safetensors", ".json", ""}
     assert load_file(tmp_path / "run/model.safetensors")
 
 
 def test_a_closed_run_ends_cleanly_and_goes_on_to_the_same_end(tmp_path: Path) -> None:
-    whole = trained(tmp_path / "whole")
+    whole = trained_run(tmp_path / "whole")
     run = create(tmp_path / "cut", SMALL)
     for record in advance(run):
         if record.step == 33:
@@ -156,7 +149,7 @@ def test_the_latest_weights_are_those_of_the_latest_checkpoint(tmp_path: Path) -
 
 
 def test_a_finished_run_without_its_model_is_trained_again(tmp_path: Path) -> None:
-    run = trained(tmp_path / "run")
+    run = trained_run(tmp_path / "run")
     whole = (run.folder / "model.safetensors").read_bytes()
     (run.folder / "model.safetensors").unlink()
     assert swissroll.load(run.folder).status == "unfinished"
@@ -165,7 +158,7 @@ def test_a_finished_run_without_its_model_is_trained_again(tmp_path: Path) -> No
 
 
 def test_settings_that_were_changed_after_training_are_refused(tmp_path: Path) -> None:
-    run = trained(tmp_path / "run")
+    run = trained_run(tmp_path / "run")
     path = run.folder / "config.toml"
     path.write_text(path.read_text(encoding="utf-8").replace("beta = 0.01", "beta = 0.5"), encoding="utf-8")
     with pytest.raises(RunError, match=r"config\.toml was changed since"):
@@ -198,7 +191,7 @@ def in_bursts(monkeypatch: pytest.MonkeyPatch) -> None:
 @pytest.mark.parametrize("stop", [33, 55])
 def test_bursts_are_kept_whole_when_a_run_is_closed(stop: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """As on a device whose records come in bursts: no snapshot is lost, and the end is the same."""
-    whole = trained(tmp_path / "whole")
+    whole = trained_run(tmp_path / "whole")
     in_bursts(monkeypatch)
     run = create(tmp_path / "cut", SMALL)
     for record in advance(run):
@@ -212,7 +205,7 @@ def test_bursts_are_kept_whole_when_a_run_is_closed(stop: int, tmp_path: Path, m
 
 
 def test_a_checkpoint_that_was_removed_restarts_the_run(tmp_path: Path) -> None:
-    whole = trained(tmp_path / "whole")
+    whole = trained_run(tmp_path / "whole")
     run = create(tmp_path / "run", SMALL)
     for record in advance(run):
         if record.step == 30:

@@ -7,11 +7,9 @@ import pytest
 import torch
 
 from swissroll import VAE, generate_swiss_roll, rng, train_vae
-from swissroll.config import Config
 from swissroll.training.build import build, held_out_points
 from swissroll.training.loop import DivergedError, Training
-
-SMALL = Config(steps=60, hidden_dim=16, batch_size=32, eval_every=20, snapshot_every=25)
+from tests.oracles import SMALL
 
 
 def weights(training: Training) -> torch.Tensor:
