@@ -26,7 +26,7 @@ from sklearn.manifold import trustworthiness
 
 from swissroll import VAE, Config, build, translate
 from swissroll.data import CURVES
-from swissroll.training.loop import Terms
+from swissroll.training import Terms
 
 ROLL = CURVES["swiss_roll"]
 Row = dict[str, float]

@@ -22,12 +22,11 @@ from typing import Any
 import numpy as np
 import torch
 
-from swissroll.config import PRESETS, Config
-from swissroll.evaluation.diagnosis import LossHistory, Symptoms, collect_symptoms, diagnose
-from swissroll.runs.evaluate import examine
-from swissroll.runs.run import Run, advance, create, load
-from swissroll.training.build import loss_of
-from swissroll.training.loop import DivergedError
+from swissroll import Config, Run, examine, load
+from swissroll.config import PRESETS
+from swissroll.evaluation import LossHistory, Symptoms, collect_symptoms, diagnose
+from swissroll.runs import advance, create, repair
+from swissroll.training import DivergedError, loss_of
 
 SEEDS, FEWER = 5, 3
 ILL: dict[str, dict[str, Any]] = {
@@ -166,8 +165,6 @@ def recipes(folder: Path, *, long: bool) -> None:
 
 def repaired(run: Run) -> Run:
     """The run with a mixture of 20 Gaussians fitted to its aggregate posterior, in a folder beside it."""
-    from swissroll.runs.fit_prior import repair
-
     folder = run.folder.with_name(f"{run.folder.name}-repaired")
     return load(folder) if (folder / "config.toml").exists() else repair(run, folder, components=20)
 

@@ -42,7 +42,6 @@ from swissroll import (
     compute_vae_loss,
     elbo,
     generate_swiss_roll,
-    plots,
     rate,
     train_vae,
     train_vae_with_visualization,
@@ -51,8 +50,8 @@ from swissroll import (
     visualize_reconstructions,
 )
 from swissroll.data import CURVES
-from swissroll.training.build import held_out_points, loss_of
-from swissroll.training.loop import evaluate_loss
+from swissroll.report import plots
+from swissroll.training import evaluate_loss, held_out_points, loss_of
 
 QUICK = os.environ.get("SWISSROLL_QUICK") == "1"
 STEPS = 100 if QUICK else 1000

@@ -397,7 +397,7 @@ def test_peak_is_of_the_whole_run() -> None:
 
 
 def test_the_page_has_every_rule_in_order_with_its_advice() -> None:
-    page = (Path(__file__).resolve().parents[2] / "docs" / "doctor.md").read_text(encoding="utf-8")
+    page = (Path(__file__).resolve().parents[2] / "docs" / "diagnosis.md").read_text(encoding="utf-8")
     rows = [[cell.strip() for cell in line.strip("|").split("|")] for line in page.splitlines() if line[:2] == "| "]
     assert [(row[0], row[2]) for row in rows[1:]] == [
         (rule.name, advice_text(rule.advice)) for rule in (*RULES, NO_RULE)

@@ -1,6 +1,6 @@
 """What ails a model: a diagnosis with its evidence and one thing to try. The first rule that holds wins.
 
-The thresholds were found on the Swiss roll and tried on other shapes; docs/doctor.md shows where they were right.
+The thresholds were found on the Swiss roll and tried on other shapes; docs/diagnosis.md shows where they were right.
 """
 
 from __future__ import annotations
