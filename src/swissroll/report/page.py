@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-import dataclasses
 import json
 import os
 from collections.abc import Callable
+from dataclasses import asdict, dataclass
 from pathlib import Path
+from typing import Any
 
 from swissroll.errors import Fix
 from swissroll.evaluation.evaluation import Evaluation
-from swissroll.evaluation.tables import GENERATED_HEAD, MODEL_HEAD, generated_rows, model_rows
+from swissroll.evaluation.tables import GENERATED_HEAD, MODEL_HEAD, Rows, generated_rows, model_rows
 from swissroll.evaluation.wording import to_plain
 from swissroll.report.explorer import embeds_decoder, explorer_data
 from swissroll.report.figures import available, draw
@@ -43,7 +44,14 @@ def write_report(
         raise RunError(f"{run.folder}: holds no snapshot to draw.", Fix.RESUME, folder=run.folder)
     scene = Scene.of_run(run)
 
-    folder = run.folder / "figures"
+    pictures = _draw_pictures(scene, run.folder / "figures", progress)
+    path = run.folder / "report.html"
+    replace_file(path, render(run, scene, pictures, evaluation).encode())
+    return path
+
+
+def _draw_pictures(scene: Scene, folder: Path, progress: Callable[[str], object]) -> dict[str, str]:
+    """Draw all figures of a scene into PNG files in a folder; returns their addresses for a page, by name."""
     folder.mkdir(exist_ok=True)
     pictures = {}
     for name in available(scene):
@@ -51,13 +59,13 @@ def write_report(
         write_png(figure, folder / f"{name}.png")
         pictures[name] = vector_uri(figure)
         progress(name)
+
     animation = film_gif(scene)
-    progress("animation")
     replace_file(folder / "film.gif", animation)
     pictures["animation"] = gif_uri(animation)
-    path = run.folder / "report.html"
-    replace_file(path, render(run, scene, pictures, evaluation).encode())
-    return path
+    progress("animation")
+
+    return pictures
 
 
 def require_writable(folder: Path) -> None:
@@ -79,26 +87,62 @@ def write_metrics(run: Run, evaluation: Evaluation) -> None:
     replace_file(run.folder / "metrics.json", evaluation.to_json())
 
 
+@dataclass(frozen=True)
+class RunPage:
+    """What ``report.html`` is filled with.
+
+    Attributes:
+        run: The run.
+        scene: What its figures are drawn from.
+        evaluation: What its model is worth.
+        pictures: Addresses of the figures and of the animation, by name.
+    """
+
+    run: Run
+    scene: Scene
+    evaluation: Evaluation
+    pictures: dict[str, str]
+
+    @property
+    def settings(self) -> dict[str, Any]:
+        """The run's settings that have a value, by name."""
+        return {name: value for name, value in asdict(self.run.config).items() if value is not None}
+
+    @property
+    def origin(self) -> str:
+        """Name of the folder of the run that this one is a repaired copy of; empty where it is none."""
+        return Path(self.run.repaired_from).name
+
+    @property
+    def diagnosis(self) -> dict[str, str]:
+        """The diagnosis in words: its name, evidence and advice."""
+        return to_plain(self.evaluation.diagnosis)
+
+    @property
+    def tables(self) -> list[tuple[tuple[str, ...], Rows]]:
+        """The tables of measured numbers, each a head and its rows."""
+        metrics = self.evaluation.metrics
+        if metrics is None:
+            return []
+        return [(MODEL_HEAD, model_rows(metrics)), (GENERATED_HEAD, generated_rows(metrics))]
+
+    @property
+    def has_decoder(self) -> bool:
+        """Whether the page decodes with the decoder itself, and not by a decoded grid."""
+        return embeds_decoder(self.run.model)
+
+    @property
+    def explorer_data(self) -> str:
+        """What the explorer's script reads, as JSON."""
+        return json.dumps(explorer_data(self.scene))
+
+    @property
+    def explorer_script(self) -> str:
+        """The explorer's script."""
+        return script("explorer.js")
+
+
 def render(run: Run, scene: Scene, pictures: dict[str, str], evaluation: Evaluation) -> str:
     """The page, from the pictures' addresses by name and what was measured."""
-    metrics = evaluation.metrics
-    tables = [] if metrics is None else [(MODEL_HEAD, model_rows(metrics)), (GENERATED_HEAD, generated_rows(metrics))]
-    return template("report.html").render(
-        config={k: v for k, v in dataclasses.asdict(run.config).items() if v is not None},
-        summary=evaluation.summary,
-        status=run.status,
-        message=run.message,
-        repaired_from=Path(run.repaired_from).name,
-        pictures=pictures,
-        diagnosis=to_plain(evaluation.diagnosis),
-        metrics=metrics,
-        tables=tables,
-        script=script("explorer.js"),
-        explorer=json.dumps(explorer_data(scene)),
-        embedded=embeds_decoder(run.model),
-        latent_dim=run.config.latent_dim,
-        coloured=scene.coordinate is not None,
-        line_up=scene.line_up[0],
-        prior_components=scene.prior_components,
-        data_dim=run.model.data_dim,
-    )
+    page = RunPage(run=run, scene=scene, evaluation=evaluation, pictures=pictures)
+    return template("report.html").render(page=page)
