@@ -146,7 +146,7 @@ def test_every_kind_of_sweep_has_a_page(values: dict[str, Any], tmp_path: Path) 
 def many(seeds: int = 5) -> Table:
     """Numbers of ten thousand runs, without the runs."""
     rng = np.random.default_rng(0)
-    names = ("mse", "rate", "neg_elbo", "off_p90", "w2", "c2st", "prior_c2st", "active")
+    names = ("mse", "rate", "w2")
     axes = {"latent_dim": tuple(range(1, 21)), "hidden_dim": tuple(range(1, 11)), "beta": (0.01, 0.1)}
     axes |= {"lr": (0.001, 0.002, 0.003, 0.004, 0.005)}
     return made_table(axes, lambda *_: dict(zip(names, rng.exponential(size=len(names)), strict=True)), seeds=seeds)
@@ -162,7 +162,8 @@ def test_ten_thousand_rows_stay_small() -> None:
     html = render(table, drawn, Gallery(rows=[[panel] * MAX_PANELS], total=2000))
     # A dot for every run.
     assert unquote(drawn["rate and error"]).count("<use ") >= 10_000
-    assert len(html) + 3 * len(drawn["latent_dim"]) < 10e6
+    # This axis has three metrics; a page draws four axes against eight.
+    assert len(html) + 11 * len(drawn["latent_dim"]) < 10e6
     assert "The first 200 of 2,000 settings" in html
     assert f"{MAX_PANELS} of 2,000 settings" in html
     assert len(conclusions(table)) <= 12

@@ -142,7 +142,8 @@ def _make_grid(layout: _Layout, metrics: list[str]) -> tuple[Figure, Any]:
         across = min(WRAPPED_COLUMNS, len(metrics))
         share_y = False
 
-    down = math.ceil(len(metrics) * len(layout.columns) / across)
+    panels = len(metrics) * len(layout.columns)
+    down = math.ceil(panels / across)
     figure = Figure(figsize=(9, 1.75 * down + 0.5), layout="constrained")
     grid = figure.subplots(down, across, squeeze=False, sharey=share_y)
     return figure, grid
@@ -180,7 +181,8 @@ def _draw_panel(ax: Axes, table: Table, metric: str, layout: _Layout, column: An
             continue
 
         # The colours stand side by side in 0.6 of the room between two levels.
-        offset = layout.scale.step * 0.6 * ((index + 0.5) / colours - 0.5)
+        share = (index + 0.5) / colours
+        offset = layout.scale.step * 0.6 * (share - 0.5)
         # Within a colour, the dots stand to the left of their mean.
         aside = layout.scale.step * 0.15 / colours
 
@@ -274,7 +276,15 @@ def _draw_dots(ax: Axes, dots: Array, window: _Window, colour: str) -> None:
     inside = dots[(values >= window.low) & (values <= window.high)]
     many = len(dots) > MAX_VECTOR_DOTS
 
-    ax.scatter(inside[:, 0], inside[:, 1], s=9, color=colour, alpha=0.6, linewidths=0, rasterized=many)
+    ax.scatter(
+        inside[:, 0],
+        inside[:, 1],
+        s=9,
+        color=colour,
+        alpha=0.6,
+        linewidths=0,
+        rasterized=many,
+    )
     _draw_beyond(ax, above, window.high, colour, "^")
     _draw_beyond(ax, below, window.low, colour, "v")
 

@@ -45,7 +45,8 @@ class Setting:
 
     def measured(self, metric: str) -> Array:
         """A metric's values over the finished runs, shape (seeds,)."""
-        return np.array([row.values[metric] for row in self.finished if is_measured(row, metric)])
+        measured = [row for row in self.rows if is_measured(row, metric)]
+        return np.array([row.values[metric] for row in measured])
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -77,7 +78,9 @@ class _Place(NamedTuple):
 
 def is_measured(row: Row, metric: str) -> bool:
     """Whether a run has a finite number for a metric."""
-    return row.status == "finished" and math.isfinite(row.values.get(metric, math.nan))
+    if row.status != "finished" or metric not in row.values:
+        return False
+    return math.isfinite(row.values[metric])
 
 
 def measured_metrics(table: Table) -> set[str]:
@@ -86,6 +89,11 @@ def measured_metrics(table: Table) -> set[str]:
     for row in table.rows:
         found.update(name for name in row.values if is_measured(row, name))
     return found
+
+
+def other_levels(levels: dict[str, Any], axis: str | None) -> tuple[Any, ...]:
+    """A setting's levels on all axes but one."""
+    return tuple(level for name, level in levels.items() if name != axis)
 
 
 def settings(table: Table) -> list[Setting]:
@@ -163,8 +171,8 @@ def _place(row: Row, axis: str | None) -> _Place:
     if axis is None:
         return _Place(level=tuple(row.setting.values()), other_setting=(), seed=row.config.seed)
 
-    other_setting = tuple(level for name, level in row.setting.items() if name != axis)
-    return _Place(level=row.setting[axis], other_setting=other_setting, seed=row.config.seed)
+    others = other_levels(row.setting, axis)
+    return _Place(level=row.setting[axis], other_setting=others, seed=row.config.seed)
 
 
 def _without_gaps(levels: list[Any], measured: dict[_Place, float]) -> CompleteBlocks:
@@ -173,7 +181,8 @@ def _without_gaps(levels: list[Any], measured: dict[_Place, float]) -> CompleteB
     seeds = sorted({place.seed for place in measured})
 
     # One array with nan in its gaps.
-    values = np.full((len(levels), len(other_settings), len(seeds)), math.nan)
+    shape = (len(levels), len(other_settings), len(seeds))
+    values = np.full(shape, math.nan)
     level_index = _index(levels)
     other_index = _index(other_settings)
     seed_index = _index(seeds)
@@ -211,7 +220,11 @@ def _complete_part(present: NDArray[np.bool_]) -> list[NDArray[np.int64]]:
 
     while not part.all():
         # Share of gaps in each slice, along each axis.
-        gaps: list[Array] = [1 - part.mean(axis=others) for others in ((1, 2), (0, 2), (0, 1))]
+        gaps: list[Array] = [
+            1 - part.mean(axis=(1, 2)),
+            1 - part.mean(axis=(0, 2)),
+            1 - part.mean(axis=(0, 1)),
+        ]
         largest = [_largest_gap(shares, part) for shares in gaps]
         axis = int(np.argmax(largest))
         emptiest = int(gaps[axis].argmax())

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any, Literal, NamedTuple
 
+from swissroll.sweep.analysis.blocks import other_levels
 from swissroll.sweep.analysis.conclusions import Finding, findings, sentence
 from swissroll.sweep.analysis.formatting import (
     NO_NUMBER,
@@ -131,21 +132,25 @@ def best_settings(table: Table) -> list[BestSetting]:
     if len(table.axes) < 2 or len(table.seeds) < 2:
         return []
 
-    best: list[BestSetting] = []
-    for finding in findings(table, None):
-        ranking = finding.ranking
-        levels = dict(zip(table.axes, ranking.best, strict=True))
-        tied = f"{len(finding.tied)} of {len(finding.verdicts)}" if finding.seeds > 1 else NO_NUMBER
-        best.append(
-            BestSetting(
-                metric=_label(finding),
-                own_sigma=finding.own_sigma,
-                setting=format_setting(levels),
-                mean=format_number(ranking.best_mean),
-                tied=tied,
-            )
-        )
-    return best
+    return [_best_setting(table, finding) for finding in findings(table, None)]
+
+
+def _best_setting(table: Table, finding: Finding) -> BestSetting:
+    ranking = finding.ranking
+    levels = dict(zip(table.axes, ranking.best, strict=True))
+
+    # With one seed, a tie means nothing.
+    tied = NO_NUMBER
+    if finding.seeds > 1:
+        tied = f"{len(finding.tied)} of {len(finding.verdicts)}"
+
+    return BestSetting(
+        metric=_label(finding),
+        own_sigma=finding.own_sigma,
+        setting=format_setting(levels),
+        mean=format_number(ranking.best_mean),
+        tied=tied,
+    )
 
 
 def _label(finding: Finding) -> str:
@@ -190,7 +195,7 @@ def _other_settings(table: Table, axis: str) -> int:
     """How many settings the axes but this one have."""
     found = set()
     for row in table.rows:
-        found.add(tuple(level for name, level in row.setting.items() if name != axis))
+        found.add(other_levels(row.setting, axis))
     return len(found)
 
 

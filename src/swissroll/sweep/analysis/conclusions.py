@@ -114,7 +114,10 @@ def run_counts(table: Table) -> str:
         parts.append(f"{counts['diverged']:,} diverged")
     if counts["missing"]:
         parts.append(f"{counts['missing']:,} missing")
-    return f"{len(table.rows):,} runs of {len(settings(table)):,} settings: {', '.join(parts)}"
+
+    runs = len(table.rows)
+    of_settings = len(settings(table))
+    return f"{runs:,} runs of {of_settings:,} settings: {', '.join(parts)}"
 
 
 def conclusions(table: Table) -> list[str]:
@@ -122,6 +125,7 @@ def conclusions(table: Table) -> list[str]:
     lines = [f"{run_counts(table)}."]
     if confounds(table):
         lines.append(_sigma_warning(table))
+
     if len(table.seeds) < 2:
         return [*lines, "One seed: no difference can be told from seed noise. Add some with --seeds 5."]
 
@@ -130,7 +134,8 @@ def conclusions(table: Table) -> list[str]:
     compared: list[str] = []
     for axis in table.axes:
         for finding in findings(table, axis)[: max(1, room)]:
-            compared.append(f"{axis}, {_finding_label(finding)}: {sentence(finding)}")
+            label = _finding_label(finding)
+            compared.append(f"{axis}, {label}: {sentence(finding)}")
 
     if compared:
         lines.append(_basis(len(table.seeds)))
@@ -158,7 +163,11 @@ def _basis(seeds: int) -> str:
 
 def _list_worse(worse: list[Verdict]) -> str:
     named = worse if len(worse) <= MAX_WORSE else worse[:1]
-    texts = [f"{_format_level(verdict.difference.a)} by {format_difference(verdict.interval)}" for verdict in named]
+    texts: list[str] = []
+    for verdict in named:
+        level = _format_level(verdict.difference.a)
+        texts.append(f"{level} by {format_difference(verdict.interval)}")
+
     if len(named) < len(worse):
         texts.append(f"{len(worse) - len(named)} more")
     return join_names(texts)

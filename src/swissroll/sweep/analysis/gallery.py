@@ -120,7 +120,9 @@ def _wrapped_rows(table: Table, groups: list[Setting]) -> list[list[Panel | None
 
     starts = range(0, len(panels), WRAPPED_COLUMNS)
     rows = [panels[start : start + WRAPPED_COLUMNS] for start in starts]
-    rows[-1] += [None] * (len(rows[0]) - len(rows[-1]))
+
+    missing = len(rows[0]) - len(rows[-1])
+    rows[-1] += [None] * missing
     return rows
 
 
@@ -204,8 +206,9 @@ def draw_generated(gallery: Gallery) -> Figure:
 
     def draw(ax: Axes, scene: Scene) -> None:
         generated = prior_samples(scene, noise=False, size=MAX_DRAWN_POINTS)
+        data = scene.points[:MAX_DRAWN_POINTS]
 
-        plots.points(ax, scene.points[:MAX_DRAWN_POINTS], colour=plots.ORANGE, size=2)
+        plots.points(ax, data, colour=plots.ORANGE, size=2)
         plots.points(ax, generated, colour=plots.BLUE, size=2)
         plots.square(ax, scene.extent)
 

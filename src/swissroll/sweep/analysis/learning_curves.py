@@ -90,7 +90,10 @@ def drawn_settings(table: Table) -> list[Setting]:
 
 def _curve_rows(table: Table, colour_axis: str | None) -> dict[str, list[Setting]]:
     """Settings in one row of panels per setting of the axes other than the colours'."""
-    colour_levels = [] if colour_axis is None else spread(table.axes[colour_axis], len(COLOURS))
+    colour_levels: list[Any] = []
+    if colour_axis is not None:
+        colour_levels = spread(table.axes[colour_axis], len(COLOURS))
+
     groups: dict[str, list[Setting]] = {}
     for setting in settings(table):
         others: dict[str, Any] = dict(setting.levels)
@@ -100,13 +103,14 @@ def _curve_rows(table: Table, colour_axis: str | None) -> dict[str, list[Setting
 
     largest = max(map(len, groups.values()), default=1)
     most = max(1, MAX_DRAWN_CURVES // largest)
-    return {name: groups[name] for name in spread(list(groups), min(most, MAX_ROWS))}
+    chosen = spread(list(groups), min(most, MAX_ROWS))
+    return {name: groups[name] for name in chosen}
 
 
 def _curves(table: Table, setting: Setting) -> list[_Curve]:
     """The curve of each term."""
-    folders = [table.folder / "runs" / row.name for row in setting.finished[:MAX_SEEDS]]
-    histories = [load(folder).history for folder in folders]
+    rows = setting.finished[:MAX_SEEDS]
+    histories = [load(table.folder / "runs" / row.name).history for row in rows]
 
     curves = []
     for term in TERMS:
@@ -117,9 +121,11 @@ def _curves(table: Table, setting: Setting) -> list[_Curve]:
 
 def _finite_values(history: Any, column: str) -> dict[int, float]:
     """The finite values of a column of history.csv, by step."""
-    steps = history.step.tolist()
-    values = history[column].tolist()
-    return {step: value for step, value in zip(steps, values, strict=True) if math.isfinite(value)}
+    found = {}
+    for step, value in zip(history.step.tolist(), history[column].tolist(), strict=True):
+        if math.isfinite(value):
+            found[step] = value
+    return found
 
 
 def _common_steps(series: list[dict[int, float]]) -> _Curve:

@@ -125,6 +125,7 @@ def figure_names(table: Table) -> list[str]:
     """Names of the figures that :func:`write` draws, in its order."""
     if not any(row.status == "finished" for row in table.rows):
         return []
+
     axes = list(table.axes)[:MAX_DRAWN_AXES]
     return ["rate and error", *axes, "latent spaces", "generated points", "learning curves"]
 
@@ -212,13 +213,16 @@ def _shared_settings(table: Table) -> dict[str, str]:
     for field in dataclasses.fields(Config):
         if field.name in table.axes or field.name in NEVER_NAMED:
             continue
+
         values = {getattr(row.config, field.name) for row in table.rows}
-        if len(values) == 1 and (field.name in ALWAYS_NAMED or values != {field.default}):
+        named = field.name in ALWAYS_NAMED or values != {field.default}
+        if len(values) == 1 and named:
             shared[field.name] = format_value(values.pop())
 
     all_sigmas: set[float] = set()
     for of_latent_dim in sigmas(table).values():
         all_sigmas.update(of_latent_dim)
+
     if len(all_sigmas) == 1:
         shared["sigma"] = f"{all_sigmas.pop():.4f}"
     return shared
@@ -231,7 +235,11 @@ def _diverged_settings(table: Table) -> list[DivergedSetting]:
         if row.status == "diverged":
             key = (format_setting(row.setting), row.message)
             seeds.setdefault(key, []).append(str(row.config.seed))
-    return [DivergedSetting(setting, join_names(found), message) for (setting, message), found in seeds.items()]
+
+    diverged = []
+    for (setting, message), found in seeds.items():
+        diverged.append(DivergedSetting(setting, join_names(found), message))
+    return diverged
 
 
 def _confounded_sigmas(table: Table) -> list[LatentSigmas]:

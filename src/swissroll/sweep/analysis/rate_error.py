@@ -10,7 +10,7 @@ from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
 from swissroll.report.plots import INK
-from swissroll.sweep.analysis.blocks import Array, Setting, is_measured, settings
+from swissroll.sweep.analysis.blocks import Array, Setting, is_measured, other_levels, settings
 from swissroll.sweep.analysis.results import Table
 from swissroll.sweep.analysis.statistics import pareto_frontier
 from swissroll.sweep.analysis.styles import (
@@ -74,11 +74,19 @@ def plane_points(table: Table) -> list[PlanePoint]:
     """Each setting that has finished runs, with their rate and error."""
     points = []
     for setting in settings(table):
-        rows = [row for row in setting.finished if is_measured(row, "rate") and is_measured(row, "mse")]
-        if rows:
-            runs = np.array([[row.values["rate"], row.values["mse"]] for row in rows])
+        runs = _rates_and_errors(setting)
+        if len(runs):
             points.append(PlanePoint(setting, runs, runs.mean(axis=0)))
     return points
+
+
+def _rates_and_errors(setting: Setting) -> Array:
+    """Rate and squared error of each of a setting's runs that has both, shape (runs, 2)."""
+    found = []
+    for row in setting.finished:
+        if is_measured(row, "rate") and is_measured(row, "mse"):
+            found.append((row.values["rate"], row.values["mse"]))
+    return np.array(found)
 
 
 def frontier_settings(table: Table) -> list[Setting]:
@@ -117,9 +125,9 @@ def draw_rate_and_error(table: Table) -> Figure:
 
 
 def _style(table: Table, axes: PlaneAxes, setting: Setting) -> _Style:
-    colour = level_index(table, axes.colour, setting)
-    marker = level_index(table, axes.marker, setting)
-    return _Style(COLOURS[colour % len(COLOURS)], MARKERS[marker % len(MARKERS)])
+    colour = level_index(table, axes.colour, setting) % len(COLOURS)
+    marker = level_index(table, axes.marker, setting) % len(MARKERS)
+    return _Style(COLOURS[colour], MARKERS[marker])
 
 
 def _by_style(table: Table, axes: PlaneAxes, points: list[PlanePoint]) -> dict[_Style, list[PlanePoint]]:
@@ -135,7 +143,15 @@ def _draw_cloud(ax: Axes, points: list[PlanePoint], style: _Style) -> None:
     means = _means(points)
     many = len(points) > MAX_VECTOR_DOTS
 
-    ax.scatter(runs[:, 0], runs[:, 1], s=9, color=style.colour, alpha=0.5, linewidths=0, rasterized=many)
+    ax.scatter(
+        runs[:, 0],
+        runs[:, 1],
+        s=9,
+        color=style.colour,
+        alpha=0.5,
+        linewidths=0,
+        rasterized=many,
+    )
     ax.scatter(
         means[:, 0],
         means[:, 1],
@@ -150,10 +166,10 @@ def _draw_cloud(ax: Axes, points: list[PlanePoint], style: _Style) -> None:
 
 def _draw_lines(ax: Axes, table: Table, axes: PlaneAxes, points: list[PlanePoint]) -> None:
     """One line per combination of the other axes, through the means along the axis that lines follow."""
-    lines: dict[tuple[str, tuple[Any, ...]], list[PlanePoint]] = {}
+    lines: dict[Any, list[PlanePoint]] = {}
     for point in points:
         colour = _style(table, axes, point.setting).colour
-        others = tuple(level for axis, level in point.setting.levels.items() if axis != axes.line)
+        others = other_levels(point.setting.levels, axes.line)
         lines.setdefault((colour, others), []).append(point)
 
     for (colour, _), group in lines.items():
@@ -165,7 +181,14 @@ def _draw_frontier(ax: Axes, points: list[PlanePoint]) -> None:
     means = _means(points)
     frontier = means[pareto_frontier(means)]
     by_rate = frontier[np.argsort(frontier[:, 0])]
-    ax.plot(by_rate[:, 0], by_rate[:, 1], color=INK, linewidth=1.4, linestyle="--", zorder=2)
+    ax.plot(
+        by_rate[:, 0],
+        by_rate[:, 1],
+        color=INK,
+        linewidth=1.4,
+        linestyle="--",
+        zorder=2,
+    )
 
 
 def _means(points: list[PlanePoint]) -> Array:

@@ -12,6 +12,7 @@ import math
 from collections import Counter
 from collections.abc import Iterator
 from dataclasses import asdict, dataclass, field
+from functools import cached_property
 from pathlib import Path
 from typing import Any, Literal, NamedTuple
 
@@ -97,7 +98,7 @@ class Row:
     values: dict[str, float] = field(default_factory=dict)
     learned_sigma: float = math.nan
 
-    @property
+    @cached_property
     def sigma(self) -> float:
         """The decoder's standard deviation, implied or learned, in data units; nan where it is not known."""
         from swissroll.training.build import loss_of
@@ -271,7 +272,12 @@ def write_table(sweep: Sweep, folder: Path) -> Counter[str]:
 def _columns(sweep: Sweep) -> list[str]:
     axes = [_axis_column(sweep, name) for name in sweep.axes]
     measured = [name for name in METRICS if sweep.evidence or name not in EVIDENCE_METRICS]
-    return ["name", "status", *axes, "seed", *_shared_columns(sweep), "sigma", *measured, "diagnosis", "message"]
+    shared = _shared_columns(sweep)
+
+    columns = ["name", "status", *axes, "seed", *shared, "sigma"]
+    columns += measured
+    columns += ["diagnosis", "message"]
+    return columns
 
 
 def _axis_column(sweep: Sweep, axis: str) -> str:
@@ -282,8 +288,11 @@ def _axis_column(sweep: Sweep, axis: str) -> str:
 
 def _shared_columns(sweep: Sweep) -> list[str]:
     """Settings that are the same in all runs and not at their defaults; and each run's own beta where sigma is held."""
-    shared = {name: levels[0] for name, levels in sweep.values.items() if len(levels) == 1}
-    columns = {name for name, value in shared.items() if value != getattr(Config, name)}
+    columns: set[str] = set()
+    for name, values in sweep.values.items():
+        default = getattr(Config, name)
+        if len(values) == 1 and values[0] != default:
+            columns.add(name)
 
     if sweep.hold == "sigma":
         columns.add("beta")

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections import Counter
 from dataclasses import dataclass
 from typing import Any, NamedTuple
@@ -89,10 +88,14 @@ def _measured_field(values: Array) -> Field:
         return Field(text=NO_NUMBER, spread="", sort_key="")
 
     mean = float(values.mean())
-    deviation = float(values.std(ddof=1)) if len(values) > 1 else math.nan
-    # Two significant digits.
-    spread = f"± {float(f'{deviation:.2g}'):,g}" if math.isfinite(deviation) else ""
-    return Field(text=format_number(mean), spread=spread, sort_key=repr(mean))
+    text = format_number(mean)
+    if len(values) < 2:
+        return Field(text=text, spread="", sort_key=repr(mean))
+
+    # Two significant digits, and a comma between thousands.
+    deviation = float(values.std(ddof=1))
+    rounded = float(f"{deviation:.2g}")
+    return Field(text=text, spread=f"± {rounded:,g}", sort_key=repr(mean))
 
 
 def _diagnoses(setting: Setting) -> str:
@@ -100,4 +103,5 @@ def _diagnoses(setting: Setting) -> str:
     counts = Counter(row.diagnosis or row.status for row in setting.rows)
     if len(counts) == 1:
         return next(iter(counts))
+
     return ", ".join(f"{name} {count}" for name, count in counts.most_common())

@@ -73,8 +73,8 @@ class PositionScale:
         if not self.numeric:
             return {level: float(i) for i, level in enumerate(self.levels)}
 
-        logarithmic = min(self.levels) > 0 and max(self.levels) >= 8 * min(self.levels)
-        if logarithmic:
+        lowest = min(self.levels)
+        if lowest > 0 and max(self.levels) >= 8 * lowest:
             return {level: math.log10(level) for level in self.levels}
         return {level: float(level) for level in self.levels}
 
@@ -90,6 +90,7 @@ class PositionScale:
         positions = [self.positions[level] for level in marked]
         texts = [format_value(level) for level in marked]
         crowded = sum(map(len, texts)) > 28
+
         ax.set_xticks(positions, texts, rotation=30 if crowded else 0, fontsize=8)
 
         low = min(self.positions.values()) - 0.5 * self.step
