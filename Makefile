@@ -16,7 +16,8 @@ demo: .venv/installed
 	$(BIN)/swissroll train
 
 # One thread: narrow networks are faster on it, and two threads wait for each other on a busy machine.
-PYTEST := $(BIN)/pytest -n $(WORKERS) --dist worksteal
+# A file's tests stay together, as they share what took long to make.
+PYTEST := $(BIN)/pytest -n $(WORKERS) --dist loadfile --no-loadscope-reorder
 test: .venv/installed-dev
 	OMP_NUM_THREADS=1 $(PYTEST) --durations=15
 
