@@ -110,11 +110,7 @@ def count_on_disk(folder: Path) -> int:
 def finish(folder: Path, sweep: Sweep, progress: Progress) -> str:
     """Write the table and the report of what is there; returns what to print."""
     counts = write_table(sweep, folder)
-    pairs = [(f"runs {status}", f"{counts[status]:,}") for status in ("finished", "diverged", "missing")]
-    pairs = [pair for pair in pairs if pair[1] != "0"]
-    if progress.runs:
-        rate = progress.steps / progress.seconds
-        pairs += [("time", span(progress.seconds)), ("model-steps/s", f"{rate:,.0f}")]
+    pairs = _result_pairs(counts, progress)
     width = max(len(name) for name, _ in pairs)
     lines = [f"{name:<{width}}  {value:>10}" for name, value in pairs]
 
@@ -129,6 +125,20 @@ def finish(folder: Path, sweep: Sweep, progress: Progress) -> str:
     lines += ["", f"table: {folder / 'table.csv'}", f"report: {report}"]
     lines += [f"to add seeds: swissroll sweep --out {folder} --seeds {more_seeds(len(sweep.seeds))}"]
     return "\n".join(lines)
+
+
+def _result_pairs(counts: Counter[str], progress: Progress) -> Pairs:
+    """How many runs ended in which way, and what the new ones took."""
+    pairs = []
+    for status in ("finished", "diverged", "missing"):
+        if counts[status]:
+            pairs.append((f"runs {status}", f"{counts[status]:,}"))
+
+    if progress.runs:
+        rate = progress.steps / progress.seconds
+        pairs.append(("time", span(progress.seconds)))
+        pairs.append(("model-steps/s", f"{rate:,.0f}"))
+    return pairs
 
 
 def _draw(table: Table, *, quiet: bool) -> Path:
@@ -199,12 +209,14 @@ def describe_plan(folder: Path, sweep: Sweep, workers: int, *, quiet: bool = Fal
 def _plan_pairs(sweep: Sweep, groups: list[Group], shapes: list[_Shape], workers: int) -> Pairs:
     """The totals of a plan, each with its name."""
     whole = cost.total([(shape.cost, shape.runs) for shape in shapes])
+    runs = sum(shape.runs for shape in shapes)
+    steps = sum(group.steps for group in groups)
     seconds = cost.START_SECONDS + whole.seconds / workers if shapes else 0.0
     processes = "process" if workers == 1 else "processes"
     return [
         ("runs in all", f"{len(sweep):,}"),
-        ("to compute", f"{sum(shape.runs for shape in shapes):,}"),
-        ("gradient steps", f"{sum(group.steps for group in groups):,}"),
+        ("to compute", f"{runs:,}"),
+        ("gradient steps", f"{steps:,}"),
         ("matrix products", f"{whole.flops:.2g} flops"),
         ("time", f"about {span(seconds)} on {workers} {processes}"),
         ("memory", f"about {size(workers * whole.memory)}"),

@@ -22,15 +22,22 @@ def extend(sweep: Sweep, values: Mapping[str, Any]) -> Sweep:
     """
     more = Sweep.of(values)
     for name in ("hold", "evidence"):
-        if name in values and getattr(more, name) != getattr(sweep, name):
-            raise _contradiction(name, _as_toml(getattr(sweep, name)), _as_toml(getattr(more, name)))
+        mine = getattr(sweep, name)
+        given = getattr(more, name)
+        if name in values and given != mine:
+            raise _contradiction(name, _as_toml(mine), _as_toml(given))
 
-    joint = {name: _join(sweep, name, more.values.get(name, ())) for name in FIELDS}
-    changed = {name: found for name, found in joint.items() if found != (getattr(Config, name),)}
+    # Settings at their default alone stay unnamed, as in a new sweep.
+    named = {}
+    for name in FIELDS:
+        joint = _join(sweep, name, more.values.get(name, ()))
+        if joint != (getattr(Config, name),):
+            named[name] = joint
+
     seeds = sweep.seeds
     if "seed" in values or "seeds" in values:
         seeds = ordered([*seeds, *more.seeds])
-    return dataclasses.replace(sweep, values=changed, seeds=seeds)
+    return dataclasses.replace(sweep, values=named, seeds=seeds)
 
 
 def _join(sweep: Sweep, name: str, more: tuple[Any, ...]) -> tuple[Any, ...]:
@@ -49,14 +56,14 @@ def _single_value(name: str, mine: Any, more: tuple[Any, ...]) -> FixableError:
     given = ", ".join(map(str, more))
     if mine is None:
         return _contradiction(name, mine, given)
-    both = ",".join(map(str, (mine, *more)))
-    return FixableError(f"{name} is {mine} in this sweep; got {given}.", Fix.NAME_ALL_VALUES, setting=name, values=both)
+    all_values = ",".join(map(str, (mine, *more)))
+    reason = f"{name} is {mine} in this sweep; got {given}."
+    return FixableError(reason, Fix.NAME_ALL_VALUES, setting=name, values=all_values)
 
 
 def _contradiction(name: str, mine: Any, given: Any) -> FixableError:
-    return FixableError(
-        f"{name} is {mine} in this sweep; got {given}.", Fix.LEAVE_OUT_OR_CHOOSE_ANOTHER_FOLDER, setting=name
-    )
+    reason = f"{name} is {mine} in this sweep; got {given}."
+    return FixableError(reason, Fix.LEAVE_OUT_OR_CHOOSE_ANOTHER_FOLDER, setting=name)
 
 
 def _as_toml(value: Any) -> str:
@@ -88,8 +95,11 @@ def choose_device_and_engine(sweep: Sweep) -> Sweep:
     for device, engine in itertools.product(devices, engines):
         require_engine(Config(device=device, engine=engine, threads=1))
 
-    chosen = sweep.values | {"device": ordered(devices), "engine": ordered(engines)}
-    return dataclasses.replace(sweep, values={name: chosen[name] for name in FIELDS if name in chosen})
+    chosen = dict(sweep.values)
+    chosen["device"] = ordered(devices)
+    chosen["engine"] = ordered(engines)
+    in_order = {name: chosen[name] for name in FIELDS if name in chosen}
+    return dataclasses.replace(sweep, values=in_order)
 
 
 def _faster_engine(sweep: Sweep, devices: list[str]) -> str:

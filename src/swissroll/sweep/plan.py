@@ -85,8 +85,9 @@ class Sweep:
         if "seed" in values and "seeds" in values:
             raise ValueError("seed and seeds both choose seeds; leave out one of them.")
 
+        named = [name for name in FIELDS if name in values]
         return cls(
-            values={name: _as_values(name, values[name]) for name in FIELDS if name in values},
+            values={name: _as_values(name, values[name]) for name in named},
             seeds=_as_seeds(values),
             hold=values.get("hold", "beta"),
             evidence=values.get("evidence", False),
@@ -185,8 +186,9 @@ def read_values(path: Path) -> tuple[dict[str, Any], dict[str, str]]:
         ValueError: The file is missing, is not TOML, has an unknown key or a value out of range.
     """
     values, recorded = read_toml(path)
+    variable = {name: value for name, value in values.items() if name not in FIXED_FIELDS}
     try:
-        Sweep.of({name: value for name, value in values.items() if name not in FIXED_FIELDS})
+        Sweep.of(variable)
     except ValueError as error:
         raise ValueError(f"{path}: {error}") from None
     return values, recorded
@@ -224,8 +226,10 @@ def _check_key(key: str) -> None:
 
 def _as_values(name: str, value: Any) -> tuple[Any, ...]:
     values = list(value) if isinstance(value, (list, tuple)) else [value]
-    if not values or not all(isinstance(found, (str, int, float)) for found in values):
+    plain = all(isinstance(found, (str, int, float)) for found in values)
+    if not values or not plain:
         raise ValueError(f"{name} must be a value or a list of values; got {value!r:.60}.")
+
     if name in FLOATS:
         values = [_as_float(found) for found in values]
     return ordered(values)
@@ -233,7 +237,8 @@ def _as_values(name: str, value: Any) -> tuple[Any, ...]:
 
 def _as_float(value: Any) -> Any:
     """TOML's 1 is an int; larger ones and bools are left to Config's checks."""
-    return float(value) if type(value) is int and abs(value) < 10**15 else value
+    is_exact = type(value) is int and abs(value) < 10**15
+    return float(value) if is_exact else value
 
 
 def _as_seeds(values: Mapping[str, Any]) -> tuple[int, ...]:
