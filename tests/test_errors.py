@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from swissroll.cli.terminal import FIXES, fix_line
+from swissroll.cli.terminal import fix_line
 from swissroll.errors import Fix, FixableError
 
 FACTS = {
@@ -29,15 +29,6 @@ def test_a_fix_names_no_command_in_python_and_one_on_the_command_line(fix: Fix) 
     line = fix_line(error)
     assert "swissroll " in line or "--" in line
     assert "{" not in str(error) + line
-
-
-def test_paths_are_quoted_for_a_shell() -> None:
-    error = FixableError("It is damaged.", Fix.RESUME, folder=Path("my runs/a"))
-    assert fix_line(error) == "To resume it: swissroll train --resume 'my runs/a'"
-
-
-def test_every_fix_has_its_line() -> None:
-    assert set(FIXES) == set(Fix)
 
 
 def test_an_error_without_a_fix_has_its_reason_alone() -> None:

@@ -106,9 +106,11 @@ def flag(setting: str) -> str:
 
 def next_folder(parent: Path) -> Path:
     """parent/001, or the next number that is free."""
-    names = [path.name for path in parent.iterdir()] if parent.is_dir() else []
-    taken = [int(name) for name in names if name.isdecimal()]
-    return parent / f"{max(taken, default=0) + 1:03d}"
+    last = 0
+    if parent.is_dir():
+        taken = [int(path.name) for path in parent.iterdir() if path.name.isdecimal()]
+        last = max(taken, default=0)
+    return parent / f"{last + 1:03d}"
 
 
 @contextmanager
@@ -119,15 +121,19 @@ def new_folder(parent: Path) -> Iterator[Path]:
     """
     parents = [] if parent.is_dir() else [parent]
     parent.mkdir(parents=True, exist_ok=True)
+
+    # Another process may take the same number first.
     while True:
         folder = next_folder(parent)
         with suppress(FileExistsError):
             folder.mkdir(parents=True)
             break
+
     try:
         yield folder
     finally:
-        with suppress(OSError):  # It holds something.
+        # A folder that holds something is not removed.
+        with suppress(OSError):
             for path in (folder, *parents):
                 path.rmdir()
 

@@ -16,9 +16,11 @@ import dataclasses
 import warnings
 from collections.abc import Callable
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Generator, Tensor
 
 from swissroll import checks, rng
@@ -30,6 +32,9 @@ from swissroll.runs.errors import RunError
 from swissroll.runs.files import replace_file, save_end, save_snapshot
 from swissroll.runs.folder import staged
 from swissroll.runs.run import Run, load, make_folder
+
+if TYPE_CHECKING:
+    from sklearn.mixture import GaussianMixture
 
 DRAWS = 20_000
 """Draws from the aggregate posterior that the mixture is fitted to, some 40 for each of the most Gaussians."""
@@ -134,31 +139,46 @@ def fit_mixture(
         generator: Source of the start and of the mixture's own seed.
         progress: As :func:`repair` calls it.
     """
+    seed = int(torch.randint(2**31, (1,), generator=generator))
+    estimator = _maximize_likelihood(z.numpy(), components, seed, progress)
+
+    # A weight of 0 has no logarithm.
+    log_weights = np.log(np.maximum(estimator.weights_, np.finfo(np.float64).tiny))
+
+    prior = Mixture(z.shape[1], components, generator=generator)
+    with torch.no_grad():
+        prior.logits.copy_(torch.from_numpy(log_weights))
+        prior.means.copy_(torch.from_numpy(estimator.means_))
+        prior.logvars.copy_(torch.from_numpy(np.log(estimator.covariances_)))
+    return prior
+
+
+def _maximize_likelihood(
+    z: NDArray[np.float64], components: int, seed: int, progress: Callable[[int], object]
+) -> GaussianMixture:
+    """Run expectation maximisation until its gains are small, or for the most rounds that are allowed."""
     from sklearn.exceptions import ConvergenceWarning
     from sklearn.mixture import GaussianMixture
 
-    seed = int(torch.randint(2**31, (1,), generator=generator))
     estimator = GaussianMixture(
-        components, covariance_type="diag", tol=TOLERANCE, max_iter=PROGRESS_ROUNDS, warm_start=True, random_state=seed
+        components,
+        covariance_type="diag",
+        tol=TOLERANCE,
+        max_iter=PROGRESS_ROUNDS,
+        warm_start=True,
+        random_state=seed,
     )
     with warnings.catch_warnings():
         # The last gains are of some 1e-5 nats: a mixture that still has them to make is as good a prior.
         warnings.simplefilter("ignore", ConvergenceWarning)
+
         progress(0)
         for _ in range(MAX_ROUNDS // PROGRESS_ROUNDS):
-            estimator.fit(z.numpy())
+            estimator.fit(z)
             progress(estimator.n_iter_)
             if estimator.converged_:
                 break
-
-    # The mixture's parameters are log weights, means and log-variances.
-    prior = Mixture(z.shape[1], components, generator=generator)
-    tiny = np.finfo(np.float64).tiny
-    with torch.no_grad():
-        prior.logits.copy_(torch.from_numpy(np.log(np.maximum(estimator.weights_, tiny))))
-        prior.means.copy_(torch.from_numpy(estimator.means_))
-        prior.logvars.copy_(torch.from_numpy(np.log(estimator.covariances_)))
-    return prior
+    return estimator
 
 
 def _require_trained(run: Run) -> None:

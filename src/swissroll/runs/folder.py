@@ -30,14 +30,16 @@ def require_empty(folder: Path) -> None:
 
 def explain_taken(folder: Path) -> FolderTakenError:
     """Look at what has a new run's path, and make the error that says what helps: a run there could be resumed."""
-    is_run = (folder / "config.toml").is_file()
-    fix = Fix.RESUME_OR_CHOOSE_ANOTHER_FOLDER if is_run else Fix.CHOOSE_ANOTHER_FOLDER
+    fix = Fix.CHOOSE_ANOTHER_FOLDER
+    if (folder / "config.toml").is_file():
+        fix = Fix.RESUME_OR_CHOOSE_ANOTHER_FOLDER
     return FolderTakenError(_name_taken(folder), fix, folder=folder)
 
 
 def _name_taken(folder: Path) -> str:
-    kind = "" if folder.is_dir() else " and is not a folder"
-    return f"{folder} already exists{kind}."
+    if folder.is_dir():
+        return f"{folder} already exists."
+    return f"{folder} already exists and is not a folder."
 
 
 @contextmanager
@@ -46,10 +48,15 @@ def io_errors_as_run_errors(folder: Path) -> Iterator[None]:
     try:
         str(folder).encode()
         yield
-    except (OSError, UnicodeError) as error:
-        why = "its name is not valid UTF-8" if isinstance(error, UnicodeError) else error.strerror
-        reason = f"{folder!s:.200}: cannot be written ({why})."
-        raise RunError(reason, Fix.CHOOSE_ANOTHER_FOLDER, folder=folder) from None
+    except UnicodeError:
+        raise _refuse(folder, "its name is not valid UTF-8") from None
+    except OSError as error:
+        raise _refuse(folder, error.strerror) from None
+
+
+def _refuse(folder: Path, why: str | None) -> RunError:
+    reason = f"{folder!s:.200}: cannot be written ({why})."
+    return RunError(reason, Fix.CHOOSE_ANOTHER_FOLDER, folder=folder)
 
 
 @contextmanager
@@ -63,8 +70,8 @@ def staged(folder: Path) -> Iterator[Path]:
         require_empty(folder)
         target = folder.resolve()
         target.parent.mkdir(parents=True, exist_ok=True)
-        staging = target.with_name(f".{uuid4().hex[:12]}.partial")
 
+        staging = target.with_name(f".{uuid4().hex[:12]}.partial")
         try:
             staging.mkdir()
             yield staging

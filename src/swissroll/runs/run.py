@@ -94,11 +94,8 @@ class Run:
     def _latest(self) -> TrainedModel:
         """The checkpoint, which is ahead of an older model, or the model; where there is neither, the last snapshot."""
         path = self._weights_path
-        if path is None and self.snapshots:
-            last = list(self.snapshots)[-1]
-            return TrainedModel(last, self.snapshots[last])
         if path is None:
-            raise RunError(f"{self.folder}: nothing is trained yet.", Fix.RESUME, folder=self.folder)
+            return self._last_snapshot()
 
         try:
             stored = read_tensors(path)
@@ -117,6 +114,12 @@ class Run:
             what = "config.toml was changed since the weights were written. Undo that."
             raise RunError(f"{self.folder}: {what}", folder=self.folder)
         return TrainedModel(stored.step, self._with_weights(weights))
+
+    def _last_snapshot(self) -> TrainedModel:
+        if not self.snapshots:
+            raise RunError(f"{self.folder}: nothing is trained yet.", Fix.RESUME, folder=self.folder)
+        step = max(self.snapshots)
+        return TrainedModel(step, self.snapshots[step])
 
     @property
     def _weights_path(self) -> Path | None:
