@@ -30,9 +30,13 @@ from swissroll.data import Curve
 PANEL = 16
 """Gauss-Legendre nodes in each piece of the coordinate."""
 MAX_NODES = 2**15
+"""Most nodes along a curve; eight times as many with noise about it."""
 MAX_LATTICE = 2**21
+"""Most points of a lattice."""
 ROUND = 100
 """Steps between two certificates."""
+CLIMB_STEPS = 20
+"""Steps of mean shift towards the maxima of the certificate's function."""
 MAX_PAIRS = 2**22
 """Pairs of a point and an atom near it that an iteration may hold, about 0.3 GiB in all."""
 MAX_WORK = 10**8
@@ -41,11 +45,13 @@ REACH = 10.0
 """Distance, in sigmas, beyond which an atom explains nothing of a point."""
 CHUNK = 2**12
 """Lattice points whose density is computed at a time."""
+ENTROPY_ERROR = 2e-6
+"""Numerical error of the sum on the lattice, in nats."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class LowerBound:
-    """The lowest mean negative log evidence, in nats a point.
+    """The lowest mean negative log evidence, in nats per point.
 
     Attributes:
         value: Reached by the mixture found, and so an upper bound: no lower than the bound itself.
@@ -67,13 +73,18 @@ class LowerBound:
 
 
 def nll_lower_bound(
-    curve: Curve, sigma: float, *, noise: float = 0.0, tolerance: float = 5e-4, steps: int = 1000
+    curve: Curve,
+    sigma: float,
+    *,
+    noise: float = 0.0,
+    tolerance: float = 5e-4,
+    steps: int = 1000,
 ) -> LowerBound:
     """Bracket the lowest mean negative log evidence of any model whose decoder has standard deviation sigma.
 
     With noise of at least sigma the bound is the data's entropy: a decoder whose means are the curve blurred by the
-    rest of the noise is exact. Below, atoms start on the curve and move off it where that pays (a curved arc is
-    better covered from inside).
+    rest of the noise is exact. With less noise it comes from a mixture whose atoms start on the curve, and move off it
+    where that helps (a curved arc is covered better from inside).
 
     Args:
         curve: The curve that points come from.
@@ -92,19 +103,22 @@ def nll_lower_bound(
     checks.real("tolerance", tolerance, 0, 1, open_low=True)
     checks.whole("steps", steps, 1, 10**7)
     if noise >= sigma:
-        value = data_entropy(curve, noise)
-        atoms, weights = _curve_nodes(curve, noise)
-        return _result(value, (value - 2e-6, value + 2e-6), sigma, noise, atoms, weights)
+        return _entropy_bound(curve, noise, sigma)
+
     x, mass = _noisy_nodes(curve, noise, sigma)
-    atoms = _curve_nodes(curve, sigma, spacing=1.2)[0]
+    atoms, _ = _curve_nodes(curve, sigma, spacing=1.2)
     weights = torch.full((len(atoms),), 1 / len(atoms), dtype=torch.float64)
-    lowest, cost = _entropy_below(curve, noise), len(_pairs(x, atoms, REACH * sigma)[0])
-    affordable = max(1, MAX_WORK // cost)
+    entropy = _entropy_below(curve, noise)
+
+    # What a step costs is its number of pairs; so many of them decide how many steps are affordable.
+    points_of_pairs, _ = _pairs(x, atoms, REACH * sigma)
+    affordable = max(1, MAX_WORK // len(points_of_pairs))
     every = max(1, min(ROUND, affordable // 4))
+
     for done in range(0, min(steps, affordable), every):
         atoms, weights = _improve(x, mass, atoms, weights, sigma, min(every, steps - done))
         value, excess = _certify(x, mass, atoms, weights, sigma)
-        lower = min(value, max(value - excess, lowest))
+        lower = min(value, max(value - excess, entropy))
         if value - lower < tolerance:
             break
     else:
@@ -114,13 +128,29 @@ def nll_lower_bound(
                 f"the lower bound is between {lower:.4f} and {value:.4f} nats, and to come closer would take minutes. "
                 "Make sigma or the tolerance larger."
             )
-    return _result(value, (lower, value), sigma, noise, atoms, weights)
+
+    return LowerBound(value=value, lower=lower, upper=value, sigma=sigma, noise=noise, atoms=atoms, weights=weights)
+
+
+def _entropy_bound(curve: Curve, noise: float, sigma: float) -> LowerBound:
+    """The bound where the noise is at least sigma: the data's entropy."""
+    value = data_entropy(curve, noise)
+    atoms, weights = _curve_nodes(curve, noise)
+    return LowerBound(
+        value=value,
+        lower=value - ENTROPY_ERROR,
+        upper=value + ENTROPY_ERROR,
+        sigma=sigma,
+        noise=noise,
+        atoms=atoms,
+        weights=weights,
+    )
 
 
 def _entropy_below(curve: Curve, noise: float) -> float:
     """The data's entropy, which no lower bound is below; minus infinity where there is none to compute."""
     try:
-        return data_entropy(curve, noise) - 2e-6
+        return data_entropy(curve, noise) - ENTROPY_ERROR
     except ValueError:
         return -math.inf
 
@@ -141,7 +171,10 @@ def data_entropy(curve: Curve, noise: float) -> float:
     _check_curve(curve)
     checks.real("noise", noise, 0, 1e6, open_low=True)
     nodes, mass = _curve_nodes(curve, noise)
-    spacing, constant = 0.6 * noise, curve.data_dim / 2 * math.log(2 * math.pi * noise**2)
+    spacing = 0.6 * noise
+    constant = _log_constant(curve.data_dim, noise)
+
+    # -integral of p log p, with p(x) = sum over nodes c of mass(c) N(x; c, noise^2 I).
     total = 0.0
     for points in torch.split(_lattice(nodes, spacing, 7 * noise), CHUNK):
         log_p = (_log_kernel(points, nodes, noise) + mass.log()).logsumexp(dim=1) - constant
@@ -153,28 +186,38 @@ def _check_curve(curve: object) -> None:
     checks.instance("curve", curve, Curve, "a curve, such as swissroll.data.CURVES['swiss_roll']")
 
 
-def _result(
-    value: float, bracket: tuple[float, float], sigma: float, noise: float, atoms: Tensor, weights: Tensor
-) -> LowerBound:
-    lower, upper = bracket
-    return LowerBound(value=value, lower=lower, upper=upper, sigma=sigma, noise=noise, atoms=atoms, weights=weights)
+def _log_constant(data_dim: int, sigma: float) -> float:
+    """Log of the normalising constant of N(m, sigma^2 I) in D dimensions: D/2 log(2 pi sigma^2)."""
+    return data_dim / 2 * math.log(2 * math.pi * sigma**2)
 
 
 def _curve_nodes(curve: Curve, scale: float, spacing: float = 0.4) -> tuple[Tensor, Tensor]:
     """Points (n, D) and weights (n,) for means over the curve of what varies over ``scale``."""
-    edges = curve.intervals()
-    t = torch.lerp(edges[:, :1], edges[:, 1:], torch.linspace(0, 1, 4097, dtype=torch.float64))
-    trial = curve.position(t.flatten()).reshape(curve.pieces, 4097, curve.data_dim)
-    # The stretch that is run through fastest decides the number of nodes; leaps between pieces are none.
-    fastest = float(trial.diff(dim=1).norm(dim=2).max()) * 4096
-    panels = curve.pieces * max(1, math.ceil(fastest / (spacing * scale) / PANEL))
+    panels = _count_panels(curve, spacing * scale)
     if panels * PANEL > MAX_NODES:
         raise ValueError(
             f"A scale of {scale:g} is too small for the curve {curve.name}; it needs over {MAX_NODES} nodes."
         )
-    at, weights = (torch.tensor(a) for a in np.polynomial.legendre.leggauss(PANEL))
-    u = ((torch.arange(panels)[:, None] + (at + 1) / 2) / panels).flatten()
-    return curve.position(curve.coordinate(u)), (weights / 2 / panels).repeat(panels)
+
+    # Gauss-Legendre in each panel: nodes and weights of [-1, 1] moved to [k / panels, (k + 1) / panels].
+    roots, weights = (torch.tensor(values) for values in np.polynomial.legendre.leggauss(PANEL))
+    panel = torch.arange(panels)[:, None]
+    u = ((panel + (roots + 1) / 2) / panels).flatten()
+    points = curve.position(curve.coordinate(u))
+
+    return points, (weights / 2 / panels).repeat(panels)
+
+
+def _count_panels(curve: Curve, length: float) -> int:
+    """Panels whose nodes are about ``length`` apart where the curve is run through fastest."""
+    trials = 4097
+    edges = curve.intervals()
+    t = torch.lerp(edges[:, :1], edges[:, 1:], torch.linspace(0, 1, trials, dtype=torch.float64))
+    positions = curve.position(t.flatten()).reshape(curve.pieces, trials, curve.data_dim)
+
+    # Within a piece only: the way from one piece to the next is no part of the curve.
+    fastest = float(positions.diff(dim=1).norm(dim=2).max()) * (trials - 1)
+    return curve.pieces * max(1, math.ceil(fastest / length / PANEL))
 
 
 def _noisy_nodes(curve: Curve, noise: float, sigma: float) -> tuple[Tensor, Tensor]:
@@ -182,33 +225,45 @@ def _noisy_nodes(curve: Curve, noise: float, sigma: float) -> tuple[Tensor, Tens
     if noise == 0:
         return _curve_nodes(curve, sigma)
     x, mass = _curve_nodes(curve, sigma, spacing=0.8)
+
+    # Gauss-Hermite for the noise: a product of the same rule in each of the D coordinates.
     order = 3 + math.ceil(4 * noise / sigma)
-    at, weights = (torch.tensor(a) for a in np.polynomial.hermite_e.hermegauss(order))
-    blur = torch.cartesian_prod(*[at] * curve.data_dim)
+    roots, weights = (torch.tensor(values) for values in np.polynomial.hermite_e.hermegauss(order))
+    blur = torch.cartesian_prod(*[roots] * curve.data_dim)
     shares = torch.cartesian_prod(*[weights / weights.sum()] * curve.data_dim).prod(dim=1)
-    near = shares > 1e-7
-    shares = shares[near] / shares[near].sum()
+
+    # Nodes with next to no weight are left out.
+    kept = shares > 1e-7
+    shares = shares[kept] / shares[kept].sum()
     if len(x) * len(shares) > MAX_NODES * 8:
         raise ValueError(f"sigma={sigma:g} is too small for the noisy curve {curve.name}; make it larger.")
-    return (x[:, None] + noise * blur[near]).flatten(0, 1), (mass[:, None] * shares).flatten()
+
+    points = (x[:, None] + noise * blur[kept]).flatten(0, 1)
+    return points, (mass[:, None] * shares).flatten()
 
 
 def _log_kernel(x: Tensor, m: Tensor, sigma: float) -> Tensor:
     """Log of N(x; m, sigma^2 I) without its constant, shape (N, K)."""
-    return torch.cdist(x, m, compute_mode="donot_use_mm_for_euclid_dist").square() / (-2 * sigma**2)
+    distances = torch.cdist(x, m, compute_mode="donot_use_mm_for_euclid_dist")
+    return distances.square() / (-2 * sigma**2)
 
 
 def _improve(
     x: Tensor, mass: Tensor, atoms: Tensor, weights: Tensor, sigma: float, steps: int
 ) -> tuple[Tensor, Tensor]:
-    """Steps for weights (Blahut-Arimoto) and atoms (to the mean of what they explain); none makes a worse mixture.
+    """Improve a mixture's atoms, shape (K, D), and weights, shape (K,); no step makes it worse.
 
-    Only pairs within ``REACH`` sigma take part: what is left out is below e^-50 of a point's density.
+    A step of expectation maximisation. For the weights it is the iteration of Blahut and Arimoto; each atom moves to
+    the mean of the points that it explains. Only pairs within ``REACH`` sigma take part: what is left out is below
+    e^-50 of a point's density.
     """
     i, j = _pairs(x, atoms, REACH * sigma)
     for _ in range(steps):
-        kernel = torch.exp(_squares(x[i], atoms[j]) / (-2 * sigma**2))
+        # p(x_i) = sum over j of w_j N(x_i; m_j), up to the Gaussian's constant.
+        kernel = _kernel_of_pairs(x[i], atoms[j], sigma)
         density = torch.zeros_like(mass).index_add_(0, i, kernel * weights[j])
+
+        # w_j <- w_j D(m_j), with D(m) = E_x [N(x; m) / p(x)].
         gain, atoms = _shift(x[i], kernel * (mass / density)[i], j, len(atoms))
         weights = weights * gain
     return atoms, weights
@@ -217,12 +272,14 @@ def _improve(
 def _shift(x: Tensor, shares: Tensor, j: Tensor, size: int) -> tuple[Tensor, Tensor]:
     """Sums (K,) of shares (P,) by their atom j, and the means (K, D) of the points x (P, D) that they weigh."""
     sums = torch.zeros(size, dtype=x.dtype).index_add_(0, j, shares)
-    return sums, torch.zeros(size, x.shape[1], dtype=x.dtype).index_add_(0, j, shares[:, None] * x) / sums[:, None]
+    weighted = torch.zeros(size, x.shape[1], dtype=x.dtype).index_add_(0, j, shares[:, None] * x)
+    return sums, weighted / sums[:, None]
 
 
-def _squares(x: Tensor, m: Tensor) -> Tensor:
-    """Squared distances (P,) of pairs of points, each of shape (P, D)."""
-    return (x - m).square().sum(dim=1)
+def _kernel_of_pairs(x: Tensor, m: Tensor, sigma: float) -> Tensor:
+    """N(x; m, sigma^2 I) without its constant, shape (P,), of pairs of points, each of shape (P, D)."""
+    squares = (x - m).square().sum(dim=1)
+    return torch.exp(squares / (-2 * sigma**2))
 
 
 def _pairs(x: Tensor, m: Tensor, reach: float) -> tuple[Tensor, Tensor]:
@@ -233,38 +290,54 @@ def _pairs(x: Tensor, m: Tensor, reach: float) -> tuple[Tensor, Tensor]:
     counts = torch.from_numpy(tree.query_ball_point(x.numpy(), reach, return_length=True))
     if int(counts.sum()) > MAX_PAIRS:
         raise ValueError(f"sigma must be larger beside the curve: {int(counts.sum())} pairs, over {MAX_PAIRS}.")
+
     near = tree.query_ball_point(x.numpy(), reach)
-    return torch.arange(len(x)).repeat_interleave(counts), torch.tensor(np.concatenate(near), dtype=torch.long)
+    i = torch.arange(len(x)).repeat_interleave(counts)
+    j = torch.tensor(np.concatenate(near), dtype=torch.long)
+    return i, j
 
 
 def _certify(x: Tensor, mass: Tensor, atoms: Tensor, weights: Tensor, sigma: float) -> tuple[float, float]:
     """The mixture's mean -log p(x), and the most that any other is below it: log max_m D(m), in nats.
 
-    D is a sum of bumps at the points; its maxima are climbed to from the points and the atoms by mean shift.
+    D is a sum of bumps at the points. Mean shift climbs to its maxima from the atoms and from some of the points.
     """
+    # p(x_i) = sum over j of w_j N(x_i; m_j), up to the Gaussian's constant.
     i, j = _pairs(x, atoms, REACH * sigma)
-    density = torch.zeros_like(mass)
-    density.index_add_(0, i, torch.exp(_squares(x[i], atoms[j]) / (-2 * sigma**2)) * weights[j])
+    kernel = _kernel_of_pairs(x[i], atoms[j], sigma)
+    density = torch.zeros_like(mass).index_add_(0, i, kernel * weights[j])
+
+    # D(m) = E_x [N(x; m) / p(x)], at every m that climbs.
     m = torch.cat([x[:: max(1, len(x) // 500)], atoms])
     i, j = _pairs(x, m, REACH * sigma)
-    for _ in range(20):
-        kernel = torch.exp(_squares(x[i], m[j]) / (-2 * sigma**2))
+    for _ in range(CLIMB_STEPS):
+        kernel = _kernel_of_pairs(x[i], m[j], sigma)
         gain, m = _shift(x[i], kernel * (mass / density)[i], j, len(m))
-    value = x.shape[1] / 2 * math.log(2 * math.pi * sigma**2) - float(mass @ density.log())
+
+    value = _log_constant(x.shape[1], sigma) - float(mass @ density.log())
     return value, max(0.0, math.log(float(gain.max())))
 
 
 def _lattice(nodes: Tensor, spacing: float, reach: float) -> Tensor:
-    """Lattice points, shape (M, D), of which every one within ``reach`` of a node is one."""
+    """Points of a lattice, shape (M, D): all of its points within ``reach`` of a node, and some others."""
+    dims = nodes.shape[1]
     cell = 4 * spacing
-    around = math.ceil(reach / cell)
-    steps = torch.tensor(list(itertools.product(range(-around, around + 1), repeat=nodes.shape[1])))
+
+    # All cells that hold a node, then all cells that are near one of these.
     cells = torch.unique((nodes / cell).floor().long(), dim=0)
+    around = math.ceil(reach / cell)
+    steps = _product(range(-around, around + 1), dims)
     if len(cells) * len(steps) > 16 * MAX_LATTICE:
         raise ValueError(f"The noise is too small beside the curve: {len(cells)} cells of {cell:g}; make it larger.")
     cells = torch.unique((cells[:, None] + steps).flatten(0, 1), dim=0)
-    if len(cells) * 4 ** nodes.shape[1] > MAX_LATTICE:
+    if len(cells) * 4**dims > MAX_LATTICE:
         raise ValueError(f"The noise is too small beside the curve: over {MAX_LATTICE} lattice points; make it larger.")
-    inside = torch.tensor(list(itertools.product(range(4), repeat=nodes.shape[1])))
-    lattice: Tensor = (cells[:, None] * cell + inside * spacing).flatten(0, 1)
+
+    # Four lattice points per cell along each axis.
+    lattice: Tensor = (cells[:, None] * cell + _product(range(4), dims) * spacing).flatten(0, 1)
     return lattice.to(nodes.dtype)
+
+
+def _product(numbers: range, dims: int) -> Tensor:
+    """All combinations of these numbers in so many coordinates, shape (len(numbers)^dims, dims)."""
+    return torch.tensor(list(itertools.product(numbers, repeat=dims)))

@@ -19,8 +19,9 @@ from torch import Tensor
 from swissroll import checks, rng
 from swissroll.data import Curve
 from swissroll.evaluation import evidence as exact
+from swissroll.evaluation.continuity import Continuity, continuity
 from swissroll.evaluation.distances import Distances
-from swissroll.evaluation.geometry import Continuity, Fit, continuity, fit
+from swissroll.evaluation.geometry import Fit, fit
 from swissroll.evaluation.lower_bound import nll_lower_bound
 from swissroll.evaluation.references import data_reference, prior_reference
 from swissroll.model.loss import distortion
