@@ -194,6 +194,11 @@ def test_c2st_accuracy_leaves_out_every_point_among_equal_ones() -> None:
     assert c2st_accuracy(x, x.clone(), neighbours=1, blur=0) == 0
 
 
+def test_c2st_accuracy_of_two_heaps_of_equal_points_is_one() -> None:
+    # More equal points than neighbours: a point may not be found among its own.
+    assert c2st_accuracy(torch.zeros(40, 2), torch.ones(40, 2), blur=0) == 1
+
+
 @pytest.mark.parametrize("name", ["swiss_roll", "helix"])
 def test_real_points_are_at_the_noise_floor_and_others_above(name: str) -> None:
     curve = CURVES[name]

@@ -13,16 +13,18 @@ import pytest
 import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from scipy.integrate import quad
 from scipy.optimize import minimize
-from torch import Tensor
-from torch.distributions import Distribution, MultivariateNormal, Normal
+from torch import Generator, Tensor
+from torch.distributions import Distribution, Laplace, MultivariateNormal, Normal
 
 import swissroll
 from swissroll.config import Config
 from swissroll.data import CURVES
 from swissroll.evaluation.evidence import log_evidence, measure_evidence, posterior_on_grid, ppca_evidence
 from swissroll.evaluation.lower_bound import data_entropy
-from swissroll.model.prior import Mixture
+from swissroll.evaluation.metrics import measure
+from swissroll.model.prior import Mixture, Prior
 from swissroll.model.vae import VAE
 from tests.oracles import seeded, trained_model
 
@@ -329,3 +331,54 @@ def test_what_needs_a_grid_is_refused_above_two_dimensions() -> None:
         posterior_on_grid(model, x)
     with pytest.raises(ValueError, match="samples"):
         swissroll.log_evidence(model, x, samples=1)
+
+
+class LaplacePrior(Prior):
+    """A prior without Gaussian components: independent Laplace distributions."""
+
+    def log_prob(self, z: Tensor) -> Tensor:
+        density: Tensor = Laplace(0.0, 1.0).log_prob(z).sum(dim=-1)
+        return density
+
+    def sample(self, n: int, *, like: Tensor, generator: Generator | None = None) -> Tensor:
+        exponential = -torch.rand(2, n, self.latent_dim, generator=generator, dtype=like.dtype).clamp_min(1e-9).log()
+        return exponential[0] - exponential[1]
+
+
+def test_a_prior_without_components_has_a_bound_that_agrees_with_an_integral() -> None:
+    model = VAE(1, depth=0, generator=Generator().manual_seed(0)).double()
+    model.prior = LaplacePrior(1)
+    sigma = 0.5
+    x = torch.tensor([[0.4, -0.2]], dtype=torch.float64)
+    with torch.no_grad():
+        # A q that is wider than the posterior, so that the weights are bounded.
+        model.fc_logvar.weight.zero_()
+        model.fc_logvar.bias.fill_(2.0)
+
+    @torch.no_grad()
+    def density(z: float) -> float:
+        latent = torch.tensor([[z]], dtype=torch.float64)
+        log_likelihood = Normal(model.decode(latent), sigma).log_prob(x).sum()
+        return float((log_likelihood + Laplace(0.0, 1.0).log_prob(latent).sum()).exp())
+
+    expected = math.log(quad(density, -20, 20, points=[0.0])[0])
+    found = measure_evidence(model, x, sigma=sigma, samples=4000, generator=Generator().manual_seed(1))
+    assert found.bound
+    assert found.log_p.item() == pytest.approx(expected, abs=5 * found.error.item())
+    assert found.error.item() < 0.03
+    alone = log_evidence(model, x, sigma=sigma, samples=4000, generator=Generator().manual_seed(1))
+    assert torch.equal(found.log_p, alone)
+    with pytest.raises(ValueError, match="gap_split needs a prior that is a mixture of Gaussians; got LaplacePrior"):
+        measure_evidence(model, x, sigma=sigma, gap_split=True)
+    with pytest.raises(ValueError, match="A posterior on a grid needs a prior that is a mixture of Gaussians"):
+        posterior_on_grid(model, x, sigma=sigma)
+
+
+def test_a_model_whose_prior_has_no_components_is_measured() -> None:
+    model = VAE(2, 8, generator=Generator().manual_seed(0))
+    model.prior = LaplacePrior(2)
+    found = measure(model, CURVES["moons"], sigma=0.3, n=100, evidence=True)
+    assert found.evidence is not None
+    assert found.evidence.bound
+    assert found.evidence.lower_bound is not None
+    assert -found.evidence.log_evidence > found.evidence.lower_bound

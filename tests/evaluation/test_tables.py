@@ -40,6 +40,7 @@ def test_model_rows_say_what_was_measured() -> None:
     assert float(row(rows, "rate")[1]) == pytest.approx(found.latent.rate, abs=1e-3)
     assert row(rows, "active units")[1:] == (str(found.latent.active), "", "of 2")
     assert float(row(rows, "C2ST accuracy")[1]) == pytest.approx(found.latent.aggregate.c2st.value, abs=1e-3)
+    assert found.latent.continuity is not None
     assert row(rows, "jumps")[1] == str(found.latent.continuity.jumps)
 
 
@@ -123,6 +124,7 @@ def test_without_evidence_there_are_no_rows_of_it() -> None:
 
 def test_jumps_make_a_map_not_continuous() -> None:
     found = metrics()
+    assert found.latent.continuity is not None
     for jumps, word in ((0, "continuous"), (3, "not continuous")):
         along = dataclasses.replace(found.latent.continuity, jumps=jumps)
         changed = dataclasses.replace(found, latent=dataclasses.replace(found.latent, continuity=along))
@@ -144,7 +146,8 @@ def test_generated_rows_keep_the_ways_in_their_columns() -> None:
     rows = generated_rows(found)
     assert all(len(cells) == len(GENERATED_HEAD) for cells in rows)
     ways = (found.grid, found.prior, found.noisy_prior)
-    fits = [*(made.fit for made in ways), found.real]
+    fits = [fit for fit in (*(made.fit for made in ways), found.real) if fit is not None]
+    assert len(fits) == 4
     assert [float(c) for c in row(rows, "off the curve, 90th")[1:]] == pytest.approx(
         [f.off_p90 for f in fits], abs=1e-4
     )
@@ -160,6 +163,19 @@ def test_a_decoder_without_noise_has_a_dash_in_its_column() -> None:
     rows = generated_rows(metrics(sigma=0.0))
     assert [cells[3] for cells in rows] == ["-"] * len(rows)
     assert all(cell != "-" for cells in rows for i, cell in enumerate(cells) if i != 3)
+
+
+def test_what_needs_a_curve_is_left_out_without_one() -> None:
+    found = metrics()
+    ways = {name: dataclasses.replace(getattr(found, name), fit=None) for name in ("grid", "prior", "noisy_prior")}
+    latent = dataclasses.replace(found.latent, continuity=None)
+    without = dataclasses.replace(found, real=None, latent=latent, **ways)
+    assert [cells[0] for cells in generated_rows(without)] == list(LABELS.values())
+    kept = {cells[0] for cells in model_rows(without)}
+    assert {cells[0] for cells in model_rows(found)} - kept == {
+        "jumps along the data's curve",
+        "trustworthiness of the latent space",
+    }
 
 
 def test_columns_of_the_text_end_in_line() -> None:

@@ -110,6 +110,8 @@ def test_the_table_holds_what_examine_measures(undisturbed: Path) -> None:
     assert values["mse"] == metrics.reconstruction.sampled_mse
     assert values["neg_elbo"] == pytest.approx(values["rate"] + values["distortion"])
     assert values["loss"] == pytest.approx(values["mse"] + 0.01 * values["rate"] / 2)
+    assert metrics.prior.fit is not None
+    assert metrics.latent.continuity is not None
     assert values["off_p90"] == metrics.prior.fit.off_p90
     assert values["c2st"] == metrics.prior.distances.c2st.value
     assert values["prior_c2st"] == metrics.latent.aggregate.c2st.value

@@ -29,20 +29,21 @@ if TYPE_CHECKING:
     from swissroll.evaluation.evaluation import evaluate_model as evaluate_model
     from swissroll.evaluation.evaluation import evaluate_trained as evaluate_trained
     from swissroll.evaluation.evidence import Evidence as Evidence
+    from swissroll.evaluation.evidence import is_exact as is_exact
     from swissroll.evaluation.evidence import log_evidence as log_evidence
     from swissroll.evaluation.evidence import measure_evidence as measure_evidence
     from swissroll.evaluation.evidence import posterior_on_grid as posterior_on_grid
     from swissroll.evaluation.evidence import ppca_evidence as ppca_evidence
-    from swissroll.evaluation.geometry import Continuity as Continuity
+    from swissroll.evaluation.evidence_summary import EvidenceSummary as EvidenceSummary
     from swissroll.evaluation.geometry import Fit as Fit
     from swissroll.evaluation.geometry import Projection as Projection
-    from swissroll.evaluation.geometry import continuity as continuity
     from swissroll.evaluation.geometry import fit as fit
     from swissroll.evaluation.geometry import project as project
+    from swissroll.evaluation.latent_continuity import Continuity as Continuity
+    from swissroll.evaluation.latent_continuity import continuity as continuity
     from swissroll.evaluation.lower_bound import LowerBound as LowerBound
     from swissroll.evaluation.lower_bound import data_entropy as data_entropy
     from swissroll.evaluation.lower_bound import nll_lower_bound as nll_lower_bound
-    from swissroll.evaluation.metrics import EvidenceSummary as EvidenceSummary
     from swissroll.evaluation.metrics import Generated as Generated
     from swissroll.evaluation.metrics import Latent as Latent
     from swissroll.evaluation.metrics import Metrics as Metrics
@@ -66,10 +67,19 @@ else:
                 "wasserstein",
             ],
             "evaluation": ["Evaluation", "PastTraining", "Summary", "evaluate_model", "evaluate_trained"],
-            "evidence": ["Evidence", "log_evidence", "measure_evidence", "posterior_on_grid", "ppca_evidence"],
-            "geometry": ["Continuity", "Fit", "Projection", "continuity", "fit", "project"],
+            "evidence": [
+                "Evidence",
+                "is_exact",
+                "log_evidence",
+                "measure_evidence",
+                "posterior_on_grid",
+                "ppca_evidence",
+            ],
+            "evidence_summary": ["EvidenceSummary"],
+            "geometry": ["Fit", "Projection", "fit", "project"],
+            "latent_continuity": ["Continuity", "continuity"],
             "lower_bound": ["LowerBound", "data_entropy", "nll_lower_bound"],
-            "metrics": ["EvidenceSummary", "Generated", "Latent", "Metrics", "Reconstruction", "measure"],
+            "metrics": ["Generated", "Latent", "Metrics", "Reconstruction", "measure"],
         },
     )
     __all__ = _public.names

@@ -2,6 +2,9 @@
 
 A VAE makes points in three ways, kept apart here: a decoded grid (the notebook's picture, which is no sample of the
 model), prior draws through the decoder, and the same with the decoder's noise, which alone is the model's p(x).
+
+Where the data have no curve, what needs one is None: the fit of points to it, the continuity of the posterior mean
+along it, and the lower bound of the negative log evidence.
 """
 
 from __future__ import annotations
@@ -17,15 +20,18 @@ import torch
 from torch import Tensor
 
 from swissroll import checks, rng
-from swissroll.data import Curve
-from swissroll.evaluation import evidence as exact
-from swissroll.evaluation.continuity import Continuity, continuity
+from swissroll.data import Curve, Distribution, NoisyCurve
 from swissroll.evaluation.distances import Distances
+from swissroll.evaluation.evidence_summary import (
+    EVIDENCE_PART,
+    LOWER_BOUND_PART,
+    EvidenceSummary,
+    summarize_evidence,
+)
 from swissroll.evaluation.geometry import Fit, fit
-from swissroll.evaluation.lower_bound import nll_lower_bound
-from swissroll.evaluation.references import data_reference, prior_reference
+from swissroll.evaluation.latent_continuity import Continuity, continuity
+from swissroll.evaluation.references import DataReference, data_reference, prior_reference
 from swissroll.model.loss import distortion
-from swissroll.model.prior import StandardNormal
 from swissroll.model.vae import VAE
 
 ACTIVE = 0.01
@@ -33,16 +39,19 @@ ACTIVE = 0.01
 EVIDENCE_POINTS = 500
 EVEN_POINTS = 500
 """Even t along the curve at which the continuity of the posterior mean is measured."""
+GRID = "the decoded grid"
+PRIOR = "decoded prior samples"
+NOISY_PRIOR = "prior samples with noise"
 PARTS = (
     "noise floors of the distances",
     "the latent space",
-    "the decoded grid",
-    "decoded prior samples",
-    "prior samples with noise",
-    "the evidence",
-    "its lower bound",
+    GRID,
+    PRIOR,
+    NOISY_PRIOR,
+    EVIDENCE_PART,
+    LOWER_BOUND_PART,
 )
-"""What :func:`measure` does, in this order; without decoder noise or evidence some are left out."""
+"""What :func:`measure` does, in this order; without decoder noise, evidence or a curve some are left out."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -53,8 +62,8 @@ class Reconstruction:
         mse: Squared error of the decoded posterior mean, averaged over points and coordinates, in squared data units.
         sampled_mse: The same with one draw from the posterior each.
         variance: Variance of the data, averaged over coordinates: what a decoder that ignores z can reach.
-        distortion: -E log p(x|z), in nats a point; None without decoder noise.
-        elbo: -(distortion + rate), in nats a point; None without decoder noise.
+        distortion: -E log p(x|z), in nats per point; None without decoder noise.
+        elbo: -(distortion + rate), in nats per point; None without decoder noise.
     """
 
     mse: float
@@ -69,12 +78,12 @@ class Latent:
     """How the latent space is used.
 
     Attributes:
-        rate: KL of q(z|x) from the model's prior, averaged over points, in nats a point.
-        rates: KL of each latent dimension from N(0, 1), in nats a point, length L; for the standard normal prior they
+        rate: KL of q(z|x) from the model's prior, averaged over points, in nats per point.
+        rates: KL of each latent dimension from N(0, 1), in nats per point, length L; for the standard normal prior they
             add up to the rate.
         activity: Variance of each posterior mean over the data, length L.
         active: Active units: dimensions whose activity is above 0.01 (Burda et al. 2016, section 5.1.1).
-        continuity: How the posterior mean follows the noiseless curve.
+        continuity: How the posterior mean follows the noiseless curve; None where the data have none.
         aggregate: Draws from the aggregate posterior q(z) = E_x q(z|x) against draws from the prior; the noise
             floors are prior draws against prior draws.
     """
@@ -83,7 +92,7 @@ class Latent:
     rates: tuple[float, ...]
     activity: tuple[float, ...]
     active: int
-    continuity: Continuity
+    continuity: Continuity | None
     aggregate: Distances
 
 
@@ -92,41 +101,12 @@ class Generated:
     """Points made in one way, against the curve and against real points.
 
     Attributes:
-        fit: How they cover the curve.
+        fit: How they cover the curve; None where the data have none.
         distances: Their distances to real points, with noise floors.
     """
 
-    fit: Fit
+    fit: Fit | None
     distances: Distances
-
-
-@dataclass(frozen=True, kw_only=True)
-class EvidenceSummary:
-    """The model's evidence on real points, in nats a point.
-
-    Attributes:
-        n: Points that it is the mean over.
-        log_evidence: Mean log p(x), or of the importance-weighted lower bound on it.
-        error: Numerical error of that mean: of the quadrature, or of the bound's draws.
-        standard_error: Standard error of that mean as an estimate for the whole distribution; 0 for data without
-            noise, whose points are spread evenly along the curve.
-        bound: Whether ``log_evidence`` is only a bound (above two latent dimensions).
-        gap: Mean of log p(x) - ELBO: what inference loses.
-        lower_bound: Lowest mean negative log p(x) that any model with this decoder sigma can reach; None where sigma is
-            so small beside the curve that it would take minutes.
-        lower_bound_error: Most by which the lowest value may lie above ``lower_bound``; None where that is.
-        above_lower_bound: Negative log evidence less its lower bound.
-    """
-
-    n: int
-    log_evidence: float
-    error: float
-    standard_error: float
-    bound: bool
-    gap: float
-    lower_bound: float | None
-    lower_bound_error: float | None
-    above_lower_bound: float | None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -141,7 +121,8 @@ class Metrics:
         sigma: Standard deviation of the decoder's noise, in data units.
         reconstruction: How well points come back.
         latent: How the latent space is used.
-        real: How a real sample of n points covers the curve: the noise floor of the three fits below.
+        real: How a real sample of n points covers the curve: the noise floor of the three fits below; None where the
+            data have no curve.
         grid: The decoded grid on [-2, 2]^2, of about n points.
         prior: Prior draws through the decoder.
         noisy_prior: The same with the decoder's noise: draws from the model's p(x); None without decoder noise.
@@ -155,7 +136,7 @@ class Metrics:
     sigma: float
     reconstruction: Reconstruction
     latent: Latent
-    real: Fit
+    real: Fit | None
     grid: Generated
     prior: Generated
     noisy_prior: Generated | None
@@ -170,7 +151,7 @@ class Metrics:
 @torch.no_grad()
 def measure(
     model: VAE,
-    curve: Curve,
+    distribution: Distribution | Curve,
     *,
     noise: float = 0.0,
     sigma: float,
@@ -179,15 +160,15 @@ def measure(
     evidence: bool = False,
     progress: Callable[[str], object] = lambda _: None,
 ) -> Metrics:
-    """Measure a model on fresh points of its data's curve.
+    """Measure a model on fresh points of its data's distribution.
 
     On the CPU, with every draw derived from the seed: the same arguments give the same numbers, and the global
     generator is left alone.
 
     Args:
         model: A trained VAE; it is not changed.
-        curve: Where its data come from.
-        noise: Standard deviation of the data's noise, in data units.
+        distribution: Where its data come from. A curve stands for its points with Gaussian noise.
+        noise: Standard deviation of the noise about a curve, in data units.
         sigma: Decoder standard deviation, in data units; 0 is a decoder without noise.
         n: Points in each sample, 100 to 20,000. W2 is taken from at most 500 of them.
         seed: Decides every draw.
@@ -196,51 +177,82 @@ def measure(
         progress: Called with the name of each of the :data:`PARTS` as it is done.
 
     Raises:
-        ValueError: An argument is out of range, the curve has another D than the model, or the model's outputs are
+        ValueError: An argument is out of range, the data have another D than the model, or the model's outputs are
             not finite.
     """
     checks.instance("model", model, VAE, "a VAE, such as load(folder).model")
-    checks.instance("curve", curve, Curve, "a curve, such as swissroll.data.CURVES['swiss_roll']")
-    checks.real("noise", noise, 0, 1e3)
+    source = _as_distribution(distribution, noise)
     checks.real("sigma", sigma, 0, 1e6)
     checks.whole("n", n, 100, 20_000)
     checks.whole("seed", seed, 0, 2**63 - 1)
-    if model.data_dim != curve.data_dim:
-        raise ValueError(f"The model takes {model.data_dim} coordinates, but {curve.name} has {curve.data_dim}.")
+    if model.data_dim != source.data_dim:
+        raise ValueError(f"The model takes {model.data_dim} coordinates, but {source.name} has {source.data_dim}.")
+
     model = copy.deepcopy(model).cpu()
-    real = data_reference(curve, noise, n, seed, model.fc_mu.weight.dtype)
-    x = real.points
+    real = data_reference(source, n, seed, model.fc_mu.weight.dtype)
     progress(PARTS[0])
-    latents = model.prior.sample(n, like=model.fc_mu.weight, generator=rng.generator(seed, "measure: prior"))
-    drawn = model.decode(latents)
-    eps = torch.randn(drawn.shape, generator=rng.generator(seed, "measure: decoder noise"), dtype=drawn.dtype)
-    noisy = drawn + sigma * eps
 
-    def generated(points: Tensor, name: str) -> Generated:
-        points = checks.points(name, points)
-        made = Generated(fit=fit(curve, points), distances=real.reference.compare(points))
-        progress(name)
-        return made
-
-    mu, logvar = _posterior(model, x)
+    mu, logvar = _posterior(model, real.points)
     z = model.reparameterize(mu, logvar, generator=rng.generator(seed, "measure: posterior"))
-    latent = _latent(model, curve, (mu, logvar), z, seed)
+    latent = _measure_latent(model, source.curve, mu, logvar, z, seed)
     progress(PARTS[1])
+
+    reconstruction = _measure_reconstruction(model, real.points, mu, z, source.variance, sigma, latent.rate)
+    made = {}
+    for name, points in _generate(model, n, sigma, seed).items():
+        made[name] = _measure_generated(name, points, real, source.curve)
+        progress(name)
+
+    summary = None
+    if evidence and sigma > 0:
+        x = real.points[:EVIDENCE_POINTS]
+        summary = summarize_evidence(model, source, x, sigma=sigma, seed=seed, progress=progress)
+
     return Metrics(
-        data_dim=curve.data_dim,
+        data_dim=source.data_dim,
         n=n,
         seed=seed,
-        noise=noise,
+        noise=source.noise,
         sigma=sigma,
-        reconstruction=_reconstruction(model, x, mu, z, curve, noise, sigma, latent.rate),
+        reconstruction=reconstruction,
         latent=latent,
         real=real.fit,
-        grid=generated(model.decode_grid(math.isqrt(n)), PARTS[2]),
-        prior=generated(drawn, PARTS[3]),
-        noisy_prior=generated(noisy, PARTS[4]) if sigma > 0 else None,
-        evidence=_evidence(model, curve, x[:EVIDENCE_POINTS], noise, sigma, seed, progress)
-        if evidence and sigma > 0
-        else None,
+        grid=made[GRID],
+        prior=made[PRIOR],
+        noisy_prior=made.get(NOISY_PRIOR),
+        evidence=summary,
+    )
+
+
+def _as_distribution(source: Distribution | Curve, noise: float) -> Distribution:
+    """The distribution that :func:`measure` was asked of."""
+    if isinstance(source, Curve):
+        return NoisyCurve(source, noise)
+    wanted = "a distribution or a curve, such as swissroll.data.CURVES['swiss_roll']"
+    checks.instance("distribution", source, Distribution, wanted)
+    if noise != 0:
+        raise ValueError(f"noise is for a curve; {source.name} has its own. Leave noise out.")
+    return source
+
+
+def _generate(model: VAE, n: int, sigma: float, seed: int) -> dict[str, Tensor]:
+    """Points made in each of the ways, by their names, each of shape (N, D)."""
+    latents = model.prior.sample(n, like=model.fc_mu.weight, generator=rng.generator(seed, "measure: prior"))
+    drawn = model.decode(latents)
+    made = {GRID: model.decode_grid(math.isqrt(n)), PRIOR: drawn}
+    if sigma > 0:
+        # Draw by shape: randn_like takes no generator.
+        generator = rng.generator(seed, "measure: decoder noise")
+        eps = torch.randn(drawn.shape, generator=generator, dtype=drawn.dtype)
+        made[NOISY_PRIOR] = drawn + sigma * eps
+    return made
+
+
+def _measure_generated(name: str, points: Tensor, real: DataReference, curve: Curve | None) -> Generated:
+    points = checks.points(name, points)
+    return Generated(
+        fit=None if curve is None else fit(curve, points),
+        distances=real.reference.compare(points),
     )
 
 
@@ -264,84 +276,40 @@ def activity(mu: Tensor) -> Tensor:
     return mu.var(dim=0)
 
 
-def total_rate(model: VAE, mu: Tensor, logvar: Tensor, z: Tensor) -> float:
-    """KL of q(z|x) from the model's prior, averaged over points, in nats a point.
-
-    Exact for the standard normal prior; for a mixture the mean of log q(z|x) - log p(z) over one z a point.
-
-    Args:
-        model: Holds the prior.
-        mu: Posterior means, shape (N, L).
-        logvar: Posterior log-variances, shape (N, L).
-        z: One draw from each posterior, shape (N, L).
-    """
-    if isinstance(model.prior, StandardNormal):
-        return rates(mu, logvar).sum().item()
-    # Clamped, since a draw from a variance too small to be a number is the mean itself: 0 times a number is 0.
-    scaled = (z - mu) * torch.exp(-0.5 * logvar.clamp_min(-1400))
-    log_q = -0.5 * (scaled.square() + logvar + math.log(2 * math.pi)).sum(dim=1)
-    return (log_q - model.prior.log_prob(z)).mean().item()
-
-
-def variance(curve: Curve, noise: float = 0.0) -> float:
-    """Variance of the data, averaged over coordinates, in squared data units; exact to the rounding of a fine sum."""
-    x = curve.position(curve.midpoints(2**14))
-    return x.var(dim=0, correction=0).mean().item() + noise**2
-
-
-def _latent(model: VAE, curve: Curve, posterior: tuple[Tensor, Tensor], z: Tensor, seed: int) -> Latent:
-    mu, logvar = (p.double() for p in posterior)
-    t = curve.midpoints(EVEN_POINTS)
-    along = _posterior(model, curve.position(t).to(z.dtype))[0]
+def _measure_latent(model: VAE, curve: Curve | None, mu: Tensor, logvar: Tensor, z: Tensor, seed: int) -> Latent:
+    mu = mu.double()
+    logvar = logvar.double()
     variances = activity(mu)
     return Latent(
-        rate=total_rate(model, mu, logvar, z.double()),
+        rate=model.prior.kl(mu, logvar, z.double()).item(),
         rates=tuple(rates(mu, logvar).tolist()),
         activity=tuple(variances.tolist()),
         active=int((variances > ACTIVE).sum()),
-        continuity=continuity(along, t, curve=curve),
+        continuity=None if curve is None else _measure_continuity(model, curve, z.dtype),
         aggregate=prior_reference(model, len(z), seed).compare(z),
     )
 
 
-def _reconstruction(
-    model: VAE, x: Tensor, mu: Tensor, z: Tensor, curve: Curve, noise: float, sigma: float, rate: float
+def _measure_continuity(model: VAE, curve: Curve, dtype: torch.dtype) -> Continuity:
+    t = curve.midpoints(EVEN_POINTS)
+    mu, _ = _posterior(model, curve.position(t).to(dtype))
+    return continuity(mu, t, curve=curve)
+
+
+def _measure_reconstruction(
+    model: VAE, x: Tensor, mu: Tensor, z: Tensor, variance: float, sigma: float, rate: float
 ) -> Reconstruction:
-    mean, sampled = (checks.points("reconstructions", model.decode(latents)) for latents in (mu, z))
+    mean = checks.points("reconstructions", model.decode(mu))
+    sampled = checks.points("reconstructions", model.decode(z))
+
+    # -ELBO = distortion + rate, both in nats per point.
     lost = distortion(sampled, x.double(), sigma).mean().item() if sigma > 0 else None
     return Reconstruction(
         mse=(mean - x).square().mean().item(),
         sampled_mse=(sampled - x).square().mean().item(),
-        variance=variance(curve, noise),
+        variance=variance,
         distortion=lost,
         elbo=None if lost is None else -(lost + rate),
-    )
-
-
-def _evidence(
-    model: VAE, curve: Curve, x: Tensor, noise: float, sigma: float, seed: int, progress: Callable[[str], object]
-) -> EvidenceSummary:
-    if noise == 0:
-        # Even points integrate over the curve; drawn ones would add their own scatter.
-        x = curve.position(curve.midpoints(len(x))).to(x.dtype)
-    found = exact.measure_evidence(model, x, sigma=sigma, generator=rng.generator(seed, "measure: importance"))
-    mean = found.log_p.mean().item()
-    progress(PARTS[5])
-    try:
-        bracket = nll_lower_bound(curve, sigma, noise=noise)
-    except ValueError:
-        bracket = None
-    progress(PARTS[6])
-    return EvidenceSummary(
-        n=len(x),
-        log_evidence=mean,
-        error=found.error.mean().item() if not found.bound else found.error.norm().item() / len(x),
-        standard_error=found.log_p.std().item() / math.sqrt(len(x)) if noise > 0 else 0.0,
-        bound=found.bound,
-        gap=found.gap.mean().item(),
-        lower_bound=None if bracket is None else bracket.lower,
-        lower_bound_error=None if bracket is None else bracket.upper - bracket.lower,
-        above_lower_bound=None if bracket is None else -mean - bracket.lower,
     )
 
 
@@ -354,8 +322,11 @@ def _posterior(model: VAE, x: Tensor) -> tuple[Tensor, Tensor]:
 
 
 def _plain(value: Any) -> Any:
+    """Values as JSON has them: lists for tuples, None for what is not finite."""
     if isinstance(value, dict):
-        return {k: _plain(v) for k, v in value.items()}
+        return {key: _plain(item) for key, item in value.items()}
+    if isinstance(value, (list, tuple)):
+        return [_plain(item) for item in value]
     if isinstance(value, float) and not math.isfinite(value):
         return None
-    return [_plain(v) for v in value] if isinstance(value, (list, tuple)) else value
+    return value

@@ -24,7 +24,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from swissroll.model.prior import Mixture
+from swissroll.model.prior import Components
 from swissroll.model.vae import VAE
 
 LEFT_OUT = 18.0
@@ -90,7 +90,10 @@ class _Bounds:
 
 def log_prior(model: VAE, z: Tensor) -> Tensor:
     """Log p(z), shape (M,), in float64 whatever the model's precision, differentiable in z of shape (M, L)."""
-    return _component_densities(model, z).logsumexp(dim=-1)
+    components = model.prior.components()
+    if components is None:
+        return model.prior.log_prob(z.to(model.fc_mu.weight)).to("cpu", torch.float64)
+    return _component_densities(components, z).logsumexp(dim=-1)
 
 
 @torch.no_grad()
@@ -106,12 +109,20 @@ def integrate(model: VAE, x: Tensor, sigma: float, *, tolerance: float) -> Integ
     """Integrate p(z) N(x; decode(z), sigma^2 I) over the latent space, for points (N, D) in float64.
 
     Args:
-        model: A VAE with one or two latent dimensions; its decoder runs in its own precision.
+        model: A VAE with one or two latent dimensions, whose prior is a mixture of Gaussians; its decoder runs in its
+            own precision.
         x: Points, shape (N, D), float64.
         sigma: Decoder standard deviation, above 0.
         tolerance: Estimated error, in nats, at which a point is settled.
+
+    Raises:
+        ValueError: The prior is no mixture of Gaussians, and so has no bound over a cell.
     """
-    parts = [_integrate_part(model, part, sigma, tolerance) for part in torch.split(x, POINTS)]
+    components = model.prior.components()
+    if components is None:
+        raise ValueError("An integral over latents needs a prior that is a mixture of Gaussians.")
+
+    parts = [_integrate_part(model, components, part, sigma, tolerance) for part in torch.split(x, POINTS)]
     return Integral(
         log_p=torch.cat([part.log_p for part in parts]),
         error=torch.cat([part.error for part in parts]),
@@ -120,9 +131,9 @@ def integrate(model: VAE, x: Tensor, sigma: float, *, tolerance: float) -> Integ
     )
 
 
-def _integrate_part(model: VAE, x: Tensor, sigma: float, tolerance: float) -> Integral:
-    low, high = _box(model, x)
-    tree = _Tree(model, x, sigma, low, high)
+def _integrate_part(model: VAE, components: Components, x: Tensor, sigma: float, tolerance: float) -> Integral:
+    low, high = _box(model, components, x)
+    tree = _Tree(model, components, x, sigma, low, high)
 
     for _ in range(MAX_WIDENINGS):
         if not tree.leaks():
@@ -131,7 +142,7 @@ def _integrate_part(model: VAE, x: Tensor, sigma: float, tolerance: float) -> In
         margin = (high - low) / 2
         low = low - margin
         high = high + margin
-        tree = _Tree(model, x, sigma, low, high)
+        tree = _Tree(model, components, x, sigma, low, high)
 
     tree.refine(tolerance)
     return Integral(log_p=tree.log_p, error=tree.error, spacing=tree.spacing, mode=tree.mode)
@@ -142,6 +153,7 @@ class _Tree:
 
     Args:
         model: A VAE with one or two latent dimensions.
+        components: Its prior.
         x: Points, shape (N, D), float64.
         sigma: Decoder standard deviation.
         low: Lowest corner of the box, shape (L,).
@@ -158,8 +170,9 @@ class _Tree:
         highest: Highest log p(x, z) of the last level, shape (N,).
     """
 
-    def __init__(self, model: VAE, x: Tensor, sigma: float, low: Tensor, high: Tensor) -> None:
+    def __init__(self, model: VAE, components: Components, x: Tensor, sigma: float, low: Tensor, high: Tensor) -> None:
         self.model = model
+        self.components = components
         self.x = x
         self.sigma = sigma
         self.low = low
@@ -255,7 +268,8 @@ class _Tree:
         cells = (block.cells + self.corners[:, None] * self.width).flatten(0, 1)
         decoded = _decode(self.model, cells)
         squares = _squares_to_decoded(self.x[points], decoded)
-        joint = _log_joint(squares, log_prior(self.model, cells), self.x.shape[1], self.sigma)
+        log_prior = _component_densities(self.components, cells).logsumexp(dim=-1)
+        joint = _log_joint(squares, log_prior, self.x.shape[1], self.sigma)
 
         by_corner = joint.reshape(len(points), len(self.corners), len(block.cells))
         sums[points] = torch.logaddexp(sums[points], by_corner.logsumexp(dim=2))
@@ -271,7 +285,7 @@ class _Tree:
         radius = 2 * spread.amax(dim=0).repeat(kinds)
 
         # log p(x, z) <= max of log p(z) - (|x - decode(z)| - radius)^2 / (2 sigma^2) - D/2 log(2 pi sigma^2).
-        ceiling, fine = _prior_bounds(self.model, block.cells, self.width)
+        ceiling, fine = _prior_bounds(self.components, block.cells, self.width)
         constant = _log_constant(self.x.shape[1], self.sigma)
         distance = (squares.float().sqrt() - radius.float()).clamp_min(0)
         upper = distance.square() / (-2 * self.sigma**2) + (ceiling - constant).float()
@@ -338,22 +352,12 @@ def _log_constant(data_dim: int, sigma: float) -> float:
     return data_dim / 2 * math.log(2 * math.pi * sigma**2)
 
 
-def _components(model: VAE) -> tuple[Tensor, Tensor, Tensor]:
-    """The prior as a mixture, in float64: log-weights (K,), means (K, L) and standard deviations (K, L)."""
-    prior = model.prior
-    if not isinstance(prior, Mixture):
-        zeros = torch.zeros(1, model.latent_dim, dtype=torch.float64)
-        return zeros[:, 0], zeros, zeros + 1
-    logits, means, logvars = (p.detach().to("cpu", torch.float64) for p in (prior.logits, prior.means, prior.logvars))
-    return logits.log_softmax(dim=0), means, torch.exp(0.5 * logvars)
-
-
-def _component_densities(model: VAE, z: Tensor, reach: Tensor | float = 0.0) -> Tensor:
+def _component_densities(components: Components, z: Tensor, reach: Tensor | float = 0.0) -> Tensor:
     """Log of weight times density of each component, shape (M, K).
 
     With a reach, the highest such density of any point that is at most ``reach`` from z in every coordinate.
     """
-    log_weights, means, stds = _components(model)
+    log_weights, means, stds = components
     scaled = ((z[:, None] - means).abs() - reach).clamp_min(0) / stds
 
     # -log N(z; m, s^2) = (z - m)^2 / (2 s^2) + log(2 pi) / 2 + log s in each coordinate.
@@ -361,22 +365,21 @@ def _component_densities(model: VAE, z: Tensor, reach: Tensor | float = 0.0) -> 
     return log_weights - per_coordinate.sum(dim=-1)
 
 
-def _prior_bounds(model: VAE, cells: Tensor, width: Tensor) -> tuple[Tensor, Tensor]:
+def _prior_bounds(components: Components, cells: Tensor, width: Tensor) -> tuple[Tensor, Tensor]:
     """An upper bound of log p(z) over each cell, and whether cells are fine beside the components near them."""
-    densities = _component_densities(model, cells, width / 2)
+    densities = _component_densities(components, cells, width / 2)
     ceiling = densities.logsumexp(dim=1)
 
     # A component matters to a cell where it has more than e^-12 of the density there.
     matters = densities > ceiling[:, None] - 12
-    _, _, stds = _components(model)
-    too_wide = (width > 1.5 * stds).any(dim=1)
+    too_wide = (width > 1.5 * components.stds).any(dim=1)
 
     return ceiling, ~(matters & too_wide).any(dim=1)
 
 
-def _box(model: VAE, x: Tensor) -> tuple[Tensor, Tensor]:
+def _box(model: VAE, components: Components, x: Tensor) -> tuple[Tensor, Tensor]:
     """Corners, each (L,), of a box that holds six standard deviations of the prior and every encoded mean."""
-    _, means, stds = _components(model)
+    _, means, stds = components
     mu = model.encode(x.to(model.fc_mu.weight))[0].to("cpu", torch.float64)
 
     prior_low = (means - 6 * stds).amin(dim=0)

@@ -1,18 +1,19 @@
-"""What a model's points are measured against: samples of real points and of priors, and the randomness behind them.
+"""Reference samples: real points and prior draws that a model's own points are compared with.
 
 A process keeps those that depend on the data and the seed alone, so that runs of one seed share theirs.
 """
 
 from __future__ import annotations
 
+from collections.abc import Hashable
 from functools import lru_cache
-from typing import NamedTuple
+from typing import NamedTuple, cast
 
 import torch
-from torch import Generator, Tensor
+from torch import Tensor
 
 from swissroll import rng
-from swissroll.data import Curve
+from swissroll.data import Distribution
 from swissroll.evaluation.distances import ReferenceSample
 from swissroll.evaluation.geometry import Fit, fit
 from swissroll.model.prior import Prior, StandardNormal
@@ -22,52 +23,93 @@ LATENT_BANDWIDTH = 0.5
 """Kernel of the MMD between aggregate posterior and prior; N(0, I) has scale 1."""
 NOISE_FLOOR_DRAWS = 3
 """Samples of real points whose mean distance is a noise floor."""
-KEPT = 64
+MAX_KEPT = 64
 """Reference samples of data, and of standard normal priors, that a process keeps: runs of one seed share theirs."""
-KEPT_NUMBERS = 100_000
+MAX_KEPT_NUMBERS = 100_000
 """Most coordinates in a reference sample of a prior that is kept."""
 
 
 class DataReference(NamedTuple):
-    """A real sample, what measures others against it, and how it covers the curve itself."""
+    """Real points, and what others are compared with.
+
+    Attributes:
+        points: Real points, shape (N, D).
+        reference: Compares other samples with them.
+        fit: How they cover the data's curve; None where the data have none.
+    """
 
     points: Tensor
     reference: ReferenceSample
-    fit: Fit
+    fit: Fit | None
 
 
-@lru_cache(maxsize=KEPT)
-def data_reference(curve: Curve, noise: float, n: int, seed: int, dtype: torch.dtype) -> DataReference:
-    """Draw n points of a curve with noise, and what a sample of a model is held against; kept for the next model."""
+def data_reference(distribution: Distribution, n: int, seed: int, dtype: torch.dtype) -> DataReference:
+    """Draw n points of a distribution, and what a model's points are compared with.
 
-    def draw(generator: Generator) -> Tensor:
-        return curve.sample(n, noise=noise, generator=generator)[0].to(dtype)
-
-    x, again = draw(rng.generator(seed, "measure: data")), rng.generator(seed, "measure: noise floors")
-    reference = ReferenceSample(x, [draw(again) for _ in range(NOISE_FLOOR_DRAWS)], seed=seed)
-    return DataReference(x, reference, fit(curve, x))
+    Kept for the next model, unless the distribution cannot be hashed.
+    """
+    try:
+        hash(distribution)
+    except TypeError:
+        return _draw_data(distribution, n, seed, dtype)
+    return _kept_data(cast("Hashable", distribution), n, seed, dtype)
 
 
 def prior_reference(model: VAE, n: int, seed: int) -> ReferenceSample:
-    """Prior draws to measure draws from the aggregate posterior against; a standard normal's are kept."""
-    like, latent_dim = model.fc_mu.weight, model.latent_dim
-    if isinstance(model.prior, StandardNormal) and n * latent_dim <= KEPT_NUMBERS:
-        return normal_reference(latent_dim, n, seed, like.dtype)
-    return _reference(model.prior, n, seed, like)
+    """Prior draws to compare draws from the aggregate posterior with; those of a standard normal prior are kept."""
+    like = model.fc_mu.weight
+    latent_dim = model.latent_dim
+    if _is_standard_normal(model.prior) and n * latent_dim <= MAX_KEPT_NUMBERS:
+        return _kept_normal(latent_dim, n, seed, like.dtype)
+    return _draw_prior(model.prior, n, seed, like)
 
 
-@lru_cache(maxsize=KEPT)
-def normal_reference(latent_dim: int, n: int, seed: int, dtype: torch.dtype) -> ReferenceSample:
-    """As :func:`prior_reference` for N(0, I); kept for the next model."""
-    return _reference(StandardNormal(latent_dim), n, seed, torch.empty(0, dtype=dtype))
+def forget() -> None:
+    """Drop everything that was kept."""
+    _kept_data.cache_clear()
+    _kept_normal.cache_clear()
 
 
-def _reference(prior: Prior, n: int, seed: int, like: Tensor) -> ReferenceSample:
-    again = rng.generator(seed, "measure: aggregate noise floors")
-    return ReferenceSample(
-        prior.sample(n, like=like, generator=rng.generator(seed, "measure: prior")),
-        [prior.sample(n, like=like, generator=again) for _ in range(NOISE_FLOOR_DRAWS)],
-        blur=0.0,
-        bandwidth=LATENT_BANDWIDTH,
-        seed=seed,
+@lru_cache(maxsize=MAX_KEPT)
+def _kept_data(distribution: Distribution, n: int, seed: int, dtype: torch.dtype) -> DataReference:
+    return _draw_data(distribution, n, seed, dtype)
+
+
+def _draw_data(distribution: Distribution, n: int, seed: int, dtype: torch.dtype) -> DataReference:
+    points = distribution.sample(n, generator=rng.generator(seed, "measure: data")).points.to(dtype)
+
+    again = []
+    generator = rng.generator(seed, "measure: noise floors")
+    for _ in range(NOISE_FLOOR_DRAWS):
+        again.append(distribution.sample(n, generator=generator).points.to(dtype))
+
+    curve = distribution.curve
+    return DataReference(
+        points=points,
+        reference=ReferenceSample(points, again, seed=seed),
+        fit=None if curve is None else fit(curve, points),
     )
+
+
+def _is_standard_normal(prior: Prior) -> bool:
+    """Whether a prior is N(0, I), without a parameter that could change."""
+    components = prior.components()
+    if components is None or any(True for _ in prior.parameters()):
+        return False
+    return len(components.means) == 1 and bool((components.means == 0).all() and (components.stds == 1).all())
+
+
+@lru_cache(maxsize=MAX_KEPT)
+def _kept_normal(latent_dim: int, n: int, seed: int, dtype: torch.dtype) -> ReferenceSample:
+    return _draw_prior(StandardNormal(latent_dim), n, seed, torch.empty(0, dtype=dtype))
+
+
+def _draw_prior(prior: Prior, n: int, seed: int, like: Tensor) -> ReferenceSample:
+    draws = prior.sample(n, like=like, generator=rng.generator(seed, "measure: prior"))
+
+    again = []
+    generator = rng.generator(seed, "measure: aggregate noise floors")
+    for _ in range(NOISE_FLOOR_DRAWS):
+        again.append(prior.sample(n, like=like, generator=generator))
+
+    return ReferenceSample(draws, again, blur=0.0, bandwidth=LATENT_BANDWIDTH, seed=seed)

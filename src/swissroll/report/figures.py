@@ -14,7 +14,7 @@ from matplotlib.figure import Figure
 from torch import Tensor
 
 from swissroll import rng
-from swissroll.evaluation.evidence import EXACT_DIMS, posterior_on_grid
+from swissroll.evaluation.evidence import is_exact, posterior_on_grid
 from swissroll.evaluation.quadrature import log_joint
 from swissroll.model.vae import latent_grid
 from swissroll.report import plots
@@ -283,15 +283,15 @@ FIGURES: dict[str, Callable[[Scene], Figure]] = {
 def available(scene: Scene) -> list[str]:
     """Names of the figures that a scene has.
 
-    The losses need a history and the film snapshots. The true posterior needs a decoder with noise and at most two
-    latent dimensions.
+    The losses need a history and the film snapshots. The true posterior needs a decoder with noise, and a
+    model whose evidence is exact.
     """
     absent = set()
     if scene.history is None:
         absent.add("losses")
     if not scene.snapshots:
         absent.add("film")
-    if scene.config.latent_dim > EXACT_DIMS or translation_of(scene.config).sigma == 0:
+    if not is_exact(scene.model) or translation_of(scene.config).sigma == 0:
         absent.add("true_posterior")
 
     return [name for name in FIGURES if name not in absent]

@@ -10,7 +10,7 @@ import io
 import json
 import math
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import asdict, dataclass, field
 from functools import cached_property
 from pathlib import Path
@@ -229,13 +229,18 @@ def _values(config: Config, metrics: dict[str, Any], *, evidence: bool) -> dict[
         "active": latent["active"],
         "prior_c2st": latent["aggregate"]["c2st"]["value"],
     }
-    values |= {name: prior["fit"][name] for name in FIT_METRICS}
+    values |= _pick(prior["fit"], FIT_METRICS)
     values |= {name: distance["value"] for name, distance in prior["distances"].items()}
-    values |= {name: latent["continuity"][name] for name in CONTINUITY_METRICS}
+    values |= _pick(latent["continuity"], CONTINUITY_METRICS)
     if evidence and metrics["evidence"] is not None:
         values |= _evidence_values(metrics["evidence"])
 
     return {name: values[name] for name in METRICS if values.get(name) is not None}
+
+
+def _pick(found: dict[str, Any] | None, names: Iterable[str]) -> dict[str, Any]:
+    """These numbers; none of them where the data have no curve to measure them against."""
+    return {} if found is None else {name: found[name] for name in names}
 
 
 def _evidence_values(evidence: dict[str, Any]) -> dict[str, Any]:

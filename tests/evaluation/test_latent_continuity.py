@@ -13,7 +13,7 @@ from sklearn.manifold import trustworthiness
 from torch import Generator
 
 from swissroll.data import CURVES, Curve
-from swissroll.evaluation.continuity import continuity
+from swissroll.evaluation.latent_continuity import continuity
 
 curves = pytest.mark.parametrize("curve", CURVES.values(), ids=CURVES)
 ROLL, CIRCLES = CURVES["swiss_roll"], CURVES["circles"]

@@ -1,0 +1,82 @@
+r"""The importance-weighted lower bound on log p(x), for latent spaces of any dimension.
+
+    log p(x) >= log of the mean over k of w_k,   w_k = p(x, z_k) / q(z_k|x),   z_1 .. z_K drawn from q(z|x)
+
+Source: Burda, Grosse and Salakhutdinov (2016), "Importance weighted autoencoders", equation 8.
+"""
+
+from __future__ import annotations
+
+import math
+from typing import NamedTuple
+
+import torch
+from torch import Generator, Tensor
+
+from swissroll.evaluation import quadrature
+from swissroll.model.vae import VAE
+
+MAX_DRAWS = 2**13
+"""Draws decoded at a time."""
+
+
+class ImportanceBound(NamedTuple):
+    """The bound on each of N points, in nats; every tensor is float64 of shape (N,).
+
+    Attributes:
+        log_p: The bound on log p(x).
+        error: Its standard error, from the spread of the K weights.
+        elbo: The ELBO, as the mean of log w over the same draws.
+    """
+
+    log_p: Tensor
+    error: Tensor
+    elbo: Tensor
+
+
+@torch.no_grad()
+def importance_bound(
+    model: VAE, x: Tensor, mu: Tensor, logvar: Tensor, sigma: float, samples: int, generator: Generator | None
+) -> ImportanceBound:
+    """Bound log p(x) by draws from q(z|x).
+
+    Args:
+        model: Holds the decoder and the prior.
+        x: Points, shape (N, D).
+        mu: Means of q(z|x), shape (N, L), float64.
+        logvar: Log-variances of q(z|x), shape (N, L), float64.
+        sigma: Decoder standard deviation, in data units.
+        samples: K, draws per point.
+        generator: Source of the draws; PyTorch's global one by default.
+    """
+    bounds = []
+    errors = []
+    elbos = []
+    for index in range(len(x)):
+        # Point by point, and its draws in parts, so that memory does not grow with N or K.
+        parts = []
+        for start in range(0, samples, MAX_DRAWS):
+            draws = min(MAX_DRAWS, samples - start)
+            parts.append(_log_weights(model, x[index], mu[index], logvar[index], sigma, draws, generator))
+        log_weights = torch.cat(parts)
+
+        # log of the mean of w; the relative error of that mean is the error of its log.
+        bound = log_weights.logsumexp(0) - math.log(samples)
+        relative = (log_weights - bound).exp()
+        bounds.append(bound)
+        errors.append(relative.std() / math.sqrt(samples))
+        elbos.append(log_weights.mean())
+    return ImportanceBound(torch.stack(bounds), torch.stack(errors), torch.stack(elbos))
+
+
+def _log_weights(
+    model: VAE, x: Tensor, mu: Tensor, logvar: Tensor, sigma: float, draws: int, generator: Generator | None
+) -> Tensor:
+    """Log w = log p(x, z) - log q(z|x), shape (K,), for K draws of one point's q."""
+    eps = torch.randn(draws, len(mu), generator=generator, dtype=torch.float64)
+    z = mu + torch.exp(0.5 * logvar) * eps
+
+    # log q(z|x) at z = mu + s eps is -(eps^2 + log(2 pi) + log s^2) / 2, summed over latent dimensions.
+    log_q = -0.5 * (eps.square() + math.log(2 * math.pi) + logvar).sum(dim=-1)
+    log_joint = quadrature.log_joint(model, x[None], z, sigma)[0]
+    return log_joint - log_q
