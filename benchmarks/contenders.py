@@ -153,7 +153,7 @@ def engine_settings(engine: str) -> dict[str, Any]:
     return {}
 
 
-def lanes(setting: Setting, engine: str) -> Contender:
+def batch(setting: Setting, engine: str) -> Contender:
     """Several runs of one shape trained in one process as a sweep's worker does it, neither measured nor written."""
     from swissroll.config import Config
 
@@ -225,8 +225,8 @@ MAKERS: dict[str, Callable[[Setting], Contender]] = {
     "scan": scan,
     "ours-torch": lambda setting: ours(setting, "torch"),
     "ours-xla": lambda setting: ours(setting, "xla"),
-    "lanes-torch": lambda setting: lanes(setting, "torch"),
-    "lanes-xla": lambda setting: lanes(setting, "xla"),
+    "batch-torch": lambda setting: batch(setting, "torch"),
+    "batch-xla": lambda setting: batch(setting, "xla"),
     "sweep-torch": lambda setting: sweep(setting, "torch"),
     "sweep-xla": lambda setting: sweep(setting, "xla"),
     "products-torch": lambda setting: products(setting, "torch"),

@@ -48,7 +48,7 @@ def many(width: int, seconds: float) -> list[Entry]:
     runs = SWEEP[width]
     entries = [
         Entry(label="JAX by hand, two processes", name="scan", width=width, seconds=seconds),
-        Entry(label=f"swissroll, {runs} runs, xla", name="lanes-xla", width=width, models=runs // 2,
+        Entry(label=f"swissroll, {runs} runs, xla", name="batch-xla", width=width, models=runs // 2,
               seconds=seconds * RUNS[width]),
     ]  # fmt: skip
     return [replace(entry, cores=PAIR) for entry in entries]

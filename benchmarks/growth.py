@@ -16,7 +16,7 @@ def measure(bench: Bench) -> None:
     """A case a setting; processes stay from one to the next, but for those whose threads depend on the setting."""
     seconds, rounds = (0.15, 2) if bench.quick else (0.3, 3)
     plain = [Entry(label=label, name=name, seconds=seconds) for label, name in CONTENDERS.items()]
-    one = Entry(label="swissroll, xla", name="lanes-xla", cores=(0,), seconds=seconds)
+    one = Entry(label="swissroll, xla", name="batch-xla", cores=(0,), seconds=seconds)
     settings: dict[str, list[Entry]] = {}
     for width in WIDTHS[::2] if bench.quick else WIDTHS:
         settings[f"grow width {width}"] = [replace(entry, width=width) for entry in plain]

@@ -178,7 +178,7 @@ def test_a_damaged_history_is_refused_before_training_goes_on(line: str, tmp_pat
         next(advance(run))
 
 
-def in_bursts(monkeypatch: pytest.MonkeyPatch) -> None:
+def in_chunks(monkeypatch: pytest.MonkeyPatch) -> None:
     built = Training.__init__
 
     def patched(self: Training, *arguments: object, **settings: object) -> None:
@@ -189,10 +189,10 @@ def in_bursts(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @pytest.mark.parametrize("stop", [33, 55])
-def test_bursts_are_kept_whole_when_a_run_is_closed(stop: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """As on a device whose records come in bursts: no snapshot is lost, and the end is the same."""
+def test_chunks_are_kept_whole_when_a_run_is_closed(stop: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """As on a device whose records come in chunks: no snapshot is lost, and the end is the same."""
     whole = trained_run(tmp_path / "whole")
-    in_bursts(monkeypatch)
+    in_chunks(monkeypatch)
     run = create(tmp_path / "cut", SMALL)
     for record in advance(run):
         if record.step == stop:
@@ -302,7 +302,7 @@ def test_what_a_kill_left_half_written_goes(tmp_path: Path) -> None:
 
 
 def test_a_run_that_diverges_while_it_is_closed_is_diverged(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    in_bursts(monkeypatch)
+    in_chunks(monkeypatch)
     run = create(tmp_path / "run", replace(SMALL, lr=1e5))
     records = advance(run)
     next(records)

@@ -221,7 +221,7 @@ def test_a_run_that_was_cut_off_ends_in_the_same_bytes(tmp_path: Path) -> None:
     assert histories[0].loss.tolist() == histories[1].loss.tolist()
 
 
-def test_a_lane_is_the_run_that_it_would_be_alone() -> None:
+def test_a_member_is_the_run_that_it_would_be_alone() -> None:
     many = [replace(SMALL, beta=beta, seed=seed) for seed in (1, 2) for beta in (0.001, 0.1)]
     together = train_many(many)
     for config, outcome in zip(many, together, strict=True):
@@ -234,7 +234,7 @@ def test_a_lane_is_the_run_that_it_would_be_alone() -> None:
             torch.testing.assert_close(outcome.weights[name], value, rtol=1e-3, atol=1e-5)
 
 
-def test_a_lane_that_diverges_says_so_and_leaves_its_neighbours_alone() -> None:
+def test_a_member_that_diverges_says_so_and_leaves_its_neighbours_alone() -> None:
     many = [replace(SMALL, lr=1e-3), replace(SMALL, lr=1e5), replace(SMALL, lr=1e-3, seed=1)]
     good, bad, other = train_many(many)
     assert (good.status, bad.status, other.status) == ("finished", "diverged", "finished")
@@ -300,7 +300,7 @@ def test_without_jax_a_run_goes_on_the_reference_engine(
     assert [path.name for path in tmp_path.iterdir()] == ["auto"]
 
 
-def test_a_lane_whose_held_out_loss_is_not_finite_has_diverged() -> None:
+def test_a_member_whose_held_out_loss_is_not_finite_has_diverged() -> None:
     configs = [replace(SMALL, steps=1, lr=lr, seed=seed, hidden_dim=8) for lr in (1e-3, 1e4) for seed in range(3)]
     alone = [train_one(replace(config, engine="torch")).status for config in configs]
     assert [outcome.status for outcome in train_many(configs)] == alone
