@@ -15,9 +15,9 @@ TORCH = {"engine": "torch", "device": "cpu"}
 
 def test_a_sweep_grows_by_values_and_seeds() -> None:
     small = Sweep.of({"beta": [0.1, 0.01], "steps": 50, "seeds": 2} | TORCH)
-    grown = extend(small, {"beta": 0.5, "latent_dim": [2, 3], "seeds": 4})
-    assert grown == Sweep.of({"beta": [0.01, 0.1, 0.5], "latent_dim": [2, 3], "steps": 50, "seeds": 4} | TORCH)
-    assert set(small.names()) < set(grown.names())
+    larger = extend(small, {"beta": 0.5, "latent_dim": [2, 3], "seeds": 4})
+    assert larger == Sweep.of({"beta": [0.01, 0.1, 0.5], "latent_dim": [2, 3], "steps": 50, "seeds": 4} | TORCH)
+    assert set(small.names()) < set(larger.names())
     assert extend(small, {"beta": 0.1, "seeds": 1, "engine": "auto"}) == small
 
 
@@ -46,7 +46,7 @@ def test_all_values_to_name_come_with_the_error() -> None:
     assert caught.value.facts["values"] == "50,60,70"
 
 
-def test_a_sweep_holds_those_that_it_grew_from() -> None:
+def test_a_sweep_includes_those_that_it_was_extended_from() -> None:
     small = Sweep.of({"beta": [0.1, 0.01], "seeds": 2})
     assert includes(small, small)
     for values in ({"beta": 1.0}, {"seeds": 3}, {"lr": [0.001, 0.01]}):

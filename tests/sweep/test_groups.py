@@ -31,29 +31,29 @@ def test_groups_hold_each_run_once_by_shape_and_at_most_about_20_seconds(engine:
         assert [config.seed for config in configs] == sorted(config.seed for config in configs)
     for width, found in itertools.groupby(groups, key=lambda group: by_name[group[0]].hidden_dim):
         sizes = [len(group) for group in found]
-        together = members_per_batch(next(config for config in sweep.configs() if config.hidden_dim == width))
+        members = members_per_batch(next(config for config in sweep.configs() if config.hidden_dim == width))
         assert set(sizes[:-1]) <= {sizes[0]}
-        assert sizes[0] <= together or sizes[0] % together == 0
+        assert sizes[0] <= members or sizes[0] % members == 0
 
 
-def test_a_grown_sweep_keeps_its_groups() -> None:
+def test_a_larger_sweep_keeps_its_groups() -> None:
     small = Sweep.of({"hidden_dim": [8, 16], "beta": [0.1, 0.01], "seeds": 2} | TORCH)
-    grown = extend(small, {"hidden_dim": 32, "seeds": 3})
-    names = list(grown.names())
+    larger = extend(small, {"hidden_dim": 32, "seeds": 3})
+    names = list(larger.names())
     first = plan_groups(small, list(small.names()), [])
-    both = plan_groups(grown, names, first)
+    both = plan_groups(larger, names, first)
     assert both[: len(first)] == first
     assert sorted(itertools.chain(*both)) == sorted(names)
-    assert plan_groups(grown, names, both) == both
+    assert plan_groups(larger, names, both) == both
 
 
 def test_new_groups_come_in_the_order_in_which_their_shapes_are_planned() -> None:
     small = Sweep.of({"hidden_dim": 8, "beta": 0.1, "seeds": 1} | TORCH)
-    grown = extend(small, {"hidden_dim": [8, 16], "beta": [0.1, 0.2]})
+    larger = extend(small, {"hidden_dim": [8, 16], "beta": [0.1, 0.2]})
     first = plan_groups(small, list(small.names()), [])
-    names = list(grown.names())
-    by_name = dict(zip(names, grown.configs(), strict=True))
-    groups = plan_groups(grown, names, first)
+    names = list(larger.names())
+    by_name = dict(zip(names, larger.configs(), strict=True))
+    groups = plan_groups(larger, names, first)
     found = [[(by_name[name].hidden_dim, by_name[name].beta) for name in group] for group in groups]
     assert found == [[(8, 0.1)], [(8, 0.2)], [(16, 0.1), (16, 0.2)]]
 

@@ -24,6 +24,7 @@ from swissroll.cli.terminal import (
     next_folder,
     note,
     note_versions,
+    quote,
 )
 from swissroll.config import FLOATS, HELP, Config
 from swissroll.sweep.plan import FIELDS, FIXED_FIELDS, SWEEP_PRESETS, Hold, Sweep, read_values
@@ -140,8 +141,8 @@ class Workers:
 
     def continue_command(self, folder: Path) -> str:
         """The command that continues a sweep with these workers."""
-        command = f"swissroll sweep --out {folder}"
-        return command if self.cluster is None else f"{command} --cluster {self.cluster}"
+        command = f"swissroll sweep --out {quote(folder)}"
+        return command if self.cluster is None else f"{command} --cluster {quote(self.cluster)}"
 
     def open_pool(self, *, quiet: bool) -> Pool:
         """Start the processes, or connect to the cluster."""

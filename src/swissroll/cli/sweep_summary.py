@@ -12,6 +12,7 @@ from time import monotonic
 from types import TracebackType
 from typing import Any, NamedTuple
 
+from swissroll.cli.terminal import quote
 from swissroll.evaluation.tables import text
 from swissroll.sweep import cost
 from swissroll.sweep.analysis.blocks import settings
@@ -123,7 +124,7 @@ def finish(folder: Path, sweep: Sweep, progress: Progress) -> str:
 
     report = _draw(table, quiet=progress.quiet)
     lines += ["", f"table: {folder / 'table.csv'}", f"report: {report}"]
-    lines += [f"to add seeds: swissroll sweep --out {folder} --seeds {more_seeds(len(sweep.seeds))}"]
+    lines += [f"to add seeds: swissroll sweep --out {quote(folder)} --seeds {more_seeds(len(sweep.seeds))}"]
     return "\n".join(lines)
 
 

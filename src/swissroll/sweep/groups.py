@@ -2,7 +2,7 @@
 
     groups.json   lists of the names of runs: planned once, added to as a sweep grows
 
-A group whose runs are not all on disk is computed again whole, so that its runs end in the same numbers.
+If a run of a group is not on disk, all of the group is computed again, so that its runs end in the same numbers.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""A sweep in its folder: what is missing is computed, and each run is on disk, whole, as soon as its group is done.
+"""A sweep in its folder: what is missing is computed, and each run is on disk, complete, as soon as its group is done.
 
     sweep.toml    the definition
     groups.json   the groups that its runs are computed in
@@ -6,8 +6,8 @@
     table.csv     one row per run
     report.html   what the runs say together
 
-A sweep may be killed at any moment. Started again it computes each group that lacks a run again, whole, so that it ends
-in the same numbers.
+A sweep may be killed at any moment. Started again, it computes each group that lacks a run once more, all of it, so
+that it ends in the same numbers.
 """
 
 from __future__ import annotations
@@ -35,7 +35,7 @@ from swissroll.sweep.pools import Files, FilesFuture, Pool
 MAX_DEATHS = 3
 """Times that workers may die under a group before its runs are given up."""
 TICK_SECONDS = 0.5
-"""Time between two looks at a pool that has nothing to tell."""
+"""Longest wait for a group before the pool is checked."""
 MAX_CHECKED_EARLY = 10_000
 """Settings that are checked before libraries are imported, which takes seconds; the rest are checked after that."""
 
@@ -86,7 +86,7 @@ def run_names(sweep: Sweep, *, quiet: bool = False) -> list[str]:
     """The names of all runs, behind a bar where that takes more than a second.
 
     Raises:
-        ValueError: Settings do not go together.
+        ValueError: Settings contradict each other.
     """
     from tqdm.auto import tqdm
 
@@ -99,7 +99,7 @@ def open_sweep(folder: Path, sweep: Sweep, *, quiet: bool = False) -> Iterator[l
     """Write a sweep's definition and its groups, and keep other processes out; gives the groups that lack runs.
 
     Raises:
-        ValueError: Settings do not go together, the folder cannot be written, or another process has it.
+        ValueError: Settings contradict each other, the folder cannot be written, or another process has it.
     """
     from swissroll.runs.folder import lock
 
@@ -144,7 +144,7 @@ def compute(folder: Path, sweep: Sweep, groups: list[Group], pool: Pool) -> Iter
     """Compute groups, and write each run as soon as its group is done.
 
     Yields:
-        Each group that ended, and None now and then while there is nothing to tell.
+        Each group that ended, and None from time to time while none ends.
 
     Raises:
         ClusterLostError: The scheduler was lost. What was written stays.
@@ -206,7 +206,7 @@ def _write_group(folder: Path, group: Group, files_of_runs: list[Files]) -> None
 
 
 def write_run(runs: Path, name: str, files: Files) -> None:
-    """Write a run's folder aside, sync it, and put it in place: it is there whole, or not at all."""
+    """Write a run's folder aside, sync it, and put it in place: all of it is there, or nothing."""
     aside = runs / f".{name}.tmp"
     shutil.rmtree(aside, ignore_errors=True)
     aside.mkdir()
