@@ -60,7 +60,7 @@ SYMPTOMS: Columns = {
     "active": (lambda r: r["symptoms"]["active"], 1),
     "C2ST, q(z) and p(z)": (lambda r: r["symptoms"]["prior_c2st"], 3),
     "above bound": (lambda r: r["symptoms"]["above_lower_bound"], 3),
-    "fell": (lambda r: r["symptoms"]["loss_drop"], 3),
+    "loss drop": (lambda r: r["symptoms"]["loss_drop"], 3),
 }
 WORTH: Columns = {
     "off-curve median": (lambda r: r["off_median"], 4),
