@@ -25,6 +25,9 @@ from swissroll.runs.files import replace_file, save_end
 from swissroll.runs.history import HEADER
 from swissroll.runs.run import advance, create
 
+# Numbers are not what these tests are about.
+pytestmark = pytest.mark.usefixtures("few_points")
+
 QUICK = ["--steps", "20", "--hidden-dim", "8", "--quiet"]
 
 
