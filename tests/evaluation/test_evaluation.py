@@ -17,6 +17,7 @@ from swissroll.evaluation.advice import Action
 from swissroll.model.vae import VAE
 from swissroll.report.page import write_metrics
 from swissroll.runs.run import Run
+from tests.evaluation.test_metrics import Gaussian
 from tests.oracles import Perfect, trained_run
 
 COLLAPSED = Config(steps=120, hidden_dim=16, beta=1.0, batch_size=32)
@@ -52,6 +53,12 @@ def test_a_perfect_model_in_memory_is_healthy() -> None:
     found = swissroll.evaluate(Perfect(curve, logvar=-12.0), distribution=NoisyCurve(curve), sigma=0.07, evidence=True)
     assert found.diagnosis.name == "healthy"
     assert found.diagnosis.advice.action is Action.NOTHING
+
+
+def test_a_model_of_points_without_a_curve_is_diagnosed(run: Run) -> None:
+    found = swissroll.evaluate(run.model, distribution=Gaussian(), sigma=0.3)
+    assert found.metrics is not None
+    assert found.diagnosis.name == "collapsed"
 
 
 def test_examine_gives_the_metrics_and_the_diagnosis_of_an_evaluation(run: Run) -> None:

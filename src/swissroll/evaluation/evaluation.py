@@ -198,8 +198,6 @@ def evaluate_model(
     if model.data_dim != distribution.data_dim:
         given = f"{distribution.name} has {distribution.data_dim}"
         raise ValueError(f"The model takes {model.data_dim} coordinates, but {given}.")
-    if distribution.curve is None:
-        raise ValueError(f"{distribution.name} has no curve, which the metrics need.")
 
     past = past or PastTraining()
     summary = _summarize(model, distribution, loss, past, seed)
@@ -208,8 +206,7 @@ def evaluate_model(
     try:
         metrics = measure(
             model,
-            distribution.curve,
-            noise=distribution.noise,
+            distribution,
             sigma=summary.translation.sigma,
             seed=seed,
             evidence=evidence,
