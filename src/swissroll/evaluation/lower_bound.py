@@ -341,3 +341,7 @@ def _lattice(nodes: Tensor, spacing: float, reach: float) -> Tensor:
 def _product(numbers: range, dims: int) -> Tensor:
     """All combinations of these numbers in so many coordinates, shape (len(numbers)^dims, dims)."""
     return torch.tensor(list(itertools.product(numbers, repeat=dims)))
+
+
+evidence_floor = nll_lower_bound
+"""Its name in earlier versions."""

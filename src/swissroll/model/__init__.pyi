@@ -1,0 +1,9 @@
+from .loss import Loss as Loss
+from .loss import LossTerms as LossTerms
+from .loss import Translation as Translation
+from .prior import Components as Components
+from .prior import Mixture as Mixture
+from .prior import Prior as Prior
+from .prior import StandardNormal as StandardNormal
+from .prior import make_prior as make_prior
+from .vae import VAE as VAE

@@ -1,0 +1,12 @@
+from .build import Plan as Plan
+from .build import build_model as build_model
+from .build import decide as decide
+from .build import held_out_points as held_out_points
+from .build import loss_of as loss_of
+from .loop import DivergedError as DivergedError
+from .loop import Record as Record
+from .loop import Terms as Terms
+from .loop import Training as Training
+from .loop import evaluate_loss as evaluate_loss
+from .many import Outcome as Outcome
+from .many import train_many as train_many
