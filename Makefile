@@ -1,11 +1,11 @@
 # make demo   set up, train the notebook's default run, and write its report
 # make test   set up and run the tests, two at a time (WORKERS=4: four)
 # make test-numeric
-#             run the tests of numbers as on a processor without, and with, wide vector instructions
+#             run the tests of numbers twice: without and with wide vector instructions of the processor
 # make check  ruff, mypy --strict and the import contract
 # make docs   build the documentation into docs/_build/html
-# make bench  measure speed beside the notebook's loop and other libraries, 40 minutes, into docs/performance.md
-#             (an interrupted one goes on; 'make bench BENCH=--fresh' begins anew, 'BENCH=--quick' takes 3 minutes)
+# make bench  compare the speed with the notebook's loop and other libraries, 40 minutes, into docs/performance.md
+#             (an interrupted one goes on; 'make bench BENCH=--fresh' starts again, 'BENCH=--quick' takes 3 minutes)
 PYTHON ?= python3
 BIN := .venv/bin
 WORKERS ?= 2
@@ -21,7 +21,7 @@ PYTEST := $(BIN)/pytest -n $(WORKERS) --dist loadfile --no-loadscope-reorder
 test: .venv/installed-dev
 	OMP_NUM_THREADS=1 $(PYTEST) --durations=15
 
-# PyTorch rounds otherwise with each kind of vector instruction, and with each number of threads.
+# PyTorch rounds differently with each kind of vector instruction and each number of threads.
 NUMERIC := tests/model tests/training tests/evaluation tests/data tests/test_notebook.py
 test-numeric: .venv/installed-dev
 	ATEN_CPU_CAPABILITY=default OMP_NUM_THREADS=1 $(PYTEST) $(NUMERIC)

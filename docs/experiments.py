@@ -7,11 +7,11 @@
 Each run takes 1000 steps with the notebook's other settings. Entries are mean ± standard deviation over seeds.
 
     held-out MSE      squared error of sampled reconstructions, averaged over points and dimensions
-    rate, -ELBO       nats a point, on held-out points, at the decoder sigma that the loss implies
+    rate, -ELBO       nats per point, on held-out points, at the decoder sigma that the loss implies
     active            latents whose posterior mean moves with the data (variance above 0.01)
     trustworthiness   whether neighbours in the latent space are neighbours along the roll; 1 is best
-    encoder jump      longest step of the posterior mean along the roll over the mean step
-    decoder jump      longest over mean decoded step on a straight line between two prior draws; median of 500 lines
+    encoder jump      longest step of the posterior mean along the roll, divided by the mean step
+    decoder jump      the same for decoded steps on a straight line between two prior draws; median of 500 lines
     off the roll      mean distance of decoded prior draws from the roll, in data units
 """
 
@@ -116,7 +116,7 @@ def latent() -> None:
 
 
 def beta() -> None:
-    """The knob between reconstruction and continuity."""
+    """Beta, which trades reconstruction against continuity."""
     table("beta", {f"{b:g}": [Config(beta=b, seed=s) for s in range(3)] for b in (0.0001, 0.001, 0.01, 0.1, 1.0)})
 
 

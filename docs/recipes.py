@@ -1,11 +1,11 @@
 """Measure the doctor and the recipes over several seeds; print the tables as Markdown.
 
-    python docs/recipes.py doctor            what the doctor says of runs that ail, and of other distributions
+    python docs/recipes.py doctor            what the doctor says about unhealthy runs, and about other distributions
     python docs/recipes.py recipes           the notebook's recipe, the same repaired, and --preset best (5 seeds)
-    python docs/recipes.py recipes --long    the same with --preset best-long, which takes minutes a seed
+    python docs/recipes.py recipes --long    the same with --preset best-long, which takes minutes per seed
 
-Runs lie in --folder (default runs/recipes), each with what was measured in row.json, and are used again from there: a
-script that was interrupted goes on. Entries are mean ± standard deviation over seeds.
+Runs are in --folder (default runs/recipes), each with its measurements in row.json. They are used again from there, so
+an interrupted script goes on. Entries are mean ± standard deviation over seeds.
 """
 
 from __future__ import annotations
@@ -50,7 +50,7 @@ OTHERS: dict[str, dict[str, Any]] = {
 
 Row = dict[str, Any]
 Columns = dict[str, tuple[Callable[[Row], float], int]]
-"""By the column's head: what it shows of a row, and its decimals."""
+"""For each column: what it shows of a row, and with how many decimals."""
 
 SYMPTOMS: Columns = {
     "peak / V": (lambda r: r["symptoms"]["peak"] / r["symptoms"]["variance"], 2),
@@ -86,7 +86,7 @@ def trained(folder: Path, config: Config) -> Run:
 
 
 def measured(run: Run) -> Row:
-    """What a run came to, from its row.json where it was measured before."""
+    """The measurements of a run, from its row.json if it was measured before."""
     path = run.folder / "row.json"
     if not path.exists():
         path.write_text(json.dumps(_measure(run)), encoding="utf-8")
@@ -111,7 +111,7 @@ def _measure(run: Run) -> Row:
 
 
 def verdicts(rows: list[Row]) -> str:
-    """What the doctor says of these rows, most frequent first: '4 healthy, 1 too narrow'."""
+    """What the doctor says about these rows, most frequent first: '4 healthy, 1 too narrow'."""
     names = [diagnose(Symptoms(**row["symptoms"])).name if row["symptoms"] else "diverged" for row in rows]
     return ", ".join(f"{count} {name}" for name, count in Counter(names).most_common())
 
@@ -138,14 +138,14 @@ def head(*names: str) -> None:
 
 
 def runs(folder: Path, name: str, settings: dict[str, Any], seeds: int) -> list[Run]:
-    """A setting's runs, one a seed."""
+    """The runs of a setting, one per seed."""
     base = "-".join(name.replace(",", "").split())
     configs = [Config(**{"snapshot_every": 500, **settings, "seed": seed}) for seed in range(seeds)]
     return [trained(folder / f"{base}-{config.seed}", config) for config in configs]
 
 
 def doctor(folder: Path) -> None:
-    """What the doctor says of runs that ail, and of the same recipes on other distributions."""
+    """What the doctor says about unhealthy runs, and about the same recipes on other distributions."""
     for label, settings, seeds in (("run", ILL, SEEDS), ("distribution, recipe", OTHERS, FEWER)):
         head(label, f"verdict, of {seeds} seeds", *SYMPTOMS)
         for name, values in settings.items():
@@ -155,7 +155,7 @@ def doctor(folder: Path) -> None:
 
 
 def recipes(folder: Path, *, long: bool) -> None:
-    """What the recipes are worth."""
+    """How good the recipes are."""
     head("recipe", "seeds", *WORTH)
     for name in ("notebook", "notebook repaired", "best", *(["best-long"] if long else [])):
         plain = runs(folder, name.removesuffix(" repaired"), PRESETS[name.removesuffix(" repaired")], SEEDS)
