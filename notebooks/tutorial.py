@@ -19,11 +19,11 @@
 # - explain why it draws its latents by the reparameterization trick, and measure what goes wrong without it,
 # - derive the KL term of its loss, and check the result by quadrature,
 # - translate between the two conventions in which people write that loss,
-# - answer, with measurements, what happens to the latent space during training, what width and latent dimension do,
-#   and what reconstruction costs in continuity.
+# - say, with measurements, what happens to the latent space during training, what width and latent dimension do,
+#   and how much continuity a good reconstruction costs.
 #
-# The data are two-dimensional, so nothing stays hidden: every claim below comes with a number that the cell above it
-# printed or a picture that it drew.
+# The data are two-dimensional, so you can see everything. For every claim below, the cell above it printed a number or
+# drew a picture.
 
 # %%
 import copy
@@ -77,18 +77,18 @@ plt.show()
 # %% [markdown]
 # ## What a VAE is
 #
-# A VAE is a story about how a point came to be, together with a way to read the story backwards.
+# A VAE says how a point was made, and also how to go back from a point to what it was made from.
 #
 # *Forwards.* Draw a latent $z$ from the **prior** $p(z) = \mathcal N(0, I)$. A network, the **decoder**, turns it
 # into the centre of a small round Gaussian in data space: $p(x\mid z) = \mathcal N(\mathrm{decode}(z), \sigma^2 I)$.
 #
-# *Backwards.* Given a point $x$, which latents could have made it? A second network, the **encoder**, answers with a
-# Gaussian of its own, the **approximate posterior** $q(z\mid x) = \mathcal N(\mu(x), \operatorname{diag}
+# *Backwards.* Given a point $x$, which latents could have made it? A second network, the **encoder**, answers with
+# another Gaussian, the **approximate posterior** $q(z\mid x) = \mathcal N(\mu(x), \operatorname{diag}
 # e^{\ell(x)})$, where $\ell$ is the log-variance.
 #
 # Both networks learn together. One term of the loss asks that a latent drawn from $q(z\mid x)$ decodes to
 # something close to $x$. The other asks that $q(z\mid x)$ stays close to the prior, so that latents drawn from
-# the prior decode to something sensible, too.
+# the prior also decode to something sensible.
 
 # %% tags=["output:train"]
 torch.manual_seed(42)
@@ -102,9 +102,8 @@ ax.set(xlabel="step", ylabel="loss (log scale)")
 plt.show()
 
 # %% [markdown]
-# One point at a time: on the left is where the encoder puts four points (crosses: the posterior's mean; ring: its
-# one-sigma ellipse; dots: draws). On the right are the points themselves (crosses) and where the decoder takes
-# these draws.
+# The next picture shows four points. On the left is where the encoder puts them (cross: the posterior's mean; ring:
+# its one-sigma ellipse; dots: draws). On the right are the points themselves (crosses) and the same draws, decoded.
 
 # %% tags=["picture:one-point"]
 chosen = roll.position(torch.tensor([5.2, 7.6, 10.2, 13.2])).to(device)
@@ -129,13 +128,13 @@ plots.square(right, 1.1, title="data space; grey: the roll", xlabel="$x_1$", yla
 plt.show()
 
 # %% [markdown]
-# The same for a thousand points: the data, one random reconstruction of each, and the lines that join the pairs.
+# Now a thousand points: the data, one random reconstruction of each, and lines that join the pairs.
 
 # %% tags=["picture:reconstructions"]
 visualize_reconstructions(model)
 
 # %% [markdown]
-# And the story told forwards: a square grid of latents, decoded, over fresh data.
+# And the way forwards: a square grid of latents, decoded, over fresh data.
 
 # %% tags=["picture:grid"]
 visualize_latent_space(model)
@@ -143,8 +142,8 @@ visualize_latent_space(model)
 # %% [markdown]
 # ## Why the reparameterization trick
 #
-# The loss contains an average over random latents, $\mathbb E_{q(z\mid x)}[f(z)]$, and gradient descent must know how
-# that average moves when the encoder moves $\mu$ and $\sigma$. A random draw has no derivative by itself. The trick
+# The loss contains an average over random latents, $\mathbb E_{q(z\mid x)}[f(z)]$, and gradient descent needs to
+# know how that average changes when the encoder changes $\mu$ and $\sigma$. A random draw has no derivative. The trick
 # is to let the randomness come from outside:
 #
 # $$z = \mu + \sigma\,\varepsilon, \qquad \varepsilon \sim \mathcal N(0, 1).$$
@@ -152,9 +151,9 @@ visualize_latent_space(model)
 # Now $z$ is an ordinary function of $\mu$ and $\sigma$, with $\partial z/\partial\mu = 1$ and
 # $\partial z/\partial\sigma = \varepsilon$, and the chain rule passes through it.
 #
-# PyTorch has both ways of drawing. `Normal.sample` returns a plain number; `Normal.rsample` (r for
-# reparameterized) returns one that remembers where it came from. Take the smallest possible VAE, with one latent, a
-# decoder $w z$ and the squared error as its loss:
+# PyTorch can draw in both ways. `Normal.sample` returns a plain number. `Normal.rsample` (r for reparameterized)
+# returns one that remembers how it was computed. Take the smallest possible VAE, with one latent, a decoder $w z$ and
+# the squared error as its loss:
 
 
 # %% tags=["output:flow"]
@@ -211,20 +210,20 @@ fig.supxlabel("grey: the computation      blue: the gradient on its way back", f
 plt.show()
 
 # %% [markdown]
-# Both draw the same $z$ and have the same loss. Without the trick the decoder still learns, and the encoder gets
-# nothing: not a small gradient, but none.
+# Both draw the same $z$ and have the same loss. Without the trick the decoder still learns, but the encoder gets no
+# gradient at all.
 #
 # ### There is another way, and here it is worse
 #
-# One can also move the derivative onto the density, the **score-function** estimator (REINFORCE):
+# One can also take the derivative of the density. This is the **score-function** estimator (REINFORCE):
 #
 # $$\nabla_\mu\,\mathbb E[f(z)] = \mathbb E\!\left[f(z)\,\nabla_\mu\log q(z)\right]
 #   = \mathbb E\!\left[f(z)\,\frac{z-\mu}{\sigma^2}\right].$$
 #
-# It needs no derivative of $f$ and is right on average. Its trouble is scatter. In our case everything is known:
-# $\mathbb E[(wz-x)^2] = (w\mu-x)^2 + w^2\sigma^2$, so the exact gradient for $\mu$ is $2w(w\mu-x)$. A constant
-# **baseline** $b$, taken off $f$, leaves the average alone and narrows the scatter; we give the score function the
-# best one there is.
+# It needs no derivative of $f$ and is right on average. But its standard deviation is large. In our case everything is
+# known: $\mathbb E[(wz-x)^2] = (w\mu-x)^2 + w^2\sigma^2$, so the exact gradient for $\mu$ is $2w(w\mu-x)$. If a
+# constant **baseline** $b$ is subtracted from $f$, the average does not change and the standard deviation is smaller.
+# We give the score function the best baseline there is.
 
 # %% tags=["output:scatter"]
 MU, SIGMA, W, X = 0.5, 0.8, 1.5, 2.0
@@ -284,9 +283,9 @@ right.legend(frameon=False)
 plt.show()
 
 # %% [markdown]
-# All three are right on average. For a loss as smooth as this one the reparameterized gradient comes closest with the
-# same number of draws, which is why one draw a point is enough to train a VAE. (For a loss that wiggles fast it may be
-# the other way round.) Its price: $f$ must be differentiable, and $z$ must be continuous.
+# All three are right on average. For a loss as smooth as this one, the reparameterized gradient comes closest with the
+# same number of draws. That is why one draw per point is enough to train a VAE. (For a loss that changes fast, the
+# score function may come closer.) Its price: $f$ must be differentiable, and $z$ must be continuous.
 
 # %% [markdown]
 # ## The KL term, step by step
@@ -296,17 +295,17 @@ plt.show()
 # and $p = \mathcal N(0,1)$:
 #
 # 1. By definition it is the average log-ratio under $q$: $\mathrm{KL} = \mathbb E_q[\log q(z) - \log p(z)]$.
-# 2. Both log-densities carry $-\tfrac12\log 2\pi$, which cancels. What remains:
+# 2. Both log-densities contain $-\tfrac12\log 2\pi$, which cancels. What remains:
 #    $\ \log q - \log p = -\log\sigma - \tfrac12\left(\tfrac{z-\mu}{\sigma}\right)^2 + \tfrac12 z^2.$
 # 3. Write $z = \mu + \sigma\varepsilon$, the trick again. Then $\tfrac{z-\mu}{\sigma} = \varepsilon$ and
 #    $z^2 = \mu^2 + 2\mu\sigma\varepsilon + \sigma^2\varepsilon^2$.
 # 4. Average with $\mathbb E\,\varepsilon = 0$ and $\mathbb E\,\varepsilon^2 = 1$:
 #    $\ \mathrm{KL} = -\log\sigma - \tfrac12 + \tfrac12(\mu^2 + \sigma^2).$
-# 5. The encoder speaks in log-variances, $\ell = \log\sigma^2$. Sum over the $L$ dimensions:
+# 5. The encoder returns log-variances, $\ell = \log\sigma^2$. Sum over the $L$ dimensions:
 #
 # $$\mathrm{KL} = \tfrac12\sum_{j=1}^{L}\left(\mu_j^2 + e^{\ell_j} - 1 - \ell_j\right).$$
 #
-# It is zero only where $\mu = 0$ and $\ell = 0$. Now three ways to the same number, of which only the last uses the
+# It is zero only where $\mu = 0$ and $\ell = 0$. The next cell computes it in three ways. Only the last one uses the
 # formula:
 
 
@@ -349,20 +348,21 @@ left.legend(frameon=False)
 plt.show()
 
 # %% [markdown]
-# Left: moving the mean costs $\mu^2/2$. Right: a posterior that is too narrow costs about $\log 1/\sigma-\tfrac12$
-# nats, for pinning $z$ down; one that is too wide costs more and more quickly. Averaged over the data, this divergence
-# is called the **rate**: how much the latents tell the decoder about the point, at most.
+# Left: to move the mean costs $\mu^2/2$. Right: a narrow posterior says precisely where $z$ is, and costs about
+# $\log 1/\sigma-\tfrac12$ nats. For a posterior wider than the prior the cost rises faster and faster. The average
+# of this divergence over the data is called the **rate**. The latents tell the decoder at most this much about the
+# point.
 
 # %% [markdown]
 # ## Two ways to write the loss
 #
-# The textbook sums over dimensions and the notebook that this package grew from averages:
+# The textbook sums over dimensions. The notebook that this package grew from averages:
 #
 # $$\text{sum: } \lVert x-x'\rVert^2 + \beta R \qquad\qquad
 #   \text{mean: } \tfrac1D\lVert x-x'\rVert^2 + \tfrac{\beta}{L} R$$
 #
-# with the rate $R$ in nats. Neither names the decoder's $\sigma$, and yet each fixes it. The negative evidence lower
-# bound with a Gaussian decoder is
+# with the rate $R$ in nats. Neither names the decoder's $\sigma$, but each implies one. The negative evidence lower
+# bound (ELBO) with a Gaussian decoder is
 #
 # $$-\mathrm{ELBO} = \frac{\lVert x-x'\rVert^2}{2\sigma^2} + \frac D2\log 2\pi\sigma^2 + R .$$
 #
@@ -387,8 +387,8 @@ bound = -elbo(recon_x, x, mu, logvar, meaning.sigma).mean().item()
 print(f"loss {loss:.5f}; rescaled {in_nats:.4f} nats; -ELBO {bound:.4f} nats")
 
 # %% [markdown]
-# So the loss of the default run *is* a negative ELBO in other units, for a decoder whose noise was chosen without
-# being named. It also means that changing the latent dimension at fixed beta changes the decoder's noise:
+# So the loss of the default run *is* a negative ELBO in other units. Nobody named the decoder's noise, but beta
+# determined it. Therefore, at fixed beta, another latent dimension also means another decoder noise:
 
 # %%
 print(" L  sigma at beta = 0.01   beta for sigma = 0.0707")
@@ -398,15 +398,15 @@ for dim in (1, 2, 4, 8):
 # %% [markdown]
 # ## What changes in the latent space during training?
 #
-# The notebook's own way to look: a picture before training, every hundred steps, and after.
+# The notebook shows this with a picture before training, every hundred steps, and after.
 
 # %%
 torch.manual_seed(42)
 model, losses, device = train_vae_with_visualization()
 
 # %% [markdown]
-# These pictures choose their axes anew each time, which hides how things move. So here is a run with fixed axes, seen
-# from both sides: above, the decoded grid over the data; below, where the encoder puts the data.
+# Each of these pictures has its own axes, which hides how things move. So here is a run with fixed axes. The upper row
+# shows the decoded grid over the data. The lower row shows where the encoder puts the data.
 
 
 # %% tags=["output:film"]
@@ -458,20 +458,20 @@ plt.show()
 # Before training, the decoder sends the whole grid to one small patch, and the encoder says nearly the same about
 # every point: the rate is close to zero and the posterior is about as wide as the prior.
 #
-# In the first fifty steps both open up. The posterior means become a picture of the plane with its spiral, the
-# posteriors narrow, and the rate rises. By then most of the fall in error is over.
+# In the first fifty steps both spread out. The posterior means become a picture of the plane with its spiral, the
+# posteriors get narrower, and the rate rises. The error has then already made most of its fall.
 #
-# After that the encoder hardly changes. The decoder does: it learns to spend little of the latent plane on the gaps
-# between the turns, so the grid gathers on the roll. The distance from decoded prior draws to the roll keeps falling,
-# long after the error has settled. The loss curve does not show this; the pictures do.
+# After that the encoder hardly changes. The decoder does: it learns to use little of the latent plane for the gaps
+# between the turns, so the grid moves onto the roll. The distance from decoded prior draws to the roll keeps falling,
+# long after the error is constant. The loss curve does not show this. The pictures do.
 
 # %% [markdown]
 # ## What does width do?
 #
-# The notebook asks to try another latent dimension and then writes `VAE(2, 32)` and `VAE(2, 1024)`. The second
-# argument is `hidden_dim`: these cells change the *width of the hidden layers*; the latent space has two dimensions
-# in both. It is a good experiment under its right name. One seed here, and 500 steps, as the widest model takes most
-# of this notebook's time; the documentation has 1000 steps and several seeds.
+# The notebook asks the reader to try another latent dimension, and then writes `VAE(2, 32)` and `VAE(2, 1024)`. But the
+# second argument is `hidden_dim`: these cells change the *width of the hidden layers*, and the latent space has two
+# dimensions in both. The experiment is a good one under its right name. Here it has one seed and 500 steps, because the
+# widest model takes most of this notebook's time. The documentation has 1000 steps and several seeds.
 
 # %%
 widths = {h: train(Config(hidden_dim=h, steps=STEPS // 2)) for h in (32, 256, 1024)}
@@ -491,20 +491,20 @@ axes[0].set_ylabel("$x_2$")
 plt.show()
 
 # %% [markdown]
-# With the same number of steps, errors and rates are close, and the last column is not: the wider the layers, the
-# further the grid has gathered on the roll. The picture says the same. The narrow model still maps the plane almost
-# as a plane; folding it onto a spiral needs bends, and bends come from hidden units and from steps. With 1000 steps
-# and several seeds (the documentation's table) 256 and 1024 units end up alike, and 32 lag behind.
+# With the same number of steps, errors and rates are close, but the last column is not: the wider the layers, the
+# closer the grid is to the roll. The picture shows the same. The narrow model still maps the plane almost as a plane.
+# To fold it onto a spiral, the decoder must bend it, and for that it needs hidden units and steps. With 1000 steps and
+# several seeds (see the table in the documentation), 256 and 1024 units give about the same result, and 32 units a
+# worse one.
 #
-# What width cannot do is add latents: all three models send two numbers a point.
+# Width does not add latents: all three models describe a point by two numbers.
 
 # %% [markdown]
 # ## What does the latent dimension do?
 #
-# Two experiments, as the loss has two knobs in one. At fixed beta a larger $L$ also makes the decoder's $\sigma$
-# smaller (see the table above); at fixed $\sigma$ beta grows with $L$, and only the number of latents changes.
-# *Active* counts the latents whose posterior mean moves with the data (variance above 0.01); the others have been
-# switched off by the rate.
+# This needs two experiments. At fixed beta a larger $L$ also makes the decoder's $\sigma$ smaller (see the table
+# above). At fixed $\sigma$, beta grows with $L$, and only the number of latents changes. *Active* counts the latents
+# whose posterior mean moves with the data (variance above 0.01). The rate has switched off the others.
 
 
 # %%
@@ -543,15 +543,15 @@ left.legend(frameon=False)
 plt.show()
 
 # %% [markdown]
-# From one latent to two the error drops steeply in both experiments. Beyond two they part. At fixed beta the error
-# goes on falling and the rate goes on rising, and one would conclude that more latents help. At fixed $\sigma$ error
-# and rate stay near their values at two. Two latents are active in either case: the data lie in a plane, and the rate
-# switches off what is not needed. So the gain at fixed beta was not the latents' doing. It came from the smaller
-# $\sigma$ that a larger $L$ brought along unasked.
+# From one latent to two the error drops steeply in both experiments. Beyond two the experiments differ. At fixed beta
+# the error goes on falling and the rate goes on rising, so one would conclude that more latents help. At fixed
+# $\sigma$, error and rate stay near their values at two. Two latents are active in either case: the data lie in a
+# plane, and the rate switches off latents that are not needed. So the gain at fixed beta did not come from the latents.
+# It came from the smaller $\sigma$ that a larger $L$ implies.
 #
-# Compare -ELBO only down the second table. In the first, each row has another decoder.
+# Compare -ELBO only within the second table. In the first, each row has another decoder noise.
 #
-# One latent is the odd case. The roll is a bent line, so a single number could say where a point lies on it. What
+# One latent is a special case. The roll is a bent line, so a single number could say where a point lies on it. What
 # does the encoder do instead?
 
 # %%
@@ -566,7 +566,7 @@ for name, found in (("L = 1", line), ("L = 2", plane)):
     kept = trustworthiness(along, found.numpy(), n_neighbors=10)
     print(f"{name}: longest step {steps.max() / steps.mean():.1f} times the mean step; trustworthiness {kept:.3f}")
 
-# %% tags=["picture:tear"]
+# %% tags=["picture:jump"]
 fig, (left, right) = plt.subplots(1, 2, figsize=(8.4, 3.6), layout="constrained")
 left.scatter(along, line, c=along, cmap=plots.ALONG, s=5, linewidths=0)
 left.set(xlabel="t, along the roll", ylabel="posterior mean $z$", title="latent_dim = 1")
@@ -576,18 +576,18 @@ plots.square(right, 3.3, title="latent_dim = 2", xlabel="$z_1$", ylabel="$z_2$")
 plt.show()
 
 # %% [markdown]
-# With two latents the encoder copies the plane, and neighbours along the roll stay neighbours. With one it tears the
-# roll into pieces and lays them out of order: there are leaps, at which the closest of points get latents far from
-# each other, and a small step in $z$ can cross from one turn to another. One latent would do in principle. Training
+# With two latents the encoder copies the plane, and neighbours along the roll stay neighbours. With one it cuts the
+# roll into pieces and changes their order. So there are jumps: points that are close together get latents that are far
+# apart, and a small step in $z$ can lead from one turn to another. One latent would be enough in principle. Training
 # did not find that map here.
 
 # %% [markdown]
 # ## Reconstruction quality against latent continuity
 #
-# Beta is the knob between the two. *Quality* is the held-out squared error. *Continuity* we read off walks through
-# the latent space: join two prior draws by a straight line, decode a hundred even steps along it, and ask two things.
-# Does the walk stay on the roll? And are the decoded steps even, or does the walk jump (longest step over the mean
-# step; 1 is perfectly even)?
+# Beta trades one for the other. *Quality* is the held-out squared error. For *continuity* we look at walks through
+# the latent space: join two prior draws by a straight line, and decode a hundred even steps along it. Then ask two
+# questions. Does the walk stay on the roll? And are the decoded steps even, or does the walk jump (longest step divided
+# by the mean step; 1 is perfectly even)?
 
 
 # %%
@@ -599,14 +599,14 @@ def walks(model, n=300, steps=101):
 
 
 def jump(paths):
-    """Longest decoded step over the mean one, median over walks."""
+    """Longest decoded step divided by the mean one, median over walks."""
     paces = paths.diff(dim=1).norm(dim=2)
     return (paces.amax(dim=1) / paces.mean(dim=1)).median().item()
 
 
 betas = (1e-4, 1e-3, 1e-2, 1e-1, 1.0)
 scan = {b: at_beta[2] if b == 0.01 else train(Config(beta=b, steps=STEPS)) for b in betas}
-print("   beta   sigma  held-out MSE  rate [nats]  off the roll  longest over mean step")
+print("   beta   sigma  held-out MSE  rate [nats]  off the roll  longest / mean step")
 for b, (trained, terms) in scan.items():
     numbers = f"{terms.mse:13.5f} {terms.rate:12.3f} {off_the_roll(trained):13.3f} {jump(walks(trained)):12.2f}"
     print(f"{b:7g} {translate(b, 'mean', 2, 2).sigma:7.4f} {numbers}")
@@ -622,17 +622,17 @@ axes[0].set_ylabel("$x_2$")
 plt.show()
 
 # %% [markdown]
-# Read the table from the top. With the smallest beta the reconstruction is best: posteriors are narrow, and the
-# decoder hardly has to answer for what lies between them. Its walks cross the gaps in even steps and leave the roll.
+# Read the table from the top. With the smallest beta the reconstruction is best: posteriors are narrow, and the loss
+# hardly asks what the decoder does between them. Walks cross the gaps in even steps and leave the roll.
 #
 # Around the notebook's beta, posteriors are wide enough to touch. The decoder places nearly all of the latent space
-# on the roll, so walks bend along it and hurry across the gaps. Draws are closest to the roll, and steps are least
-# even.
+# on the roll, so walks bend along it and cross the gaps in a few long steps. Draws are closest to the roll, and steps
+# are least even.
 #
-# With more beta the error is large and the turns blur into each other. At the largest, the rate is nil: the encoder
-# says nothing, and the decoder answers every latent with the same spot. This is posterior collapse. (The last entry
-# then compares steps of next to no length, or is nan where the walks do not move at all.)
+# With a larger beta the error is large and the turns blur into each other. At the largest beta the rate is zero: the
+# encoder says nothing, and the decoder decodes every latent to the same spot. This is posterior collapse. (The last
+# entry then compares steps of almost no length, or is nan where the walks do not move at all.)
 #
-# So *continuity* is two wishes that pull apart: to stay on the data, and to move evenly. A latent plane that is
-# folded onto a spiral must hurry somewhere, as the spiral has gaps and the plane has none. Reconstruction is a third
-# wish, and beta alone cannot grant all three.
+# So *continuity* means two things that conflict: to stay on the data, and to move evenly. If a latent plane is folded
+# onto a spiral, some steps must be long, because the spiral has gaps and the plane has none. Good reconstruction is a
+# third aim, and no value of beta reaches all three.
