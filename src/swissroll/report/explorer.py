@@ -23,12 +23,17 @@ GRID_SIDE = 141
 
 def embeds_decoder(model: VAE) -> bool:
     """Whether the page holds the decoder itself, and not a decoded grid."""
-    return sum(weights.numel() for weights in model.decoder.parameters()) <= MAX_EMBEDDED_WEIGHTS
+    size = sum(weights.numel() for weights in model.decoder.parameters())
+    return size <= MAX_EMBEDDED_WEIGHTS
 
 
 def explorer_data(scene: Scene) -> dict[str, Any]:
     """Everything that the script reads, ready for JSON; arrays are little-endian float32 in base64."""
     means = scene.in_plane(scene.posterior[0])
+    hues = None
+    if scene.coordinate is not None:
+        hues = _pack(_hues(scene.coordinate)[:MAX_POINTS])
+
     found = {
         "latentDim": scene.config.latent_dim,
         "plane": list(scene.plane),
@@ -36,7 +41,7 @@ def explorer_data(scene: Scene) -> dict[str, Any]:
         "dataExtent": scene.extent,
         "means": _pack(plane(means[:MAX_POINTS])),
         "points": _pack(plane(scene.points[:MAX_POINTS])),
-        "hues": None if scene.coordinate is None else _pack(_hues(scene.coordinate)[:MAX_POINTS]),
+        "hues": hues,
         "activation": scene.config.activation,
     }
 
@@ -65,11 +70,14 @@ def _layer(layer: nn.Linear) -> dict[str, Any]:
 
 def _decoded_grid(scene: Scene) -> dict[str, Any]:
     """The drawn latent plane, decoded on an even grid; a single latent's line is repeated across it."""
+    extent = scene.latent_extent
     if scene.config.latent_dim == 1:
-        line = torch.linspace(-scene.latent_extent, scene.latent_extent, GRID_SIDE)[:, None]
-        decoded = scene.decode(line.numpy()).repeat(GRID_SIDE, axis=0)
+        line = torch.linspace(-extent, extent, GRID_SIDE)
+        decoded = scene.decode(line[:, None].numpy())
+        # In the script's grids the first axis varies slowest.
+        decoded = decoded.repeat(GRID_SIDE, axis=0)
     else:
-        decoded = to_array(scene.model.decode_grid(GRID_SIDE, scene.latent_extent, dims=scene.plane))
+        decoded = to_array(scene.model.decode_grid(GRID_SIDE, extent, dims=scene.plane))
 
     return {"size": GRID_SIDE, "dim": decoded.shape[1], "values": _pack(decoded)}
 

@@ -2,36 +2,26 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
-from functools import partial
-from typing import Any, NamedTuple
+from collections.abc import Callable
+from typing import Any
 
 import numpy as np
-import torch
 from matplotlib import rc_context
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
-from torch import Tensor
 
 from swissroll import rng
-from swissroll.evaluation.evidence import is_exact, posterior_on_grid
-from swissroll.evaluation.quadrature import log_joint
-from swissroll.model.vae import latent_grid
+from swissroll.evaluation.evidence import is_exact
 from swissroll.report import plots
 from swissroll.report.film import film
 from swissroll.report.layout import COLOUR_BAR, GAP, LABELS, add_colour_bar, hide_labels_of_y, row
 from swissroll.report.plots import STYLE, Array
 from swissroll.report.scene import SCENE_POINTS, Scene, to_array
+from swissroll.report.true_posterior import true_posterior
 from swissroll.training.build import translation_of
 
 ELLIPSE_EVERY = 5
 """One in so many posteriors gets an ellipse."""
-WINDOWS = 4
-"""Points whose true posterior is drawn."""
-WINDOW_GRID = 64
-"""Grid points along each side of a window, and of the whole plane in which a posterior's highest value is sought."""
-LINE_GRID = 320
-"""Grid points of a true posterior over a single latent."""
 
 
 def data(scene: Scene) -> Figure:
@@ -54,7 +44,10 @@ def losses(scene: Scene) -> Figure:
     figure, axes = row(9, [0.75] * 3, height=2.6, above=GAP)
     labels = {"loss": "loss", "mse": "mean squared error", "rate": "rate (nats per point)"}
     for ax, (name, label) in zip(axes, labels.items(), strict=True):
-        lines = {"training batch": history[name], "held-out": history[f"held_out_{name}"]}
+        lines = {
+            "training batch": history[name],
+            "held-out": history[f"held_out_{name}"],
+        }
         plots.curves(ax, history["step"], lines, ylabel=label)
 
     loss_axes, mse_axes, _ = axes
@@ -92,7 +85,10 @@ def reconstructions(scene: Scene) -> Figure:
     planes[0].legend(loc="upper left", fontsize=7, markerscale=2)
     hide_labels_of_y(planes[1])
 
-    distances = {name: np.linalg.norm(recon_x - x, axis=1) for name, recon_x in reconstructed.items()}
+    distances: dict[str, Array] = {}
+    for name, recon_x in reconstructed.items():
+        # Euclidean, shape (N,).
+        distances[name] = np.linalg.norm(recon_x - x, axis=1)
     plots.histograms(last, distances, xlabel="distance to the original (data units)")
 
     return figure
@@ -119,7 +115,9 @@ def _draw_posterior_ellipses(ax: Axes, scene: Scene) -> Any:
     t = scene.coordinate
 
     some = slice(None, None, ELLIPSE_EVERY)
-    plots.ellipses(ax, mu[some], logvar[some], None if t is None else t[some])
+    some_t = None if t is None else t[some]
+    plots.ellipses(ax, mu[some], logvar[some], some_t)
+
     return plots.coloured(ax, mu, t, size=5)
 
 
@@ -132,11 +130,12 @@ def draw_latent_line(ax: Axes, scene: Scene, most: int | None = None) -> Any:
         most: Draw the first points only, so many; by default all.
     """
     label, along = scene.line_up
-    mu, logvar = scene.posterior
-    sigma = np.exp(0.5 * logvar)
-    colour = plots.BLUE if scene.coordinate is None else None
+    means, logvars = scene.posterior
+    mu = means[:most, 0]
+    sigma = np.exp(0.5 * logvars[:most, 0])
 
-    colours = plots.along(ax, along[:most], mu[:most, 0], sigma[:most, 0], colour=colour)
+    colour = plots.BLUE if scene.coordinate is None else None
+    colours = plots.along(ax, along[:most], mu, sigma, colour=colour)
     ax.set(xlabel=label, ylabel="z₁")
     return colours
 
@@ -174,11 +173,14 @@ def _prior_draws(scene: Scene) -> Array:
 
 def _marginals(scene: Scene, clouds: dict[str, Array]) -> dict[str, Array]:
     """The columns of each cloud by the cloud's name and the latent dimension."""
+    # The plane names the dimension of a single latent twice.
+    dims = scene.plane[: scene.config.latent_dim]
+
     found = {}
-    columns = next(iter(clouds.values())).shape[1]
-    for column, dim in enumerate(scene.plane[:columns]):
+    for column, dim in enumerate(dims):
         for name, cloud in clouds.items():
-            found[f"{name}, z{subscript(dim)}"] = cloud[:, column]
+            label = f"{name}, z{subscript(dim)}"
+            found[label] = cloud[:, column]
 
     return found
 
@@ -209,64 +211,6 @@ def prior_samples(scene: Scene, *, noise: bool, size: int = SCENE_POINTS) -> Arr
     return to_array(scene.model.sample(size, noise=noise, generator=generator))
 
 
-def true_posterior(scene: Scene) -> Figure:
-    """The true posterior of four points under the encoder's Gaussian."""
-    label, along = scene.line_up
-
-    # Of nine points at even ranks, the second, fourth, sixth and eighth.
-    order = np.argsort(along)
-    ranks = np.linspace(0, len(order) - 1, 2 * WINDOWS + 1).round().astype(int)
-    chosen = order[ranks[1::2]]
-
-    x = scene.held_out.points[chosen].double()
-    means = scene.posterior[0][chosen]
-    sigmas = np.exp(0.5 * scene.posterior[1][chosen])
-    windows = _windows(scene, x, means, sigmas)
-
-    figure, axes = row(9, [LABELS] * WINDOWS)
-    for ax, which, window, mu, sigma in zip(axes, chosen, windows, means, sigmas, strict=True):
-        plots.posterior_window(ax, window.axes, window.density, mu, sigma)
-        ax.set_title(f"{label} = {along[which]:.1f}")
-
-    return figure
-
-
-class Window(NamedTuple):
-    """A part of the latent space around a posterior's mean.
-
-    Attributes:
-        axes: Even grid of each latent coordinate, L of shape (G,).
-        density: True posterior on it, shape (G,), or as a share of its highest value, shape (G, G).
-    """
-
-    axes: list[Array]
-    density: Array
-
-
-def _windows(scene: Scene, x: Tensor, means: Array, sigmas: Array) -> Iterator[Window]:
-    """A window for each point of shape (K, D), from the means and standard deviations of q(z|x), shape (K, L)."""
-    if scene.config.latent_dim == 1:
-        axis, densities = posterior_on_grid(scene.model, x, size=LINE_GRID, extent=scene.latent_extent)
-        for density in densities.numpy():
-            yield Window([axis.numpy()], density)
-        return
-
-    # As a share of its highest value, in the window or out of it, a density needs no integral.
-    joint = partial(log_joint, scene.model, sigma=translation_of(scene.config, scene.model).sigma)
-    whole_plane = latent_grid(WINDOW_GRID, scene.latent_extent, 2).double()
-    highest_in_plane = joint(x, whole_plane).amax(dim=1)
-
-    for k, mean in enumerate(torch.from_numpy(means).double()):
-        reach = plots.window_reach(sigmas[k])
-        offsets = torch.linspace(-1, 1, WINDOW_GRID, dtype=torch.float64) * reach
-        axes = [offsets + centre for centre in mean]
-        log_density = joint(x[[k]], torch.cartesian_prod(*axes))[0]
-
-        highest = torch.maximum(log_density.max(), highest_in_plane[k])
-        share = torch.exp(log_density - highest).nan_to_num(0.0)
-        yield Window([axis.numpy() for axis in axes], share.reshape(WINDOW_GRID, WINDOW_GRID).numpy())
-
-
 FIGURES: dict[str, Callable[[Scene], Figure]] = {
     "data": data,
     "losses": losses,
@@ -291,10 +235,18 @@ def available(scene: Scene) -> list[str]:
         absent.add("losses")
     if not scene.snapshots:
         absent.add("film")
-    if not is_exact(scene.model) or translation_of(scene.config).sigma == 0:
+    if not _has_true_posterior(scene):
         absent.add("true_posterior")
 
     return [name for name in FIGURES if name not in absent]
+
+
+def _has_true_posterior(scene: Scene) -> bool:
+    if not is_exact(scene.model):
+        return False
+
+    # A decoder without noise has no likelihood.
+    return translation_of(scene.config).sigma != 0
 
 
 def draw(name: str, scene: Scene) -> Figure:

@@ -32,7 +32,9 @@ ONLY_FRAME_MS = 1000
 def film(scene: Scene) -> Figure:
     """Some snapshots side by side, on the same axes."""
     steps = plots.spread(list(scene.snapshots), MAX_STRIP_FRAMES)
-    figure, axes = row(1.75 * len(steps), [GAP / 2] * len(steps), below=GAP)
+    width = 1.75 * len(steps)
+    gaps = [GAP / 2] * len(steps)
+    figure, axes = row(width, gaps, below=GAP)
 
     for ax, step in zip(axes, steps, strict=True):
         _draw_frame(ax, scene, step)
@@ -52,7 +54,15 @@ def film_gif(scene: Scene) -> bytes:
     first, *others = [frame.quantize(palette=palette, dither=Image.Dither.NONE) for frame in frames]
 
     file = BytesIO()
-    first.save(file, "GIF", save_all=True, append_images=others, duration=_durations(len(frames)), loop=0)
+    first.save(
+        file,
+        "GIF",
+        save_all=True,
+        append_images=others,
+        duration=_durations(len(frames)),
+        # Without end.
+        loop=0,
+    )
     return file.getvalue()
 
 
@@ -60,7 +70,9 @@ def _durations(frames: int) -> list[int]:
     """How long each frame is shown, in milliseconds."""
     if frames == 1:
         return [ONLY_FRAME_MS]
-    return [FIRST_FRAME_MS, *[MIDDLE_FRAME_MS] * (frames - 2), LAST_FRAME_MS]
+
+    between = [MIDDLE_FRAME_MS] * (frames - 2)
+    return [FIRST_FRAME_MS, *between, LAST_FRAME_MS]
 
 
 def _frames(scene: Scene, steps: list[int]) -> Iterator[Image.Image]:
@@ -78,6 +90,7 @@ def _frames(scene: Scene, steps: list[int]) -> Iterator[Image.Image]:
     background = canvas.copy_from_bbox(figure.bbox)
 
     for step in steps:
+        # Only what moves is drawn again.
         canvas.restore_region(background)
         grid = scene.grid(scene.snapshots[step])
         decoded.set_offsets(plots.plane(grid))
@@ -90,8 +103,10 @@ def _frames(scene: Scene, steps: list[int]) -> Iterator[Image.Image]:
 
 def _draw_frame(ax: Axes, scene: Scene, step: int) -> PathCollection:
     """Draw the frame after a step; returns its decoded grid."""
+    grid = scene.grid(scene.snapshots[step])
+
     plots.points(ax, scene.points, colour=plots.ORANGE, size=3)
-    decoded = plots.points(ax, scene.grid(scene.snapshots[step]), colour=plots.BLUE, size=3)
+    decoded = plots.points(ax, grid, colour=plots.BLUE, size=3)
     plots.square(ax, scene.extent, title=_title(step))
     return decoded
 

@@ -106,7 +106,8 @@ class RunPage:
     @property
     def settings(self) -> dict[str, Any]:
         """The run's settings that have a value, by name."""
-        return {name: value for name, value in asdict(self.run.config).items() if value is not None}
+        settings = asdict(self.run.config)
+        return {name: value for name, value in settings.items() if value is not None}
 
     @property
     def origin(self) -> str:
@@ -124,7 +125,11 @@ class RunPage:
         metrics = self.evaluation.metrics
         if metrics is None:
             return []
-        return [(MODEL_HEAD, model_rows(metrics)), (GENERATED_HEAD, generated_rows(metrics))]
+
+        return [
+            (MODEL_HEAD, model_rows(metrics)),
+            (GENERATED_HEAD, generated_rows(metrics)),
+        ]
 
     @property
     def has_decoder(self) -> bool:

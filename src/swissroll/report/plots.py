@@ -56,8 +56,6 @@ MAX_DRAWN_STD = 20.0
 """Standard deviation, in units of the prior's, above which a posterior is drawn no wider."""
 MIN_DRAWN_LOGVAR = -20.0
 """Log-variance below which an ellipse is drawn no smaller."""
-MIN_WINDOW = 1e-3
-"""Least half of the side of a window on a posterior."""
 MAX_TICKS_BY_DECADE = 5
 """Most powers of ten that get a tick of their own on a logarithmic axis."""
 HISTOGRAM_BINS = 40
@@ -100,15 +98,18 @@ def _ipython() -> Any:
 
 def spread(values: Sequence[Any], most: int) -> list[Any]:
     """At most so many of the values, evenly spread, with the first and the last."""
-    size = min(most, len(values))
-    chosen = np.linspace(0, len(values) - 1, size).round().astype(int)
-    return [values[i] for i in chosen]
+    number = min(most, len(values))
+    last = len(values) - 1
+    chosen = np.linspace(0, last, number).round().astype(int)
+    return [values[index] for index in chosen]
 
 
 def plane(x: Array) -> Array:
     """The first and the last column, which show a helix from its side; a single column is laid along a line."""
     if x.shape[1] == 1:
-        return np.column_stack([x[:, 0], np.zeros(len(x))])
+        zeros = np.zeros(len(x))
+        return np.column_stack([x[:, 0], zeros])
+
     return x[:, [0, -1]]
 
 
@@ -136,13 +137,31 @@ def coloured(ax: Axes, x: Array, t: Array | None, *, size: float = 6) -> PathCol
         return points(ax, x, colour=BLUE, size=size)
 
     shown = plane(x)
-    return ax.scatter(shown[:, 0], shown[:, 1], s=size, c=t, cmap=ALONG, linewidths=0, rasterized=True)
+    return ax.scatter(
+        shown[:, 0],
+        shown[:, 1],
+        s=size,
+        c=t,
+        cmap=ALONG,
+        linewidths=0,
+        rasterized=True,
+    )
 
 
 def pairs(ax: Axes, x: Array, recon_x: Array) -> None:
     """Join every point, shape (N, D), to its reconstruction, shape (N, D), by a line."""
+    # Shape (N, 2, 2): a line for each point, from the point to its reconstruction, in the plane.
     lines = np.stack([plane(x), plane(recon_x)], axis=1)
-    collection = LineCollection(list(lines), colors=GREY, alpha=0.4, linewidths=0.6, rasterized=True, zorder=0)
+
+    collection = LineCollection(
+        list(lines),
+        colors=GREY,
+        alpha=0.4,
+        linewidths=0.6,
+        rasterized=True,
+        # Below the points.
+        zorder=0,
+    )
     ax.add_collection(collection)
 
 
@@ -157,9 +176,13 @@ def ellipses(ax: Axes, mu: Array, logvar: Array, t: Array | None = None, *, colo
         colour: That one colour.
     """
     # An ellipse far wider than the axes would take Agg forever, and shows nothing.
-    drawn_logvar = np.clip(plane(logvar), MIN_DRAWN_LOGVAR, 2 * np.log(MAX_DRAWN_STD))
+    max_logvar = 2 * np.log(MAX_DRAWN_STD)
+    drawn_logvar = np.clip(plane(logvar), MIN_DRAWN_LOGVAR, max_logvar)
     widths = 2 * np.exp(0.5 * drawn_logvar)
-    colours = colour if t is None else colormaps[ALONG](Normalize()(t))
+    colours: Any = colour
+    if t is not None:
+        # From the smallest t to the largest.
+        colours = colormaps[ALONG](Normalize()(t))
 
     collection = EllipseCollection(
         widths[:, 0],
@@ -187,16 +210,35 @@ def prior_rings(
     for radius in radii:
         width = 2 * radius * std[0]
         height = 2 * radius * std[1]
-        ring = Ellipse((mean[0], mean[1]), width, height, fill=False, edgecolor=GREY, linewidth=0.8, linestyle="--")
+        ring = Ellipse(
+            (mean[0], mean[1]),
+            width,
+            height,
+            fill=False,
+            edgecolor=GREY,
+            linewidth=0.8,
+            linestyle="--",
+        )
         ax.add_patch(ring)
 
 
 def curves(ax: Axes, step: Array, lines: dict[str, Array], *, ylabel: str) -> None:
     """Draw one or more series against the step; entries that are not finite are left out."""
-    for (label, values), colour in zip(lines.items(), (BLUE, RED, GREEN, ORANGE), strict=False):
+    colours = (BLUE, RED, GREEN, ORANGE)
+    for (label, values), colour in zip(lines.items(), colours, strict=False):
         finite = np.isfinite(values)
-        marker = "o" if finite.sum() == 1 else None  # One point makes no line.
-        ax.plot(step[finite], values[finite], marker=marker, label=label, color=colour, linewidth=1.1, markersize=3)
+        # One point makes no line, so it gets a marker.
+        marker = "o" if finite.sum() == 1 else None
+
+        ax.plot(
+            step[finite],
+            values[finite],
+            marker=marker,
+            label=label,
+            color=colour,
+            linewidth=1.1,
+            markersize=3,
+        )
 
     few_ticks(ax)
     ax.set(xlabel="step", ylabel=ylabel)
@@ -215,7 +257,8 @@ def log_scale(ax: Axes) -> None:
         return
 
     ax.yaxis.set_major_locator(FixedLocator(ticks))
-    ax.yaxis.set_major_formatter(FixedFormatter([f"{tick:g}" for tick in ticks]))
+    labels = [f"{tick:g}" for tick in ticks]
+    ax.yaxis.set_major_formatter(FixedFormatter(labels))
     ax.yaxis.set_minor_locator(NullLocator())
 
 
@@ -223,11 +266,15 @@ def _logarithmic_ticks(low: float, high: float) -> list[float]:
     """Round numbers between two positive ones, evenly spread by their logarithm: at most ten."""
     first = math.floor(math.log10(low))
     last = math.ceil(math.log10(high))
-    multiples = (1, 2, 5) if last - first <= 3 else (1,)
-    every = max(1, (last - first) // MAX_TICKS_BY_DECADE)
+    decades = last - first
+
+    # Over few decades there is room for 1, 2 and 5 in each; over many, some powers of ten are left out.
+    multiples = (1, 2, 5) if decades <= 3 else (1,)
+    every = max(1, decades // MAX_TICKS_BY_DECADE)
+    lowest = first - first % every
 
     ticks: list[float] = []
-    for power in range(first - first % every, last + 1, every):
+    for power in range(lowest, last + 1, every):
         # Read from decimals, a tick is the nearest number to what its label says.
         ticks += [float(f"{multiple}e{power}") for multiple in multiples]
 
@@ -236,12 +283,17 @@ def _logarithmic_ticks(low: float, high: float) -> list[float]:
 
 def histograms(ax: Axes, values: dict[str, Array], *, xlabel: str) -> None:
     """Draw the distributions of one or more series, each of shape (N,), as outlines over common bins."""
-    finite = {label: series[np.isfinite(series)] for label, series in values.items()}
-    bins = np.histogram_bin_edges(np.concatenate([*finite.values(), [0.0]]), bins=HISTOGRAM_BINS).tolist()
+    finite: dict[str, Array] = {}
+    for label, series in values.items():
+        finite[label] = series[np.isfinite(series)]
 
-    for (label, series), colour, line in zip(
-        finite.items(), (RED, BLUE, PURPLE, GREEN), ("-", "--", "-.", ":"), strict=False
-    ):
+    # With a 0, since no bins can be found for no numbers.
+    pooled = np.concatenate([*finite.values(), [0.0]])
+    bins = np.histogram_bin_edges(pooled, bins=HISTOGRAM_BINS).tolist()
+
+    colours = (RED, BLUE, PURPLE, GREEN)
+    lines = ("-", "--", "-.", ":")
+    for (label, series), colour, line in zip(finite.items(), colours, lines, strict=False):
         ax.hist(
             series,
             bins=bins,
@@ -253,8 +305,9 @@ def histograms(ax: Axes, values: dict[str, Array], *, xlabel: str) -> None:
             linewidth=1.2,
         )
 
-    highest = ax.get_ylim()[1] * (1 + LEGEND_ROOM * len(finite))
-    ax.set(xlabel=xlabel, ylabel="density", ylim=(0, highest))
+    _, highest = ax.get_ylim()
+    room_for_legend = 1 + LEGEND_ROOM * len(finite)
+    ax.set(xlabel=xlabel, ylabel="density", ylim=(0, highest * room_for_legend))
     few_ticks(ax)
     ax.legend(fontsize=7, loc="upper right")
 
@@ -273,68 +326,13 @@ def along(ax: Axes, t: Array, mu: Array, sigma: Array, *, colour: str | None = N
         What a colour bar needs.
     """
     drawn_sigma = np.minimum(sigma, MAX_DRAWN_STD)
-    ax.vlines(t, mu - drawn_sigma, mu + drawn_sigma, colors=GREY, linewidth=0.5, alpha=0.6)
+    low = mu - drawn_sigma
+    high = mu + drawn_sigma
+    ax.vlines(t, low, high, colors=GREY, linewidth=0.5, alpha=0.6)
 
     if colour is not None:
         return ax.scatter(t, mu, c=colour, s=5, linewidths=0)
     return ax.scatter(t, mu, c=t, cmap=ALONG, s=5, linewidths=0)
-
-
-def window_reach(sigma: Array) -> float:
-    """Half the side of the window on a posterior with standard deviations of shape (L,)."""
-    return max(4.5 * float(sigma.max()), MIN_WINDOW)
-
-
-def posterior_window(ax: Axes, axes: Sequence[Array], density: Array, mu: Array, sigma: Array) -> None:
-    """Draw a true posterior around the encoder's Gaussian.
-
-    Args:
-        ax: Where to draw.
-        axes: Even grid of each latent coordinate, L of shape (G,).
-        density: True posterior on it, shape (G,), or as a share of its highest value, shape (G, G).
-        mu: Encoder's mean, shape (L,).
-        sigma: Encoder's standard deviations, shape (L,).
-    """
-    few_ticks(ax, 2)
-    reach = window_reach(sigma)
-    ax.set(xlim=(mu[0] - reach, mu[0] + reach), xlabel="z₁")
-
-    if len(mu) == 1:
-        _posterior_curve(ax, axes[0], density, mu, sigma)
-    else:
-        _posterior_image(ax, axes, density, mu, sigma)
-        ax.set(ylim=(mu[1] - reach, mu[1] + reach), ylabel="z₂")
-
-
-def _posterior_curve(ax: Axes, axis: Array, density: Array, mu: Array, sigma: Array) -> None:
-    # The density of N(mu, sigma^2).
-    gaussian = np.exp(-0.5 * ((axis - mu) / sigma) ** 2) / (sigma * np.sqrt(2 * np.pi))
-
-    ax.plot(axis, density, color=BLUE, label="true posterior")
-    ax.plot(axis, gaussian, color=RED, linestyle="--", label="encoder")
-
-
-def _posterior_image(ax: Axes, axes: Sequence[Array], density: Array, mu: Array, sigma: Array) -> None:
-    extent = (*_outer_edges(axes[0]), *_outer_edges(axes[1]))
-    ax.imshow(
-        density.T,
-        extent=extent,
-        vmin=0,
-        vmax=1,
-        origin="lower",
-        cmap="Blues",
-        interpolation="bilinear",
-    )
-
-    for radius, line in ((1, "-"), (2, "--")):
-        width, height = 2 * radius * sigma
-        ax.add_patch(Ellipse((mu[0], mu[1]), width, height, fill=False, edgecolor=RED, linestyle=line))
-
-
-def _outer_edges(axis: Array) -> tuple[float, float]:
-    """Where the first and the last cell about an axis's grid points end."""
-    half = float(axis[1] - axis[0]) / 2
-    return float(axis[0]) - half, float(axis[-1]) + half
 
 
 def few_ticks(ax: Axes, most: int = 5) -> None:
@@ -345,12 +343,14 @@ def few_ticks(ax: Axes, most: int = 5) -> None:
 
 def square(ax: Axes, extent: float, *, title: str = "", xlabel: str = "", ylabel: str = "") -> None:
     """Fix an axes to [-extent, extent] both ways with equal units and ticks."""
-    ax.set(xlim=(-extent, extent), ylim=(-extent, extent), title=title, xlabel=xlabel, ylabel=ylabel)
+    limits = (-extent, extent)
+    ax.set(xlim=limits, ylim=limits, title=title, xlabel=xlabel, ylabel=ylabel)
     ax.set_aspect("equal")
 
     # Many ticks, and labels at three of them: the outermost ones and 0.
     tick, intervals = _largest_round_number(0.95 * extent)
-    marks = [tick * k / intervals for k in range(-intervals, intervals + 1)]
+    places = range(-intervals, intervals + 1)
+    marks = [tick * place / intervals for place in places]
     labels = [""] * len(marks)
     labels[0] = f"\N{MINUS SIGN}{tick:g}"
     labels[intervals] = "0"
@@ -364,5 +364,5 @@ def square(ax: Axes, extent: float, *, title: str = "", xlabel: str = "", ylabel
 def _largest_round_number(most: float) -> tuple[float, int]:
     """The largest of 1, 2, 3 and 5 times a power of ten up to a positive number, and in how many parts to divide it."""
     power = 10.0 ** math.floor(math.log10(most))
-    multiple = max(k for k in (1, 2, 3, 5) if k * power <= most)
+    multiple = max(factor for factor in (1, 2, 3, 5) if factor * power <= most)
     return multiple * power, max(2, multiple)

@@ -76,7 +76,9 @@ class Scene:
     def coordinate(self) -> Array | None:
         """What colours the held-out points, shape (N,); None where they have no coordinate."""
         coordinate = self.held_out.coordinate
-        return None if coordinate is None else to_array(coordinate)
+        if coordinate is None:
+            return None
+        return to_array(coordinate)
 
     @property
     def line_up(self) -> tuple[str, Array]:
@@ -95,8 +97,10 @@ class Scene:
         Both are bounded, so that the pictures of a model that diverged can be drawn, if not to their edges.
         """
         with torch.no_grad():
-            mu, logvar = self.model.encode(self._like_weights(self.held_out.points))
+            points = self._like_weights(self.held_out.points)
+            mu, logvar = self.model.encode(points)
 
+        # log s^2 = 2 log s.
         max_logvar = 2 * np.log(MAX_DRAWN)
         drawn_mu = mu.nan_to_num(0.0).clamp(-MAX_DRAWN, MAX_DRAWN)
         drawn_logvar = logvar.nan_to_num(0.0).clamp(-max_logvar, max_logvar)
@@ -108,7 +112,8 @@ class Scene:
         """One latent per held-out point, drawn from its posterior, shape (N, L)."""
         mu, logvar = map(torch.from_numpy, self.posterior)
         generator = rng.generator(self.config.seed, "evaluation noise")
-        return self.model.reparameterize(mu, logvar, generator=generator).numpy()
+        draws = self.model.reparameterize(mu, logvar, generator=generator)
+        return draws.numpy()
 
     @cached_property
     def plane(self) -> tuple[int, int]:
@@ -116,10 +121,12 @@ class Scene:
         mu, logvar = self.posterior
 
         # KL(N(mu, s^2) || N(0, 1)) = (mu^2 + s^2 - 1 - log s^2) / 2 for each latent dimension.
-        rates = 0.5 * (mu**2 + np.exp(logvar) - 1 - logvar).mean(axis=0)
+        doubled = mu**2 + np.exp(logvar) - 1 - logvar
+        rates = 0.5 * doubled.mean(axis=0)
         if len(rates) == 1:
             return 0, 0
 
+        # A stable sort keeps the order of dimensions with equal rates.
         highest = np.argsort(-rates, kind="stable")[:2]
         first, second = sorted(highest)
         return int(first), int(second)
@@ -128,27 +135,35 @@ class Scene:
     def prior_components(self) -> int:
         """Number of Gaussians that the prior is a mixture of; 0 for a prior that is no such mixture."""
         components = self.model.prior.components()
-        return 0 if components is None else len(components.means)
+        if components is None:
+            return 0
+        return len(components.means)
 
     @cached_property
     def extent(self) -> float:
         """Half the side of every data plane: the same in all pictures of a scene."""
-        return 1.15 * float(np.abs(plane(self.points)).max())
+        drawn = plane(self.points)
+        farthest = float(np.abs(drawn).max())
+        return 1.15 * farthest
 
     @cached_property
     def latent_extent(self) -> float:
         """Half the side of every latent plane."""
-        means = self.posterior[0]
-        return max(MIN_LATENT_EXTENT, 1.1 * float(np.abs(means).max()))
+        means, _ = self.posterior
+        farthest = float(np.abs(means).max())
+        return max(MIN_LATENT_EXTENT, 1.1 * farthest)
 
     def in_plane(self, z: Array) -> Array:
         """Keep the drawn dimensions of latents, shape (N, L) to (N, 2), or (N, 1) for a single one."""
-        return z if z.shape[1] == 1 else z[:, self.plane]
+        if z.shape[1] == 1:
+            return z
+        return z[:, self.plane]
 
     def decode(self, z: Array) -> Array:
         """Decode latents of shape (N, L), shape (N, D)."""
         with torch.no_grad():
-            decoded = self.model.decode(self._like_weights(torch.from_numpy(z)))
+            latents = self._like_weights(torch.from_numpy(z))
+            decoded = self.model.decode(latents)
         return to_array(decoded)
 
     def grid(self, model: VAE) -> Array:

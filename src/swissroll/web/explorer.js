@@ -3,15 +3,16 @@
 (() => {
   const data = JSON.parse(document.getElementById("explorer-data").textContent);
   const unpack = (text) => {
-    const bytes = Uint8Array.from(atob(text), (c) => c.charCodeAt(0));
+    const bytes = Uint8Array.from(atob(text), (character) => character.charCodeAt(0));
     return new Float32Array(bytes.buffer);
   };
   const activations = {
-    relu: (v) => (v > 0 ? v : 0),
-    leaky_relu: (v) => (v > 0 ? v : 0.01 * v),
-    elu: (v) => (v > 0 ? v : Math.expm1(v)),
-    silu: (v) => v / (1 + Math.exp(-v)),
-    softplus: (v) => (v > 20 ? v : Math.log1p(Math.exp(v))),
+    relu: (value) => (value > 0 ? value : 0),
+    leaky_relu: (value) => (value > 0 ? value : 0.01 * value),
+    elu: (value) => (value > 0 ? value : Math.expm1(value)),
+    silu: (value) => value / (1 + Math.exp(-value)),
+    // Above 20 the two differ by less than float32 can tell.
+    softplus: (value) => (value > 20 ? value : Math.log1p(Math.exp(value))),
     tanh: Math.tanh,
   };
   const activate = activations[data.activation];
@@ -23,41 +24,53 @@
   }));
   const grid = data.grid && { ...data.grid, values: unpack(data.grid.values) };
 
-  function decodeExactly(z) {
-    let h = z;
+  // As PyTorch's Linear layers do: weight times inputs plus bias, with an activation between the layers.
+  function decodeExactly(latent) {
+    let values = latent;
     layers.forEach((layer, index) => {
-      const out = new Float64Array(layer.outputs);
+      const isLast = index === layers.length - 1;
+      const outputs = new Float64Array(layer.outputs);
       for (let row = 0; row < layer.outputs; row++) {
         let sum = layer.bias[row];
-        for (let k = 0; k < layer.inputs; k++) sum += layer.weight[row * layer.inputs + k] * h[k];
-        out[row] = index < layers.length - 1 ? activate(sum) : sum;
+        for (let column = 0; column < layer.inputs; column++) {
+          sum += layer.weight[row * layer.inputs + column] * values[column];
+        }
+        outputs[row] = isLast ? sum : activate(sum);
       }
-      h = out;
+      values = outputs;
     });
-    return Array.from(h);
+    return Array.from(values);
   }
 
   // Bilinear interpolation, for a decoder too large to embed. The first axis varies slowest.
-  function decodeFromGrid(a, b) {
-    const place = (v) => {
-      const scaled = ((v / data.latentExtent + 1) / 2) * (grid.size - 1);
+  function decodeFromGrid(first, second) {
+    // The cell of the grid that holds a coordinate, and how far into it the coordinate lies, from 0 to 1.
+    const place = (coordinate) => {
+      const scaled = ((coordinate / data.latentExtent + 1) / 2) * (grid.size - 1);
       const clipped = Math.min(Math.max(scaled, 0), grid.size - 1 - 1e-9);
-      return [Math.floor(clipped), clipped - Math.floor(clipped)];
+      const cell = Math.floor(clipped);
+      return [cell, clipped - cell];
     };
-    const [i, u] = place(a);
-    const [j, v] = place(b);
-    const at = (row, column, d) => grid.values[(row * grid.size + column) * grid.dim + d];
-    return Array.from({ length: grid.dim }, (_, d) =>
-      (1 - u) * ((1 - v) * at(i, j, d) + v * at(i, j + 1, d)) + u * ((1 - v) * at(i + 1, j, d) + v * at(i + 1, j + 1, d)));
+    const [row, down] = place(first);
+    const [column, across] = place(second);
+
+    const decoded = [];
+    for (let dim = 0; dim < grid.dim; dim++) {
+      const at = (i, j) => grid.values[(i * grid.size + j) * grid.dim + dim];
+      const above = (1 - across) * at(row, column) + across * at(row, column + 1);
+      const below = (1 - across) * at(row + 1, column) + across * at(row + 1, column + 1);
+      decoded.push((1 - down) * above + down * below);
+    }
+    return decoded;
   }
 
-  // a and b are coordinates in the plane that is drawn; the other latent coordinates are 0.
-  function decode(a, b) {
-    if (grid) return decodeFromGrid(a, b);
-    const z = new Float64Array(data.latentDim);
-    z[data.plane[0]] = a;
-    if (data.latentDim > 1) z[data.plane[1]] = b;
-    return decodeExactly(z);
+  // The two coordinates are those of the drawn plane; all other latent coordinates are 0.
+  function decode(first, second) {
+    if (grid) return decodeFromGrid(first, second);
+    const latent = new Float64Array(data.latentDim);
+    latent[data.plane[0]] = first;
+    if (data.latentDim > 1) latent[data.plane[1]] = second;
+    return decodeExactly(latent);
   }
 
   const latent = document.getElementById("latent-plane");
@@ -72,9 +85,11 @@
   const BLUE = "#0072b2";
   // The viridis colour map at five places, and straight lines between them.
   const viridis = [[68, 1, 84], [59, 82, 139], [33, 145, 140], [94, 201, 98], [253, 231, 37]];
-  const colour = (t) => {
-    const k = Math.min(Math.floor(4 * t), 3);
-    return `rgb(${viridis[k].map((v, i) => v + (4 * t - k) * (viridis[k + 1][i] - v)).join(" ")})`;
+  const colour = (hue) => {
+    const first = Math.min(Math.floor(4 * hue), 3);
+    const share = 4 * hue - first;
+    const mix = (value, channel) => value + share * (viridis[first + 1][channel] - value);
+    return `rgb(${viridis[first].map(mix).join(" ")})`;
   };
 
   function plane(canvas, extent) {
@@ -145,28 +160,34 @@
     if (data.latentDim === 1) axis(surface);
   }
 
-  function show(a, b) {
-    const limit = (v) => Math.min(Math.max(v, -data.latentExtent), data.latentExtent);
-    at = [limit(a), data.latentDim > 1 ? limit(b) : 0];
+  // Move the point, decode it, and draw both planes.
+  function show(first, second) {
+    const limit = (value) => Math.min(Math.max(value, -data.latentExtent), data.latentExtent);
+    at = [limit(first), data.latentDim > 1 ? limit(second) : 0];
     const x = decode(...at);
+
     const left = plane(latent, data.latentExtent);
     rings(left);
     dots(left, means);
     cross(left, at);
+
     const right = plane(output, data.dataExtent);
     dots(right, points);
+    // As in the pictures, the first and the last coordinate.
     cross(right, [x[0], x.length > 1 ? x[x.length - 1] : 0]);
-    const text = (values) => values.map((v) => v.toFixed(3)).join(", ");
-    readout.textContent = `z = (${text(data.latentDim > 1 ? at : [at[0]])})   decodes to   x = (${text(x)})`;
+
+    const text = (values) => values.map((value) => value.toFixed(3)).join(", ");
+    const z = data.latentDim > 1 ? at : [at[0]];
+    readout.textContent = `z = (${text(z)})   decodes to   x = (${text(x)})`;
     readout.dataset.z = JSON.stringify(at);
     readout.dataset.x = JSON.stringify(x);
   }
 
   latent.addEventListener("pointermove", (event) => {
     const box = latent.getBoundingClientRect();
-    const a = ((event.clientX - box.left) / box.width) * 2 - 1;
-    const b = 1 - ((event.clientY - box.top) / box.height) * 2;
-    show(a * data.latentExtent, b * data.latentExtent);
+    const across = ((event.clientX - box.left) / box.width) * 2 - 1;
+    const up = 1 - ((event.clientY - box.top) / box.height) * 2;
+    show(across * data.latentExtent, up * data.latentExtent);
   });
   latent.addEventListener("keydown", (event) => {
     const moves = { ArrowLeft: [-1, 0], ArrowRight: [1, 0], ArrowUp: [0, 1], ArrowDown: [0, -1] };
