@@ -116,6 +116,17 @@ def test_a_model_alone_has_no_losses_and_no_film() -> None:
         draw("film", alone)
 
 
+def test_a_prior_that_is_no_mixture_of_gaussians_is_left_out(monkeypatch: pytest.MonkeyPatch) -> None:
+    drawn = scene_in_memory()
+    rings = len(draw("posterior", drawn).axes[0].patches)
+    monkeypatch.setattr(drawn.model.prior, "components", lambda: None)
+
+    assert rings == 3
+    assert len(draw("posterior", drawn).axes[0].patches) == 0
+    assert drawn.prior_components == 0
+    assert "true_posterior" not in available(drawn)
+
+
 @pytest.mark.parametrize("name", ["data", "posterior"])
 def test_points_without_a_coordinate_have_one_colour_and_no_colour_bar(name: str) -> None:
     whole = scene_in_memory()

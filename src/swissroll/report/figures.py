@@ -227,8 +227,8 @@ FIGURES: dict[str, Callable[[Scene], Figure]] = {
 def available(scene: Scene) -> list[str]:
     """Names of the figures that a scene has.
 
-    The losses need a history and the film snapshots. The true posterior needs a decoder with noise, and a
-    model whose evidence is exact.
+    The losses need a history and the film snapshots. The true posterior needs a decoder with noise, and a model whose
+    evidence is exact.
     """
     absent = set()
     if scene.history is None:
