@@ -77,7 +77,8 @@ plt.show()
 # %% [markdown]
 # ## What a VAE is
 #
-# A VAE says how a point was made, and also how to go back from a point to what it was made from.
+# A VAE has two halves. One makes points from hidden numbers, the **latents**. The other goes back, from a point to the
+# latents that could have made it.
 #
 # *Forwards.* Draw a latent $z$ from the **prior** $p(z) = \mathcal N(0, I)$. A network, the **decoder**, turns it
 # into the centre of a small round Gaussian in data space: $p(x\mid z) = \mathcal N(\mathrm{decode}(z), \sigma^2 I)$.
