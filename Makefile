@@ -2,6 +2,8 @@
 # make test   set up and run the tests, two at a time (WORKERS=4: four)
 # make test-numeric
 #             run the tests of numbers twice: without and with wide vector instructions of the processor
+# make test-lowest
+#             run the quick tests with the lowest versions that pyproject.toml allows
 # make check  ruff, mypy --strict and the import contract
 # make docs   build the documentation into docs/_build/html
 # make bench  compare the speed with the notebook's loop and other libraries, 40 minutes, into docs/performance.md
@@ -10,7 +12,7 @@ PYTHON ?= python3
 BIN := .venv/bin
 WORKERS ?= 2
 
-.PHONY: demo test test-numeric check docs bench clean
+.PHONY: demo test test-numeric test-lowest check docs bench clean
 
 demo: .venv/installed
 	$(BIN)/swissroll train
@@ -26,6 +28,11 @@ NUMERIC := tests/model tests/training tests/evaluation tests/data tests/test_not
 test-numeric: .venv/installed-dev
 	ATEN_CPU_CAPABILITY=default OMP_NUM_THREADS=1 $(PYTEST) $(NUMERIC)
 	ATEN_CPU_CAPABILITY=avx2 OMP_NUM_THREADS=2 $(PYTEST) $(NUMERIC)
+
+# With the oldest versions that pyproject.toml allows. What they deprecate is not ours to mend.
+QUICK_TESTS := $(NUMERIC) tests/test_config.py tests/test_selftest.py tests/report/test_figures.py tests/runs/test_fit_prior.py
+test-lowest: .venv-lowest/installed
+	OMP_NUM_THREADS=1 .venv-lowest/bin/pytest -W ignore::DeprecationWarning --durations=15 $(QUICK_TESTS)
 
 check: .venv/installed-dev
 	$(BIN)/ruff check .
@@ -55,10 +62,16 @@ bench: .venv/installed-bench .venv-peers/installed
 	$(BIN)/pip install --disable-pip-version-check --quiet --progress-bar off -c constraints.txt -e '.[xla,cluster]'
 	@touch $@
 
+.venv-lowest/installed: pyproject.toml constraints-lowest.txt
+	$(PYTHON) -m venv .venv-lowest
+	.venv-lowest/bin/pip install --disable-pip-version-check --quiet --progress-bar off -c constraints-lowest.txt \
+		-e '.[cluster,xla]' hypothesis psutil pytest
+	@touch $@
+
 .venv-peers/installed: benchmarks/requirements-peers.txt
 	$(PYTHON) -m venv .venv-peers
 	.venv-peers/bin/pip install --disable-pip-version-check --quiet --progress-bar off -r $<
 	@touch $@
 
 clean:
-	rm -rf .venv .venv-peers docs/_build .mypy_cache .ruff_cache .pytest_cache .hypothesis
+	rm -rf .venv .venv-lowest .venv-peers docs/_build .mypy_cache .ruff_cache .pytest_cache .hypothesis
