@@ -49,7 +49,7 @@ def swept(folder: Path, values: dict[str, Any], pool: LocalPool) -> list[GroupEn
 @pytest.fixture(scope="session")
 def pool() -> Iterator[LocalPool]:
     """Shared: each new process imports for seconds."""
-    shared = LocalPool(2)
+    shared = LocalPool(1)
     yield shared
     shared.close(now=True)
 
