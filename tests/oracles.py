@@ -18,7 +18,8 @@ from swissroll.data import Curve
 from swissroll.evaluation.geometry import project
 from swissroll.evaluation.metrics import measure
 from swissroll.model.vae import VAE
-from swissroll.runs.run import Run, advance, create
+from swissroll.runs.run import Run, create
+from swissroll.runs.train import advance
 from swissroll.training.build import build
 from swissroll.training.loop import DivergedError
 

@@ -23,7 +23,8 @@ from swissroll.cli.app import main
 from swissroll.config import Config
 from swissroll.runs.files import replace_file, save_end
 from swissroll.runs.history import HEADER
-from swissroll.runs.run import advance, create
+from swissroll.runs.run import create
+from swissroll.runs.train import advance
 
 # Numbers are not what these tests are about.
 pytestmark = pytest.mark.usefixtures("few_points")

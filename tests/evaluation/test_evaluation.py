@@ -17,6 +17,7 @@ from swissroll.evaluation.advice import Action
 from swissroll.model.vae import VAE
 from swissroll.report.page import write_metrics
 from swissroll.runs.run import Run
+from swissroll.runs.train import advance
 from tests.evaluation.test_metrics import Gaussian
 from tests.oracles import Perfect, trained_run
 
@@ -108,11 +109,11 @@ def test_train_and_advance_end_in_the_same_bytes(tmp_path: Path) -> None:
     assert (trained.status, trained.step, len(trained.history)) == ("finished", 20, 20)
 
     stopped = swissroll.runs.run.create(tmp_path / "advanced", config)
-    for record in stopped.advance():
+    for record in advance(stopped):
         if record.step == 7:
             break
     assert (stopped.status, stopped.step) == ("stopped", 7)
-    assert [record.step for record in stopped.advance()] == list(range(8, 21))
+    assert [record.step for record in advance(stopped)] == list(range(8, 21))
     assert (stopped.status, stopped.step, len(stopped.history)) == ("finished", 20, 20)
     weights = [(run.folder / "model.safetensors").read_bytes() for run in (trained, stopped)]
     assert weights[0] == weights[1]

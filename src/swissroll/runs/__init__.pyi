@@ -3,7 +3,7 @@ from .errors import LockedError as LockedError
 from .errors import RunError as RunError
 from .fit_prior import repair as repair
 from .run import Run as Run
-from .run import advance as advance
 from .run import create as create
 from .run import load as load
-from .run import train as train
+from .train import advance as advance
+from .train import train as train

@@ -1,4 +1,4 @@
-"""A run on disk: its folder, its checkpoints, and the way back from them.
+"""A run on disk: what lies in its folder, and how it is read.
 
     config.toml              all settings, with the versions they were used under
     history.csv              one row per step
@@ -15,10 +15,8 @@ from __future__ import annotations
 
 import dataclasses
 import os
-from collections.abc import Generator
 from functools import cached_property
 from pathlib import Path
-from time import monotonic
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -30,26 +28,16 @@ from swissroll.model.vae import VAE
 from swissroll.runs.errors import LockedError, RunError
 from swissroll.runs.files import (
     explain_damage,
-    metadata,
     read_divergence,
     read_state,
     read_tensors,
-    remove_partial_files,
     replace_file,
-    save_end,
-    save_snapshot,
-    save_tensors,
 )
 from swissroll.runs.folder import explain_taken, io_errors_as_run_errors, lock, require_unused
-from swissroll.runs.history import HEADER, History, parse_lines, read_lines
-from swissroll.training.build import build, build_model, decide, use_threads
+from swissroll.runs.history import parse_lines, read_lines
+from swissroll.training.build import build_model, decide
 from swissroll.training.engines.engine import State
-from swissroll.training.loop import DivergedError, Record, Training
-
-CHECKPOINT_SECONDS = 2.0
-"""Least time between two checkpoints."""
-MAX_CHECKPOINT_SHARE = 0.01
-"""Most of the time that checkpoints may take: a slow disk gets fewer."""
+from swissroll.training.loop import DivergedError
 
 
 class TrainedModel(NamedTuple):
@@ -179,17 +167,6 @@ class Run:
     def _state(self) -> dict[str, Any]:
         return read_state(self.folder)
 
-    def advance(self) -> Generator[Record, None, None]:
-        """Train the run from where its folder says it is; as :func:`swissroll.runs.run.advance`.
-
-        Afterwards the attributes are read from the folder again.
-        """
-        try:
-            yield from advance(self)
-        finally:
-            for name in ("history", "_latest", "snapshots"):
-                vars(self).pop(name, None)
-
     def require_whole(self) -> None:
         """Read all that a report shows, so that damage is found before anything is measured.
 
@@ -245,7 +222,7 @@ def load(folder: str | os.PathLike[str]) -> Run:
 
 
 def create(folder: Path, config: Config) -> Run:
-    """Make a run's folder with its config, ready to :func:`advance`.
+    """Make a run's folder with its config, ready to :func:`swissroll.runs.train.advance`.
 
     The settings that a machine decides (device, threads, engine) are written down as it decides them.
 
@@ -273,168 +250,3 @@ def make_folder(folder: Path, config: Config) -> Run:
         except LockedError:
             raise explain_taken(folder) from None
     return Run(folder)
-
-
-def train(config: Config, folder: str | os.PathLike[str]) -> Run:
-    """Train a VAE to its end in a new folder.
-
-    Args:
-        config: The settings.
-        folder: The run's folder; it must not exist, or be empty.
-
-    Returns:
-        The run. ``load(folder)`` opens it again.
-
-    Raises:
-        DivergedError: A loss or gradient was not finite; the last good state is in the folder.
-        RunError: The folder exists and is not empty, or cannot be made.
-        ValueError: The config's device or engine is not on this machine.
-    """
-    run = create(Path(folder), config)
-    for _ in advance(run):
-        pass
-    return run
-
-
-def advance(run: Run) -> Generator[Record, None, None]:
-    """Train a run from where its folder says it is, and keep the folder up to date.
-
-    Yields:
-        One record per step. Closing the generator (``break``) ends the run cleanly, to be resumed later; an
-        exception from elsewhere leaves the latest checkpoint.
-
-    Raises:
-        DivergedError: A loss or gradient was not finite; the last good state is on disk.
-        RunError: The folder is damaged or in use.
-    """
-    run = load(run.folder)
-    refuse_repaired(run)
-    if run.status == "finished":
-        (run.folder / "checkpoint.safetensors").unlink(missing_ok=True)
-        return
-
-    # PyTorch's idle threads spin for a while, on cores that the fast engine's threads need.
-    threads = 1 if run.config.engine == "xla" else run.config.threads
-    with use_threads(threads), lock(run.folder):
-        # Another process may have finished it in the meantime.
-        if run.status == "finished":
-            return
-
-        training = build(run.config)
-        remove_partial_files(run.folder)
-        lines = _restore(run, training)
-        (run.folder / "state.json").unlink(missing_ok=True)
-
-        with History(run.folder / "history.csv", lines) as history:
-            yield from _write_while_training(run, training, history)
-
-
-def refuse_repaired(run: Run) -> None:
-    """Raise RunError for a run whose prior was fitted after training: no training gave its weights."""
-    if run.repaired_from:
-        raise RunError(
-            f"{run.folder} was repaired and cannot be trained.",
-            Fix.REPAIR_ORIGINAL,
-            folder=run.folder,
-            origin=run.repaired_from,
-            components=run.config.components,
-        )
-
-
-def _write_while_training(run: Run, training: Training, history: History) -> Generator[Record, None, None]:
-    if training.step == 0:
-        save_snapshot(run.folder, 0, training.engine.weights())
-
-    try:
-        yield from _keep_records(run, training, history)
-    except DivergedError as error:
-        _finish(run, training, history, "diverged", error)
-        raise
-    _finish(run, training, history, "finished")
-
-
-def _keep_records(run: Run, training: Training, history: History) -> Generator[Record, None, None]:
-    """Write each record before it is yielded, with a checkpoint now and then; closing it ends the run."""
-    records = iter(training)
-    due = monotonic() + CHECKPOINT_SECONDS
-    try:
-        for record in records:
-            _keep_record(run, training, history, record)
-            if monotonic() > due and training.is_in_step:
-                training.require_finite()
-                took = _save_checkpoint(run, training, history)
-                due = monotonic() + max(CHECKPOINT_SECONDS, took / MAX_CHECKPOINT_SHARE)
-            yield record
-    except GeneratorExit:
-        # The engine may be ahead of the records: bring them to where it is.
-        while not training.is_in_step:
-            _keep_record(run, training, history, next(records))
-        training.require_finite()
-
-        status = "finished" if training.step == training.steps else "stopped"
-        _finish(run, training, history, status)
-
-
-def _keep_record(run: Run, training: Training, history: History, record: Record) -> None:
-    history.add(record)
-    if record.step % run.config.snapshot_every == 0 or record.step == training.steps:
-        save_snapshot(run.folder, record.step, training.engine.weights())
-
-
-def _finish(
-    run: Run, training: Training, history: History, status: str, divergence: DivergedError | None = None
-) -> None:
-    if status == "finished":
-        history.sync()
-    else:
-        _save_checkpoint(run, training, history)
-
-    save_end(
-        run.folder,
-        run.config,
-        training.engine.weights(),
-        step=training.step,
-        status=status,
-        divergence=divergence,
-    )
-    if status == "finished":
-        (run.folder / "checkpoint.safetensors").unlink(missing_ok=True)
-
-
-def _restore(run: Run, training: Training) -> list[str]:
-    """Bring a training to the latest checkpoint; returns the history's lines up to there, with the header."""
-    path = run.folder / "checkpoint.safetensors"
-    if not path.exists():
-        return [HEADER]
-
-    stored = read_tensors(path)
-    if stored.config != digest(run.config):
-        what = "config.toml was changed since the checkpoint. Undo that, or train again in another folder."
-        raise RunError(f"{run.folder}: {what}", folder=run.folder)
-
-    try:
-        training.load_state(stored.tensors, stored.step)
-    except (KeyError, ValueError, RuntimeError):
-        raise explain_damage(path, "it does not fit this run") from None
-    if not training.engine.weights_are_finite():
-        raise explain_damage(path, "it holds weights that are not finite numbers")
-
-    # The header, and one line for each step.
-    history = run.folder / "history.csv"
-    lines = read_lines(history)
-    if lines[:1] != [HEADER.rstrip()] or len(lines) <= stored.step:
-        what = "history.csv is shorter than the checkpoint. Train again in another folder."
-        raise RunError(f"{run.folder}: {what}", folder=run.folder)
-
-    kept = lines[: stored.step + 1]
-    parse_lines(history, kept)
-    return [line + "\n" for line in kept]
-
-
-def _save_checkpoint(run: Run, training: Training, history: History) -> float:
-    """Save all that the next steps depend on; returns the seconds it took."""
-    began = monotonic()
-    history.sync()
-    state = training.engine.state()
-    save_tensors(run.folder / "checkpoint.safetensors", state, metadata(run.config, training.step))
-    return monotonic() - began
