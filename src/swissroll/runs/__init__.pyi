@@ -6,4 +6,3 @@ from .run import Run as Run
 from .run import create as create
 from .run import load as load
 from .train import advance as advance
-from .train import train as train
