@@ -19,7 +19,7 @@ from swissroll.evaluation.geometry import project
 from swissroll.evaluation.metrics import measure
 from swissroll.model.vae import VAE
 from swissroll.runs.run import Run, create
-from swissroll.runs.train import advance
+from swissroll.runs.training import advance
 from swissroll.training.build import build
 from swissroll.training.loop import DivergedError
 

@@ -18,7 +18,7 @@ from .runs.evaluate import evaluate as evaluate
 from .runs.evaluate import examine as examine
 from .runs.run import Run as Run
 from .runs.run import load as load
-from .runs.train import train as train
+from .runs.training import train as train
 from .training.build import build as build
 
 __all__: list[str]

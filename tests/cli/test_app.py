@@ -24,7 +24,7 @@ from swissroll.config import Config
 from swissroll.runs.files import replace_file, save_end
 from swissroll.runs.history import HEADER
 from swissroll.runs.run import create
-from swissroll.runs.train import advance
+from swissroll.runs.training import advance
 
 # Numbers are not what these tests are about.
 pytestmark = pytest.mark.usefixtures("few_points")

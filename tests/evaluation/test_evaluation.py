@@ -17,7 +17,7 @@ from swissroll.evaluation.advice import Action
 from swissroll.model.vae import VAE
 from swissroll.report.page import write_metrics
 from swissroll.runs.run import Run
-from swissroll.runs.train import advance
+from swissroll.runs.training import advance
 from tests.evaluation.test_metrics import Gaussian
 from tests.oracles import Perfect, trained_run
 

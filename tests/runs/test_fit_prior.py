@@ -24,7 +24,7 @@ from swissroll.runs.evaluate import evaluate
 from swissroll.runs.files import save_end
 from swissroll.runs.fit_prior import MAX_ROUNDS, TOLERANCE, fit_mixture, repair
 from swissroll.runs.run import Run, create
-from swissroll.runs.train import advance
+from swissroll.runs.training import advance
 from swissroll.training.build import translation_of
 
 SMALL = Config(steps=400, hidden_dim=64, lr=3e-3, snapshot_every=150, eval_every=200)

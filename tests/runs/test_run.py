@@ -24,7 +24,7 @@ from swissroll.runs.errors import FolderTakenError, RunError
 from swissroll.runs.files import metadata, read_tensors, save_tensors
 from swissroll.runs.folder import lock
 from swissroll.runs.run import create
-from swissroll.runs.train import advance
+from swissroll.runs.training import advance
 from swissroll.training.build import build, decide
 from swissroll.training.loop import DivergedError, Training
 from tests.oracles import SMALL, trained_run
@@ -267,7 +267,7 @@ def test_what_is_no_folder_is_not_opened(folder: Any) -> None:
 
 
 def test_a_kill_before_the_checkpoint_is_removed_loses_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("swissroll.runs.train.CHECKPOINT_SECONDS", 0)
+    monkeypatch.setattr("swissroll.runs.training.CHECKPOINT_SECONDS", 0)
     run = create(tmp_path / "run", SMALL)
     kept = b""
     for _ in advance(run):
@@ -328,8 +328,8 @@ def test_weights_that_are_not_finite_are_no_checkpoint(
 
     monkeypatch.setattr(Training, "__init__", poisoned)
     if often:
-        monkeypatch.setattr("swissroll.runs.train.CHECKPOINT_SECONDS", 0)
-        monkeypatch.setattr("swissroll.runs.train.MAX_CHECKPOINT_SHARE", 1e9)
+        monkeypatch.setattr("swissroll.runs.training.CHECKPOINT_SECONDS", 0)
+        monkeypatch.setattr("swissroll.runs.training.MAX_CHECKPOINT_SHARE", 1e9)
     run = create(tmp_path / "run", replace(SMALL, device="cpu"))
     records = advance(run)
     while next(records).step < 30:
@@ -355,8 +355,8 @@ def test_a_checkpoint_that_is_not_finite_is_refused(tmp_path: Path) -> None:
 
 
 def test_a_run_that_is_being_trained_is_not_called_damaged(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("swissroll.runs.train.CHECKPOINT_SECONDS", 0)
-    monkeypatch.setattr("swissroll.runs.train.MAX_CHECKPOINT_SHARE", 1e9)
+    monkeypatch.setattr("swissroll.runs.training.CHECKPOINT_SECONDS", 0)
+    monkeypatch.setattr("swissroll.runs.training.MAX_CHECKPOINT_SHARE", 1e9)
     run = create(tmp_path / "run", replace(SMALL, device="cpu"))
     records = advance(run)
     for _ in range(5):

@@ -23,7 +23,7 @@ from swissroll.runs.errors import RunError
 from swissroll.runs.evaluate import examine
 from swissroll.runs.folder import lock
 from swissroll.runs.run import create
-from swissroll.runs.train import advance
+from swissroll.runs.training import advance
 from swissroll.sweep.analysis.results import METRICS, read_table, with_new_keys, write_table
 from swissroll.sweep.plan import read_sweep
 from swissroll.sweep.pools import LocalPool

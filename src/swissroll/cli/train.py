@@ -72,7 +72,7 @@ def train(
 def _open(folder: Path) -> Run:
     """The run to go on with."""
     from swissroll.runs.run import load
-    from swissroll.runs.train import refuse_repaired
+    from swissroll.runs.training import refuse_repaired
 
     run = load(folder)
     refuse_repaired(run)
@@ -125,7 +125,7 @@ def train_run(run: Run, *, quiet: bool, stream: TextIO | None = None) -> int:
 
 def _train_with_bar(run: Run, signals: list[int], stream: TextIO, *, quiet: bool) -> None:
     """Train until the end or a signal."""
-    from swissroll.runs.train import advance
+    from swissroll.runs.training import advance
 
     bar = None
     try:

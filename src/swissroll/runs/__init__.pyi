@@ -5,4 +5,5 @@ from .fit_prior import repair as repair
 from .run import Run as Run
 from .run import create as create
 from .run import load as load
-from .train import advance as advance
+from .training import advance as advance
+from .training import train as train

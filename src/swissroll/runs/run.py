@@ -222,7 +222,7 @@ def load(folder: str | os.PathLike[str]) -> Run:
 
 
 def create(folder: Path, config: Config) -> Run:
-    """Make a run's folder with its config, ready to :func:`swissroll.runs.train.advance`.
+    """Make a run's folder with its config, ready to :func:`swissroll.runs.training.advance`.
 
     The settings that a machine decides (device, threads, engine) are written down as it decides them.
 

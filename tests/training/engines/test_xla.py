@@ -17,7 +17,7 @@ from swissroll.cli.app import main
 from swissroll.config import PRESETS, Activation, Config, DecoderVariance
 from swissroll.model.vae import VAE
 from swissroll.runs.run import create, load
-from swissroll.runs.train import advance
+from swissroll.runs.training import advance
 from swissroll.sweep.worker import pack
 from swissroll.training.build import build, build_model, held_out_points, loss_of
 from swissroll.training.loop import DivergedError, Training, is_finite, scheduled_lr_and_beta
