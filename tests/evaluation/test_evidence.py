@@ -124,7 +124,7 @@ def test_evidence_under_a_mixture_prior_finds_narrow_and_far_components(width: f
 
 @pytest.mark.parametrize("settings", [{}, {"activation": "tanh"}, {"latent_dim": 1}, {"beta": 0.001}])
 def test_evidence_of_a_trained_model_agrees_with_adaptive_integration(settings: dict[str, Any]) -> None:
-    model, x = trained(**settings), points(3, noise=0.03)
+    model, x = trained(**settings), points(2, noise=0.03)
     assert model.decoder_sigma is not None
     found = measure_evidence(model, x)
     difference = (found.log_p - integrated(model, x, model.decoder_sigma)).abs()
@@ -215,7 +215,7 @@ def test_the_split_of_a_trained_model_adds_up_and_holds_no_negative_part() -> No
 
 
 def test_a_trained_model_never_beats_the_entropy_of_noisy_data() -> None:
-    log_p = log_evidence(trained(noise=0.05, steps=600, beta=0.0025), points(3000, noise=0.05))
+    log_p = log_evidence(trained(noise=0.05, beta=0.0025), points(600, noise=0.05))
     standard_error = float(log_p.std()) / math.sqrt(len(log_p))
     assert -float(log_p.mean()) > data_entropy(CURVES["swiss_roll"], 0.05) - 3 * standard_error
 
