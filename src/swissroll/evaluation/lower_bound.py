@@ -105,12 +105,32 @@ def nll_lower_bound(
     if noise >= sigma:
         return _entropy_bound(curve, noise, sigma)
 
+    return _mixture_bound(curve, noise, sigma, tolerance, steps)
+
+
+def _entropy_bound(curve: Curve, noise: float, sigma: float) -> LowerBound:
+    """The bound where the noise is at least sigma: the data's entropy."""
+    value = data_entropy(curve, noise)
+    atoms, weights = _curve_nodes(curve, noise)
+    return LowerBound(
+        value=value,
+        lower=value - ENTROPY_ERROR,
+        upper=value + ENTROPY_ERROR,
+        sigma=sigma,
+        noise=noise,
+        atoms=atoms,
+        weights=weights,
+    )
+
+
+def _mixture_bound(curve: Curve, noise: float, sigma: float, tolerance: float, steps: int) -> LowerBound:
+    """The bound where the noise is below sigma: of the best mixture that is found, and its certificate."""
     x, mass = _noisy_nodes(curve, noise, sigma)
     atoms, _ = _curve_nodes(curve, sigma, spacing=1.2)
     weights = torch.full((len(atoms),), 1 / len(atoms), dtype=torch.float64)
     entropy = _entropy_below(curve, noise)
 
-    # What a step costs is its number of pairs; so many of them decide how many steps are affordable.
+    # The cost of a step is its number of pairs, which decides how many steps are affordable.
     points_of_pairs, _ = _pairs(x, atoms, REACH * sigma)
     affordable = max(1, MAX_WORK // len(points_of_pairs))
     every = max(1, min(ROUND, affordable // 4))
@@ -130,21 +150,6 @@ def nll_lower_bound(
             )
 
     return LowerBound(value=value, lower=lower, upper=value, sigma=sigma, noise=noise, atoms=atoms, weights=weights)
-
-
-def _entropy_bound(curve: Curve, noise: float, sigma: float) -> LowerBound:
-    """The bound where the noise is at least sigma: the data's entropy."""
-    value = data_entropy(curve, noise)
-    atoms, weights = _curve_nodes(curve, noise)
-    return LowerBound(
-        value=value,
-        lower=value - ENTROPY_ERROR,
-        upper=value + ENTROPY_ERROR,
-        sigma=sigma,
-        noise=noise,
-        atoms=atoms,
-        weights=weights,
-    )
 
 
 def _entropy_below(curve: Curve, noise: float) -> float:

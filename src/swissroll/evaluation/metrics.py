@@ -181,12 +181,10 @@ def measure(
             not finite.
     """
     checks.instance("model", model, VAE, "a VAE, such as load(folder).model")
-    source = _as_distribution(distribution, noise)
+    source = _as_distribution(distribution, noise, model.data_dim)
     checks.real("sigma", sigma, 0, 1e6)
     checks.whole("n", n, 100, 20_000)
     checks.whole("seed", seed, 0, 2**63 - 1)
-    if model.data_dim != source.data_dim:
-        raise ValueError(f"The model takes {model.data_dim} coordinates, but {source.name} has {source.data_dim}.")
 
     model = copy.deepcopy(model).cpu()
     real = data_reference(source, n, seed, model.fc_mu.weight.dtype)
@@ -224,14 +222,18 @@ def measure(
     )
 
 
-def _as_distribution(source: Distribution | Curve, noise: float) -> Distribution:
-    """The distribution that :func:`measure` was asked of."""
+def _as_distribution(source: Distribution | Curve, noise: float, data_dim: int) -> Distribution:
+    """The distribution that a model of points with ``data_dim`` coordinates is measured on."""
     if isinstance(source, Curve):
-        return NoisyCurve(source, noise)
-    wanted = "a distribution or a curve, such as swissroll.data.CURVES['swiss_roll']"
-    checks.instance("distribution", source, Distribution, wanted)
-    if noise != 0:
-        raise ValueError(f"noise is for a curve; {source.name} has its own. Leave noise out.")
+        source = NoisyCurve(source, noise)
+    else:
+        wanted = "a distribution or a curve, such as swissroll.data.CURVES['swiss_roll']"
+        checks.instance("distribution", source, Distribution, wanted)
+        if noise != 0:
+            raise ValueError(f"noise is for a curve; {source.name} has its own. Leave noise out.")
+
+    if data_dim != source.data_dim:
+        raise ValueError(f"The model takes {data_dim} coordinates, but {source.name} has {source.data_dim}.")
     return source
 
 
