@@ -26,8 +26,10 @@ def test_paths_are_quoted_for_a_shell() -> None:
     [
         (
             Advice(action=Action.FIT_PRIOR, preset="best"),
-            "Fit the prior to the aggregate posterior, in training with --preset best, or now with: "
-            "swissroll repair 'my runs/a'",
+            (
+                "Fit the prior to the aggregate posterior, in training with --preset best, or now with: "
+                "swissroll repair 'my runs/a'"
+            ),
         ),
         (
             Advice(action=Action.FIT_PRIOR),

@@ -143,6 +143,8 @@ def test_bad_values_are_refused_before_libraries_are_imported(tmp_path: Path) ->
         "try: define(Path(sys.argv[1]), {'hidden_dim': [16, 0]})\n"
         "except ValueError as error: print(error, 'torch' in sys.modules)"
     )
-    found = subprocess.run([sys.executable, "-c", program, str(tmp_path / "new")], capture_output=True, text=True)
+    found = subprocess.run(
+        [sys.executable, "-c", program, str(tmp_path / "new")], check=True, capture_output=True, text=True
+    )
     assert "hidden_dim must be" in found.stdout
     assert found.stdout.endswith("False\n")

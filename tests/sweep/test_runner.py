@@ -268,7 +268,7 @@ def test_a_damaged_run_is_refused_with_what_to_do(undisturbed: Path, tmp_path: P
     shutil.copytree(undisturbed, folder)
     name = next(read_sweep(folder).names())
     (folder / "runs" / name / "metrics.json").write_text("{", encoding="utf-8")
-    with pytest.raises(ValueError, match="Remove that folder, then 'swissroll sweep --out"):
+    with pytest.raises(ValueError, match=r"damaged .* Remove .*, then continue the sweep in"):
         read_table(folder)
 
 

@@ -292,8 +292,10 @@ def test_without_jax_a_run_goes_on_the_reference_engine(
     long = ("--steps", "1000000000", "--hidden-dim", "4", "--threads", "1", "--out", "auto")
     assert call("train", *long)[1] == [
         "swissroll: note: with JAX this run is faster: pip install 'swissroll[xla]'.",
-        "swissroll: auto already exists. Choose another folder with --out, "
-        "or resume that run: swissroll train --resume auto",
+        (
+            "swissroll: auto already exists. Choose another folder with --out, "
+            "or resume that run: swissroll train --resume auto"
+        ),
     ]
     refused = ["swissroll: engine 'xla' needs JAX: pip install 'swissroll[xla]', or choose engine 'torch'."]
     assert call("train", *small, "--engine", "xla", "--out", "xla") == (2, refused)

@@ -127,7 +127,7 @@ def conclusions(table: Table) -> list[str]:
         lines.append(_sigma_warning(table))
 
     if len(table.seeds) < 2:
-        return [*lines, "One seed: no difference can be told from seed noise. Add some with --seeds 5."]
+        return [*lines, "One seed: no difference can be told from seed noise. Add seeds, to 5 at least."]
 
     # One line is for what the comparisons rest on; each axis gets the same share of the others.
     room = (MAX_LINES - len(lines) - 1) // max(1, len(table.axes))
@@ -150,7 +150,8 @@ def _sigma_warning(table: Table) -> str:
         values += of_latent_dim
     low = format_number(min(values))
     high = format_number(max(values))
-    return f"latent_dim changes the decoder's sigma as well ({low} to {high}). --hold sigma keeps it fixed."
+    advice = "Holding sigma instead of beta keeps it fixed."
+    return f"latent_dim changes the decoder's sigma as well ({low} to {high}). {advice}"
 
 
 def _basis(seeds: int) -> str:

@@ -17,6 +17,7 @@ from pathlib import Path
 from typing import Any, Literal, NamedTuple
 
 from swissroll.config import Config
+from swissroll.errors import Fix, FixableError
 from swissroll.sweep.plan import FIELDS, Sweep, read_sweep, run_name
 
 
@@ -156,8 +157,11 @@ def _read_row(run: Path, config: Config, setting: dict[str, Any], *, evidence: b
     except RunError:
         raise
     except (OSError, ValueError, KeyError, TypeError) as error:
-        raise ValueError(
-            f"{run}: damaged ({error!r:.80}). Remove that folder, then 'swissroll sweep --out {run.parent.parent}'."
+        raise FixableError(
+            f"{run}: damaged ({error!r:.80}).",
+            Fix.REMOVE_AND_CONTINUE_SWEEP,
+            folder=run.parent.parent,
+            remove=run,
         ) from None
 
 
