@@ -146,10 +146,10 @@ def test_a_third_coordinate_without_data_costs_its_noise() -> None:
 
 
 def test_the_lower_bound_meets_the_entropy_where_the_noise_meets_sigma() -> None:
-    entropy = data_entropy(ROLL, 0.3)
-    assert nll_lower_bound(ROLL, 0.3, noise=0.3).value == entropy
-    assert nll_lower_bound(ROLL, 0.15, noise=0.3).value == entropy
-    above = nll_lower_bound(ROLL, 0.33, noise=0.3, tolerance=0.02)
+    entropy = data_entropy(SEGMENT, 0.3)
+    assert nll_lower_bound(SEGMENT, 0.3, noise=0.3).value == entropy
+    assert nll_lower_bound(SEGMENT, 0.15, noise=0.3).value == entropy
+    above = nll_lower_bound(SEGMENT, 0.33, noise=0.3, tolerance=0.02)
     # A little above the noise, a decoder is a little too blurred to be exact.
     assert entropy < above.value < entropy + 0.03
 
