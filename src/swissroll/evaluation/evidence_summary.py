@@ -32,8 +32,8 @@ class EvidenceSummary:
         gap: Mean of log p(x) - ELBO: what inference loses.
         lower_bound: Lowest mean negative log p(x) that any model with this decoder sigma can reach. None where the data
             have no curve, or where sigma is so small beside it that it would take minutes.
-        lower_bound_error: Most by which the lowest value may lie above ``lower_bound``; None where that is.
-        above_lower_bound: Negative log evidence less its lower bound; None where that is.
+        lower_bound_error: Most by which the lowest value may lie above ``lower_bound``; None where there is none.
+        above_lower_bound: Negative log evidence less its lower bound; None where there is none.
     """
 
     n: int
