@@ -100,11 +100,18 @@ def few_points() -> Iterator[None]:
         yield
 
 
+def what_helps(reason: str) -> str:
+    """A reason for skipping, with the command that installs what was absent."""
+    absent = reason.removeprefix("could not import '").partition("'")[0]
+    extra = {"jax": "xla", "distributed": "cluster"}.get(absent)
+    return f"needs {absent}: pip install 'swissroll[{extra}]'" if extra else reason
+
+
 @pytest.hookimpl(trylast=True)
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
     """Say what was skipped and what to install for it."""
     reports = terminalreporter.stats.get("skipped", [])
-    reasons = Counter(report.longrepr[2].removeprefix("Skipped: ") for report in reports)
+    reasons = Counter(what_helps(report.longrepr[2].removeprefix("Skipped: ")) for report in reports)
     for reason, count in sorted(reasons.items()):
         tests = "1 test" if count == 1 else f"{count} tests"
         terminalreporter.write_line(f"skipped {tests}: {reason}", yellow=True)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import math
+import re
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -20,11 +21,9 @@ from swissroll.config import Config
 from swissroll.data import CURVES
 from swissroll.model.loss import Loss, LossTerms, mean_distortion
 from swissroll.model.vae import VAE
-from swissroll.sweep.analysis.results import read_table
-from swissroll.sweep.pools import LocalPool
-from swissroll.sweep.runner import compute, define, open_sweep
 from swissroll.training.build import build, build_model, loss_of
 from swissroll.training.loop import Terms
+from tests.sweep.analysis.oracles import trained_sweep
 
 LEARNED = Config(decoder_variance="learned", beta=1.0, hidden_dim=16, steps=40, eval_every=20, engine="torch")
 
@@ -69,17 +68,21 @@ def test_an_unknown_sigma_has_no_distortion() -> None:
     assert math.isnan(loss_of(LEARNED).translation.nats(0.1, 0.1).distortion)
 
 
-@pytest.mark.parametrize(("dataset", "latent_dim", "steps"), [("swiss_roll", 1, 2000), ("helix", 2, 3500)])
-def test_a_linear_model_learns_the_variance_of_probabilistic_pca(dataset: Any, latent_dim: int, steps: int) -> None:
+@pytest.mark.parametrize(("dataset", "latent_dim"), [("swiss_roll", 1), ("helix", 2)])
+def test_a_linear_model_learns_the_variance_of_probabilistic_pca(dataset: Any, latent_dim: int) -> None:
     # Tipping and Bishop (1999), equation 8: the mean of the variances that no latent is left for.
     config = Config(
         dataset=dataset, latent_dim=latent_dim, depth=0, decoder_variance="learned", beta=1.0, reduction="sum",
-        steps=steps, lr=0.1, lr_schedule="cosine", batch_size=512, engine="torch",
+        steps=600, lr=0.1, lr_schedule="cosine", batch_size=512, engine="torch",
     )  # fmt: skip
     curve = CURVES[dataset]
     points = curve.position(curve.midpoints(20_000)).numpy()
     expected = np.linalg.eigvalsh(np.cov(points.T))[: curve.data_dim - latent_dim].mean()
     training = build(config)
+    # From a sigma of 1 each of four seeds ends within a hundredth. From the usual start the first gradients are so
+    # large that Adam takes thousands of steps, and where it is by then depends on the seed.
+    assert training.engine.model.decoder_logvar is not None
+    training.engine.model.decoder_logvar.data.fill_(0.0)
     for _ in training:
         pass
     sigma = training.engine.model.decoder_sigma
@@ -108,7 +111,11 @@ def test_runs_share_their_initial_weights_whatever_their_variance() -> None:
     assert all(torch.equal(learned[name], value) for name, value in fixed.items())
 
 
-def test_a_run_keeps_its_learned_sigma(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_a_run_keeps_its_learned_sigma(
+    tmp_path: Path,
+    capsys: pytest.CaptureFixture[str],
+    few_points: None,  # noqa: ARG001
+) -> None:
     folder = tmp_path / "run"
     options = "--decoder-variance learned --beta 1 --hidden-dim 16 --steps 60 --lr 0.01 --quiet --engine torch"
     with pytest.raises(SystemExit) as ended:
@@ -119,7 +126,7 @@ def test_a_run_keeps_its_learned_sigma(tmp_path: Path, capsys: pytest.CaptureFix
     assert sigma is not None
     assert sigma != pytest.approx(math.sqrt(0.005), rel=1e-3)
     told = capsys.readouterr().out
-    assert f"learned decoder sigma            {sigma:.4f}" in told
+    assert re.search(rf"learned decoder sigma +{sigma:.4f}\n", told)
     assert "was learned" in (folder / "report.html").read_text(encoding="utf-8")
     found = json.loads((folder / "metrics.json").read_text(encoding="utf-8"))
     assert found["metrics"]["sigma"] == pytest.approx(sigma)
@@ -128,23 +135,10 @@ def test_a_run_keeps_its_learned_sigma(tmp_path: Path, capsys: pytest.CaptureFix
     assert last.loss == pytest.approx((last.distortion + last.rate) / 2)
 
 
-def test_a_sweep_of_learned_variances_tells_each_sigma(tmp_path: Path) -> None:
-    folder = tmp_path / "sweep"
-    values = {
-        "decoder_variance": ["fixed", "learned"],
-        "beta": [0.01, 1.0],
-        "hidden_dim": 8,
-        "steps": 80,
-        "lr": 0.02,
-        "seeds": 2,
-    }
-    made = define(folder, values | {"engine": "torch"})
-    pool = LocalPool(1)
-    with open_sweep(folder, made) as groups:
-        for ended in compute(folder, made, groups, pool):
-            assert ended is None or not ended.reason
-    pool.close(now=False)
-    table = read_table(folder)
+def test_a_sweep_of_learned_variances_tells_each_sigma(tmp_path: Path, few_points: None) -> None:  # noqa: ARG001
+    table = trained_sweep(
+        tmp_path / "sweep", decoder_variance=["fixed", "learned"], beta=[0.01, 1.0], steps=80, lr=0.02
+    )
     learned = [row.sigma for row in table.rows if row.config.decoder_variance == "learned"]
     assert len({round(sigma, 9) for sigma in learned}) == 4
     fixed = {round(row.sigma, 6) for row in table.rows if row.config.decoder_variance == "fixed"}
