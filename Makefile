@@ -29,7 +29,7 @@ test-numeric: .venv/installed-dev
 	ATEN_CPU_CAPABILITY=default OMP_NUM_THREADS=1 $(PYTEST) $(NUMERIC)
 	ATEN_CPU_CAPABILITY=avx2 OMP_NUM_THREADS=2 $(PYTEST) $(NUMERIC)
 
-# With the oldest versions that pyproject.toml allows. What they deprecate is not ours to mend.
+# With the oldest versions that pyproject.toml allows. What they deprecate is not ours to fix.
 QUICK_TESTS := $(NUMERIC) tests/test_config.py tests/test_selftest.py tests/report/test_figures.py tests/runs/test_fit_prior.py
 test-lowest: .venv-lowest/installed
 	OMP_NUM_THREADS=1 .venv-lowest/bin/pytest -W ignore::DeprecationWarning --durations=15 $(QUICK_TESTS)
