@@ -167,6 +167,11 @@ class Run:
     def _state(self) -> dict[str, Any]:
         return read_state(self.folder)
 
+    def forget(self) -> None:
+        """Read the attributes from the folder again when they are next asked for, as after more training."""
+        for name in ("history", "_latest", "snapshots"):
+            vars(self).pop(name, None)
+
     def require_whole(self) -> None:
         """Read all that a report shows, so that damage is found before anything is measured.
 

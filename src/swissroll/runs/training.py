@@ -55,6 +55,8 @@ def train(config: Config, folder: str | os.PathLike[str]) -> Run:
 def advance(run: Run) -> Generator[Record, None, None]:
     """Train a run from where its folder says it is, and keep the folder up to date.
 
+    Afterwards the run's attributes are read from the folder again.
+
     Yields:
         One record per step. Closing the generator (``break``) ends the run cleanly, to be resumed later; an
         exception from elsewhere leaves the latest checkpoint.
@@ -63,7 +65,13 @@ def advance(run: Run) -> Generator[Record, None, None]:
         DivergedError: A loss or gradient was not finite; the last good state is on disk.
         RunError: The folder is damaged or in use.
     """
-    run = load(run.folder)
+    try:
+        yield from _advance(load(run.folder))
+    finally:
+        run.forget()
+
+
+def _advance(run: Run) -> Generator[Record, None, None]:
     refuse_repaired(run)
     if run.status == "finished":
         (run.folder / "checkpoint.safetensors").unlink(missing_ok=True)
