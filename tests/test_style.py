@@ -53,12 +53,3 @@ def test_no_line_holds_several_ideas(example: str) -> None:
     assert list(rule(ast.parse(example))) == [1]
     found = [f"{path.relative_to(SOURCE)}:{line}" for path in FILES for line in rule(ast.parse(path.read_text()))]
     assert found == []
-
-
-@pytest.mark.parametrize("stub", sorted(SOURCE.rglob("__init__.pyi")), ids=lambda stub: stub.parent.name)
-def test_no_public_name_hides_a_module_beside_it(stub: Path) -> None:
-    modules = {path.stem for path in stub.parent.iterdir() if path.suffix == ".py" or path.is_dir()}
-    imports = [node for node in ast.parse(stub.read_text()).body if isinstance(node, ast.ImportFrom)]
-    names = {node.names[0].name for node in imports}
-    assert names
-    assert not modules & names
