@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import inspect
+import subprocess
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+import psutil
 import pytest
 import torch
 from torch import Generator, Tensor
@@ -86,3 +88,14 @@ class Perfect(VAE):
         length = self.curve.stop - self.curve.start
         share = torch.special.ndtr(z[:, 0].double()).clamp(0, 1 - 1e-12)
         return self.curve.position(self.curve.start + length * share).to(z)
+
+
+def wait_for_end(process: subprocess.Popen[str], seconds: float = 300) -> tuple[str, str]:
+    """What a command that must end printed; one that does not end is killed, and its test is red."""
+    try:
+        return process.communicate(timeout=seconds)
+    except subprocess.TimeoutExpired:
+        for child in psutil.Process(process.pid).children(recursive=True):
+            child.kill()
+        process.kill()
+        raise

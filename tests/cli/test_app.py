@@ -25,6 +25,7 @@ from swissroll.runs.files import replace_file, save_end
 from swissroll.runs.history import HEADER
 from swissroll.runs.run import create
 from swissroll.runs.training import advance
+from tests.oracles import wait_for_end
 
 # Numbers are not what these tests are about.
 pytestmark = pytest.mark.usefixtures("few_points")
@@ -189,7 +190,7 @@ def test_ctrl_c_ends_a_run_with_what_it_has(tmp_path: Path) -> None:
         assert process.poll() is None
         os.sched_yield()
     process.send_signal(signal.SIGINT)
-    out, err = process.communicate()
+    out, err = wait_for_end(process)
     assert process.returncode == 130
     assert "Stopped." in err
     assert out.splitlines()[-2:] == ["report: run/report.html", "stopped; go on with: swissroll train --resume run"]

@@ -24,6 +24,7 @@ from swissroll.runs.run import load
 from swissroll.sweep.cluster import ClusterPool
 from swissroll.sweep.pools import ClusterLostError
 from swissroll.sweep.worker import compute_group
+from tests.oracles import wait_for_end
 
 pytest.importorskip("distributed")
 COMMAND = [sys.executable, "-m", "swissroll", "sweep", "--quiet"]
@@ -142,7 +143,7 @@ def test_a_cluster_without_workers_is_told_and_waited_for(cluster: Cluster, tmp_
     told = f"{cluster.address} has no workers. To start some: dask worker {cluster.address} --nthreads 1"
     assert process.stderr.readline() == f"swissroll: note: {told}\n"
     cluster.add_worker()
-    out, err = process.communicate()
+    out, err = wait_for_end(process)
     assert (process.returncode, err) == (0, "")
     assert "runs finished           3" in out
 
@@ -164,7 +165,7 @@ def test_a_worker_with_other_versions_is_named(cluster: Cluster, tmp_path: Path)
     told = f"1 of its workers ({workers[0]}) have {difference}; runs may differ there, or fail."
     assert process.stderr.readline() == f"swissroll: note: {told}\n"
     process.kill()
-    process.communicate()
+    wait_for_end(process)
 
 
 def test_a_stopped_worker_is_named_after_a_while(cluster: Cluster) -> None:
@@ -194,7 +195,7 @@ def test_a_cluster_that_loses_a_worker_and_its_scheduler_ends_in_the_same_runs(
     wait_for_runs(there, 3, process)
     cluster.scheduler.kill()
 
-    out, err = process.communicate()
+    out, err = wait_for_end(process)
     assert (process.returncode, out, err.count("\n")) == (2, "", 1)
     assert f"The scheduler at {cluster.address} was lost." in err
     assert "3 of 4 runs are on disk" in err

@@ -28,6 +28,7 @@ from swissroll.sweep.analysis.results import METRICS, read_table, with_new_keys,
 from swissroll.sweep.plan import read_sweep
 from swissroll.sweep.pools import LocalPool
 from swissroll.sweep.runner import GroupEnd, compute, define, open_sweep
+from tests.oracles import wait_for_end
 from tests.sweep.deadly_work import deadly
 
 BASE = {"hidden_dim": 4, "seeds": 1, "engine": "torch", "device": "cpu"}
@@ -190,7 +191,7 @@ def test_ctrl_c_keeps_what_is_finished_and_says_how_to_go_on(undisturbed: Path, 
     wait_for_runs(folder, 1, process)
     # As a terminal does it: to the workers, too.
     os.killpg(process.pid, signal.SIGINT)
-    out, err = process.communicate()
+    out, err = wait_for_end(process)
     assert (process.returncode, err) == (130, "")
     assert f"of 4 runs are on disk; go on with: swissroll sweep --out {folder}" in out
     assert_same_files(folder, undisturbed)
@@ -205,7 +206,7 @@ def test_two_interrupts_end_the_workers_at_once(tmp_path: Path) -> None:
     process.send_signal(signal.SIGINT)
     time.sleep(0.02)
     process.send_signal(signal.SIGINT)
-    process.communicate()
+    wait_for_end(process)
     _, alive = psutil.wait_procs(children, timeout=60)
     assert not alive
 
