@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
+from typing import Any
 
 import pytest
 import torch
@@ -117,3 +118,24 @@ def test_train_and_advance_end_in_the_same_bytes(tmp_path: Path) -> None:
     assert (stopped.status, stopped.step, len(stopped.history)) == ("finished", 20, 20)
     weights = [(run.folder / "model.safetensors").read_bytes() for run in (trained, stopped)]
     assert weights[0] == weights[1]
+
+
+def test_a_model_whose_training_is_unknown_is_not_called_diverged() -> None:
+    found = swissroll.evaluate(VAE(2, 16), Config(hidden_dim=16))
+    assert found.diagnosis.name == "under-trained"
+
+
+def test_settings_that_are_another_models_are_refused() -> None:
+    model = VAE(2, 16)
+    with pytest.raises(ValueError, match="latent_dim=2, but its config 3"):
+        swissroll.evaluate(model, Config(latent_dim=3))
+    with pytest.raises(ValueError, match="leave out it or them"):
+        swissroll.evaluate(model, Config(), sigma=0.1)
+    with pytest.raises(ValueError, match="must be the settings of its training"):
+        swissroll.evaluate(model, "a")  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize("folder", ["", None, 3])
+def test_a_run_is_trained_in_a_folder_of_its_own(folder: Any) -> None:
+    with pytest.raises(ValueError, match="needs a folder of its own"):
+        swissroll.train(Config(steps=1), folder)

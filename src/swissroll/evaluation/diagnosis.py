@@ -242,7 +242,8 @@ def collect_symptoms(loss: Loss, history: LossHistory, metrics: Metrics, *, fini
 
     # The training loss per coordinate; of a learned variance, the squared error itself was followed.
     peak = math.nan
-    start = 0.0
+    # Of a training that was not followed, nothing can be said of its beginning.
+    start = held_out
     if len(history.all):
         weight = 1.0 if loss.learned_variance else loss.mse_weight
         peak = float(history.all.max(initial=0.0)) / weight

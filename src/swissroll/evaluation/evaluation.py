@@ -153,7 +153,15 @@ def evaluate_trained(
         past: What is known of its training.
         evidence: Also measure the evidence, which two of the rules need.
         progress: As of :func:`swissroll.evaluation.metrics.measure`.
+
+    Raises:
+        ValueError: The model has other dimensions than the settings.
     """
+    checks.instance("model", model, VAE, "a VAE, such as load(folder).model")
+    checks.instance("config", config, Config, "the settings of its training, such as load(folder).config")
+    if model.latent_dim != config.latent_dim:
+        raise ValueError(f"The model has latent_dim={model.latent_dim}, but its config {config.latent_dim}.")
+
     found = evaluate_model(
         model,
         open_distribution(config),

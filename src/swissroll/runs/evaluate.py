@@ -50,9 +50,13 @@ def evaluate(
         The summary, the metrics (None where the model's outputs are not finite) and the diagnosis.
     """
     if isinstance(run_or_model, Run):
+        if (config, distribution, sigma) != (None, None, None):
+            raise ValueError("A run has its own config; leave out config, distribution and sigma.")
         return _evaluate_run(run_or_model, evidence=evidence, progress=progress)
 
     checks.instance("run_or_model", run_or_model, VAE, "a run, such as load(folder), or a VAE")
+    if config is not None and (distribution is not None or sigma is not None):
+        raise ValueError("A config says what distribution and sigma are; leave out it or them.")
     if config is not None:
         return evaluate_trained(run_or_model, config, evidence=evidence, progress=progress)
     if distribution is None or sigma is None:

@@ -7,6 +7,7 @@ from collections.abc import Generator
 from pathlib import Path
 from time import monotonic
 
+from swissroll import checks
 from swissroll.config import Config, digest
 from swissroll.errors import Fix
 from swissroll.runs.errors import RunError
@@ -46,6 +47,11 @@ def train(config: Config, folder: str | os.PathLike[str]) -> Run:
         RunError: The folder exists and is not empty, or cannot be made.
         ValueError: The config's device or engine is not on this machine.
     """
+    given: object = folder
+    if not isinstance(given, str | os.PathLike) or not os.fspath(given):
+        raise RunError(f"A run needs a folder of its own, such as 'runs/001'; got {folder!r:.60}.")
+    checks.instance("config", config, Config, "settings, such as swissroll.Config(steps=500)")
+
     run = create(Path(folder), config)
     for _ in advance(run):
         pass

@@ -1,8 +1,8 @@
+from .analysis.comparisons import Interval as Interval
+from .analysis.comparisons import PairedDifference as PairedDifference
+from .analysis.comparisons import paired_difference as paired_difference
 from .analysis.conclusions import conclusions as conclusions
 from .analysis.results import Table as Table
 from .analysis.results import read_table as read_table
-from .analysis.statistics import Interval as Interval
-from .analysis.statistics import PairedDifference as PairedDifference
-from .analysis.statistics import paired_difference as paired_difference
 from .plan import Sweep as Sweep
 from .plan import read_sweep as read_sweep

@@ -1,34 +1,163 @@
-"""The tables of comparisons, for tables whose numbers are known."""
+"""Statistics against independent oracles: SciPy's tests, brute force, closed forms, and simulated sweeps."""
 
+import math
 from typing import Any
 
-from swissroll.sweep.analysis.comparisons import ComparedMean, axis_section, best_settings
-from tests.sweep.analysis.oracles import made_table
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from scipy import stats
+
+from swissroll.sweep.analysis.comparisons import (
+    headline_metrics,
+    holm_alphas,
+    judge,
+    paired_difference,
+    pareto_frontier,
+    rank,
+    t_interval,
+)
+from tests.sweep.analysis.oracles import made_table, one_axis
+
+numbers = st.floats(-1e3, 1e3).map(lambda v: round(v, 6))
 
 
-def known(at: dict[str, Any], seed: int) -> dict[str, float] | None:
-    """16 and 32 differ by noise alone, 8 is worse, and 64 diverges."""
-    offsets = {8: 5.0, 16: 1.0 + 0.1 * (-1) ** seed, 32: 1.05}
-    if at["hidden_dim"] == 64:
-        return None
-    return {"mse": offsets[at["hidden_dim"]] + 0.01 * seed}
+@given(st.lists(numbers, min_size=2, max_size=20), st.floats(0.5, 0.999))
+def test_interval_is_scipys(values: list[float], confidence: float) -> None:
+    found = t_interval(values, confidence)
+    error = stats.sem(values)
+    if error == 0:
+        assert found.low == pytest.approx(found.mean) == pytest.approx(found.high)
+        return
+    low, high = stats.t.interval(confidence, len(values) - 1, loc=np.mean(values), scale=error)
+    assert (found.low, found.high) == pytest.approx((low, high), rel=1e-9, abs=1e-9)
 
 
-def test_each_level_is_best_tied_worse_or_not_compared() -> None:
-    table = made_table({"hidden_dim": (8, 16, 32, 64)}, known, seeds=6)
-    section = axis_section(table, "hidden_dim", "")
-    (row,) = section.rows
-    assert [mean.kind for mean in row.means] == ["differs", "best", "tied", ""]
-    assert row.means[3] == ComparedMean("", "-", [])
-    assert section.levels == ["8", "16", "32", "64"]
-    assert section.basis == "6 seeds; not compared, because too few of their runs finished: 64"
-    (statement,) = section.statements
-    assert statement.text.startswith("best 16 (1.0")
+def test_one_value_says_nothing() -> None:
+    found = t_interval([0.3])
+    assert (found.mean, found.low, found.high, found.n) == (0.3, -math.inf, math.inf, 1)
+    assert found.contains_zero
 
 
-def test_the_best_setting_names_all_axes() -> None:
-    table = made_table({"hidden_dim": (8, 16), "lr": (0.1, 0.2)}, lambda at, seed: {"mse": at["lr"] + 1e-4 * seed})
-    (best,) = best_settings(table)
-    assert best.setting in ("hidden_dim 8, lr 0.1", "hidden_dim 16, lr 0.1")
-    assert best.tied == "1 of 3"
-    assert best_settings(made_table({"lr": (0.1, 0.2)}, lambda *_: {"mse": 1.0})) == []
+@pytest.mark.parametrize("values", [[], [1.0, math.nan], [math.inf]])
+def test_interval_refuses_what_is_no_number(values: list[float]) -> None:
+    with pytest.raises(ValueError, match="at least one value, all finite"):
+        t_interval(values)
+
+
+@given(st.lists(st.tuples(numbers, numbers), min_size=2, max_size=12))
+def test_paired_is_scipys_paired_t_test(pairs: list[tuple[float, float]]) -> None:
+    a, b = map(list, zip(*pairs, strict=True))
+    found = paired_difference(one_axis({8: a, 16: b}), "mse", "hidden_dim", 8, 16)
+    differences = np.subtract(a, b)
+    assert found.differences == pytest.approx(differences)
+    if differences.std() > 1e-9 * max(1, np.abs(a + b).max()):
+        expected = stats.ttest_rel(a, b)
+        low, high = expected.confidence_interval(0.95)
+        assert found.p_value == pytest.approx(expected.pvalue, rel=1e-6, abs=1e-12)
+        assert (found.interval().low, found.interval().high) == pytest.approx((low, high), rel=1e-6, abs=1e-9)
+
+
+def test_equal_differences_are_certain_and_none_are_a_tie() -> None:
+    table = one_axis({8: [1.0, 2.0, 4.0], 16: [0.5, 1.5, 3.5], 32: [1.0, 2.0, 4.0]})
+    assert paired_difference(table, "mse", "hidden_dim", 8, 16).p_value == 0
+    assert paired_difference(table, "mse", "hidden_dim", 8, 32).p_value == 1
+
+
+def test_pairing_by_seed_takes_out_what_seeds_share() -> None:
+    rng = np.random.default_rng(0)
+    shared = rng.normal(0, 10, 5)
+    table = one_axis({8: [*(shared + 0.1)], 16: [*(shared + rng.normal(0, 0.002, 5))]})
+    assert paired_difference(table, "mse", "hidden_dim", 8, 16).p_value < 1e-5
+    assert stats.ttest_ind(shared + 0.1, shared).pvalue > 0.9
+
+
+def test_other_axes_are_averaged_within_each_seed() -> None:
+    def values(setting: dict[str, Any], seed: int) -> dict[str, float]:
+        return {"mse": seed + 10 * setting["lr"] + (setting["hidden_dim"] == 16) * (1 + seed) * setting["lr"]}
+
+    table = made_table({"hidden_dim": (8, 16), "lr": (0.1, 0.3)}, values)
+    found = paired_difference(table, "mse", "hidden_dim", 16, 8)
+    assert found.other_settings == 2
+    assert found.differences == pytest.approx([0.2, 0.4, 0.6])
+
+
+@given(st.lists(st.floats(0, 1), max_size=12), st.integers(0, 20))
+def test_holm_is_its_definition(p: list[float], extra: int) -> None:
+    levels = holm_alphas(p, len(p) + extra)
+    rejected = set()
+    for done, index in enumerate(sorted(range(len(p)), key=p.__getitem__)):
+        if p[index] > 0.05 / (len(p) + extra - done):
+            break
+        rejected.add(index)
+    assert {i for i in range(len(p)) if p[i] <= levels[i]} == rejected
+
+
+def test_a_tie_is_an_interval_that_contains_zero() -> None:
+    rng = np.random.default_rng(1)
+    for _ in range(200):
+        shift = rng.choice([0.0, 0.5, 3.0, 30.0], 4)
+        columns = {8 * (i + 1): [*(shift[i] + rng.normal(size=4))] for i in range(4)}
+        (verdicts,) = judge([rank(one_axis(columns), "mse", "hidden_dim")])
+        levels = holm_alphas([v.difference.p_value for v in verdicts.values()], 6)
+        assert [v.tied for v in verdicts.values()] == [
+            v.difference.p_value > level for v, level in zip(verdicts.values(), levels, strict=True)
+        ]
+
+
+def test_noise_alone_is_called_a_difference_in_at_most_one_sweep_of_twenty() -> None:
+    rng, sweeps, wrong = np.random.default_rng(2), 400, 0
+    for _ in range(sweeps):
+        seeds = rng.normal(0, 3, 5)
+        columns = {8 * (i + 1): [*(seeds + rng.normal(size=5))] for i in range(5)}
+        (verdicts,) = judge([rank(one_axis(columns), "mse", "hidden_dim")])
+        wrong += not all(v.tied for v in verdicts.values())
+    assert wrong <= stats.binom.ppf(0.999, sweeps, 0.05)
+
+
+def test_a_large_difference_is_found() -> None:
+    rng = np.random.default_rng(3)
+    columns = {8: [*rng.normal(5, 0.3, 5)], 16: [*rng.normal(1, 0.3, 5)], 32: [*rng.normal(1, 0.3, 5)]}
+    ranking = rank(one_axis(columns), "mse", "hidden_dim")
+    (verdicts,) = judge([ranking])
+    assert ranking.best in (16, 32)
+    assert {value for value, v in verdicts.items() if v.tied} == {16, 32} - {ranking.best}
+
+
+def test_best_is_the_metrics_own_better_end() -> None:
+    def values(at: dict[str, Any], _: int) -> dict[str, float]:
+        return {"mse": at["hidden_dim"], "coverage": at["hidden_dim"], "rate": 1}
+
+    table = made_table({"hidden_dim": (8, 16)}, values)
+    assert rank(table, "mse", "hidden_dim").best == 8
+    assert rank(table, "coverage", "hidden_dim").best == 16
+    with pytest.raises(ValueError, match="neither low nor high is better"):
+        rank(table, "rate", "hidden_dim")
+
+
+def test_one_seed_ties_all() -> None:
+    (verdicts,) = judge([rank(one_axis({8: [1.0], 16: [100.0]}), "mse", "hidden_dim")])
+    assert verdicts[16].tied
+
+
+def test_comparing_what_never_finished_together_is_an_error() -> None:
+    table = made_table({"hidden_dim": (8, 16)}, lambda s, _: None if s["hidden_dim"] == 8 else {"mse": 1.0})
+    with pytest.raises(ValueError, match="cannot be compared"):
+        paired_difference(table, "mse", "hidden_dim", 8, 16)
+    assert rank(table, "mse", "hidden_dim").best is None
+
+
+@given(st.lists(st.tuples(st.integers(0, 6), st.integers(0, 6)), max_size=25))
+def test_frontier_is_what_brute_force_finds(points: list[tuple[int, int]]) -> None:
+    array = np.array(points, dtype=float).reshape(-1, 2)
+    expected = [not any(a <= x and b <= y and (a, b) != (x, y) for a, b in points) for x, y in points]
+    assert pareto_frontier(array).tolist() == expected
+
+
+def test_evidence_takes_the_place_of_the_elbo() -> None:
+    measured = {"neg_elbo": 1.0, "mse": 1.0, "neg_log_evidence": 0.5, "above_lower_bound": 0.1}
+    assert headline_metrics(one_axis({8: [1.0]})) == ["mse"]
+    assert headline_metrics(made_table({"hidden_dim": (8,)}, lambda *_: measured)) == ["above_lower_bound", "mse"]
+    del measured["above_lower_bound"]
+    assert headline_metrics(made_table({"hidden_dim": (8,)}, lambda *_: measured)) == ["neg_log_evidence", "mse"]

@@ -4,6 +4,7 @@ import math
 
 import pytest
 
+from swissroll.sweep.analysis.comparisons import Interval
 from swissroll.sweep.analysis.formatting import (
     format_difference,
     format_number,
@@ -11,7 +12,6 @@ from swissroll.sweep.analysis.formatting import (
     format_value,
     join_names,
 )
-from swissroll.sweep.analysis.statistics import Interval
 
 
 @pytest.mark.parametrize(

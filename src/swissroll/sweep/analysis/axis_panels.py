@@ -14,9 +14,9 @@ from matplotlib.figure import Figure
 
 from swissroll.report.plots import Array, spread
 from swissroll.sweep.analysis.blocks import is_measured, measured_metrics
+from swissroll.sweep.analysis.comparisons import Interval, headline_metrics, t_interval
 from swissroll.sweep.analysis.formatting import format_value
 from swissroll.sweep.analysis.results import METRICS, Row, Table
-from swissroll.sweep.analysis.statistics import Interval, headline_metrics, t_interval
 from swissroll.sweep.analysis.styles import (
     COLOURS,
     MARKERS,

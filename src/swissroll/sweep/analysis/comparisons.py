@@ -1,207 +1,323 @@
-"""What the page says of each axis: sentences, and a table of every level's difference from the best."""
+"""What a sweep's numbers allow to be said: intervals over seeds, paired differences, ties, and the Pareto frontier.
+
+Runs of one seed share data, and initial weights and noise where their shapes allow it. So two settings are compared by
+their difference in each seed (common random numbers), and the mean of these paired differences has a Student-t
+interval over seeds. Where several differences are shown together, Holm's step-down procedure widens the intervals. Then
+with 95 % probability, each difference of a family that is called real is real. What is not called real is a tie.
+
+Source: Holm (1979), "A simple sequentially rejective multiple test procedure".
+"""
 
 from __future__ import annotations
 
+import math
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from typing import Any, Literal, NamedTuple
+from functools import cache, cached_property
+from typing import Any
 
-from swissroll.sweep.analysis.blocks import other_levels
-from swissroll.sweep.analysis.conclusions import Finding, findings, sentence
-from swissroll.sweep.analysis.formatting import (
-    NO_NUMBER,
-    format_difference,
-    format_number,
-    format_setting,
-    format_value,
-    join_names,
-    metric_label,
-)
-from swissroll.sweep.analysis.results import Table
+import numpy as np
+from numpy.typing import NDArray
+from scipy import stats
+from scipy.special import stdtr
 
-MAX_COMPARED_LEVELS = 10
-"""Most levels of an axis that a table of comparisons has a column for."""
+from swissroll.sweep.analysis.blocks import Array, CompleteBlocks, complete_blocks, measured_metrics
+from swissroll.sweep.analysis.results import METRICS, Table
 
-
-class Statement(NamedTuple):
-    """What one metric says about an axis.
-
-    Attributes:
-        metric: The metric's name.
-        own_sigma: Whether it is taken at decoder sigmas that differ between the levels.
-        text: The sentence.
-    """
-
-    metric: str
-    own_sigma: bool
-    text: str
-
-
-class ComparedMean(NamedTuple):
-    """The mean of one level, and how it compares with the best.
-
-    Attributes:
-        kind: Its verdict; empty where there is none.
-        mean: The mean.
-        difference: Lines of text: its difference from the best, and the interval of that.
-    """
-
-    kind: Literal["best", "tied", "differs", ""]
-    mean: str
-    difference: list[str]
-
-
-class ComparisonRow(NamedTuple):
-    """A row of a table of comparisons: one metric at every level of the axis."""
-
-    metric: str
-    means: list[ComparedMean]
+CONFIDENCE = 0.95
+HEADLINE_METRICS = ("neg_elbo", "off_p90", "c2st", "prior_c2st", "w2", "mse")
+"""Metrics that conclusions are drawn on; evidence, where it was measured, takes the ELBO's place."""
+SIGMA_METRICS = frozenset({"neg_elbo", "neg_log_evidence", "above_lower_bound", "distortion"})
+"""Metrics that depend on a run's own decoder sigma."""
+INCOMPARABLE_AXES = frozenset({"dataset", "noise"})
+"""Settings that change what is measured, not how good it is: no value of theirs is better than another."""
 
 
 @dataclass(frozen=True, kw_only=True)
-class AxisSection:
-    """What the page says of one axis.
+class Interval:
+    """A mean with its confidence interval.
 
     Attributes:
-        name: The axis.
-        statements: One per headline metric.
-        levels: The levels that have a column in the table of comparisons; empty where there are too many.
-        rows: The table's rows.
-        basis: What the comparisons rest on; empty where there are none.
-        figure: The address of the axis against each metric; empty beyond the most axes that are drawn.
+        mean: Mean of the values.
+        low: Lower end; minus infinity for a single value.
+        high: Upper end; infinity for a single value.
+        n: Number of values.
     """
 
-    name: str
-    statements: list[Statement]
-    levels: list[str]
-    rows: list[ComparisonRow]
-    basis: str
-    figure: str
+    mean: float
+    low: float
+    high: float
+    n: int
 
     @property
-    def own_sigma(self) -> bool:
-        """Whether any of its comparisons is of numbers at different decoder sigmas."""
-        return any(statement.own_sigma for statement in self.statements)
+    def contains_zero(self) -> bool:
+        """Whether 0 is within."""
+        return self.low <= 0 <= self.high
 
 
-class BestSetting(NamedTuple):
-    """The best of all settings by one metric.
+@dataclass(frozen=True, kw_only=True)
+class PairedDifference:
+    """Differences of a metric between two levels, a minus b, paired by seed.
 
     Attributes:
-        metric: The metric's name.
-        own_sigma: Whether it is taken at decoder sigmas that differ between the settings.
-        setting: The setting.
-        mean: Its mean.
-        tied: How many of the others are tied with it.
+        metric: What was measured.
+        a: One level.
+        b: The other.
+        other_settings: How many settings of the other axes each seed's difference is averaged over.
+        differences: One per seed, in the metric's unit.
     """
 
     metric: str
-    own_sigma: bool
-    setting: str
-    mean: str
-    tied: str
+    a: Any
+    b: Any
+    other_settings: int
+    differences: tuple[float, ...]
+
+    @cached_property
+    def p_value(self) -> float:
+        """Probability of a mean difference at least as large by noise alone; 1 for one seed.
+
+        It is that of the two-sided paired t test.
+        """
+        n = len(self.differences)
+        if n == 1:
+            return 1.0
+
+        mean = float(np.mean(self.differences))
+        standard_error = float(np.std(self.differences, ddof=1)) / math.sqrt(n)
+        if standard_error == 0:
+            return float(mean == 0)
+
+        # p = 2 P(T <= -|t|) with t = mean / standard error and n - 1 degrees of freedom.
+        return float(2 * stdtr(n - 1, -abs(mean) / standard_error))
+
+    def interval(self, confidence: float = CONFIDENCE) -> Interval:
+        """The mean difference with its t interval over seeds."""
+        return t_interval(self.differences, confidence)
 
 
-def axis_section(table: Table, axis: str, figure: str) -> AxisSection:
-    """Compare the levels of an axis; ``figure`` is the address of its picture."""
-    found = findings(table, axis)
-    levels = table.axes[axis]
+@dataclass(frozen=True, kw_only=True)
+class Ranking:
+    """Levels by a metric's mean, and how each differs from the best.
 
-    statements: list[Statement] = []
-    for finding in found:
-        if finding.seeds > 1:
-            statements.append(Statement(_label(finding), finding.own_sigma, sentence(finding)))
+    Attributes:
+        metric: What was measured.
+        axis: The axis whose levels are ranked; None where they are whole settings.
+        blocks: The numbers that it rests on.
+        means: Mean of each level over other settings and seeds.
+        best: The level with the best mean; None where fewer than two can be compared.
+        differences: Each other level minus the best, in the order of the levels.
+    """
 
-    rows: list[ComparisonRow] = []
-    if len(levels) <= MAX_COMPARED_LEVELS:
-        for finding in found:
-            means = [_compare(finding, level) for level in levels]
-            rows.append(ComparisonRow(_label(finding), means))
+    metric: str
+    axis: str | None
+    blocks: CompleteBlocks
+    means: tuple[float, ...]
+    best: Any
+    differences: tuple[PairedDifference, ...]
 
-    return AxisSection(
-        name=axis,
-        statements=statements,
-        levels=[format_value(level) for level in levels] if rows else [],
-        rows=rows,
-        basis=_basis(table, axis, found),
-        figure=figure,
+    def mean(self, level: Any) -> float:
+        """The mean of one level."""
+        return self.means[self.blocks.levels.index(level)]
+
+    @property
+    def best_mean(self) -> float:
+        """The mean of the best level."""
+        return self.mean(self.best)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Verdict:
+    """Whether a level is tied with the best.
+
+    Attributes:
+        difference: The level minus the best.
+        interval: Its interval, as wide as Holm's procedure asks of this comparison among all of its family.
+    """
+
+    difference: PairedDifference
+    interval: Interval
+
+    @property
+    def tied(self) -> bool:
+        """Whether the difference may be noise."""
+        return self.interval.contains_zero
+
+
+def headline_metrics(table: Table) -> list[str]:
+    """The metrics that conclusions are drawn on: those of :data:`HEADLINE_METRICS` that were measured.
+
+    The negative log evidence above its lower bound takes the place of the ELBO where it was measured, or else the
+    negative log evidence.
+    """
+    measured = measured_metrics(table)
+    if "above_lower_bound" in measured:
+        in_nats = "above_lower_bound"
+    elif "neg_log_evidence" in measured:
+        in_nats = "neg_log_evidence"
+    else:
+        in_nats = "neg_elbo"
+    return [name for name in (in_nats, *HEADLINE_METRICS[1:]) if name in measured]
+
+
+def t_interval(values: Sequence[float] | Array, confidence: float = CONFIDENCE) -> Interval:
+    """Mean of independent values with its Student-t interval.
+
+    Args:
+        values: At least one finite number.
+        confidence: Probability that the interval contains the true mean, for normal values.
+
+    Raises:
+        ValueError: There is no value, or one that is not finite.
+    """
+    array = np.asarray(values, dtype=float)
+    n = len(array)
+    if n == 0 or not np.isfinite(array).all():
+        raise ValueError(f"An interval needs at least one value, all finite; got {array.tolist()}.")
+
+    mean = float(array.mean())
+    if n == 1:
+        return Interval(mean=mean, low=-math.inf, high=math.inf, n=1)
+
+    # mean ± t_{n-1} S / sqrt(n)
+    quantile = _t_quantile(confidence, n - 1)
+    half = quantile * float(array.std(ddof=1)) / math.sqrt(n)
+    return Interval(mean=mean, low=mean - half, high=mean + half, n=n)
+
+
+def paired_difference(table: Table, metric: str, axis: str, a: Any, b: Any) -> PairedDifference:
+    """Differences of a metric between two levels of an axis, a minus b, seed by seed, averaged over the other axes.
+
+    Raises:
+        ValueError: The table has no such axis, or no seed in which both levels finished.
+    """
+    blocks = complete_blocks(table, metric, axis, only=(a, b))
+    if blocks.levels != (a, b):
+        raise ValueError(f"No seed has finished runs of both {axis} {a} and {axis} {b}, so they cannot be compared.")
+    return _difference(metric, blocks, 0, 1)
+
+
+def rank(table: Table, metric: str, axis: str | None) -> Ranking:
+    """Order an axis's levels, or all settings where axis is None, by a metric, and pair each with the best.
+
+    Raises:
+        ValueError: The table has no such axis, or the metric has no better end.
+    """
+    better = METRICS[metric].better
+    if better is None:
+        raise ValueError(f"{metric}: neither low nor high is better, so nothing can be ranked by it.")
+
+    blocks = complete_blocks(table, metric, axis)
+    # The mean of each level over other settings and seeds.
+    means = blocks.values.mean(axis=(1, 2)) if blocks.levels else np.zeros(0)
+    if len(means) < 2:
+        return Ranking(metric=metric, axis=axis, blocks=blocks, means=tuple(means.tolist()), best=None, differences=())
+
+    best = int(means.argmin() if better == "low" else means.argmax())
+    others = [level for level in range(len(means)) if level != best]
+    return Ranking(
+        metric=metric,
+        axis=axis,
+        blocks=blocks,
+        means=tuple(means.tolist()),
+        best=blocks.levels[best],
+        differences=tuple(_difference(metric, blocks, level, best) for level in others),
     )
 
 
-def best_settings(table: Table) -> list[BestSetting]:
-    """The best setting by each headline metric; empty where settings are one axis's levels, or have one seed."""
-    if len(table.axes) < 2 or len(table.seeds) < 2:
-        return []
+def judge(rankings: Iterable[Ranking]) -> list[dict[Any, Verdict]]:
+    """Decide for every level whether it is tied with its ranking's best, all comparisons in one family.
 
-    return [_best_setting(table, finding) for finding in findings(table, None)]
+    Which level is best is seen in the same numbers, so any two might have been compared: all pairs are the family
+    that Holm's procedure allows for.
+
+    Returns:
+        For each ranking, a verdict for each level but the best.
+    """
+    rankings = list(rankings)
+    p_values: list[float] = []
+    for ranking in rankings:
+        p_values += [difference.p_value for difference in ranking.differences]
+
+    family = sum(math.comb(len(ranking.means), 2) for ranking in rankings)
+    alphas = iter(holm_alphas(p_values, family))
+
+    verdicts: list[dict[Any, Verdict]] = []
+    for ranking in rankings:
+        of_levels: dict[Any, Verdict] = {}
+        for difference in ranking.differences:
+            interval = difference.interval(1 - next(alphas))
+            of_levels[difference.a] = Verdict(difference=difference, interval=interval)
+        verdicts.append(of_levels)
+    return verdicts
 
 
-def _best_setting(table: Table, finding: Finding) -> BestSetting:
-    ranking = finding.ranking
-    levels = dict(zip(table.axes, ranking.best, strict=True))
+def holm_alphas(p_values: Sequence[float], family: int | None = None, alpha: float = 1 - CONFIDENCE) -> list[float]:
+    """The significance level at which Holm's procedure tests each of several p values.
 
-    # With one seed, a tie means nothing.
-    tied = NO_NUMBER
-    if finding.seeds > 1:
-        tied = f"{len(finding.tied)} of {len(finding.verdicts)}"
+    The i-th smallest is tested at alpha / (family - i + 1), and the first that fails ends the procedure: all larger
+    ones are tested at that level, too. A difference is real if its p value is at most its level.
 
-    return BestSetting(
-        metric=_label(finding),
-        own_sigma=finding.own_sigma,
-        setting=format_setting(levels),
-        mean=format_number(ranking.best_mean),
-        tied=tied,
+    Args:
+        p_values: The p values of the comparisons that are made.
+        family: How many comparisons these were chosen from; by default as many as there are p values.
+        alpha: The probability that any true null hypothesis is rejected is at most this, however the comparisons
+            were chosen: before the first such rejection, only false null hypotheses can have been rejected.
+    """
+    comparisons = family or len(p_values)
+    alphas = [0.0] * len(p_values)
+    failed_at: float | None = None
+
+    for rejected, index in enumerate(np.argsort(p_values, kind="stable").tolist()):
+        if failed_at is not None:
+            alphas[index] = failed_at
+            continue
+        alphas[index] = alpha / (comparisons - rejected)
+        if p_values[index] > alphas[index]:
+            failed_at = alphas[index]
+
+    return alphas
+
+
+def pareto_frontier(points: Array) -> NDArray[np.bool_]:
+    """Which points are on the Pareto frontier, where low is better in both coordinates.
+
+    Args:
+        points: Shape (N, 2).
+
+    Returns:
+        Shape (N,): true unless another point is as low in both coordinates and lower in one.
+    """
+    by_x_then_y = np.lexsort((points[:, 1], points[:, 0]))
+    on_frontier = np.zeros(len(points), dtype=bool)
+    lowest = math.inf
+    last = (math.nan, math.nan)
+
+    for index in by_x_then_y:
+        x, y = points[index]
+        # A point that equals the last one of the frontier is on it, too.
+        if y < lowest or (x, y) == last:
+            on_frontier[index] = True
+            lowest = y
+            last = (x, y)
+
+    return on_frontier
+
+
+@cache
+def _t_quantile(confidence: float, degrees_of_freedom: int) -> float:
+    """How many standard errors a t interval reaches to each side."""
+    return float(stats.t.ppf(0.5 + confidence / 2, degrees_of_freedom))
+
+
+def _difference(metric: str, blocks: CompleteBlocks, a: int, b: int) -> PairedDifference:
+    """Compare two levels by their indices."""
+    # One difference per seed: the mean over the other settings.
+    by_seed = (blocks.values[a] - blocks.values[b]).mean(axis=0)
+    return PairedDifference(
+        metric=metric,
+        a=blocks.levels[a],
+        b=blocks.levels[b],
+        other_settings=len(blocks.other_settings),
+        differences=tuple(by_seed.tolist()),
     )
-
-
-def _label(finding: Finding) -> str:
-    return metric_label(finding.ranking.metric, unit=True)
-
-
-def _compare(finding: Finding, level: Any) -> ComparedMean:
-    ranking = finding.ranking
-    if level not in ranking.blocks.levels:
-        return ComparedMean("", NO_NUMBER, [])
-
-    mean = format_number(ranking.mean(level))
-    if finding.seeds < 2:
-        return ComparedMean("", mean, [])
-    if level == ranking.best:
-        return ComparedMean("best", mean, [])
-
-    verdict = finding.verdicts[level]
-    difference = format_difference(verdict.interval).split(" ", 1)
-    return ComparedMean("tied" if verdict.tied else "differs", mean, difference)
-
-
-def _basis(table: Table, axis: str, found: list[Finding]) -> str:
-    """What an axis's comparisons rest on."""
-    if not found:
-        return ""
-    blocks = found[0].ranking.blocks
-    if len(blocks.seeds) < 2:
-        return "one seed, which allows no conclusion"
-
-    planned = _other_settings(table, axis)
-    text = f"{len(blocks.seeds)} seeds"
-    if planned > 1:
-        text += f", averaged over {_part(len(blocks.other_settings), planned)} combinations of the other axes"
-    if blocks.left_out:
-        left_out = [format_value(level) for level in blocks.left_out]
-        text += f"; not compared, because too few of their runs finished: {join_names(left_out)}"
-    return text
-
-
-def _other_settings(table: Table, axis: str) -> int:
-    """How many settings the axes but this one have."""
-    found = set()
-    for row in table.rows:
-        found.add(other_levels(row.setting, axis))
-    return len(found)
-
-
-def _part(used: int, planned: int) -> str:
-    if used < planned:
-        return f"{used} of the {planned}"
-    if planned == 2:
-        return "both"
-    return f"all {planned}"

@@ -7,15 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from swissroll.sweep.analysis.blocks import changes_sigma, confounds, settings, sigmas
-from swissroll.sweep.analysis.formatting import (
-    format_difference,
-    format_number,
-    format_value,
-    join_names,
-    metric_label,
-)
-from swissroll.sweep.analysis.results import Table
-from swissroll.sweep.analysis.statistics import (
+from swissroll.sweep.analysis.comparisons import (
     INCOMPARABLE_AXES,
     SIGMA_METRICS,
     Ranking,
@@ -24,6 +16,14 @@ from swissroll.sweep.analysis.statistics import (
     judge,
     rank,
 )
+from swissroll.sweep.analysis.formatting import (
+    format_difference,
+    format_number,
+    format_value,
+    join_names,
+    metric_label,
+)
+from swissroll.sweep.analysis.results import Table
 
 NO_COMPARISON = (
     "Nothing can be compared: fewer than two values have finished runs in the same other settings and seeds."

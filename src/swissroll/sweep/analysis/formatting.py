@@ -6,8 +6,8 @@ import math
 from collections.abc import Sequence
 from typing import Any
 
+from swissroll.sweep.analysis.comparisons import Interval
 from swissroll.sweep.analysis.results import METRICS
-from swissroll.sweep.analysis.statistics import Interval
 
 NO_NUMBER = "-"
 MAX_LISTED = 6

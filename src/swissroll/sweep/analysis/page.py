@@ -17,7 +17,8 @@ from swissroll.report.plots import STYLE
 from swissroll.runs.files import replace_file
 from swissroll.sweep.analysis.axis_panels import MAX_PANEL_COLUMNS, draw_axis
 from swissroll.sweep.analysis.blocks import confounds, sigmas
-from swissroll.sweep.analysis.comparisons import AxisSection, BestSetting, axis_section, best_settings
+from swissroll.sweep.analysis.comparison_tables import AxisSection, BestSetting, axis_section, best_settings
+from swissroll.sweep.analysis.comparisons import INCOMPARABLE_AXES
 from swissroll.sweep.analysis.conclusions import FEW_SEEDS, NO_COMPARISON, run_counts
 from swissroll.sweep.analysis.formatting import format_setting, format_value, join_names
 from swissroll.sweep.analysis.gallery import Gallery, draw_generated, draw_latents, open_gallery
@@ -25,7 +26,6 @@ from swissroll.sweep.analysis.learning_curves import draw_learning_curves, drawn
 from swissroll.sweep.analysis.rate_error import PlaneAxes, draw_rate_and_error, frontier_settings, plane_axes
 from swissroll.sweep.analysis.results import Table, read_table
 from swissroll.sweep.analysis.settings_table import SettingsTable, tabulate_settings
-from swissroll.sweep.analysis.statistics import INCOMPARABLE_AXES
 from swissroll.sweep.plan import more_seeds
 
 MAX_NAMED_DIVERGED = 12

@@ -11,8 +11,8 @@ from matplotlib.lines import Line2D
 
 from swissroll.report.plots import INK
 from swissroll.sweep.analysis.blocks import Array, Setting, is_measured, other_levels, settings
+from swissroll.sweep.analysis.comparisons import pareto_frontier
 from swissroll.sweep.analysis.results import Table
-from swissroll.sweep.analysis.statistics import pareto_frontier
 from swissroll.sweep.analysis.styles import (
     COLOURS,
     MARKERS,

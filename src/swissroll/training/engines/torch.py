@@ -10,8 +10,8 @@ from torch import Generator, Tensor
 from swissroll import rng
 from swissroll.model.loss import Loss, LossTerms
 from swissroll.model.vae import VAE
-from swissroll.training.engines.adam import Adam
 from swissroll.training.engines.engine import State
+from swissroll.training.engines.torch_adam import Adam
 
 MAX_CHUNK = 100
 """Most steps between two reads of a device that waits for each read."""

@@ -6,7 +6,7 @@ import sys
 import pytest
 import torch
 
-from swissroll.training.engines.adam import Adam
+from swissroll.training.engines.torch_adam import Adam
 
 
 def network() -> torch.nn.Sequential:
