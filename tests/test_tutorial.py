@@ -19,6 +19,11 @@ ROOT = Path(__file__).resolve().parents[1]
 TUTORIAL = ROOT / "notebooks" / "tutorial.py"
 # A tenth of the steps, unless it is 0: CI runs the tutorial as a reader does, on the engine that long runs take.
 QUICK = os.environ.get("SWISSROLL_QUICK", "1")
+# What the two commands without arguments then do: as many pictures after a tenth of the steps.
+FEWER_STEPS = (
+    "import swissroll as s; s.train_vae.__defaults__ = (100, 128, 1e-3, 0.01); "
+    "s.train_vae_with_visualization.__defaults__ = (100, 128, 1e-3, 0.01, 10)"
+)
 Run = Callable[..., list[Any]]
 
 
@@ -29,6 +34,8 @@ def run(tmp_path_factory: pytest.TempPathFactory) -> Run:
     spec = folder / "kernels" / "this-python"
     spec.mkdir(parents=True)
     argv = [sys.executable, "-m", "ipykernel_launcher", "-f", "{connection_file}"]
+    if QUICK != "0":
+        argv.append(f"--IPKernelApp.exec_lines={FEWER_STEPS}")
     # One thread: two kernels that spin for each other's cores take minutes.
     settings = {"OMP_NUM_THREADS": "1", "SWISSROLL_QUICK": QUICK, "PYTHONPATH": os.pathsep.join(sys.path)}
     (spec / "kernel.json").write_text(

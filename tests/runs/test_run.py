@@ -29,7 +29,7 @@ from swissroll.training.build import build, decide
 from swissroll.training.loop import DivergedError, Training
 from tests.oracles import SMALL, trained_run
 
-KILLS = int(os.environ.get("SWISSROLL_KILLS", "4"))
+KILLS = int(os.environ.get("SWISSROLL_KILLS", "3"))
 # The real command, with a checkpoint after every step, so that most kills fall into one.
 COMMAND = (
     "import swissroll.runs.run as r; r.CHECKPOINT_SECONDS = 0; r.MAX_CHECKPOINT_SHARE = 1e9; "
