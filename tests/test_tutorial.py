@@ -45,7 +45,7 @@ def run(tmp_path_factory: pytest.TempPathFactory) -> Run:
     def run(notebook: Any) -> list[Any]:
         with pytest.MonkeyPatch.context() as patch:
             patch.setenv("JUPYTER_PATH", str(folder))
-            NotebookClient(notebook, kernel_name="this-python", timeout=300, allow_errors=True).execute()
+            NotebookClient(notebook, kernel_name="this-python", timeout=1800, allow_errors=True).execute()
         return [cell for cell in notebook.cells if cell.cell_type == "code"]
 
     return run
