@@ -20,11 +20,12 @@ from hypothesis import strategies as st
 
 import swissroll
 from swissroll.cli.app import main
-from swissroll.config import Config
+from swissroll.config import HELP, Config
 from swissroll.runs.files import replace_file, save_end
 from swissroll.runs.history import HEADER
 from swissroll.runs.run import create
 from swissroll.runs.training import advance
+from swissroll.sweep.plan import FIELDS
 from tests.oracles import wait_for_end
 
 # Numbers are not what these tests are about.
@@ -58,6 +59,28 @@ def test_train_writes_a_folder_and_ends_with_its_report(tmp_path: Path) -> None:
     names = {p.name for p in (tmp_path / "runs/001").iterdir()}
     assert names >= {"config.toml", "history.csv", "model.safetensors", "snapshots", "figures", "report.html"}
     assert run_command("train", *QUICK, cwd=tmp_path).stdout.splitlines()[-1] == "report: runs/002/report.html"
+
+
+def help_of(command: str, cwd: Path, columns: str) -> str:
+    environment = os.environ | {"COLUMNS": columns, "TERM": "xterm"}
+    line = [sys.executable, "-m", "swissroll", command, "--help"]
+    done = subprocess.run(line, cwd=cwd, env=environment, capture_output=True, text=True, check=True, timeout=60)
+    return done.stdout
+
+
+@pytest.mark.parametrize("command", ["train", "sweep"])
+def test_help_has_the_text_of_each_setting(command: str, tmp_path: Path) -> None:
+    settings = FIELDS if command == "sweep" else tuple(HELP)
+    out = help_of(command, tmp_path, "300")
+    assert [name for name in settings if HELP[name] not in out] == []
+
+
+# Rich wrapped for ever at 0, 1 and 2, filled the memory with blanks at a million, and cannot read the last two.
+@pytest.mark.parametrize(("columns", "widest"), [("0", 40), ("2", 40), ("1000000", 500), ("9" * 5000, 500), ("²", 500)])
+def test_help_ends_at_any_width_of_the_terminal(columns: str, widest: int, tmp_path: Path) -> None:
+    lines = help_of("train", tmp_path, columns).splitlines()
+    assert len(lines) > 30
+    assert max(map(len, lines)) <= widest
 
 
 def test_help_does_not_wait_for_torch(tmp_path: Path) -> None:

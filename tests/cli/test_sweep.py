@@ -16,27 +16,18 @@ from hypothesis import strategies as st
 from swissroll.cli.app import main
 from swissroll.cli.sweep_summary import size, span
 from swissroll.cli.terminal import new_folder
-from swissroll.config import HELP
 from swissroll.sweep.groups import read_groups
-from swissroll.sweep.plan import FIELDS, read_sweep
+from swissroll.sweep.plan import read_sweep
 
 TINY = ["--steps", "20", "--hidden-dim", "4", "--engine", "torch", "--device", "cpu", "--workers", "1", "--quiet"]
 
 
-def call(*arguments: str, command: str = "sweep") -> tuple[int, str, str]:
+def call(*arguments: str) -> tuple[int, str, str]:
     out = io.StringIO()
     err = io.StringIO()
     with pytest.raises(SystemExit) as ended, contextlib.redirect_stdout(out), contextlib.redirect_stderr(err):
-        main([command, *arguments])
+        main(["sweep", *arguments])
     return int(ended.value.code or 0), out.getvalue(), err.getvalue()
-
-
-@pytest.mark.parametrize("command", ["train", "sweep"])
-def test_help_has_the_text_of_each_setting(command: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("COLUMNS", "300")
-    settings = FIELDS if command == "sweep" else tuple(HELP)
-    out = call("--help", command=command)[1]
-    assert [name for name in settings if HELP[name] not in out] == []
 
 
 def test_a_sweep_prints_its_table_and_a_second_call_adds_what_is_missing(

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import gc
 import io
+import os
 import re
+import shutil
 import signal
 import sys
 from contextlib import suppress
@@ -25,6 +27,9 @@ LONG_WORD = re.compile(r"(\S{100})\S{60,}(\S{40})")
 """A name that would push what follows it out of sight."""
 UNUSED = re.compile(r"^Unused Tokens: \[(.*)\]\.?$", re.DOTALL)
 WHOLE_NUMBER = re.compile(r"[+-]?\d{1,30}")
+WIDTH = re.compile(r"[0-9]{1,9}")
+MIN_WIDTH = 40
+MAX_WIDTH = 500
 AFTER_STOP = {
     "train": "Nothing was trained.",
     "report": "The run is as it was; the same command draws it again.",
@@ -115,7 +120,17 @@ def main(arguments: list[str] | None = None) -> NoReturn:
         if isinstance(stream, io.TextIOWrapper):
             stream.reconfigure(errors="backslashreplace")
 
+    _bound_width()
     sys.exit(_run(sys.argv[1:] if arguments is None else arguments))
+
+
+def _bound_width() -> None:
+    """Give the help a width of 40 to 500: Rich wraps for ever where a word has no room, and pads lines to any width."""
+    told = os.environ.get("COLUMNS")
+    width = int(told) if told and WIDTH.fullmatch(told) else shutil.get_terminal_size().columns
+    bounded = min(max(width, MIN_WIDTH), MAX_WIDTH)
+    if told not in (None, str(bounded)) or width != bounded:
+        os.environ["COLUMNS"] = str(bounded)
 
 
 def _run(arguments: list[str]) -> int:
