@@ -55,10 +55,10 @@ Columns = dict[str, tuple[Callable[[Row], float], int]]
 SYMPTOMS: Columns = {
     "peak / V": (lambda r: r["symptoms"]["peak"] / r["symptoms"]["variance"], 2),
     "loss / V": (lambda r: r["symptoms"]["loss"] / r["symptoms"]["variance"], 3),
-    "MSE / V": (lambda r: r["symptoms"]["sampled_mse"] / r["symptoms"]["variance"], 4),
+    "MSE / V": (lambda r: r["symptoms"]["mse"] / r["symptoms"]["variance"], 4),
     "rate": (lambda r: r["symptoms"]["rate"], 2),
     "active": (lambda r: r["symptoms"]["active"], 1),
-    "C2ST, q(z) and p(z)": (lambda r: r["symptoms"]["prior_c2st"], 3),
+    "C2ST, q(z) and p(z)": (lambda r: r["symptoms"]["aggregate_c2st"], 3),
     "above bound": (lambda r: r["symptoms"]["above_lower_bound"], 3),
     "loss drop": (lambda r: r["symptoms"]["loss_drop"], 3),
 }

@@ -233,16 +233,16 @@ def test_evaluate_prints_the_metrics_with_their_bounds_and_keeps_them(
     assert (code, err) == (0, "")
     found = json.loads((folder / "metrics.json").read_text(encoding="utf-8"))
     evidence = found["metrics"]["evidence"]
-    assert evidence["lower_bound"] <= -evidence["log_evidence"]
+    assert evidence["lower_bound"] <= evidence["neg_log_evidence"]
     assert out.splitlines()[-1] == f"report: {folder / 'report.html'}"
     assert out.splitlines()[-3].startswith("to try: ")
-    assert f"{-evidence['log_evidence']:.4f}" in out
+    assert f"{evidence['neg_log_evidence']:.4f}" in out
     assert f"{evidence['lower_bound']:.4f}" in out
     assert f"diagnosis  {found['diagnosis']['name']:>23}"[-23:] in out
     report = (folder / "report.html").read_text(encoding="utf-8")
-    assert f"{-evidence['log_evidence']:.4f}" in report
+    assert f"{evidence['neg_log_evidence']:.4f}" in report
     assert call(["report", str(folder), "--quiet"], capsys)[0] == 0
-    assert f"{-evidence['log_evidence']:.4f}" in (folder / "report.html").read_text(encoding="utf-8")
+    assert f"{evidence['neg_log_evidence']:.4f}" in (folder / "report.html").read_text(encoding="utf-8")
     assert call(["train", "--resume", str(folder), "--quiet"], capsys)[0] == 0
     assert json.loads((folder / "metrics.json").read_text(encoding="utf-8")) == found
 

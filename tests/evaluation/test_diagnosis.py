@@ -42,11 +42,11 @@ HEALTHY = Symptoms(
     finite=True,
     loss=0.1,
     variance=1.0,
-    sampled_mse=0.02,
+    mse=0.02,
     rate=3.0,
     active=2,
     useful=2,
-    prior_c2st=0.51,
+    aggregate_c2st=0.51,
     above_lower_bound=0.02,
     loss_drop=0.05,
     peak=0.12,
@@ -75,32 +75,32 @@ def test_a_sane_run_is_healthy() -> None:
         ("diverged", {"peak": 10.1}, {"peak": 9.9}),
         ("diverged", {"loss": 1.66, "start": 1.5}, {"loss": 1.64, "start": 1.5}),
         ("diverged", {"peak": 15.1, "start": 1.5}, {"peak": 14.9, "start": 1.5}),
-        ("under-trained", {"sampled_mse": 1.11, "sigma": 9.0}, {"sampled_mse": 1.09, "sigma": 9.0}),
-        ("under-trained", {"sampled_mse": 0.91, "sigma": 0.7}, {"sampled_mse": 0.91, "sigma": 0.72}),
-        ("under-trained", {"sampled_mse": 0.91}, {"sampled_mse": 0.89}),
-        ("under-trained", {"sampled_mse": 0.11, "loss_drop": 0.21}, {"sampled_mse": 0.11, "loss_drop": 0.19}),
-        ("under-trained", {"sampled_mse": 0.11, "loss_drop": 0.21}, {"sampled_mse": 0.09, "loss_drop": 0.21}),
-        ("under-trained", {"active": 0, "sampled_mse": 0.91}, {"active": 0, "sampled_mse": 0.91, "sigma": math.nan}),
+        ("under-trained", {"mse": 1.11, "sigma": 9.0}, {"mse": 1.09, "sigma": 9.0}),
+        ("under-trained", {"mse": 0.91, "sigma": 0.7}, {"mse": 0.91, "sigma": 0.72}),
+        ("under-trained", {"mse": 0.91}, {"mse": 0.89}),
+        ("under-trained", {"mse": 0.11, "loss_drop": 0.21}, {"mse": 0.11, "loss_drop": 0.19}),
+        ("under-trained", {"mse": 0.11, "loss_drop": 0.21}, {"mse": 0.09, "loss_drop": 0.21}),
+        ("under-trained", {"active": 0, "mse": 0.91}, {"active": 0, "mse": 0.91, "sigma": math.nan}),
         ("collapsed", {"active": 0}, {"active": 2}),
-        ("collapsed", {**WIDE, "rate": 0.009, "sampled_mse": 0.91}, {**WIDE, "rate": 0.011, "sampled_mse": 0.91}),
-        ("collapsed", {**WIDE, "rate": 0.009, "sampled_mse": 0.91}, {**WIDE, "rate": 0.009, "sampled_mse": 0.89}),
+        ("collapsed", {**WIDE, "rate": 0.009, "mse": 0.91}, {**WIDE, "rate": 0.011, "mse": 0.91}),
+        ("collapsed", {**WIDE, "rate": 0.009, "mse": 0.91}, {**WIDE, "rate": 0.009, "mse": 0.89}),
         ("partly collapsed", {"active": 1}, {"active": 1, "useful": 1}),
-        ("over-regularised", {"sampled_mse": 0.11}, {"sampled_mse": 0.09}),
+        ("over-regularised", {"mse": 0.11}, {"mse": 0.09}),
         (
             "over-regularised",
-            {"sampled_mse": 0.11, "above_lower_bound": 0.69},
-            {"sampled_mse": 0.11, "above_lower_bound": 0.71},
+            {"mse": 0.11, "above_lower_bound": 0.69},
+            {"mse": 0.11, "above_lower_bound": 0.71},
         ),
-        ("over-regularised", {"sampled_mse": 0.11, "above_lower_bound": math.nan}, {"above_lower_bound": math.nan}),
+        ("over-regularised", {"mse": 0.11, "above_lower_bound": math.nan}, {"above_lower_bound": math.nan}),
         (
             "under-regularised",
-            {"prior_c2st": 0.71, "sampled_mse": 0.009},
-            {"prior_c2st": 0.69, "sampled_mse": 0.009},
+            {"aggregate_c2st": 0.71, "mse": 0.009},
+            {"aggregate_c2st": 0.69, "mse": 0.009},
         ),
         (
             "under-regularised",
-            {"prior_c2st": 0.71, "sampled_mse": 0.009},
-            {"prior_c2st": 0.71, "sampled_mse": 0.011},
+            {"aggregate_c2st": 0.71, "mse": 0.009},
+            {"aggregate_c2st": 0.71, "mse": 0.011},
         ),
         (
             "under-trained",
@@ -114,21 +114,25 @@ def test_a_sane_run_is_healthy() -> None:
         ),
         (
             "too narrow",
-            {"above_lower_bound": 0.61, "prior_c2st": 0.65},
-            {"above_lower_bound": 0.59, "prior_c2st": 0.65},
+            {"above_lower_bound": 0.61, "aggregate_c2st": 0.65},
+            {"above_lower_bound": 0.59, "aggregate_c2st": 0.65},
         ),
         (
             "too narrow",
-            {"above_lower_bound": 0.61, "prior_c2st": 0.59},
-            {"above_lower_bound": 0.61, "prior_c2st": 0.57},
+            {"above_lower_bound": 0.61, "aggregate_c2st": 0.59},
+            {"above_lower_bound": 0.61, "aggregate_c2st": 0.57},
         ),
         (
             "too narrow",
-            {"above_lower_bound": 0.61, "prior_c2st": 0.74},
-            {"above_lower_bound": 0.61, "prior_c2st": 0.76},
+            {"above_lower_bound": 0.61, "aggregate_c2st": 0.74},
+            {"above_lower_bound": 0.61, "aggregate_c2st": 0.76},
         ),
-        ("holes in the prior", {"prior_c2st": 0.59}, {"prior_c2st": 0.57}),
-        ("holes in the prior", {"prior_c2st": 0.59, "above_lower_bound": math.nan}, {"above_lower_bound": math.nan}),
+        ("holes in the prior", {"aggregate_c2st": 0.59}, {"aggregate_c2st": 0.57}),
+        (
+            "holes in the prior",
+            {"aggregate_c2st": 0.59, "above_lower_bound": math.nan},
+            {"above_lower_bound": math.nan},
+        ),
     ],
 )
 def test_a_rule_holds_on_one_side_of_its_threshold(name: str, inside: Any, outside: Any) -> None:
@@ -137,17 +141,17 @@ def test_a_rule_holds_on_one_side_of_its_threshold(name: str, inside: Any, outsi
 
 
 def test_the_first_rule_that_holds_wins() -> None:
-    ill = {"finite": False, "active": 0, "sampled_mse": 0.95, "prior_c2st": 0.72, "above_lower_bound": 0.6, "peak": 0.3}
+    ill = {"finite": False, "active": 0, "mse": 0.95, "aggregate_c2st": 0.72, "above_lower_bound": 0.6, "peak": 0.3}
     cures: list[tuple[str, dict[str, Any]]] = [
         ("diverged", {"finite": True}),
-        ("under-trained", {"sampled_mse": 0.5}),
+        ("under-trained", {"mse": 0.5}),
         ("collapsed", {"active": 1}),
         ("partly collapsed", {"active": 2}),
-        ("over-regularised", {"sampled_mse": 0.005, "above_lower_bound": 1.0, "loss_drop": 0.3}),
-        ("under-regularised", {"sampled_mse": 0.02}),
+        ("over-regularised", {"mse": 0.005, "above_lower_bound": 1.0, "loss_drop": 0.3}),
+        ("under-regularised", {"mse": 0.02}),
         ("under-trained", {"loss_drop": 0.1}),
         ("too narrow", {"above_lower_bound": 0.2}),
-        ("holes in the prior", {"prior_c2st": 0.5}),
+        ("holes in the prior", {"aggregate_c2st": 0.5}),
         ("healthy", {}),
     ]
     for name, cure in cures:
@@ -166,12 +170,12 @@ def test_the_first_rule_that_holds_wins() -> None:
     ],
 )
 def test_a_loss_that_rose_did_not_fall(share: float, told: str) -> None:
-    found = diagnose(dataclasses.replace(HEALTHY, sampled_mse=1.2, loss_drop=share))
+    found = diagnose(dataclasses.replace(HEALTHY, mse=1.2, loss_drop=share))
     assert evidence_text(found.evidence).endswith(f"a loss that {told}")
 
 
 def test_without_a_kl_term_nothing_is_over_regularised() -> None:
-    large = dataclasses.replace(HEALTHY, sampled_mse=0.2)
+    large = dataclasses.replace(HEALTHY, mse=0.2)
     assert diagnose(large).name == "over-regularised"
     assert diagnose(dataclasses.replace(large, sigma=0.0)).name == "under-trained"
 
@@ -190,8 +194,8 @@ def test_evidence_quotes_numbers_and_advice_names_no_command(rule: Rule) -> None
 
 
 def test_the_evidence_is_the_rules_measured_numbers() -> None:
-    found = diagnose(dataclasses.replace(HEALTHY, prior_c2st=0.66))
-    assert found.evidence == {"prior_c2st": 0.66}
+    found = diagnose(dataclasses.replace(HEALTHY, aggregate_c2st=0.66))
+    assert found.evidence == {"aggregate_c2st": 0.66}
     told = "C2ST accuracy 0.66 between aggregate posterior and prior (chance 0.50)"
     assert evidence_text(found.evidence) == told
 
@@ -367,7 +371,7 @@ def test_a_model_that_is_its_data_is_healthy(seed: int) -> None:
 
 def test_loss_is_per_coordinate_in_both_conventions() -> None:
     config, metrics = of_a_perfect_model()
-    mse = metrics.reconstruction.sampled_mse
+    mse = metrics.reconstruction.mse
     rate = metrics.latent.rate
     history = flat_schedule(np.full(90, 0.3))
     mean = collect_symptoms(loss_of(config), history, metrics)

@@ -139,32 +139,32 @@ def test_a_real_sample_is_at_its_noise_floor(curve: Curve) -> None:
     assert found.coverage == 1
     assert found.ks < 1.95 / math.sqrt(1000)
     # The largest of n uniform spacings is about log(n) / n.
-    assert found.gap < 3 * math.log(1000) / 1000
+    assert found.longest_gap < 3 * math.log(1000) / 1000
 
 
 def test_half_a_curve_covers_half() -> None:
     t = ROLL.midpoints(2000)[:1000]
     found = fit(ROLL, ROLL.position(t))
     assert found.coverage == 0.5
-    assert found.gap == pytest.approx(0.5, abs=1e-3)
+    assert found.longest_gap == pytest.approx(0.5, abs=1e-3)
     assert found.ks == pytest.approx(0.5, abs=1e-3)
 
 
 def test_a_closed_piece_has_its_gap_around_the_seam() -> None:
     t = torch.cat([torch.linspace(0.1, 0.9, 500), torch.linspace(1, 1.999, 500)]).double()
-    assert fit(CIRCLES, CIRCLES.position(t)).gap == pytest.approx(0.1, abs=1e-6)
+    assert fit(CIRCLES, CIRCLES.position(t)).longest_gap == pytest.approx(0.1, abs=1e-6)
 
 
 def test_an_open_piece_has_no_gap_around_its_ends() -> None:
     moons = CURVES["moons"]
     t = torch.cat([torch.linspace(0.1, 0.9, 500), torch.linspace(1, 1.999, 500)]).double()
-    assert fit(moons, moons.position(t)).gap == pytest.approx(0.05, abs=1e-6)
+    assert fit(moons, moons.position(t)).longest_gap == pytest.approx(0.05, abs=1e-6)
 
 
 def test_points_far_from_the_curve_cover_nothing() -> None:
     found = fit(CIRCLES, torch.full((50, 2), 3.0))
     assert found.coverage == 0
-    assert found.gap == 0.5
+    assert found.longest_gap == 0.5
     assert fit(CIRCLES, torch.full((50, 2), 3.0), tolerance=10).coverage == 0.02
 
 

@@ -33,10 +33,10 @@ def test_model_rows_say_what_was_measured() -> None:
     rows = model_rows(found)
     assert all(len(cells) == len(MODEL_HEAD) for cells in rows)
     assert float(row(rows, "reconstruction MSE, posterior mean")[1]) == pytest.approx(
-        found.reconstruction.mse, abs=1e-5
+        found.reconstruction.posterior_mean_mse, abs=1e-5
     )
     share = float(row(rows, "reconstruction MSE, posterior draw")[3].split("%")[0]) / 100
-    assert share == pytest.approx(found.reconstruction.sampled_mse / found.reconstruction.variance, abs=1e-4)
+    assert share == pytest.approx(found.reconstruction.mse / found.reconstruction.variance, abs=1e-4)
     assert float(row(rows, "rate")[1]) == pytest.approx(found.latent.rate, abs=1e-3)
     assert row(rows, "active units")[1:] == (str(found.latent.active), "", "of 2")
     assert float(row(rows, "C2ST accuracy")[1]) == pytest.approx(found.latent.aggregate.c2st.value, abs=1e-3)
@@ -49,9 +49,9 @@ def test_evidence_stands_beside_its_lower_bound_and_their_difference() -> None:
     assert found.evidence is not None
     name, value, bound, verdict = row(model_rows(found), "negative log evidence")
     assert name == "negative log evidence, nats"
-    assert float(value) == pytest.approx(-found.evidence.log_evidence, abs=1e-4)
+    assert float(value) == pytest.approx(found.evidence.neg_log_evidence, abs=1e-4)
     assert float(value) - float(bound) == pytest.approx(float(verdict.split()[0]), abs=1e-3)
-    assert float(row(model_rows(found), "gap")[1]) == pytest.approx(found.evidence.gap, abs=1e-4)
+    assert float(row(model_rows(found), "inference gap")[1]) == pytest.approx(found.evidence.inference_gap, abs=1e-4)
 
 
 def test_above_two_latents_the_evidence_is_named_a_bound() -> None:
@@ -63,10 +63,12 @@ def test_above_two_latents_the_evidence_is_named_a_bound() -> None:
 def test_what_is_not_known_of_the_lower_bound_is_part_of_the_error_above_it() -> None:
     found = metrics()
     assert found.evidence is not None
-    vague = dataclasses.replace(found.evidence, error=0.001, standard_error=0.002, lower_bound_error=0.04)
+    vague = dataclasses.replace(
+        found.evidence, numerical_error=0.001, neg_log_evidence_se=0.002, lower_bound_error=0.04
+    )
     verdict = row(model_rows(dataclasses.replace(found, evidence=vague)), "negative log evidence")[3]
     assert re.fullmatch(r"\d+\.\d{3} above the lower bound, ± 0\.04", verdict)
-    assert row(model_rows(metrics(3)), "gap")[3] == "at least"
+    assert row(model_rows(metrics(3)), "inference gap")[3] == "at least"
 
 
 def test_a_lower_bound_out_of_reach_is_a_dash() -> None:
@@ -92,16 +94,16 @@ def test_decimals_fit_the_error(error: float, shown: tuple[str, ...]) -> None:
     assert found.evidence is not None
     changed = dataclasses.replace(
         found.evidence,
-        log_evidence=-1234.5678,
+        neg_log_evidence=1234.5678,
         lower_bound=0.12346,
         lower_bound_error=0.0,
         above_lower_bound=1234.44434,
-        gap=7.8901,
-        error=error,
+        inference_gap=7.8901,
+        numerical_error=error,
     )
     rows = model_rows(dataclasses.replace(found, evidence=changed))
     assert row(rows, "negative log evidence")[1:] == shown[:3]
-    assert row(rows, "gap")[1] == shown[3]
+    assert row(rows, "inference gap")[1] == shown[3]
 
 
 def test_rates_that_are_left_out_are_not_passed_over_in_silence() -> None:
@@ -119,7 +121,7 @@ def test_without_decoder_noise_the_evidence_says_why_there_is_none() -> None:
 
 def test_without_evidence_there_are_no_rows_of_it() -> None:
     names = [cells[0] for cells in model_rows(dataclasses.replace(metrics(), evidence=None))]
-    assert not [name for name in names if "evidence" in name or "ELBO" in name]
+    assert not [name for name in names if "evidence" in name or "inference" in name]
 
 
 def test_jumps_make_a_map_not_continuous() -> None:

@@ -53,7 +53,7 @@ def contents(folder: Path) -> dict[Path, bytes]:
     return {p.relative_to(folder): p.read_bytes() for p in folder.rglob("*") if p.is_file()}
 
 
-def prior_c2st(run: Run) -> float:
+def aggregate_c2st(run: Run) -> float:
     sigma = translation_of(run.config).sigma
     return measure(run.model, CURVES["swiss_roll"], sigma=sigma, seed=1).latent.aggregate.c2st.value
 
@@ -105,7 +105,7 @@ def test_encoder_and_decoder_keep_every_bit_at_every_snapshot(run: Run, repaired
 
 
 def test_a_test_tells_the_aggregate_posterior_from_the_prior_no_more(run: Run, repaired: Run) -> None:
-    before, after = prior_c2st(run), prior_c2st(repaired)
+    before, after = aggregate_c2st(run), aggregate_c2st(repaired)
     assert before > 0.6
     assert after < 0.55
 

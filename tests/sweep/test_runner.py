@@ -109,16 +109,16 @@ def test_the_table_holds_what_examine_measures(undisturbed: Path) -> None:
     assert metrics.evidence is None
     values = row.values
     assert row.diagnosis == diagnosis.name
-    assert values["mse"] == metrics.reconstruction.sampled_mse
+    assert values["mse"] == metrics.reconstruction.mse
     assert values["neg_elbo"] == pytest.approx(values["rate"] + values["distortion"])
     assert values["loss"] == pytest.approx(values["mse"] + 0.01 * values["rate"] / 2)
     assert metrics.prior.fit is not None
     assert metrics.latent.continuity is not None
     assert values["off_p90"] == metrics.prior.fit.off_p90
     assert values["c2st"] == metrics.prior.distances.c2st.value
-    assert values["prior_c2st"] == metrics.latent.aggregate.c2st.value
+    assert values["aggregate_c2st"] == metrics.latent.aggregate.c2st.value
     assert values["jumps"] == metrics.latent.continuity.jumps
-    assert set(values) == set(METRICS) - {"neg_log_evidence", "above_lower_bound", "gap"}
+    assert set(values) == set(METRICS) - {"neg_log_evidence", "above_lower_bound", "inference_gap"}
 
 
 def test_the_csv_has_a_row_a_run_and_says_which_diverged(undisturbed: Path) -> None:
@@ -394,18 +394,40 @@ def test_one_run_that_was_evaluated_changes_no_column(undisturbed: Path, tmp_pat
     path = folder / "runs" / row.name / "metrics.json"
     found = json.loads(path.read_text(encoding="utf-8"))
     assert found["metrics"]["evidence"] is None
-    found["metrics"]["evidence"] = {"log_evidence": -1.0, "above_lower_bound": 0.5, "gap": 0.1}
+    found["metrics"]["evidence"] = {"neg_log_evidence": 1.0, "above_lower_bound": 0.5, "inference_gap": 0.1}
     path.write_text(json.dumps(found), encoding="utf-8")
     write_table(read_sweep(folder), folder)
     assert (folder / "table.csv").read_bytes() == (undisturbed / "table.csv").read_bytes()
     assert "above_lower_bound" not in {name for row in read_table(folder).rows for name in row.values}
 
 
-def test_metrics_with_the_keys_of_version_0_1_are_read_alike(undisturbed: Path, tmp_path: Path) -> None:
+def as_version_0_2(found: dict[str, Any]) -> dict[str, Any]:
+    """What version 0.2 wrote: other names for three numbers, of which two have the other sign, and no errors."""
+    metrics = found["metrics"]
+    if metrics is None:
+        return {name: found[name] for name in ("metrics", "diagnosis")}
+
+    new = metrics["reconstruction"]
+    metrics["reconstruction"] = {
+        "mse": new["posterior_mean_mse"],
+        "sampled_mse": new["mse"],
+        "variance": new["variance"],
+        "distortion": new["distortion"],
+        "elbo": -new["neg_elbo"],
+    }
+    for name in ("rate_se", "rates_se"):
+        del metrics["latent"][name]
+    for name in ("grid", "prior", "noisy_prior"):
+        fit = metrics[name]["fit"]
+        fit["gap"] = fit.pop("longest_gap")
+    return {name: found[name] for name in ("metrics", "diagnosis")}
+
+
+def test_metrics_with_the_keys_of_earlier_versions_are_read_alike(undisturbed: Path, tmp_path: Path) -> None:
     folder = tmp_path / "sweep"
     shutil.copytree(undisturbed, folder)
     for path in folder.glob("runs/*/metrics.json"):
-        text = path.read_text(encoding="utf-8")
+        text = json.dumps(as_version_0_2(json.loads(path.read_text(encoding="utf-8"))))
         for new, old in (
             ("c2st", "two_sample"),
             ("jumps", "tears"),
@@ -415,7 +437,25 @@ def test_metrics_with_the_keys_of_version_0_1_are_read_alike(undisturbed: Path, 
         ):
             text = text.replace(f'"{new}":', f'"{old}":')
         path.write_text(text, encoding="utf-8")
+        assert '"tears"' in text
     assert [row.values for row in read_table(folder).rows] == [row.values for row in read_table(undisturbed).rows]
+
+
+def test_the_names_that_meant_two_things_are_told_by_their_record() -> None:
+    old = {
+        "reconstruction": {"mse": 1, "sampled_mse": 2, "elbo": -3},
+        "prior": {"fit": {"off_median": 4, "gap": 5}},
+        "evidence": {"log_evidence": -6, "error": 7, "standard_error": 8, "gap": 9},
+    }
+    new = {
+        "reconstruction": {"posterior_mean_mse": 1, "mse": 2, "neg_elbo": 3},
+        "prior": {"fit": {"off_median": 4, "longest_gap": 5}},
+        "evidence": {"neg_log_evidence": 6, "numerical_error": 7, "neg_log_evidence_se": 8, "inference_gap": 9},
+    }
+    assert with_new_keys(old) == new
+    assert with_new_keys(new) == new
+    without_noise = {"sampled_mse": 2, "elbo": None}
+    assert with_new_keys(without_noise) == {"mse": 2, "neg_elbo": None}
 
 
 def test_the_two_floors_of_version_0_1_have_names_of_their_own() -> None:

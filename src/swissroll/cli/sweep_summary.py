@@ -29,7 +29,7 @@ MAX_TABLE_LINES = 24
 SHORT_TABLE = {
     "loss": "held-out loss",
     "off_median": "off the curve",
-    "prior_c2st": "C2ST q(z), p(z)",
+    "aggregate_c2st": "C2ST q(z), p(z)",
     "c2st": "C2ST to real",
 }
 """The columns of the short table, and their heads."""

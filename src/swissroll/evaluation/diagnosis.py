@@ -62,11 +62,11 @@ class Symptoms:
         finite: Whether every loss and gradient was a finite number.
         loss: Held-out loss per coordinate, in the notebook's convention, in squared data units.
         variance: V, the data's variance averaged over coordinates: what a decoder that ignores z reaches.
-        sampled_mse: Squared error of a decoded posterior draw, averaged over coordinates.
+        mse: Squared error of a decoded posterior draw, averaged over coordinates.
         rate: KL of q(z|x) from the prior, in nats per point.
         active: Active units.
         useful: Units that could be active: min(D, L).
-        prior_c2st: C2ST accuracy between aggregate posterior and prior: 0.5 is chance, 1 is a perfect classifier.
+        aggregate_c2st: C2ST accuracy between aggregate posterior and prior: 0.5 is chance, 1 is a perfect classifier.
         above_lower_bound: Negative log evidence less its lower bound, in nats; nan where it was not measured.
         loss_drop: Share by which the loss fell over the last two thirds of the run; of its last part, where beta
             moves; nan where it is not known.
@@ -78,11 +78,11 @@ class Symptoms:
     finite: bool
     loss: float
     variance: float
-    sampled_mse: float
+    mse: float
     rate: float
     active: int
     useful: int
-    prior_c2st: float
+    aggregate_c2st: float
     above_lower_bound: float
     loss_drop: float
     peak: float
@@ -130,11 +130,11 @@ def has_hardly_begun(s: Symptoms) -> bool:
     must_use_latent = s.sigma**2 < s.variance / 2
     is_falling = s.loss_drop > FALLING
     return (
-        s.sampled_mse > 1.1 * s.variance
-        or (must_use_latent and s.sampled_mse > 0.9 * s.variance)
-        or (must_use_latent and s.sampled_mse > 0.1 * s.variance and is_falling)
+        s.mse > 1.1 * s.variance
+        or (must_use_latent and s.mse > 0.9 * s.variance)
+        or (must_use_latent and s.mse > 0.1 * s.variance and is_falling)
         # Without a KL term nothing else stands in the way.
-        or (s.sigma == 0 and s.sampled_mse > 0.1 * s.variance)
+        or (s.sigma == 0 and s.mse > 0.1 * s.variance)
     )
 
 
@@ -148,12 +148,12 @@ RULES = (
     Rule(
         name="under-trained",
         holds=has_hardly_begun,
-        evidence=("sampled_mse", "variance", "loss_drop"),
+        evidence=("mse", "variance", "loss_drop"),
         advice=Advice(setting="steps", factor=10, otherwise=Advice(setting="hidden_dim", factor=2)),
     ),
     Rule(
         name="collapsed",
-        holds=lambda s: s.active == 0 or (s.rate < 0.01 and s.sampled_mse > 0.9 * s.variance),
+        holds=lambda s: s.active == 0 or (s.rate < 0.01 and s.mse > 0.9 * s.variance),
         evidence=("active", "rate"),
         advice=Advice(setting="beta", factor=0.1),
     ),
@@ -166,14 +166,14 @@ RULES = (
     Rule(
         name="over-regularised",
         # An evidence far from its lower bound is not beta's fault: the bound allows for the sigma that beta implies.
-        holds=lambda s: s.sampled_mse > 0.1 * s.variance and not s.above_lower_bound > FAR,
-        evidence=("sampled_mse", "variance"),
+        holds=lambda s: s.mse > 0.1 * s.variance and not s.above_lower_bound > FAR,
+        evidence=("mse", "variance"),
         advice=Advice(setting="beta", factor=1 / 3),
     ),
     Rule(
         name="under-regularised",
-        holds=lambda s: s.prior_c2st > 0.7 and s.sampled_mse < 0.01 * s.variance,
-        evidence=("prior_c2st", "sampled_mse", "variance"),
+        holds=lambda s: s.aggregate_c2st > 0.7 and s.mse < 0.01 * s.variance,
+        evidence=("aggregate_c2st", "mse", "variance"),
         advice=Advice(setting="beta", factor=10),
     ),
     Rule(
@@ -184,21 +184,21 @@ RULES = (
     ),
     Rule(
         name="too narrow",
-        holds=lambda s: s.above_lower_bound > 0.6 and 0.58 < s.prior_c2st < 0.75,
-        evidence=("above_lower_bound", "prior_c2st", "loss_drop"),
+        holds=lambda s: s.above_lower_bound > 0.6 and 0.58 < s.aggregate_c2st < 0.75,
+        evidence=("above_lower_bound", "aggregate_c2st", "loss_drop"),
         advice=Advice(setting="hidden_dim", factor=2),
     ),
     Rule(
         name=PRIOR,
-        holds=lambda s: s.prior_c2st > 0.58,
-        evidence=("prior_c2st",),
+        holds=lambda s: s.aggregate_c2st > 0.58,
+        evidence=("aggregate_c2st",),
         advice=Advice(action=Action.FIT_PRIOR, preset="best"),
     ),
 )
 HEALTHY = Rule(
     name="healthy",
     holds=lambda _: True,
-    evidence=("active", "prior_c2st"),
+    evidence=("active", "aggregate_c2st"),
     advice=Advice(action=Action.NOTHING, preset="best-long"),
 )
 TRAIN_LONGER = RULES[1].advice
@@ -238,7 +238,7 @@ def collect_symptoms(loss: Loss, history: LossHistory, metrics: Metrics, *, fini
     latent = metrics.latent
 
     # The loss per coordinate: squared error, plus the rate by its weight beside it.
-    held_out = error.sampled_mse + loss.rate_weight(metrics.sigma) * latent.rate
+    held_out = error.mse + loss.rate_weight(metrics.sigma) * latent.rate
 
     # The training loss per coordinate; of a learned variance, the squared error itself was followed.
     peak = math.nan
@@ -257,11 +257,11 @@ def collect_symptoms(loss: Loss, history: LossHistory, metrics: Metrics, *, fini
         finite=finite,
         loss=held_out,
         variance=error.variance,
-        sampled_mse=error.sampled_mse,
+        mse=error.mse,
         rate=latent.rate,
         active=latent.active,
         useful=min(metrics.data_dim, len(latent.rates)),
-        prior_c2st=latent.aggregate.c2st.value,
+        aggregate_c2st=latent.aggregate.c2st.value,
         above_lower_bound=above_lower_bound,
         loss_drop=measure_loss_drop(history.after_beta_schedule),
         peak=peak,

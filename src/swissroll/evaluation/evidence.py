@@ -1,9 +1,9 @@
 r"""What a trained model gives to a point: log p(x), how far the ELBO is below it, and why.
 
-    log p(x) = log of the integral over z of  p(z) N(x; decode(z), sigma^2 I)             evidence, in nats
-    gap      = log p(x) - ELBO = KL(q(z|x) || p(z|x))                                     at least 0
-             = (best ELBO of any diagonal Gaussian - ELBO)  + (log p(x) - that best ELBO)
-               what amortisation loses                        what the Gaussian family loses
+    log p(x)      = log of the integral over z of  p(z) N(x; decode(z), sigma^2 I)        evidence, in nats
+    inference gap = log p(x) - ELBO = KL(q(z|x) || p(z|x))                                at least 0
+                  = (best ELBO of any diagonal Gaussian - ELBO)  + (log p(x) - that best ELBO)
+                    what amortisation loses                        what the Gaussian family loses
 
 With one or two latent dimensions and a prior that is a mixture of Gaussians, the integral is a sum over a grid
 (:mod:`swissroll.evaluation.quadrature`), with an error of its own. Otherwise only a lower bound is in reach
@@ -50,7 +50,7 @@ class Evidence:
         log_p: log p(x), or where ``bound`` is true the importance-weighted lower bound on it.
         error: Estimated error of ``log_p``: of the quadrature, or the standard error of the bound's K draws.
         elbo: E_q log p(x|z) - KL(q(z|x) || p(z)) at the encoder's q.
-        gap: ``log_p - elbo``; under a bound, at most the true gap.
+        inference_gap: ``log_p - elbo``; under a bound, at most the true gap.
         amortisation: Part of the gap that the best diagonal Gaussian found would close, so a lower bound
             (a finer search gained 0.001 nats on trained models); None where not asked for.
         family: The rest of the gap, ``log_p`` less that Gaussian's ELBO; None where not asked for.
@@ -63,7 +63,7 @@ class Evidence:
     log_p: Tensor
     error: Tensor
     elbo: Tensor
-    gap: Tensor
+    inference_gap: Tensor
     amortisation: Tensor | None
     family: Tensor | None
     sigma: float
@@ -165,7 +165,7 @@ def _exact_evidence(model: VAE, x: Tensor, sigma: float, *, tolerance: float, ga
         log_p=log_p,
         error=integral.error,
         elbo=encoded,
-        gap=log_p - encoded,
+        inference_gap=log_p - encoded,
         amortisation=amortisation,
         family=family,
         sigma=sigma,
@@ -184,7 +184,7 @@ def _bounded_evidence(model: VAE, x: Tensor, sigma: float, samples: int, generat
         log_p=log_p,
         error=found.error,
         elbo=found.elbo,
-        gap=log_p - found.elbo,
+        inference_gap=log_p - found.elbo,
         amortisation=None,
         family=None,
         sigma=sigma,

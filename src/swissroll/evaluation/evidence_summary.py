@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable
 from dataclasses import dataclass
 
@@ -12,6 +11,7 @@ from swissroll import rng
 from swissroll.data import Curve, Distribution
 from swissroll.evaluation.evidence import measure_evidence
 from swissroll.evaluation.lower_bound import LowerBound, nll_lower_bound
+from swissroll.evaluation.uncertainty import standard_error
 from swissroll.model.vae import VAE
 
 EVIDENCE_PART = "the evidence"
@@ -24,12 +24,14 @@ class EvidenceSummary:
 
     Attributes:
         n: Points that it is the mean over.
-        log_evidence: Mean log p(x), or of the importance-weighted lower bound on it.
-        error: Numerical error of that mean: of the quadrature, or of the bound's draws.
-        standard_error: Standard error of that mean as an estimate for the whole distribution; 0 for a curve without
-            noise, where the points are spread evenly along the curve.
-        bound: Whether ``log_evidence`` is only a bound, as :func:`swissroll.evaluation.evidence.measure_evidence` says.
-        gap: Mean of log p(x) - ELBO: what inference loses.
+        neg_log_evidence: Mean of -log p(x), or of the importance-weighted upper bound on it.
+        neg_log_evidence_se: Standard error of that mean as an estimate for the whole distribution; 0 for a curve
+            without noise, where the points are spread evenly along the curve.
+        numerical_error: Error of that mean: of the quadrature, or of the bound's draws.
+        bound: Whether ``neg_log_evidence`` is only a bound, as
+            :func:`swissroll.evaluation.evidence.measure_evidence` says.
+        inference_gap: Mean of log p(x) - ELBO: what inference loses.
+        inference_gap_se: Its standard error, as above.
         lower_bound: Lowest mean negative log p(x) that any model with this decoder sigma can reach. None where the data
             have no curve, or where sigma is so small beside it that it would take minutes.
         lower_bound_error: Most by which the lowest value may lie above ``lower_bound``; None where there is none.
@@ -37,11 +39,12 @@ class EvidenceSummary:
     """
 
     n: int
-    log_evidence: float
-    error: float
-    standard_error: float
+    neg_log_evidence: float
+    neg_log_evidence_se: float
+    numerical_error: float
     bound: bool
-    gap: float
+    inference_gap: float
+    inference_gap_se: float
     lower_bound: float | None
     lower_bound_error: float | None
     above_lower_bound: float | None
@@ -77,11 +80,10 @@ def summarize_evidence(
         x = curve.position(curve.midpoints(len(x))).to(x.dtype)
 
     found = measure_evidence(model, x, sigma=sigma, generator=rng.generator(seed, "measure: importance"))
-    mean = found.log_p.mean().item()
+    neg_log_evidence = -found.log_p.mean().item()
 
     # Errors of quadrature may all have one sign; those of independent draws add up as squares.
-    error = found.error.norm().item() / len(x) if found.bound else found.error.mean().item()
-    scatter = 0.0 if even else found.log_p.std().item() / math.sqrt(len(x))
+    numerical_error = found.error.norm().item() / len(x) if found.bound else found.error.mean().item()
     progress(EVIDENCE_PART)
 
     lowest = None
@@ -91,14 +93,15 @@ def summarize_evidence(
 
     return EvidenceSummary(
         n=len(x),
-        log_evidence=mean,
-        error=error,
-        standard_error=scatter,
+        neg_log_evidence=neg_log_evidence,
+        neg_log_evidence_se=0.0 if even else standard_error(found.log_p),
+        numerical_error=numerical_error,
         bound=found.bound,
-        gap=found.gap.mean().item(),
+        inference_gap=found.inference_gap.mean().item(),
+        inference_gap_se=0.0 if even else standard_error(found.inference_gap),
         lower_bound=None if lowest is None else lowest.lower,
         lower_bound_error=None if lowest is None else lowest.upper - lowest.lower,
-        above_lower_bound=None if lowest is None else -mean - lowest.lower,
+        above_lower_bound=None if lowest is None else neg_log_evidence - lowest.lower,
     )
 
 

@@ -54,7 +54,7 @@ class Fit:
         off_p90: 90th percentile of the distance, in data units.
         coverage: Share of equal bins in t that hold a point within the tolerance of the curve; 1 is all.
         ks: Kolmogorov-Smirnov distance between t and the uniform distribution that data have, in [0, 1]; of all points.
-        gap: Longest stretch of t without a point within the tolerance, as a share of t's whole range.
+        longest_gap: Longest stretch of t without a point within the tolerance, as a share of t's whole range.
     """
 
     n: int
@@ -62,7 +62,7 @@ class Fit:
     off_p90: float
     coverage: float
     ks: float
-    gap: float
+    longest_gap: float
 
 
 def project(curve: Curve, points: Any) -> Projection:
@@ -117,7 +117,7 @@ def fit(curve: Curve, points: Any, *, tolerance: float = TOLERANCE, bins: int = 
         off_p90=nearest.distance.quantile(0.9).item(),
         coverage=len(occupied) / bins,
         ks=_distance_to_uniform(share),
-        gap=max(gaps),
+        longest_gap=max(gaps),
     )
 
 

@@ -31,7 +31,9 @@ from swissroll.evaluation.evidence_summary import (
 from swissroll.evaluation.geometry import Fit, fit
 from swissroll.evaluation.latent_continuity import Continuity, continuity
 from swissroll.evaluation.references import DataReference, data_reference, prior_reference
+from swissroll.evaluation.uncertainty import standard_error
 from swissroll.model.loss import distortion
+from swissroll.model.prior import log_normal
 from swissroll.model.vae import VAE
 
 ACTIVE = 0.01
@@ -56,21 +58,30 @@ PARTS = (
 
 @dataclass(frozen=True, kw_only=True)
 class Reconstruction:
-    """How well points come back.
+    """How well points come back. A name that ends in ``_se`` is the standard error of a mean over the points.
 
     Attributes:
-        mse: Squared error of the decoded posterior mean, averaged over points and coordinates, in squared data units.
-        sampled_mse: The same with one draw from the posterior each.
+        mse: Squared error of one decoded draw from each posterior, as in the loss, averaged over points and
+            coordinates, in squared data units.
+        mse_se: Its standard error.
+        posterior_mean_mse: The same of the decoded posterior mean.
+        posterior_mean_mse_se: Its standard error.
         variance: Variance of the data, averaged over coordinates: what a decoder that ignores z can reach.
         distortion: -E log p(x|z), in nats per point; None without decoder noise.
-        elbo: -(distortion + rate), in nats per point; None without decoder noise.
+        distortion_se: Its standard error.
+        neg_elbo: Negative ELBO, distortion + rate, in nats per point; None without decoder noise.
+        neg_elbo_se: Its standard error.
     """
 
     mse: float
-    sampled_mse: float
+    mse_se: float
+    posterior_mean_mse: float
+    posterior_mean_mse_se: float
     variance: float
     distortion: float | None
-    elbo: float | None
+    distortion_se: float | None
+    neg_elbo: float | None
+    neg_elbo_se: float | None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -79,8 +90,10 @@ class Latent:
 
     Attributes:
         rate: KL of q(z|x) from the model's prior, averaged over points, in nats per point.
+        rate_se: Its standard error over the points.
         rates: KL of each latent dimension from N(0, 1), in nats per point, length L; for the standard normal prior they
             add up to the rate.
+        rates_se: Their standard errors over the points.
         activity: Variance of each posterior mean over the data, length L.
         active: Active units: dimensions whose activity is above 0.01 (Burda et al. 2016, section 5.1.1).
         continuity: How the posterior mean follows the noiseless curve; None where the data have none.
@@ -89,7 +102,9 @@ class Latent:
     """
 
     rate: float
+    rate_se: float
     rates: tuple[float, ...]
+    rates_se: tuple[float, ...]
     activity: tuple[float, ...]
     active: int
     continuity: Continuity | None
@@ -192,10 +207,20 @@ def measure(
 
     mu, logvar = _posterior(model, real.points)
     z = model.reparameterize(mu, logvar, generator=rng.generator(seed, "measure: posterior"))
-    latent = _measure_latent(model, source.curve, mu, logvar, z, seed)
+    point_rates = _rate_per_point(model, mu.double(), logvar.double(), z.double())
+    latent = _measure_latent(model, source.curve, mu, logvar, z, point_rates, seed)
     progress(PARTS[1])
 
-    reconstruction = _measure_reconstruction(model, real.points, mu, z, source.variance, sigma, latent.rate)
+    reconstruction = _measure_reconstruction(
+        model,
+        real.points,
+        mu,
+        z,
+        point_rates,
+        rate=latent.rate,
+        variance=source.variance,
+        sigma=sigma,
+    )
     made = {}
     for name, points in _generate(model, n, sigma, seed).items():
         made[name] = _measure_generated(name, points, real, source.curve)
@@ -259,7 +284,7 @@ def _measure_generated(name: str, points: Tensor, real: DataReference, curve: Cu
 
 
 def rates(mu: Tensor, logvar: Tensor) -> Tensor:
-    """KL of each latent dimension of q(z|x) from N(0, 1), averaged over points, in nats, shape (L,).
+    """KL of each latent dimension of each q(z|x) from N(0, 1), in nats, shape (N, L).
 
     Args:
         mu: Posterior means, shape (N, L).
@@ -267,7 +292,7 @@ def rates(mu: Tensor, logvar: Tensor) -> Tensor:
 
     Source: Kingma and Welling (2014), appendix B.
     """
-    return 0.5 * (mu.square() + logvar.exp() - 1 - logvar).mean(dim=0)
+    return 0.5 * (mu.square() + logvar.exp() - 1 - logvar)
 
 
 def activity(mu: Tensor) -> Tensor:
@@ -278,13 +303,26 @@ def activity(mu: Tensor) -> Tensor:
     return mu.var(dim=0)
 
 
-def _measure_latent(model: VAE, curve: Curve | None, mu: Tensor, logvar: Tensor, z: Tensor, seed: int) -> Latent:
+def _rate_per_point(model: VAE, mu: Tensor, logvar: Tensor, z: Tensor) -> Tensor:
+    """KL of each q(z|x) from the prior, in nats, shape (N,): exact, or log q(z|x) - log p(z) of the draw."""
+    exact = model.prior.closed_form_kl(mu, logvar)
+    if exact is not None:
+        return exact
+    return log_normal(z, mu, logvar) - model.prior.log_prob(z)
+
+
+def _measure_latent(
+    model: VAE, curve: Curve | None, mu: Tensor, logvar: Tensor, z: Tensor, point_rates: Tensor, seed: int
+) -> Latent:
     mu = mu.double()
     logvar = logvar.double()
     variances = activity(mu)
+    by_dimension = rates(mu, logvar)
     return Latent(
         rate=model.prior.kl(mu, logvar, z.double()).item(),
-        rates=tuple(rates(mu, logvar).tolist()),
+        rate_se=standard_error(point_rates),
+        rates=tuple(by_dimension.mean(dim=0).tolist()),
+        rates_se=tuple(map(standard_error, by_dimension.T)),
         activity=tuple(variances.tolist()),
         active=int((variances > ACTIVE).sum()),
         continuity=None if curve is None else _measure_continuity(model, curve, z.dtype),
@@ -299,19 +337,25 @@ def _measure_continuity(model: VAE, curve: Curve, dtype: torch.dtype) -> Continu
 
 
 def _measure_reconstruction(
-    model: VAE, x: Tensor, mu: Tensor, z: Tensor, variance: float, sigma: float, rate: float
+    model: VAE, x: Tensor, mu: Tensor, z: Tensor, point_rates: Tensor, *, rate: float, variance: float, sigma: float
 ) -> Reconstruction:
     mean = checks.points("reconstructions", model.decode(mu))
-    sampled = checks.points("reconstructions", model.decode(z))
+    drawn = checks.points("reconstructions", model.decode(z))
+    mean_errors = (mean - x).square().mean(dim=1)
+    errors = (drawn - x).square().mean(dim=1)
 
     # -ELBO = distortion + rate, both in nats per point.
-    lost = distortion(sampled, x.double(), sigma).mean().item() if sigma > 0 else None
+    lost = distortion(drawn, x.double(), sigma) if sigma > 0 else None
     return Reconstruction(
-        mse=(mean - x).square().mean().item(),
-        sampled_mse=(sampled - x).square().mean().item(),
+        mse=errors.mean().item(),
+        mse_se=standard_error(errors),
+        posterior_mean_mse=mean_errors.mean().item(),
+        posterior_mean_mse_se=standard_error(mean_errors),
         variance=variance,
-        distortion=lost,
-        elbo=None if lost is None else -(lost + rate),
+        distortion=None if lost is None else lost.mean().item(),
+        distortion_se=None if lost is None else standard_error(lost),
+        neg_elbo=None if lost is None else lost.mean().item() + rate,
+        neg_elbo_se=None if lost is None else standard_error(lost + point_rates),
     )
 
 

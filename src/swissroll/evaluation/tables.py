@@ -20,7 +20,7 @@ FIT_LABELS = {
     "off_median": ("off the curve, median", 4),
     "off_p90": ("off the curve, 90th percentile", 4),
     "coverage": ("share of the curve covered", 2),
-    "gap": ("longest gap, share of t", 3),
+    "longest_gap": ("longest gap, share of t", 3),
     "ks": ("KS distance of t from uniform", 3),
 }
 """By the name of a field of a fit: its label and its decimals."""
@@ -76,10 +76,10 @@ def text(head: tuple[str, ...], rows: Rows) -> str:
 
 
 def _reconstruction_rows(error: Reconstruction) -> Rows:
-    share = error.sampled_mse / error.variance
+    share = error.mse / error.variance
     return [
-        ("reconstruction MSE, posterior mean", f"{error.mse:.5f}", "0", ""),
-        ("reconstruction MSE, posterior draw", f"{error.sampled_mse:.5f}", "", f"{share:.2%} of the data's variance"),
+        ("reconstruction MSE, posterior mean", f"{error.posterior_mean_mse:.5f}", "0", ""),
+        ("reconstruction MSE, posterior draw", f"{error.mse:.5f}", "", f"{share:.2%} of the data's variance"),
     ]
 
 
@@ -101,23 +101,23 @@ def _evidence_rows(metrics: Metrics) -> Rows:
     if found is None:
         return []
 
-    digits = _decimals(found.error + found.standard_error)
+    digits = _decimals(found.numerical_error + found.neg_log_evidence_se)
     name = "negative log evidence, nats"
     lowest = "-" if found.lower_bound is None else f"{found.lower_bound:.{digits}f}"
     return [
         (
             f"{name} (a bound)" if found.bound else name,
-            f"{-found.log_evidence:.{digits}f}",
+            f"{found.neg_log_evidence:.{digits}f}",
             lowest,
             _evidence_verdict(found),
         ),
-        ("gap of the ELBO, nats", f"{found.gap:.{digits}f}", "0", "at least" if found.bound else ""),
+        ("inference gap, nats", f"{found.inference_gap:.{digits}f}", "0", "at least" if found.bound else ""),
     ]
 
 
 def _evidence_verdict(found: EvidenceSummary) -> str:
     """How far above its lower bound the negative log evidence is, with the error of that."""
-    error = found.error + found.standard_error
+    error = found.numerical_error + found.neg_log_evidence_se
     if found.above_lower_bound is None or found.lower_bound_error is None:
         return f"± {_round_error(error)}"
 

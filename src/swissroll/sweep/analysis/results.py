@@ -42,7 +42,7 @@ METRICS: dict[str, Metric] = {
     "distortion": Metric("distortion", "nats per point", None),
     "neg_elbo": Metric("negative ELBO", "nats per point", "low"),
     "active": Metric("active units", "", None),
-    "prior_c2st": Metric("C2ST accuracy, aggregate posterior against prior", "share", "low"),
+    "aggregate_c2st": Metric("C2ST accuracy, aggregate posterior against prior", "share", "low"),
     "off_median": Metric("off the curve, median", "data units", "low"),
     "off_p90": Metric("off the curve, 90th percentile", "data units", "low"),
     "coverage": Metric("share of the curve covered", "share", "high"),
@@ -57,10 +57,10 @@ METRICS: dict[str, Metric] = {
     "trustworthiness": Metric("trustworthiness of the latent space", "", "high"),
     "neg_log_evidence": Metric("negative log evidence", "nats per point", "low"),
     "above_lower_bound": Metric("negative log evidence above its lower bound", "nats per point", "low"),
-    "gap": Metric("gap of the ELBO", "nats per point", "low"),
+    "inference_gap": Metric("inference gap", "nats per point", "low"),
 }
 """The measured columns. Losses and errors are those of fresh points; distances are those of noiseless prior samples."""
-EVIDENCE_METRICS = ("neg_log_evidence", "above_lower_bound", "gap")
+EVIDENCE_METRICS = ("neg_log_evidence", "above_lower_bound", "inference_gap")
 """The columns that a sweep has only where it measures the evidence."""
 FIT_METRICS = ("off_median", "off_p90", "coverage", "ks")
 CONTINUITY_METRICS = ("jumps", "monotonicity", "trustworthiness")
@@ -73,6 +73,19 @@ RENAMED_KEYS = {
     "above_floor": "above_lower_bound",
 }
 """Keys of metrics.json in version 0.1, and what they are called now."""
+RENAMED_KEYS_OF_RECORDS = {
+    "sampled_mse": {"mse": "posterior_mean_mse", "sampled_mse": "mse", "elbo": "neg_elbo"},
+    "log_evidence": {
+        "log_evidence": "neg_log_evidence",
+        "standard_error": "neg_log_evidence_se",
+        "error": "numerical_error",
+        "gap": "inference_gap",
+    },
+    "off_median": {"gap": "longest_gap"},
+}
+"""The same for records up to version 0.2 whose keys meant different things; each is known by one of its keys."""
+NEGATED_KEYS = ("elbo", "log_evidence")
+"""Keys up to version 0.2 whose number had the other sign."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -204,10 +217,18 @@ def with_new_keys(value: Any) -> Any:
     if not isinstance(value, dict):
         return value
 
-    # A distance and the evidence both had a 'floor'; only that of a distance had a standard deviation.
-    floor = "noise_floor" if "floor_sd" in value else "lower_bound"
-    names = RENAMED_KEYS | {"floor": floor}
-    return {names.get(key, key): with_new_keys(item) for key, item in value.items()}
+    names = RENAMED_KEYS | {"floor": "noise_floor" if "floor_sd" in value else "lower_bound"}
+    for mark, of_record in RENAMED_KEYS_OF_RECORDS.items():
+        if mark in value:
+            names |= of_record
+
+    found = {}
+    for key, item in value.items():
+        of_item = with_new_keys(item)
+        if key in NEGATED_KEYS and of_item is not None:
+            of_item = -of_item
+        found[names.get(key, key)] = of_item
+    return found
 
 
 def _values(config: Config, metrics: dict[str, Any], *, evidence: bool) -> dict[str, float]:
@@ -225,13 +246,13 @@ def _values(config: Config, metrics: dict[str, Any], *, evidence: bool) -> dict[
     loss = Loss.of(config, metrics["data_dim"])
 
     values = {
-        "loss": loss.value_of_rate(mse=error["sampled_mse"], distortion=error["distortion"], rate=rate),
-        "mse": error["sampled_mse"],
+        "loss": loss.value_of_rate(mse=error["mse"], distortion=error["distortion"], rate=rate),
+        "mse": error["mse"],
         "rate": rate,
         "distortion": error["distortion"],
-        "neg_elbo": None if error["elbo"] is None else -error["elbo"],
+        "neg_elbo": error["neg_elbo"],
         "active": latent["active"],
-        "prior_c2st": latent["aggregate"]["c2st"]["value"],
+        "aggregate_c2st": latent["aggregate"]["c2st"]["value"],
     }
     values |= _pick(prior["fit"], FIT_METRICS)
     values |= {name: distance["value"] for name, distance in prior["distances"].items()}
@@ -249,9 +270,9 @@ def _pick(found: dict[str, Any] | None, names: Iterable[str]) -> dict[str, Any]:
 
 def _evidence_values(evidence: dict[str, Any]) -> dict[str, Any]:
     return {
-        "neg_log_evidence": -evidence["log_evidence"],
+        "neg_log_evidence": evidence["neg_log_evidence"],
         "above_lower_bound": evidence["above_lower_bound"],
-        "gap": evidence["gap"],
+        "inference_gap": evidence["inference_gap"],
     }
 
 
