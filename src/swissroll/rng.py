@@ -30,6 +30,9 @@ PURPOSES = {
     "measure: decoder noise": 1004,
     "measure: aggregate noise floors": 1005,
     "measure: importance": 1006,
+    "measure: tails": 1007,
+    "measure: noise of the tails": 1008,
+    "measure: tails of the data": 1009,
 }
 """Each purpose's key beside the seed. A key must never change: it decides the bits of every run."""
 

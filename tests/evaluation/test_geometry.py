@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import math
 from typing import Any
 
@@ -16,7 +17,8 @@ from scipy.stats import kstest
 from torch import Generator
 
 from swissroll.data import CURVES, Curve
-from swissroll.evaluation.geometry import fit, project
+from swissroll.evaluation.geometry import fit, project, stray_distance
+from tests.oracles import seeded
 
 curves = pytest.mark.parametrize("curve", CURVES.values(), ids=CURVES)
 ROLL, CIRCLES = CURVES["swiss_roll"], CURVES["circles"]
@@ -190,3 +192,45 @@ def test_bad_arguments_are_refused() -> None:
         fit(ROLL, points, tolerance=0)
     with pytest.raises(ValueError, match="bins must be a whole number"):
         fit(ROLL, points, bins=0)
+
+
+def with_strays(curve: Curve, share: float, off: float, n: int = 20_000) -> torch.Tensor:
+    """Even points of a curve, a share of them moved far away from it."""
+    x = curve.position(curve.midpoints(n))
+    strays = round(share * n)
+    x[:strays] = 0
+    x[:strays, 0] = 100 + off
+    return x
+
+
+@curves
+def test_tails_agree_with_the_exact_projection(curve: Curve) -> None:
+    points = curve.sample(200, noise=0.05, generator=seeded(4))[0]
+    tails = curve.sample(5000, noise=0.05, generator=seeded(5))[0]
+    found, off = fit(curve, points, tails=tails), project(curve, tails).distance.numpy()
+    assert (found.n, found.n_tails) == (200, 5000)
+    assert found.off_p99 == pytest.approx(float(np.percentile(off, 99)), abs=1e-9)
+    assert found.off_p999 == pytest.approx(float(np.percentile(off, 99.9)), abs=1e-9)
+    assert found.off_p90 == fit(curve, points).off_p90
+
+
+@curves
+def test_a_share_of_strays_of_a_twentieth_of_a_percent_is_seen(curve: Curve) -> None:
+    found = fit(curve, curve.position(curve.midpoints(100)), tails=with_strays(curve, 0.0005, 1.0))
+    assert found.strays == 0.0005
+    assert found.off_p99 < 1e-9
+    assert fit(curve, with_strays(curve, 0.002, 1.0)).off_p999 > 90
+
+
+def test_on_the_roll_a_stray_is_beyond_a_fifth_of_a_unit_and_on_a_larger_roll_farther() -> None:
+    assert stray_distance(ROLL) == pytest.approx(0.2, abs=1e-4)
+    larger = dataclasses.replace(ROLL, position=lambda t: 7 * ROLL.position(t))
+    assert stray_distance(larger) == pytest.approx(7 * stray_distance(ROLL))
+    x = ROLL.sample(2000, noise=0.1, generator=seeded(6))[0]
+    assert fit(larger, 7 * x).strays == fit(ROLL, x).strays > 0
+
+
+@curves
+def test_real_points_are_no_strays_with_noise_either(curve: Curve) -> None:
+    x = curve.sample(20_000, noise=0.1, generator=seeded(7))[0]
+    assert fit(curve, x, noise=0.1).strays == 0

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Any
 
 import torch
@@ -27,6 +28,14 @@ TOLERANCE = 0.05
 """Distance, in data units, within which a point counts as on the curve."""
 BINS = 50
 """Equal bins in t for the coverage."""
+FINE_GRID = 2**13
+"""Points on the whole curve, from the nearest of which the distances in the tails are refined."""
+STRAY = 5 / 16
+"""Distance off the curve from which a point is a stray, in root-mean-square radii of the curve.
+
+On the Swiss roll that is 0.2 data units, about half way to the next turn."""
+NOISE_REACH = 5.0
+"""Standard deviations of noise that a point may be farther off than that: a real point never is."""
 NEWTON_STEPS = 60
 """Most steps of the search for a nearest t; bisection alone needs about as many."""
 
@@ -52,6 +61,10 @@ class Fit:
         n: Points in the sample.
         off_median: Median distance to the curve, in data units.
         off_p90: 90th percentile of the distance, in data units.
+        off_p99: 99th percentile of the distance, in data units, of ``n_tails`` points.
+        off_p999: 99.9th percentile of the distance, in data units, of ``n_tails`` points.
+        strays: Share of ``n_tails`` points that are strays: farther off the curve than :func:`stray_distance`.
+        n_tails: Points that the tails are seen in.
         coverage: Share of equal bins in t that hold a point within the tolerance of the curve; 1 is all.
         ks: Kolmogorov-Smirnov distance between t and the uniform distribution that data have, in [0, 1]; of all points.
         longest_gap: Longest stretch of t without a point within the tolerance, as a share of t's whole range.
@@ -60,6 +73,10 @@ class Fit:
     n: int
     off_median: float
     off_p90: float
+    off_p99: float
+    off_p999: float
+    strays: float
+    n_tails: int
     coverage: float
     ks: float
     longest_gap: float
@@ -89,18 +106,42 @@ def project(curve: Curve, points: Any) -> Projection:
     )
 
 
-def fit(curve: Curve, points: Any, *, tolerance: float = TOLERANCE, bins: int = BINS) -> Fit:
+def stray_distance(curve: Curve, noise: float = 0.0) -> float:
+    """Distance off a curve, in data units, beyond which a point is a stray: 5/16 of the curve's radius, and the noise.
+
+    The radius is the root-mean-square distance of the curve's points from their mean, so a curve that is twice as large
+    has strays twice as far off.
+
+    Args:
+        curve: The curve.
+        noise: Standard deviation of the noise that a point is meant to have, in data units; five of these are added.
+    """
+    checks.real("noise", noise, 0, 1e6)
+    return STRAY * _radius(curve) + NOISE_REACH * noise
+
+
+def fit(
+    curve: Curve,
+    points: Any,
+    *,
+    tails: Any = None,
+    noise: float = 0.0,
+    tolerance: float = TOLERANCE,
+    bins: int = BINS,
+) -> Fit:
     """Measure how a sample covers a curve.
 
     Args:
         curve: The curve.
         points: Points, shape (N, D).
+        tails: More points of the same kind, shape (M, D), in which rare ones are seen; by default ``points``.
+        noise: Standard deviation of the noise that the points are meant to have, in data units, for the strays.
         tolerance: Distance within which a point counts as on the curve, in data units.
         bins: Equal bins in t for the coverage. A real sample of N points is expected to leave a share of about
             exp(-N / bins) of them empty.
 
     Raises:
-        ValueError: As :func:`project` says, or tolerance or bins is outside its range.
+        ValueError: As :func:`project` says, or tolerance, noise or bins is outside its range.
     """
     checks.real("tolerance", tolerance, 0, math.inf, open_low=True)
     checks.whole("bins", bins, 1, 10**6)
@@ -111,14 +152,54 @@ def fit(curve: Curve, points: Any, *, tolerance: float = TOLERANCE, bins: int = 
     occupied = torch.unique((on_curve * bins).long().clamp(0, bins - 1))
     gaps = [_longest_gap(on_curve, piece, curve) for piece in range(curve.pieces)]
 
+    off = nearest.distance
+    if tails is not None:
+        off = _off_curve(curve, checks.points("tails", tails, dim=curve.data_dim))
+    is_stray = off > stray_distance(curve, noise)
+
     return Fit(
         n=len(share),
         off_median=nearest.distance.quantile(0.5).item(),
         off_p90=nearest.distance.quantile(0.9).item(),
+        off_p99=off.quantile(0.99).item(),
+        off_p999=off.quantile(0.999).item(),
+        strays=is_stray.double().mean().item(),
+        n_tails=len(off),
         coverage=len(occupied) / bins,
         ks=_distance_to_uniform(share),
         longest_gap=max(gaps),
     )
+
+
+@lru_cache(maxsize=64)
+def _radius(curve: Curve) -> float:
+    """Root-mean-square distance of a curve's points from their mean, in data units."""
+    x = curve.position(curve.midpoints(FINE_GRID))
+    return x.var(dim=0, correction=0).sum().sqrt().item()
+
+
+def _off_curve(curve: Curve, x: Tensor) -> Tensor:
+    """Distance to the curve, shape (N,), of many points (N, D), in a quarter of the time of :func:`project`.
+
+    Newton's method starts at the nearest of many points of the curve alone. Where two places are about as near, it may
+    take the farther one, which is farther by less than 1e-5 of the curve's length.
+    """
+    from scipy.spatial import KDTree
+
+    edges = curve.intervals()
+    per_piece = FINE_GRID // curve.pieces
+    share = torch.linspace(0, 1, per_piece, dtype=torch.float64)
+    grid = torch.lerp(edges[:, :1], edges[:, 1:], share).flatten()
+
+    _, found = KDTree(curve.position(grid).numpy()).query(x.numpy())
+    index = torch.from_numpy(found)
+    first = index // per_piece * per_piece
+    before = (index - 1).maximum(first)
+    after = (index + 1).minimum(first + per_piece - 1)
+
+    t = _refine(curve, x, grid[before], grid[index], grid[after])
+    distance: Tensor = (curve.position(t) - x).norm(dim=1)
+    return distance
 
 
 def _project(curve: Curve, x: Tensor) -> Projection:

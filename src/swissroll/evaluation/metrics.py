@@ -17,7 +17,7 @@ from dataclasses import dataclass
 from typing import Any
 
 import torch
-from torch import Tensor
+from torch import Generator, Tensor
 
 from swissroll import checks, rng
 from swissroll.data import Curve, Distribution, NoisyCurve
@@ -30,7 +30,7 @@ from swissroll.evaluation.evidence_summary import (
 )
 from swissroll.evaluation.geometry import Fit, fit
 from swissroll.evaluation.latent_continuity import Continuity, continuity
-from swissroll.evaluation.references import DataReference, data_reference, prior_reference
+from swissroll.evaluation.references import TAIL_POINTS, DataReference, data_reference, prior_reference
 from swissroll.evaluation.uncertainty import standard_error
 from swissroll.model.loss import distortion
 from swissroll.model.prior import log_normal
@@ -41,6 +41,8 @@ ACTIVE = 0.01
 EVIDENCE_POINTS = 500
 EVEN_POINTS = 500
 """Even t along the curve at which the continuity of the posterior mean is measured."""
+MAX_DECODED = 2**12
+"""Latents decoded at a time."""
 GRID = "the decoded grid"
 PRIOR = "decoded prior samples"
 NOISY_PRIOR = "prior samples with noise"
@@ -116,7 +118,8 @@ class Generated:
     """Points made in one way, against the curve and against real points.
 
     Attributes:
-        fit: How they cover the curve; None where the data have none.
+        fit: How they cover the curve, its tails in 20,000 draws (in the decoded grid those of the grid itself: it is no
+            sample); None where the data have none.
         distances: Their distances to real points, with noise floors.
     """
 
@@ -221,9 +224,12 @@ def measure(
         variance=source.variance,
         sigma=sigma,
     )
+    tails = {} if source.curve is None else _generate_tails(model, sigma, seed)
     made = {}
     for name, points in _generate(model, n, sigma, seed).items():
-        made[name] = _measure_generated(name, points, real, source.curve)
+        # With decoder noise a point may be as far off as that noise takes it.
+        noise = max(source.noise, sigma) if name == NOISY_PRIOR else source.noise
+        made[name] = _measure_generated(name, points, real, source.curve, tails=tails.get(name), noise=noise)
         progress(name)
 
     summary = None
@@ -268,17 +274,33 @@ def _generate(model: VAE, n: int, sigma: float, seed: int) -> dict[str, Tensor]:
     drawn = model.decode(latents)
     made = {GRID: model.decode_grid(math.isqrt(n)), PRIOR: drawn}
     if sigma > 0:
-        # Draw by shape: randn_like takes no generator.
-        generator = rng.generator(seed, "measure: decoder noise")
-        eps = torch.randn(drawn.shape, generator=generator, dtype=drawn.dtype)
-        made[NOISY_PRIOR] = drawn + sigma * eps
+        made[NOISY_PRIOR] = _add_noise(drawn, sigma, rng.generator(seed, "measure: decoder noise"))
     return made
 
 
-def _measure_generated(name: str, points: Tensor, real: DataReference, curve: Curve | None) -> Generated:
+def _generate_tails(model: VAE, sigma: float, seed: int) -> dict[str, Tensor]:
+    """Many points made in each of the ways that are samples, by their names, each of shape (N, D)."""
+    generator = rng.generator(seed, "measure: tails")
+    latents = model.prior.sample(TAIL_POINTS, like=model.fc_mu.weight, generator=generator)
+    drawn = torch.cat([model.decode(part) for part in torch.split(latents, MAX_DECODED)])
+    made = {PRIOR: drawn}
+    if sigma > 0:
+        made[NOISY_PRIOR] = _add_noise(drawn, sigma, rng.generator(seed, "measure: noise of the tails"))
+    return made
+
+
+def _add_noise(points: Tensor, sigma: float, generator: Generator) -> Tensor:
+    # Draw by shape: randn_like takes no generator.
+    eps = torch.randn(points.shape, generator=generator, dtype=points.dtype)
+    return points + sigma * eps
+
+
+def _measure_generated(
+    name: str, points: Tensor, real: DataReference, curve: Curve | None, *, tails: Tensor | None, noise: float
+) -> Generated:
     points = checks.points(name, points)
     return Generated(
-        fit=None if curve is None else fit(curve, points),
+        fit=None if curve is None else fit(curve, points, tails=tails, noise=noise),
         distances=real.reference.compare(points),
     )
 

@@ -13,7 +13,7 @@ import torch
 from torch import Tensor
 
 from swissroll import rng
-from swissroll.data import Distribution
+from swissroll.data import Curve, Distribution
 from swissroll.evaluation.distances import ReferenceSample
 from swissroll.evaluation.geometry import Fit, fit
 from swissroll.model.prior import Prior, StandardNormal
@@ -23,6 +23,8 @@ LATENT_BANDWIDTH = 0.5
 """Kernel of the MMD between aggregate posterior and prior; N(0, I) has scale 1."""
 NOISE_FLOOR_DRAWS = 3
 """Samples of real points whose mean distance is a noise floor."""
+TAIL_POINTS = 20_000
+"""Points in which rare ones are seen: a share of 0.05 % is ten of them."""
 MAX_KEPT = 64
 """Reference samples of data, and of standard normal priors, that a process keeps: runs of one seed share theirs."""
 MAX_KEPT_NUMBERS = 100_000
@@ -83,12 +85,19 @@ def _draw_data(distribution: Distribution, n: int, seed: int, dtype: torch.dtype
     for _ in range(NOISE_FLOOR_DRAWS):
         again.append(distribution.sample(n, generator=generator).points.to(dtype))
 
-    curve = distribution.curve
     return DataReference(
         points=points,
         reference=ReferenceSample(points, again, seed=seed),
-        fit=None if curve is None else fit(curve, points),
+        fit=None if distribution.curve is None else _fit_data(distribution, distribution.curve, points, seed),
     )
+
+
+def _fit_data(distribution: Distribution, curve: Curve, points: Tensor, seed: int) -> Fit:
+    """How real points cover the curve; without noise they are all on it, and have no tails."""
+    if distribution.noise == 0:
+        return fit(curve, points)
+    tails = distribution.sample(TAIL_POINTS, generator=rng.generator(seed, "measure: tails of the data")).points
+    return fit(curve, points, tails=tails, noise=distribution.noise)
 
 
 def _is_standard_normal(prior: Prior) -> bool:
