@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import re
 import sys
-from importlib.metadata import version as installed_version
 from pathlib import Path
 from typing import Any
 
@@ -16,13 +15,15 @@ from docutils.nodes import SkipNode
 from docutils.utils.math.latex2mathml import tex2mathml
 from sphinx.application import Sphinx
 
+from swissroll import __version__
+
 sys.path.insert(0, str(Path(__file__).parent))
 from fill import API, api_names, linked_pages, resolve
 
 project = "swissroll"
 author = "the swissroll developers"
 copyright = author
-version = release = installed_version("swissroll")
+version = release = __version__
 
 extensions = ["myst_parser", "sphinx.ext.autodoc", "sphinx.ext.napoleon"]
 myst_enable_extensions = ["dollarmath"]

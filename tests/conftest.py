@@ -108,8 +108,8 @@ def few_points() -> Iterator[None]:
 def what_helps(reason: str) -> str:
     """A reason for skipping, with the command that installs what was absent."""
     absent = reason.removeprefix("could not import '").partition("'")[0]
-    extra = {"jax": "xla", "distributed": "cluster"}.get(absent)
-    return f"needs {absent}: pip install 'swissroll[{extra}]'" if extra else reason
+    requirement = {"jax": "jax>=0.8", "distributed": "distributed>=2025.1"}.get(absent)
+    return f"needs {absent}: pip install '{requirement}'" if requirement else reason
 
 
 @pytest.hookimpl(trylast=True)

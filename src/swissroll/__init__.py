@@ -10,12 +10,10 @@ import lazy_loader
 # Which names there are, and where, is written in __init__.pyi.
 _load, _list_names, __all__ = lazy_loader.attach_stub(__name__, __file__)
 
+__version__ = "0.2.0"
+
 
 def __getattr__(name: str) -> Any:
-    if name == "__version__":
-        from importlib.metadata import version
-
-        return version("swissroll")
     return _load(name)
 
 

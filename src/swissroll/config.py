@@ -243,8 +243,10 @@ def versions(*, xla: bool = False) -> dict[str, str]:
     """Versions of what decides a run's bits, those of the fast engine too where it is asked for and installed."""
     from importlib.metadata import PackageNotFoundError, version
 
-    found = {"python": python_version()}
-    for name in ("swissroll", "torch", "numpy"):
+    from swissroll import __version__
+
+    found = {"python": python_version(), "swissroll": __version__}
+    for name in ("torch", "numpy"):
         found[name] = version(name)
 
     if xla:

@@ -19,6 +19,7 @@ class Fix(Enum):
     RESUME_OR_CHOOSE_ANOTHER_FOLDER = "Choose another folder, or resume the run in {folder}."
     TRAIN_A_RUN = "Train one, or name the folder of another."
     RESUME = "Resume the run in {folder}."
+    TRAIN_AGAIN_ON_ANOTHER_DEVICE = "Train again from {path} on another device, in a new folder."
     REMOVE_AND_RESUME = "Remove {remove}, then resume the run in {folder}."
     REPAIR_OR_REMOVE_AND_RESUME = (
         "If this run is a repaired copy, repair the original again. Otherwise remove {remove}, "
@@ -37,6 +38,8 @@ class Fix(Enum):
     LEAVE_OUT_OR_CHOOSE_ANOTHER_FOLDER = "Leave out {setting}, or choose another folder."
     NAME_ALL_VALUES = "To add runs beside it, name all values of {setting}: {values}."
 
+    INSTALL_JAX = "Install JAX, or choose engine 'torch'."
+    MEND_JAX = "Mend that, or choose engine 'torch'."
     INSTALL_DASK = "Install Dask, or use the processes of this machine."
     START_SCHEDULER = "Start a scheduler on host {host}, port {port}."
 

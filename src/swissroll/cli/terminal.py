@@ -25,6 +25,8 @@ BROKEN_PIPE = 1
 BAD_INPUT = 2
 INTERRUPTED = 130
 
+INSTALL_JAX = "pip install 'jax>=0.8'"
+"""JAX by its own name: the name of this package on the index is another project's."""
 FIXES = {
     Fix.CHOOSE_ANOTHER_FOLDER: "Choose another folder with --out.",
     Fix.RESUME_OR_CHOOSE_ANOTHER_FOLDER: (
@@ -32,6 +34,9 @@ FIXES = {
     ),
     Fix.TRAIN_A_RUN: "To make one: swissroll train",
     Fix.RESUME: "To resume it: swissroll train --resume {folder}",
+    Fix.TRAIN_AGAIN_ON_ANOTHER_DEVICE: (
+        "Resume it where there is one, or train again: swissroll train --config {path} --device auto --out NEW_FOLDER"
+    ),
     Fix.REMOVE_AND_RESUME: "Remove {remove}, then: swissroll train --resume {folder}",
     Fix.REPAIR_OR_REMOVE_AND_RESUME: (
         "If this run is a repaired copy, repair the original again. Otherwise remove {remove}, "
@@ -51,7 +56,9 @@ FIXES = {
         "Put back the sweep.toml of these runs, or choose another folder with --out."
     ),
     Fix.LEAVE_OUT_OR_CHOOSE_ANOTHER_FOLDER: "Leave out {flag}, or choose another folder with --out.",
-    Fix.INSTALL_DASK: "To install it: pip install 'swissroll[cluster]'. Or leave out --cluster.",
+    Fix.INSTALL_JAX: f"To install it: {INSTALL_JAX}. Or choose --engine torch.",
+    Fix.MEND_JAX: "Mend that, or choose --engine torch.",
+    Fix.INSTALL_DASK: "To install it: pip install 'distributed>=2025.1'. Or leave out --cluster.",
     Fix.START_SCHEDULER: "To start one: dask scheduler --host {host} --port {port}",
     Fix.NAME_ALL_VALUES: "To add runs beside it, name all values: {flag} {values}",
 }
@@ -67,6 +74,11 @@ def fix_line(error: FixableError) -> str:
     if "setting" in error.facts:
         words["flag"] = flag(str(error.facts["setting"]))
     return FIXES[error.fix].format(**words)
+
+
+def reason_of(error: ValueError) -> str:
+    """What was wrong, without what helps."""
+    return error.reason if isinstance(error, FixableError) else str(error)
 
 
 def advice_line(advice: Advice, folder: Path) -> str:

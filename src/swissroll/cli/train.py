@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import signal
 import sys
 from collections.abc import Iterator
@@ -13,7 +14,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal, TextIO
 from cyclopts import Parameter
 
 from swissroll.cli.runs import has_evidence, report_run
-from swissroll.cli.terminal import DIVERGED, INTERRUPTED, Flag, next_folder, note, quote
+from swissroll.cli.terminal import DIVERGED, INSTALL_JAX, INTERRUPTED, Flag, next_folder, note, quote, reason_of
 from swissroll.config import Config
 
 if TYPE_CHECKING:
@@ -72,12 +73,18 @@ def train(
 def _open(folder: Path) -> Run:
     """The run to go on with."""
     from swissroll.runs.run import load
-    from swissroll.runs.training import refuse_repaired
+    from swissroll.runs.training import plan_to_go_on, refuse_repaired
+    from swissroll.training.build import missing_for
 
     run = load(folder)
     refuse_repaired(run)
     if run.status == "finished":
         print(f"{folder} is finished already.", file=sys.stderr)
+        return run
+
+    missing = missing_for(run.config)
+    if missing is not None and plan_to_go_on(run).engine != run.config.engine:
+        note(f"{reason_of(missing)} {folder} goes on with the reference engine; the last bits will differ.")
     return run
 
 
@@ -85,18 +92,30 @@ def create_run(folder: Path | None, config: Config) -> Run:
     """Make a run's folder: the one that is named, or the next in runs/."""
     from swissroll.runs.errors import FolderTakenError
     from swissroll.runs.run import create
-    from swissroll.training.build import choose_device, xla_is_here, xla_pays
 
-    is_slower = config.engine == "auto" and xla_pays(config) and not xla_is_here()
-    if is_slower and choose_device(config.device).type == "cpu":
-        note("with JAX this run is faster: pip install 'swissroll[xla]'.")
-
+    _note_slower_engine(config)
     if folder is not None:
         return create(folder, config)
     while True:
         # Another process may take the same number first.
         with suppress(FolderTakenError):
             return create(next_folder(Path("runs")), config)
+
+
+def _note_slower_engine(config: Config) -> None:
+    """Say why the fast engine will not train a run that it would be faster for."""
+    from swissroll.errors import Fix, FixableError
+    from swissroll.training.build import choose_device, missing_for, xla_pays
+
+    if config.engine != "auto" or not xla_pays(config) or choose_device(config.device).type != "cpu":
+        return
+    missing = missing_for(dataclasses.replace(config, engine="xla", device="cpu"))
+    if missing is None:
+        return
+    if isinstance(missing, FixableError) and missing.fix is Fix.INSTALL_JAX:
+        note(f"with JAX this run is faster: {INSTALL_JAX}")
+        return
+    note(f"{reason_of(missing)} The reference engine trains this run, which takes longer.")
 
 
 def train_run(run: Run, *, quiet: bool, stream: TextIO | None = None) -> int:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Generator
+from dataclasses import replace
 from pathlib import Path
 from time import monotonic
 
@@ -23,7 +24,7 @@ from swissroll.runs.files import (
 from swissroll.runs.folder import lock
 from swissroll.runs.history import HEADER, History, parse_lines, read_lines
 from swissroll.runs.run import Run, create, load
-from swissroll.training.build import build, use_threads
+from swissroll.training.build import Plan, build, choose_device, decide, missing_for, use_threads
 from swissroll.training.loop import DivergedError, Record, Training
 
 CHECKPOINT_SECONDS = 2.0
@@ -83,20 +84,47 @@ def _advance(run: Run) -> Generator[Record, None, None]:
         (run.folder / "checkpoint.safetensors").unlink(missing_ok=True)
         return
 
+    plan = plan_to_go_on(run)
     # PyTorch's idle threads spin for a while, on cores that the fast engine's threads need.
-    threads = 1 if run.config.engine == "xla" else run.config.threads
+    threads = 1 if plan.engine == "xla" else plan.threads
     with use_threads(threads), lock(run.folder):
         # Another process may have finished it in the meantime.
         if run.status == "finished":
             return
 
-        training = build(run.config)
+        training = build(plan)
         remove_partial_files(run.folder)
         lines = _restore(run, training)
+        message = run.message if run.status == "stopped" else ""
+        if plan.engine != run.config.engine:
+            message = f"From step {training.step + 1:,} on, engine {plan.engine!r} computed it. {message}".strip()
         (run.folder / "state.json").unlink(missing_ok=True)
 
         with History(run.folder / "history.csv", lines) as history:
-            yield from _write_while_training(run, training, history)
+            yield from _write_while_training(run, training, history, message)
+
+
+def plan_to_go_on(run: Run) -> Plan:
+    """What this machine makes of a run's settings; where its fast engine is missing, the other one goes on with it.
+
+    The engines share the format of a state, so only rounding differs.
+
+    Raises:
+        RunError: The run's device is not on this machine.
+    """
+    # The state of a device's generators is its own.
+    try:
+        choose_device(run.config.device)
+    except ValueError:
+        raise RunError(
+            f"{run.folder} is trained on device {run.config.device!r}, which is not on this machine.",
+            Fix.TRAIN_AGAIN_ON_ANOTHER_DEVICE,
+            folder=run.folder,
+            path=run.folder / "config.toml",
+        ) from None
+    if missing_for(run.config) is None:
+        return decide(run.config)
+    return decide(replace(run.config, engine="torch"))
 
 
 def refuse_repaired(run: Run) -> None:
@@ -111,19 +139,21 @@ def refuse_repaired(run: Run) -> None:
         )
 
 
-def _write_while_training(run: Run, training: Training, history: History) -> Generator[Record, None, None]:
+def _write_while_training(
+    run: Run, training: Training, history: History, message: str
+) -> Generator[Record, None, None]:
     if training.step == 0:
         save_snapshot(run.folder, 0, training.engine.weights())
 
     try:
-        yield from _keep_records(run, training, history)
+        yield from _keep_records(run, training, history, message)
     except DivergedError as error:
-        _finish(run, training, history, "diverged", error)
+        _finish(run, training, history, "diverged", divergence=error)
         raise
-    _finish(run, training, history, "finished")
+    _finish(run, training, history, "finished", message)
 
 
-def _keep_records(run: Run, training: Training, history: History) -> Generator[Record, None, None]:
+def _keep_records(run: Run, training: Training, history: History, message: str) -> Generator[Record, None, None]:
     """Write each record before it is yielded, with a checkpoint now and then; closing it ends the run."""
     records = iter(training)
     due = monotonic() + CHECKPOINT_SECONDS
@@ -142,7 +172,7 @@ def _keep_records(run: Run, training: Training, history: History) -> Generator[R
         training.require_finite()
 
         status = "finished" if training.step == training.steps else "stopped"
-        _finish(run, training, history, status)
+        _finish(run, training, history, status, message)
 
 
 def _keep_record(run: Run, training: Training, history: History, record: Record) -> None:
@@ -152,7 +182,13 @@ def _keep_record(run: Run, training: Training, history: History, record: Record)
 
 
 def _finish(
-    run: Run, training: Training, history: History, status: str, divergence: DivergedError | None = None
+    run: Run,
+    training: Training,
+    history: History,
+    status: str,
+    message: str = "",
+    *,
+    divergence: DivergedError | None = None,
 ) -> None:
     if status == "finished":
         history.sync()
@@ -165,6 +201,7 @@ def _finish(
         training.engine.weights(),
         step=training.step,
         status=status,
+        message=message,
         divergence=divergence,
     )
     if status == "finished":

@@ -102,9 +102,9 @@ def choose_device_and_engine(sweep: Sweep) -> Sweep:
     return dataclasses.replace(sweep, values=in_order)
 
 
-def _faster_engine(sweep: Sweep, devices: list[str]) -> str:
+def _faster_engine(sweep: Sweep, devices: list[Any]) -> str:
     """The fast engine where the runs of an average shape together win back its start."""
-    from swissroll.training.build import STEP_OVERHEAD_FLOPS, XLA_START_FLOPS, flops, xla_is_here
+    from swissroll.training.build import STEP_OVERHEAD_FLOPS, XLA_START_FLOPS, flops, missing_for
     from swissroll.training.many import shape_of
 
     work = 0.0
@@ -113,5 +113,7 @@ def _faster_engine(sweep: Sweep, devices: list[str]) -> str:
         work += len(sweep.seeds) * config.steps * (STEP_OVERHEAD_FLOPS + flops(config))
         shapes.add(shape_of(config))
 
-    pays = work > XLA_START_FLOPS * len(shapes)
-    return "xla" if pays and all(map(xla_is_here, devices)) else "torch"
+    if work <= XLA_START_FLOPS * len(shapes):
+        return "torch"
+    fast = [Config(device=device, engine="xla", threads=1) for device in devices]
+    return "xla" if all(missing_for(config) is None for config in fast) else "torch"

@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from functools import partial
-from importlib.util import find_spec
 from itertools import pairwise
 from typing import TYPE_CHECKING, Any, Literal
 
@@ -65,9 +64,10 @@ def decide(config: Config) -> Plan:
     device_name: Any = device.type
     engine = choose_engine(replace(config, device=device_name))
     config = replace(config, device=device_name, engine=engine)
-    require_engine(config)
     threads = config.threads or choose_threads(config)
-    return Plan(config=replace(config, threads=threads), device=device, engine=engine, threads=threads)
+    config = replace(config, threads=threads)
+    require_engine(config)
+    return Plan(config=config, device=device, engine=engine, threads=threads)
 
 
 def build(config: Config | Plan, *, loss: Loss | None = None) -> Training:
@@ -171,8 +171,9 @@ def choose_engine(config: Config) -> Literal["torch", "xla"]:
     """The engine that a config names, or for 'auto' the one that is done first, of those that are here."""
     if config.engine != "auto":
         return config.engine
-    is_faster = xla_pays(config) and xla_is_here(choose_device(config.device).type)
-    return "xla" if is_faster else "torch"
+    device: Any = choose_device(config.device).type
+    fast = replace(config, engine="xla", device=device)
+    return "xla" if xla_pays(config) and missing_for(fast) is None else "torch"
 
 
 def choose_threads(config: Config) -> int:
@@ -192,21 +193,13 @@ def use_threads(n: int | None) -> Iterator[None]:
         torch.set_num_threads(before)
 
 
-def xla_is_here(device: str = "cpu") -> bool:
-    """Whether JAX, which the fast engine needs, is installed, and finds a device of this kind."""
+def missing_for(config: Config) -> ValueError | None:
+    """What a config's engine lacks on this machine: the error that says it, or None where it can start."""
     try:
-        if find_spec("jax") is None:
-            return False
-    except (ImportError, ValueError):
-        return False
-    if device == "cpu":
-        return True
-
-    from swissroll.training.engines.xla import find_device, import_jax
-
-    with suppress(ValueError, RuntimeError):
-        return find_device(import_jax(), device) is not None
-    return False
+        require_engine(config)
+    except ValueError as error:
+        return error
+    return None
 
 
 def xla_pays(config: Config) -> bool:
@@ -215,15 +208,18 @@ def xla_pays(config: Config) -> bool:
 
 
 def require_engine(config: Config) -> None:
-    """Raise ValueError where a config names the fast engine, and JAX is not installed or lacks the config's device."""
+    """Start JAX where a config names the fast engine.
+
+    Raises:
+        ValueError: JAX is not installed, does not start, or lacks the config's device.
+    """
     if config.engine != "xla":
         return
-    if not xla_is_here():
-        raise ValueError("engine 'xla' needs JAX: pip install 'swissroll[xla]', or choose engine 'torch'.")
-    if config.device not in ("auto", "cpu"):
-        from swissroll.training.engines.xla import find_device, import_jax
 
-        find_device(import_jax(config.threads), config.device)
+    from swissroll.training.engines.xla import find_device, import_jax
+
+    jax = import_jax(config.threads or choose_threads(config))
+    find_device(jax, config.device)
 
 
 def _build_xla(config: Config) -> Engine:

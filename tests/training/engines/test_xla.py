@@ -1,5 +1,7 @@
 """Oracles for the fast engine: the reference engine, and a plain loop over the same draws in double precision."""
 
+import os
+import subprocess
 import sys
 from collections.abc import Iterator
 from dataclasses import replace
@@ -25,7 +27,7 @@ from swissroll.training.many import members_per_batch, shape_of, train_many, tra
 from swissroll.training.sampler import Sampler
 from tests import oracles
 
-jax = pytest.importorskip("jax", reason="needs JAX: pip install 'swissroll[xla]'")
+jax = pytest.importorskip("jax", reason="needs JAX: pip install 'jax>=0.8'")
 SMALL = replace(oracles.SMALL, engine="xla", threads=1)
 
 
@@ -291,13 +293,18 @@ def test_without_jax_a_run_goes_on_the_reference_engine(
     assert load(tmp_path / "auto").config.engine == "torch"
     long = ("--steps", "1000000000", "--hidden-dim", "4", "--threads", "1", "--out", "auto")
     assert call("train", *long)[1] == [
-        "swissroll: note: with JAX this run is faster: pip install 'swissroll[xla]'.",
+        "swissroll: note: with JAX this run is faster: pip install 'jax>=0.8'",
         (
             "swissroll: auto already exists. Choose another folder with --out, "
             "or resume that run: swissroll train --resume auto"
         ),
     ]
-    refused = ["swissroll: engine 'xla' needs JAX: pip install 'swissroll[xla]', or choose engine 'torch'."]
+    refused = [
+        (
+            "swissroll: engine 'xla' needs JAX, which is not installed. "
+            "To install it: pip install 'jax>=0.8'. Or choose --engine torch."
+        )
+    ]
     assert call("train", *small, "--engine", "xla", "--out", "xla") == (2, refused)
     assert call("sweep", "--beta", "0.1,0.2", "--engine", "xla") == (2, refused)
     assert [path.name for path in tmp_path.iterdir()] == ["auto"]
@@ -308,3 +315,29 @@ def test_a_member_whose_held_out_loss_is_not_finite_has_diverged() -> None:
     alone = [train_one(replace(config, engine="torch")).status for config in configs]
     assert [outcome.status for outcome in train_many(configs)] == alone
     assert "diverged" in alone
+
+
+def test_a_run_that_began_here_goes_on_without_jax(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    run = create(tmp_path / "run", SMALL)
+    for record in advance(run):
+        if record.step == 33:
+            break
+    monkeypatch.setitem(sys.modules, "jax", None)
+    for _ in advance(run):
+        pass
+    assert load(run.folder).status == "finished"
+    expected = oracles.trained_run(tmp_path / "expected", replace(SMALL, engine="torch"))
+    for name, value in expected.model.state_dict().items():
+        torch.testing.assert_close(run.model.state_dict()[name], value, rtol=1e-3, atol=1e-4)
+
+
+def test_a_flag_that_xla_does_not_know_is_one_line_and_no_folder(tmp_path: Path) -> None:
+    command = [sys.executable, "-m", "swissroll", "train", "--steps", "20", "--engine", "xla"]
+    environment = os.environ | {"XLA_FLAGS": "--xla_nonsense=1"}
+    done = subprocess.run(command, cwd=tmp_path, env=environment, capture_output=True, text=True, check=False)
+    assert (done.returncode, done.stdout) == (2, "")
+    assert done.stderr == (
+        "swissroll: JAX, which engine 'xla' needs, does not start: Unknown flag in XLA_FLAGS: --xla_nonsense=1. "
+        "Mend that, or choose --engine torch.\n"
+    )
+    assert not list(tmp_path.iterdir())

@@ -10,9 +10,12 @@ draws, learning rate, beta) goes in as arrays, so that one program, compiled onc
 from __future__ import annotations
 
 import os
+import subprocess
+import sys
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
+from functools import cache
 from pathlib import Path
 from types import ModuleType
 from typing import Any, NamedTuple
@@ -24,6 +27,7 @@ from torch import Tensor
 
 from swissroll import rng
 from swissroll.config import Config
+from swissroll.errors import Fix, FixableError
 from swissroll.model.loss import Loss, LossTerms
 from swissroll.model.vae import VAE
 from swissroll.training.engines.engine import State
@@ -39,16 +43,42 @@ def import_jax(threads: int | None = None) -> ModuleType:
     The number of threads is decided once a process, by the first call.
 
     Raises:
-        ValueError: JAX is not installed.
+        ValueError: JAX is not installed, or does not start.
     """
+    flags = os.environ.get("XLA_FLAGS", "")
+    if flags:
+        _require_start_with(flags)
     try:
         import jax
-    except ImportError:
-        raise ValueError("engine 'xla' needs JAX: pip install 'swissroll[xla]', or choose engine 'torch'.") from None
-    with _environment("NPROC", None if threads is None else str(threads)):
-        jax.devices()
+
+        with _environment("NPROC", None if threads is None else str(threads)):
+            jax.devices()
+    except ModuleNotFoundError as error:
+        if error.name != "jax":
+            raise _explain_start(error) from None
+        raise FixableError("engine 'xla' needs JAX, which is not installed.", Fix.INSTALL_JAX) from None
+    # A broken installation may raise anything.
+    except Exception as error:
+        raise _explain_start(error) from None
     _keep_programs(jax)
     return jax
+
+
+@cache
+def _require_start_with(flags: str) -> None:
+    """Start JAX in a process of its own first: at a flag that XLA does not know, it ends the process."""
+    del flags
+    command = [sys.executable, "-c", "import jax; jax.devices()"]
+    tried = subprocess.run(command, capture_output=True, text=True, errors="replace", check=False)  # noqa: S603
+    lines = tried.stderr.strip().splitlines()
+    if tried.returncode and any("XLA_FLAGS" in line for line in lines[-1:]):
+        # Without the time and the place in its source.
+        raise _explain_start(lines[-1].rpartition("] ")[2])
+
+
+def _explain_start(reason: object) -> FixableError:
+    first = str(reason).strip().partition("\n")[0].rstrip(".")
+    return FixableError(f"JAX, which engine 'xla' needs, does not start: {first:.300}.", Fix.MEND_JAX)
 
 
 @contextmanager
