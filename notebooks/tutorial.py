@@ -50,7 +50,7 @@ from swissroll import (
     visualize_reconstructions,
 )
 from swissroll.data import CURVES
-from swissroll.report import plots
+from swissroll.report import colours, plots
 from swissroll.training import evaluate_loss, held_out_points, loss_of
 
 QUICK = os.environ.get("SWISSROLL_QUICK") == "1"
@@ -98,7 +98,7 @@ print(f"{len(losses)} steps on {device}; loss {losses[0]:.4f} at the first, {los
 
 # %% tags=["picture:loss"]
 fig, ax = plt.subplots(figsize=(5, 2.8), layout="constrained")
-ax.semilogy(losses, color=plots.BLUE, linewidth=0.8)
+ax.semilogy(losses, color=colours.TRAINING, linewidth=0.8)
 ax.set(xlabel="step", ylabel="loss (log scale)")
 plt.show()
 
@@ -116,9 +116,9 @@ mu, logvar, draws, chosen = mu.cpu(), logvar.cpu(), draws.cpu(), chosen.cpu()
 
 fig, (left, right) = plt.subplots(1, 2, figsize=(8.4, 4.2), layout="constrained")
 plots.prior_rings(left)
-plots.points(right, points.numpy(), colour="#bbbbbb", size=2)
+plots.points(right, points.numpy(), colour=colours.REFERENCE, size=1)
 angle = torch.linspace(0, 2 * torch.pi, 100)
-for i, (colour, marker) in enumerate(zip((plots.BLUE, plots.ORANGE, plots.GREEN, plots.RED), "osD^", strict=True)):
+for i, (colour, marker) in enumerate(zip(colours.LEVELS, "osD^", strict=False)):
     ring = mu[i] + torch.stack([angle.cos(), angle.sin()], dim=1) * (0.5 * logvar[i]).exp()
     left.plot(*ring.T, color=colour)
     for ax, cloud, centre in ((left, draws[:, i], mu[i]), (right, decoded[:, i], chosen[i])):
@@ -189,16 +189,16 @@ def draw_flow(ax, draw, found):
         if following is not None:
             arrow(ax, (x + 0.3, 0.08), (following - 0.3, 0.08), color="#777777", lw=1.2)
             if flows or x > 0:
-                arrow(ax, (following - 0.3, -0.14), (x + 0.3, -0.14), color=plots.BLUE, lw=2.4)
+                arrow(ax, (following - 0.3, -0.14), (x + 0.3, -0.14), color=colours.LEVELS[0], lw=2.4)
     if flows:
         ax.text(1, 0.62, "$\\varepsilon$", ha="center", va="center", bbox=BOX, fontsize=12)
         arrow(ax, (1, 0.44), (1, 0.2), color="#777777", lw=1.2)
         arrives = f"gradient for $\\mu$: {found['mu']:.2f}\nfor $\\sigma$: {found['sigma']:.2f}"
         ax.text(0, -0.45, arrives, ha="center", va="top")
     else:
-        ax.plot([0.5, 0.5], [-0.3, 0.0], color=plots.RED, lw=5)
+        ax.plot([0.5, 0.5], [-0.3, 0.0], color=colours.LEVELS[1], lw=5)
         stop = "the gradient stops here:\nfor $\\mu$ and $\\sigma$: None"
-        ax.text(0.25, -0.45, stop, ha="center", va="top", color=plots.RED)
+        ax.text(0.25, -0.45, stop, ha="center", va="top", color=colours.LEVELS[1])
     ax.text(2, -0.45, f"gradient for $w$: {found['w']:.2f}", ha="center", va="top")
     ax.set(xlim=(-0.75, 3.5), ylim=(-0.95, 0.85), title=f"z = Normal(mu, sigma).{draw}()")
     ax.axis("off")
@@ -265,16 +265,16 @@ ratio = {name: (spread[name] / spread["reparameterized"]) ** 2 for name in estim
 print("draws needed for one reparameterized draw's accuracy:", {k: round(float(r), 1) for k, r in ratio.items()})
 
 # %% tags=["picture:scatter"]
-colours = dict(zip(estimators, (plots.RED, plots.ORANGE, plots.BLUE), strict=True))
+colour_of = dict(zip(estimators, colours.LEVELS, strict=False))
 markers = dict(zip(estimators, "^so", strict=True))
 fig, (left, right) = plt.subplots(1, 2, figsize=(10, 3.9), layout="constrained")
 for shift, name in zip((-0.27, 0, 0.27), estimators, strict=True):
     for column, n in enumerate(sizes):
         x = column + shift + rng.uniform(-0.1, 0.1, 400)
-        left.scatter(x, estimates[name][n][:400], s=5, color=colours[name], alpha=0.5, linewidths=0, rasterized=True)
-    right.loglog(sizes, spread[name] / np.sqrt(sizes), color=colours[name])
+        left.scatter(x, estimates[name][n][:400], s=5, color=colour_of[name], alpha=0.5, linewidths=0, rasterized=True)
+    right.loglog(sizes, spread[name] / np.sqrt(sizes), color=colour_of[name])
     measured = [estimates[name][n].std() for n in sizes]
-    right.loglog(sizes, measured, color=colours[name], marker=markers[name], linestyle="none", label=name)
+    right.loglog(sizes, measured, color=colour_of[name], marker=markers[name], linestyle="none", label=name)
 left.axhline(exact, color="black", linewidth=1)
 left.annotate("exact", (3.42, exact), xytext=(0, 3), textcoords="offset points", ha="right")
 left.set(xticks=range(4), xticklabels=sizes, xlabel="draws averaged", ylabel=r"estimate of the gradient for $\mu$")
@@ -338,11 +338,12 @@ print(f"largest disagreement: {worst:.1e} nats")
 # %% tags=["picture:kl"]
 fig, (left, right) = plt.subplots(1, 2, figsize=(8.4, 3.2), layout="constrained", sharey=True)
 m, s = torch.linspace(-3, 3, 200)[:, None], torch.logspace(-2, 0.6, 200)[:, None]
-left.plot(m, rate(m, torch.zeros_like(m)), color=plots.BLUE, label="formula")
-right.semilogx(s, rate(torch.zeros_like(s), 2 * s.log()), color=plots.BLUE, label="formula")
+left.plot(m, rate(m, torch.zeros_like(m)), color=colours.LEVELS[0], label="formula")
+right.semilogx(s, rate(torch.zeros_like(s), 2 * s.log()), color=colours.LEVELS[0], label="formula")
 some_m, some_s = np.linspace(-3, 3, 13), np.logspace(-2, 0.6, 13)
-left.plot(some_m, [kl_by_quadrature(v, 1.0) for v in some_m], "o", color=plots.RED, markersize=4, label="quadrature")
-right.plot(some_s, [kl_by_quadrature(0.0, v) for v in some_s], "o", color=plots.RED, markersize=4, label="quadrature")
+dots = {"color": colours.LEVELS[1], "markersize": 4, "label": "quadrature"}
+left.plot(some_m, [kl_by_quadrature(v, 1.0) for v in some_m], "o", **dots)
+right.plot(some_s, [kl_by_quadrature(0.0, v) for v in some_s], "o", **dots)
 left.set(xlabel=r"$\mu$ (at $\sigma = 1$)", ylabel="KL [nats]")
 right.set(xlabel=r"$\sigma$ (at $\mu = 0$)")
 left.legend(frameon=False)
@@ -443,14 +444,14 @@ for step, snapshot in film.items():
 # %% tags=["picture:film"]
 fig, axes = plt.subplots(2, len(film), figsize=(12, 4.9), layout="constrained", sharey="row")
 for (step, snapshot), (above, below) in zip(film.items(), axes.T, strict=True):
-    plots.points(above, points.numpy(), colour=plots.ORANGE, size=2)
-    plots.points(above, snapshot.decode_grid(31).numpy(), colour=plots.BLUE, size=5)
+    plots.points(above, points.numpy(), colour=colours.DATA, size=2)
+    plots.points(above, snapshot.decode_grid(31).numpy(), colour=colours.GRID, size=5)
     plots.square(above, 1.1, title=f"step {step}")
     with torch.no_grad():
         seen = plots.coloured(below, snapshot.encode(points)[0].numpy(), t.numpy(), size=3)
     plots.prior_rings(below)
     plots.square(below, 3.3)
-axes[0, 0].set_ylabel("decoded grid (blue)\nover the data (orange)")
+axes[0, 0].set_ylabel("decoded grid (pink)\nover the data (blue)")
 axes[1, 0].set_ylabel("posterior means;\ndashed: prior, 1 to 3 sigma")
 fig.colorbar(seen, ax=axes, label="t, along the roll", shrink=0.6)
 plt.show()
@@ -485,8 +486,8 @@ for h, (trained, terms) in widths.items():
 # %% tags=["picture:width"]
 fig, axes = plt.subplots(1, 3, figsize=(10, 3.5), layout="constrained", sharey=True)
 for ax, (h, (trained, _)) in zip(axes, widths.items(), strict=True):
-    plots.points(ax, points.numpy(), colour=plots.ORANGE, size=3)
-    plots.points(ax, trained.decode_grid(31).numpy(), colour=plots.BLUE, size=6)
+    plots.points(ax, points.numpy(), colour=colours.DATA, size=3)
+    plots.points(ax, trained.decode_grid(31).numpy(), colour=colours.GRID, size=6)
     plots.square(ax, 1.1, title=f"hidden_dim = {h}", xlabel="$x_1$")
 axes[0].set_ylabel("$x_2$")
 plt.show()
@@ -530,8 +531,8 @@ for label, results in {"fixed beta = 0.01": at_beta, "fixed sigma = 0.0707": at_
 # %% tags=["picture:latent"]
 fig, (left, right) = plt.subplots(1, 2, figsize=(8.4, 3.3), layout="constrained")
 for label, results, colour, marker in (
-    ("fixed beta", at_beta, plots.RED, "s--"),
-    (r"fixed $\sigma$", at_sigma, plots.BLUE, "o-"),
+    ("fixed beta", at_beta, colours.LEVELS[1], "s--"),
+    (r"fixed $\sigma$", at_sigma, colours.LEVELS[0], "o-"),
 ):
     left.plot(dims, [results[dim][1].mse for dim in dims], marker, color=colour, label=label)
     right.plot(dims, [results[dim][1].rate for dim in dims], marker, color=colour, label=label)
@@ -569,7 +570,7 @@ for name, found in (("L = 1", line), ("L = 2", plane)):
 
 # %% tags=["picture:jump"]
 fig, (left, right) = plt.subplots(1, 2, figsize=(8.4, 3.6), layout="constrained")
-left.scatter(along, line, c=along, cmap=plots.ALONG, s=5, linewidths=0)
+left.scatter(along, line, c=along, cmap=colours.COORDINATE, s=5, linewidths=0)
 left.set(xlabel="t, along the roll", ylabel="posterior mean $z$", title="latent_dim = 1")
 fig.colorbar(plots.coloured(right, plane.numpy(), along[:, 0]), label="t, along the roll")
 plots.prior_rings(right)
@@ -615,9 +616,9 @@ for b, (trained, terms) in scan.items():
 # %% tags=["picture:tradeoff"]
 fig, axes = plt.subplots(1, len(scan), figsize=(12, 2.9), layout="constrained", sharey=True)
 for ax, (b, (trained, terms)) in zip(axes, scan.items(), strict=True):
-    plots.points(ax, points.numpy(), colour=plots.ORANGE, size=2)
+    plots.points(ax, points.numpy(), colour=colours.DATA, size=2)
     for path in walks(trained)[:8, ::4]:
-        ax.plot(*path.T, color=plots.BLUE, linewidth=0.5, marker=".", markersize=3.5, markeredgewidth=0)
+        ax.plot(*path.T, color=colours.GENERATED, linewidth=0.5, marker=".", markersize=3.5, markeredgewidth=0)
     plots.square(ax, 1.1, title=f"beta = {b:g}\nMSE {terms.mse:.4f}", xlabel="$x_1$")
 axes[0].set_ylabel("$x_2$")
 plt.show()

@@ -19,6 +19,7 @@ from swissroll.data import generate_swiss_roll
 from swissroll.model.loss import Loss, mean_kl, reconstruction_mse
 from swissroll.model.vae import VAE
 from swissroll.report import plots
+from swissroll.report.colours import DATA, GRID, RECONSTRUCTION
 from swissroll.report.plots import ShownFigure
 from swissroll.training.engines.torch import TorchEngine
 from swissroll.training.loop import Training
@@ -165,9 +166,9 @@ def visualize_reconstructions(model: VAE, n_points: int = 1000) -> Figure:
 
     figure = ShownFigure(figsize=(8, 4), layout="constrained")
     before, after = figure.subplots(1, 2)
-    plots.points(before, x.cpu().numpy(), colour=plots.BLUE, size=10)
+    plots.points(before, x.cpu().numpy(), colour=DATA, size=10)
     plots.pairs(after, x.cpu().numpy(), recon_x.cpu().numpy())
-    plots.points(after, recon_x.cpu().numpy(), colour=plots.RED, size=10)
+    plots.points(after, recon_x.cpu().numpy(), colour=RECONSTRUCTION, size=10)
     before.set_title("Original Points")
     after.set_title("Reconstructed Points")
     for ax in (before, after):
@@ -193,8 +194,8 @@ def visualize_latent_space(model: VAE, n_points: int = 1000) -> Figure:
 
     figure = ShownFigure(figsize=(4, 4), layout="constrained")
     ax = figure.subplots()
-    plots.points(ax, real.numpy(), colour=plots.RED, label="Real", size=20)
-    plots.points(ax, decoded.cpu().numpy(), colour=plots.BLUE, label="Generated", size=20)
+    plots.points(ax, real.numpy(), colour=DATA, label="Real", size=20)
+    plots.points(ax, decoded.cpu().numpy(), colour=GRID, label="Generated", size=20)
     ax.legend()
     ax.set_title("VAE Generated vs Real Data")
     ax.axis("equal")

@@ -11,15 +11,16 @@ import torch
 from matplotlib.axes import Axes
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.collections import PathCollection
+from matplotlib.colors import to_rgba
 from matplotlib.figure import Figure
 from matplotlib.text import Text
 from torch.distributions import Normal
 
 from swissroll.config import Config
 from swissroll.data.distribution import Sample
+from swissroll.report.colours import DATA, POSTERIOR
 from swissroll.report.figures import FIGURES, available, draw
 from swissroll.report.film import film_gif
-from swissroll.report.plots import BLUE
 from swissroll.report.scene import Scene
 from swissroll.training.build import translation_of
 from tests.oracles import trained_model, trained_run
@@ -127,8 +128,8 @@ def test_a_prior_that_is_no_mixture_of_gaussians_is_left_out(monkeypatch: pytest
     assert "true_posterior" not in available(drawn)
 
 
-@pytest.mark.parametrize("name", ["data", "posterior"])
-def test_points_without_a_coordinate_have_one_colour_and_no_colour_bar(name: str) -> None:
+@pytest.mark.parametrize(("name", "colour"), [("data", DATA), ("posterior", POSTERIOR)])
+def test_points_without_a_coordinate_have_one_colour_and_no_colour_bar(name: str, colour: str) -> None:
     whole = scene_in_memory()
     (with_colours,) = draw(name, whole).axes
     (without,) = draw(name, without_coordinate(whole)).axes
@@ -137,9 +138,7 @@ def test_points_without_a_coordinate_have_one_colour_and_no_colour_bar(name: str
     assert without.child_axes == []
     (points,) = [artist for artist in without.collections if isinstance(artist, PathCollection)]
     assert np.shape(points.get_facecolor()) == (1, 4)
-    np.testing.assert_allclose(
-        np.ravel(points.get_facecolor())[:3], [int(BLUE[k : k + 2], 16) / 255 for k in (1, 3, 5)]
-    )
+    np.testing.assert_allclose(np.ravel(points.get_facecolor()), to_rgba(colour))
 
 
 @pytest.mark.parametrize("settings", [{}, {"beta": 0.0002, "steps": 200}], ids=str)

@@ -10,6 +10,7 @@ import torch
 from torch import nn
 
 from swissroll.model.vae import VAE
+from swissroll.report.colours import COORDINATE_STOPS, DATA, POSTERIOR, REFERENCE
 from swissroll.report.plots import Array, plane
 from swissroll.report.scene import Scene, to_array
 
@@ -43,6 +44,12 @@ def explorer_data(scene: Scene) -> dict[str, Any]:
         "points": _pack(plane(scene.points[:MAX_POINTS])),
         "hues": hues,
         "activation": scene.config.activation,
+        "colours": {
+            "data": DATA,
+            "posterior": POSTERIOR,
+            "reference": REFERENCE,
+            "coordinate": COORDINATE_STOPS,
+        },
     }
 
     if embeds_decoder(scene.model):

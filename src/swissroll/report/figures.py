@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 from matplotlib import rc_context
@@ -13,9 +13,20 @@ from matplotlib.figure import Figure
 from swissroll import rng
 from swissroll.evaluation.evidence import is_exact
 from swissroll.report import plots
+from swissroll.report.colours import (
+    DATA,
+    GENERATED,
+    GRID,
+    HELD_OUT,
+    POSTERIOR,
+    PRIOR,
+    RECONSTRUCTION,
+    REFERENCE,
+    TRAINING,
+)
 from swissroll.report.film import film
 from swissroll.report.layout import COLOUR_BAR, GAP, LABELS, add_colour_bar, hide_labels_of_y, row
-from swissroll.report.plots import STYLE, Array
+from swissroll.report.plots import STYLE, Array, Series
 from swissroll.report.scene import SCENE_POINTS, Scene, to_array
 from swissroll.report.true_posterior import true_posterior
 from swissroll.training.build import translation_of
@@ -45,8 +56,8 @@ def losses(scene: Scene) -> Figure:
     labels = {"loss": "loss", "mse": "mean squared error", "rate": "rate (nats per point)"}
     for ax, (name, label) in zip(axes, labels.items(), strict=True):
         lines = {
-            "training batch": history[name],
-            "held-out": history[f"held_out_{name}"],
+            "training batch": Series(history[name], TRAINING),
+            "held-out": Series(history[f"held_out_{name}"], HELD_OUT),
         }
         plots.curves(ax, history["step"], lines, ylabel=label)
 
@@ -78,17 +89,18 @@ def reconstructions(scene: Scene) -> Figure:
 
     for ax, (name, recon_x) in zip(planes, reconstructed.items(), strict=True):
         plots.pairs(ax, x, recon_x)
-        plots.points(ax, x, colour=plots.BLUE, label="original", size=4)
-        plots.points(ax, recon_x, colour=plots.RED, label="reconstruction", size=4)
+        plots.points(ax, x, colour=DATA, label="original", size=4)
+        plots.points(ax, recon_x, colour=RECONSTRUCTION, label="reconstruction", size=4)
         _fix_data_square(ax, scene, title=f"decoded {name}")
 
     planes[0].legend(loc="upper left", fontsize=7, markerscale=2)
     hide_labels_of_y(planes[1])
 
-    distances: dict[str, Array] = {}
-    for name, recon_x in reconstructed.items():
+    distances: dict[str, Series] = {}
+    for (name, recon_x), line in zip(reconstructed.items(), ("-", "--"), strict=True):
         # Euclidean, shape (N,).
-        distances[name] = np.linalg.norm(recon_x - x, axis=1)
+        distance = np.linalg.norm(recon_x - x, axis=1)
+        distances[name] = Series(distance, RECONSTRUCTION, line)
     plots.histograms(last, distances, xlabel="distance to the original (data units)")
 
     return figure
@@ -118,7 +130,7 @@ def _draw_posterior_ellipses(ax: Axes, scene: Scene) -> Any:
     some_t = None if t is None else t[some]
     plots.ellipses(ax, mu[some], logvar[some], some_t)
 
-    return plots.coloured(ax, mu, t, size=5)
+    return plots.coloured(ax, mu, t, colour=POSTERIOR, size=5)
 
 
 def draw_latent_line(ax: Axes, scene: Scene, most: int | None = None) -> Any:
@@ -134,35 +146,38 @@ def draw_latent_line(ax: Axes, scene: Scene, most: int | None = None) -> Any:
     mu = means[:most, 0]
     sigma = np.exp(0.5 * logvars[:most, 0])
 
-    colour = plots.BLUE if scene.coordinate is None else None
+    colour = POSTERIOR if scene.coordinate is None else None
     colours = plots.along(ax, along[:most], mu, sigma, colour=colour)
     ax.set(xlabel=label, ylabel="z₁")
     return colours
 
 
+class Cloud(NamedTuple):
+    """Latents, shape (N, L), and the colour of where they come from."""
+
+    latents: Array
+    colour: str
+
+
 def aggregate(scene: Scene) -> Figure:
     """Draws from the aggregate posterior beside draws from the prior, and marginals; for one latent, these alone."""
     clouds = {
-        "aggregate posterior": scene.in_plane(scene.posterior_draws),
-        "prior": scene.in_plane(_prior_draws(scene)),
+        "aggregate posterior": Cloud(scene.in_plane(scene.posterior_draws), POSTERIOR),
+        "prior": Cloud(scene.in_plane(_prior_draws(scene)), PRIOR),
     }
 
     if scene.config.latent_dim == 1:
         figure, (last,) = row(5, [LABELS])
     else:
         figure, (left, right, last) = row(9, [LABELS, GAP, LABELS])
-        _draw_latents(left, scene, clouds["aggregate posterior"], colour=plots.RED, title="aggregate posterior")
-        _draw_latents(right, scene, clouds["prior"], colour=plots.BLUE, title="prior")
+        for ax, (name, cloud) in zip((left, right), clouds.items(), strict=True):
+            plots.points(ax, cloud.latents, colour=cloud.colour)
+            draw_prior(ax, scene)
+            _fix_latent_square(ax, scene, title=name)
         hide_labels_of_y(right)
 
     plots.histograms(last, _marginals(scene, clouds), xlabel="latent coordinate")
     return figure
-
-
-def _draw_latents(ax: Axes, scene: Scene, cloud: Array, *, colour: str, title: str) -> None:
-    plots.points(ax, cloud, colour=colour)
-    draw_prior(ax, scene)
-    _fix_latent_square(ax, scene, title=title)
 
 
 def _prior_draws(scene: Scene) -> Array:
@@ -171,16 +186,16 @@ def _prior_draws(scene: Scene) -> Array:
     return to_array(draws)
 
 
-def _marginals(scene: Scene, clouds: dict[str, Array]) -> dict[str, Array]:
+def _marginals(scene: Scene, clouds: dict[str, Cloud]) -> dict[str, Series]:
     """The columns of each cloud by the cloud's name and the latent dimension."""
     # The plane names the dimension of a single latent twice.
     dims = scene.plane[: scene.config.latent_dim]
 
     found = {}
-    for column, dim in enumerate(dims):
+    for (column, dim), line in zip(enumerate(dims), ("-", "--"), strict=False):
         for name, cloud in clouds.items():
             label = f"{name}, z{subscript(dim)}"
-            found[label] = cloud[:, column]
+            found[label] = Series(cloud.latents[:, column], cloud.colour, line)
 
     return found
 
@@ -188,20 +203,19 @@ def _marginals(scene: Scene, clouds: dict[str, Array]) -> dict[str, Array]:
 def generated(scene: Scene) -> Figure:
     """Three things that are called 'generated', kept apart, each over the data."""
     sets = {
-        "decoded grid (no sample of the model)": scene.grid(scene.model),
-        "prior samples, decoded": prior_samples(scene, noise=False),
-        "prior samples with decoder noise": prior_samples(scene, noise=True),
+        "decoded grid (no sample of the model)": (scene.grid(scene.model), GRID),
+        "prior samples, decoded": (prior_samples(scene, noise=False), GENERATED),
+        "prior samples with decoder noise": (prior_samples(scene, noise=True), GENERATED),
     }
 
     figure, axes = row(9, [LABELS, GAP, GAP])
-    for ax, (title, x) in zip(axes, sets.items(), strict=True):
-        plots.points(ax, scene.points, colour=plots.ORANGE, label="data", size=4)
-        plots.points(ax, x, colour=plots.BLUE, label="generated", size=4)
+    for ax, (title, (x, colour)) in zip(axes, sets.items(), strict=True):
+        plots.points(ax, scene.points, colour=DATA, size=4)
+        plots.points(ax, x, colour=colour, size=4)
         _fix_data_square(ax, scene, title=title)
     for ax in axes[1:]:
         hide_labels_of_y(ax)
 
-    axes[0].legend(loc="upper left", fontsize=7, markerscale=2)
     return figure
 
 
@@ -277,7 +291,7 @@ def draw_prior(ax: Axes, scene: Scene) -> None:
     if len(means) == 1:
         plots.prior_rings(ax, mean=means[0], std=stds[0])
     else:
-        plots.ellipses(ax, means, 2 * np.log(stds), colour=plots.GREY)
+        plots.ellipses(ax, means, 2 * np.log(stds), colour=REFERENCE)
 
 
 def _figure_with_colour_bar(width: float, scene: Scene) -> tuple[Figure, Axes]:

@@ -13,6 +13,7 @@ from matplotlib.figure import Figure
 from PIL import Image
 
 from swissroll.report import plots
+from swissroll.report.colours import DATA, GRID
 from swissroll.report.html import rgb_pixels
 from swissroll.report.layout import GAP, row
 from swissroll.report.plots import STYLE
@@ -105,8 +106,8 @@ def _draw_frame(ax: Axes, scene: Scene, step: int) -> PathCollection:
     """Draw the frame after a step; returns its decoded grid."""
     grid = scene.grid(scene.snapshots[step])
 
-    plots.points(ax, scene.points, colour=plots.ORANGE, size=3)
-    decoded = plots.points(ax, grid, colour=plots.BLUE, size=3)
+    plots.points(ax, scene.points, colour=DATA, size=3)
+    decoded = plots.points(ax, grid, colour=GRID, size=3)
     plots.square(ax, scene.extent, title=_title(step))
     return decoded
 

@@ -18,6 +18,16 @@ from matplotlib.backends.backend_svg import FigureCanvasSVG
 from matplotlib.figure import Figure
 from PIL import Image
 
+from swissroll.report.colours import (
+    DATA,
+    GENERATED,
+    GRID,
+    POSTERIOR,
+    RECONSTRUCTION,
+    REFERENCE,
+    TRUE_POSTERIOR,
+    WORDS,
+)
 from swissroll.report.plots import INK, STYLE, Array
 
 PNG_COMPRESSION = 4
@@ -39,7 +49,17 @@ def template(name: str) -> Template:
 @lru_cache
 def _environment() -> Environment:
     loader = PackageLoader("swissroll", "web")
-    return Environment(loader=loader, autoescape=True, trim_blocks=True, lstrip_blocks=True)
+    environment = Environment(loader=loader, autoescape=True, trim_blocks=True, lstrip_blocks=True)
+    environment.globals["word"] = {
+        "data": WORDS[DATA],
+        "generated": WORDS[GENERATED],
+        "grid": WORDS[GRID],
+        "posterior": WORDS[POSTERIOR],
+        "reconstruction": WORDS[RECONSTRUCTION],
+        "reference": WORDS[REFERENCE],
+        "true_posterior": WORDS[TRUE_POSTERIOR],
+    }
+    return environment
 
 
 def script(name: str) -> str:

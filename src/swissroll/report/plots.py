@@ -6,10 +6,9 @@ import math
 import sys
 from collections.abc import Sequence
 from io import BytesIO
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
-from matplotlib import colormaps
 from matplotlib.axes import Axes
 from matplotlib.collections import EllipseCollection, LineCollection, PathCollection
 from matplotlib.colors import Normalize
@@ -18,17 +17,9 @@ from matplotlib.patches import Ellipse
 from matplotlib.ticker import FixedFormatter, FixedLocator, MaxNLocator, NullLocator
 from numpy.typing import NDArray
 
-Array = NDArray[np.floating[Any]]
+from swissroll.report.colours import COORDINATE, DATA, POSTERIOR, REFERENCE
 
-# Okabe and Ito's palette, which colour-blind readers tell apart.
-BLUE = "#0072B2"
-ORANGE = "#E69F00"
-GREEN = "#009E73"
-RED = "#D55E00"
-PURPLE = "#CC79A7"
-GREY = "#808080"
-ALONG = "viridis"
-"""Colours of the coordinate t along the data's curve."""
+Array = NDArray[np.floating[Any]]
 
 INK = "#010203"
 """Stands for the reader's text colour; the report replaces it in vector pictures."""
@@ -121,20 +112,19 @@ def points(ax: Axes, x: Array, *, colour: str, label: str | None = None, size: f
         shown[:, 1],
         s=size,
         c=colour,
-        alpha=0.65,
         linewidths=0,
         label=label,
         rasterized=True,
     )
 
 
-def coloured(ax: Axes, x: Array, t: Array | None, *, size: float = 6) -> PathCollection:
+def coloured(ax: Axes, x: Array, t: Array | None, *, colour: str = DATA, size: float = 6) -> PathCollection:
     """Scatter points of shape (N, D), coloured by t, shape (N,); returns what a colour bar needs.
 
     Points without a t have one colour.
     """
     if t is None:
-        return points(ax, x, colour=BLUE, size=size)
+        return points(ax, x, colour=colour, size=size)
 
     shown = plane(x)
     return ax.scatter(
@@ -142,7 +132,7 @@ def coloured(ax: Axes, x: Array, t: Array | None, *, size: float = 6) -> PathCol
         shown[:, 1],
         s=size,
         c=t,
-        cmap=ALONG,
+        cmap=COORDINATE,
         linewidths=0,
         rasterized=True,
     )
@@ -155,9 +145,8 @@ def pairs(ax: Axes, x: Array, recon_x: Array) -> None:
 
     collection = LineCollection(
         list(lines),
-        colors=GREY,
-        alpha=0.4,
-        linewidths=0.6,
+        colors=REFERENCE,
+        linewidths=0.4,
         rasterized=True,
         # Below the points.
         zorder=0,
@@ -165,7 +154,7 @@ def pairs(ax: Axes, x: Array, recon_x: Array) -> None:
     ax.add_collection(collection)
 
 
-def ellipses(ax: Axes, mu: Array, logvar: Array, t: Array | None = None, *, colour: str = BLUE) -> None:
+def ellipses(ax: Axes, mu: Array, logvar: Array, t: Array | None = None, *, colour: str = POSTERIOR) -> None:
     """Draw 1-sigma ellipses of Gaussians.
 
     Args:
@@ -182,7 +171,7 @@ def ellipses(ax: Axes, mu: Array, logvar: Array, t: Array | None = None, *, colo
     colours: Any = colour
     if t is not None:
         # From the smallest t to the largest.
-        colours = colormaps[ALONG](Normalize()(t))
+        colours = COORDINATE(Normalize()(t))
 
     collection = EllipseCollection(
         widths[:, 0],
@@ -215,17 +204,30 @@ def prior_rings(
             width,
             height,
             fill=False,
-            edgecolor=GREY,
+            edgecolor=REFERENCE,
             linewidth=0.8,
             linestyle="--",
         )
         ax.add_patch(ring)
 
 
-def curves(ax: Axes, step: Array, lines: dict[str, Array], *, ylabel: str) -> None:
-    """Draw one or more series against the step; entries that are not finite are left out."""
-    colours = (BLUE, RED, GREEN, ORANGE)
-    for (label, values), colour in zip(lines.items(), colours, strict=False):
+class Series(NamedTuple):
+    """Numbers that are drawn as one line.
+
+    Attributes:
+        values: The numbers, shape (N,).
+        colour: Of the line.
+        line: Its style, as matplotlib names it.
+    """
+
+    values: Array
+    colour: str
+    line: str = "-"
+
+
+def curves(ax: Axes, step: Array, lines: dict[str, Series], *, ylabel: str) -> None:
+    """Draw one or more series against the step, shape (N,); entries that are not finite are left out."""
+    for label, (values, colour, line) in lines.items():
         finite = np.isfinite(values)
         # One point makes no line, so it gets a marker.
         marker = "o" if finite.sum() == 1 else None
@@ -236,6 +238,7 @@ def curves(ax: Axes, step: Array, lines: dict[str, Array], *, ylabel: str) -> No
             marker=marker,
             label=label,
             color=colour,
+            linestyle=line,
             linewidth=1.1,
             markersize=3,
         )
@@ -281,21 +284,19 @@ def _logarithmic_ticks(low: float, high: float) -> list[float]:
     return [tick for tick in ticks if low <= tick <= high]
 
 
-def histograms(ax: Axes, values: dict[str, Array], *, xlabel: str) -> None:
-    """Draw the distributions of one or more series, each of shape (N,), as outlines over common bins."""
+def histograms(ax: Axes, lines: dict[str, Series], *, xlabel: str) -> None:
+    """Draw the distributions of one or more series as outlines over common bins."""
     finite: dict[str, Array] = {}
-    for label, series in values.items():
-        finite[label] = series[np.isfinite(series)]
+    for label, series in lines.items():
+        finite[label] = series.values[np.isfinite(series.values)]
 
     # With a 0, since no bins can be found for no numbers.
     pooled = np.concatenate([*finite.values(), [0.0]])
     bins = np.histogram_bin_edges(pooled, bins=HISTOGRAM_BINS).tolist()
 
-    colours = (RED, BLUE, PURPLE, GREEN)
-    lines = ("-", "--", "-.", ":")
-    for (label, series), colour, line in zip(finite.items(), colours, lines, strict=False):
+    for label, (_, colour, line) in lines.items():
         ax.hist(
-            series,
+            finite[label],
             bins=bins,
             histtype="step",
             density=True,
@@ -328,11 +329,11 @@ def along(ax: Axes, t: Array, mu: Array, sigma: Array, *, colour: str | None = N
     drawn_sigma = np.minimum(sigma, MAX_DRAWN_STD)
     low = mu - drawn_sigma
     high = mu + drawn_sigma
-    ax.vlines(t, low, high, colors=GREY, linewidth=0.5, alpha=0.6)
+    ax.vlines(t, low, high, colors=REFERENCE, linewidth=0.5)
 
     if colour is not None:
         return ax.scatter(t, mu, c=colour, s=5, linewidths=0)
-    return ax.scatter(t, mu, c=t, cmap=ALONG, s=5, linewidths=0)
+    return ax.scatter(t, mu, c=t, cmap=COORDINATE, s=5, linewidths=0)
 
 
 def few_ticks(ax: Axes, most: int = 5) -> None:

@@ -9,6 +9,7 @@ from typing import NamedTuple
 import numpy as np
 import torch
 from matplotlib.axes import Axes
+from matplotlib.colors import LinearSegmentedColormap
 from matplotlib.figure import Figure
 from matplotlib.patches import Ellipse
 from torch import Tensor
@@ -17,6 +18,7 @@ from swissroll.evaluation.evidence import posterior_on_grid
 from swissroll.evaluation.quadrature import log_joint
 from swissroll.model.vae import latent_grid
 from swissroll.report import plots
+from swissroll.report.colours import POSTERIOR, TRUE_POSTERIOR
 from swissroll.report.layout import LABELS, row
 from swissroll.report.plots import Array
 from swissroll.report.scene import Scene
@@ -28,6 +30,8 @@ WINDOW_GRID = 64
 """Grid points along each side of a window, and of the whole plane in which a posterior's highest value is sought."""
 LINE_GRID = 320
 """Grid points of a true posterior over a single latent."""
+DENSITY = LinearSegmentedColormap.from_list("density", [f"{TRUE_POSTERIOR}00", TRUE_POSTERIOR])
+"""From the figure's ground, whichever it is, to the colour of the true posterior."""
 MIN_REACH = 1e-3
 """Least half of the side of a window."""
 
@@ -133,8 +137,8 @@ def _draw_curve(ax: Axes, window: Window, mu: Array, sigma: Array) -> None:
     normaliser = sigma * np.sqrt(2 * np.pi)
     gaussian = np.exp(-0.5 * scaled**2) / normaliser
 
-    ax.plot(axis, window.density, color=plots.BLUE, label="true posterior")
-    ax.plot(axis, gaussian, color=plots.RED, linestyle="--", label="encoder")
+    ax.plot(axis, window.density, color=TRUE_POSTERIOR, label="true posterior")
+    ax.plot(axis, gaussian, color=POSTERIOR, linestyle="--", label="encoder")
 
 
 def _draw_image(ax: Axes, window: Window, mu: Array, sigma: Array) -> None:
@@ -145,7 +149,7 @@ def _draw_image(ax: Axes, window: Window, mu: Array, sigma: Array) -> None:
         vmin=0,
         vmax=1,
         origin="lower",
-        cmap="Blues",
+        cmap=DENSITY,
         interpolation="bilinear",
     )
 
@@ -157,7 +161,7 @@ def _draw_image(ax: Axes, window: Window, mu: Array, sigma: Array) -> None:
             width,
             height,
             fill=False,
-            edgecolor=plots.RED,
+            edgecolor=POSTERIOR,
             linestyle=line,
         )
         ax.add_patch(ellipse)

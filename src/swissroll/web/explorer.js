@@ -81,15 +81,13 @@
   const hues = data.hues && unpack(data.hues);
   let at = [0, 0];
 
-  // Points without a coordinate have one colour.
-  const BLUE = "#0072b2";
-  // The viridis colour map at five places, and straight lines between them.
-  const viridis = [[68, 1, 84], [59, 82, 139], [33, 145, 140], [94, 201, 98], [253, 231, 37]];
+  // Red, green and blue of the coordinate's colours at even places, with straight lines between them.
+  const stops = data.colours.coordinate.map((text) => [1, 3, 5].map((at) => parseInt(text.slice(at, at + 2), 16)));
   const colour = (hue) => {
-    const first = Math.min(Math.floor(4 * hue), 3);
-    const share = 4 * hue - first;
-    const mix = (value, channel) => value + share * (viridis[first + 1][channel] - value);
-    return `rgb(${viridis[first].map(mix).join(" ")})`;
+    const place = hue * (stops.length - 1);
+    const first = Math.min(Math.floor(place), stops.length - 2);
+    const mix = (value, channel) => value + (place - first) * (stops[first + 1][channel] - value);
+    return `rgb(${stops[first].map(mix).join(" ")})`;
   };
 
   function plane(canvas, extent) {
@@ -102,10 +100,11 @@
     return { context, toPixel, unit: side / (2 * extent) };
   }
 
-  function dots(surface, values) {
+  // Points without a coordinate have one colour.
+  function dots(surface, values, plain) {
     for (let k = 0; k < values.length / 2; k++) {
       const [x, y] = surface.toPixel([values[2 * k], values[2 * k + 1]]);
-      surface.context.fillStyle = hues ? colour(hues[k]) : BLUE;
+      surface.context.fillStyle = hues ? colour(hues[k]) : plain;
       surface.context.beginPath();
       surface.context.arc(x, y, 2, 0, 2 * Math.PI);
       surface.context.fill();
@@ -139,7 +138,7 @@
       context.lineTo(x, y + 6);
     }
     context.stroke();
-    context.fillStyle = "#808080";
+    context.fillStyle = data.colours.reference;
     context.textAlign = "center";
     for (const k of [-2, 0, 2]) {
       const [x, y] = surface.toPixel([k, 0]);
@@ -148,7 +147,7 @@
   }
 
   function rings(surface) {
-    surface.context.strokeStyle = "#808080";
+    surface.context.strokeStyle = data.colours.reference;
     surface.context.lineWidth = 1;
     surface.context.setLineDash([4, 4]);
     for (const radius of data.latentDim > 1 ? [1, 2, 3] : []) {
@@ -168,11 +167,11 @@
 
     const left = plane(latent, data.latentExtent);
     rings(left);
-    dots(left, means);
+    dots(left, means, data.colours.posterior);
     cross(left, at);
 
     const right = plane(output, data.dataExtent);
-    dots(right, points);
+    dots(right, points, data.colours.data);
     // As in the pictures, the first and the last coordinate.
     cross(right, [x[0], x.length > 1 ? x[x.length - 1] : 0]);
 

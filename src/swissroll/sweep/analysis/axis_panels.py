@@ -12,13 +12,13 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
+from swissroll.report.colours import LEVELS
 from swissroll.report.plots import Array, spread
 from swissroll.sweep.analysis.blocks import is_measured, measured_metrics
 from swissroll.sweep.analysis.comparisons import Interval, headline_metrics, t_interval
 from swissroll.sweep.analysis.formatting import format_value
 from swissroll.sweep.analysis.results import METRICS, Row, Table
 from swissroll.sweep.analysis.styles import (
-    COLOURS,
     MARKERS,
     MAX_VECTOR_DOTS,
     PositionScale,
@@ -187,7 +187,7 @@ def _draw_panel(ax: Axes, table: Table, metric: str, layout: _Layout, column: An
         aside = layout.scale.step * 0.15 / colours
 
         by_level = values[colour_level]
-        colour = COLOURS[index % len(COLOURS)]
+        colour = LEVELS[index % len(LEVELS)]
         marker = MARKERS[index % len(MARKERS)]
         _draw_dots(ax, _dots(by_level, layout.scale, offset - aside), window, colour)
         means = _means(by_level, layout.scale, offset + aside)

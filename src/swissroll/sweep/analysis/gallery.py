@@ -12,6 +12,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from swissroll.report import plots
+from swissroll.report.colours import DATA, GENERATED, POSTERIOR, REFERENCE
 from swissroll.report.figures import draw_latent_line, draw_prior, prior_samples
 from swissroll.report.plots import spread
 from swissroll.report.scene import Scene
@@ -193,9 +194,9 @@ def draw_latents(gallery: Gallery) -> Figure:
         means = scene.in_plane(scene.posterior[0])[:MAX_DRAWN_POINTS]
         coordinate = None if scene.coordinate is None else scene.coordinate[:MAX_DRAWN_POINTS]
 
-        plots.points(ax, scene.in_plane(scene.posterior_draws)[:MAX_DRAWN_POINTS], colour=plots.GREY, size=1.5)
+        plots.points(ax, scene.in_plane(scene.posterior_draws)[:MAX_DRAWN_POINTS], colour=REFERENCE, size=1)
         draw_prior(ax, scene)
-        plots.coloured(ax, means, coordinate, size=3)
+        plots.coloured(ax, means, coordinate, colour=POSTERIOR, size=3)
         plots.square(ax, extent)
 
     return _draw_gallery(gallery, draw)
@@ -208,8 +209,8 @@ def draw_generated(gallery: Gallery) -> Figure:
         generated = prior_samples(scene, noise=False, size=MAX_DRAWN_POINTS)
         data = scene.points[:MAX_DRAWN_POINTS]
 
-        plots.points(ax, data, colour=plots.ORANGE, size=2)
-        plots.points(ax, generated, colour=plots.BLUE, size=2)
+        plots.points(ax, data, colour=DATA, size=2)
+        plots.points(ax, generated, colour=GENERATED, size=2)
         plots.square(ax, scene.extent)
 
     return _draw_gallery(gallery, draw)

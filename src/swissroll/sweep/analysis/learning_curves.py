@@ -10,13 +10,13 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
+from swissroll.report.colours import LEVELS
 from swissroll.report.plots import Array, spread
 from swissroll.runs.run import load
 from swissroll.sweep.analysis.blocks import Setting, settings
 from swissroll.sweep.analysis.formatting import format_setting
 from swissroll.sweep.analysis.results import Table
 from swissroll.sweep.analysis.styles import (
-    COLOURS,
     LINE_STYLES,
     LineStyle,
     draw_decades,
@@ -59,7 +59,7 @@ def draw_learning_curves(table: Table) -> Figure:
         across[0].set_ylabel(name, fontsize=8)
         for setting in group:
             index = level_index(table, colour_axis, setting)
-            colour = COLOURS[index % len(COLOURS)]
+            colour = LEVELS[index % len(LEVELS)]
             line_style = LINE_STYLES[index % len(LINE_STYLES)]
             for ax, curve in zip(across, _curves(table, setting), strict=True):
                 _draw_curve(ax, curve, colour, line_style)
@@ -92,7 +92,7 @@ def _curve_rows(table: Table, colour_axis: str | None) -> dict[str, list[Setting
     """Settings in one row of panels per setting of the axes other than the colours'."""
     colour_levels: list[Any] = []
     if colour_axis is not None:
-        colour_levels = spread(table.axes[colour_axis], len(COLOURS))
+        colour_levels = spread(table.axes[colour_axis], len(LEVELS))
 
     groups: dict[str, list[Setting]] = {}
     for setting in settings(table):

@@ -9,12 +9,12 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
+from swissroll.report.colours import LEVELS
 from swissroll.report.plots import INK
 from swissroll.sweep.analysis.blocks import Array, Setting, is_measured, other_levels, settings
 from swissroll.sweep.analysis.comparisons import pareto_frontier
 from swissroll.sweep.analysis.results import Table
 from swissroll.sweep.analysis.styles import (
-    COLOURS,
     MARKERS,
     MAX_VECTOR_DOTS,
     draw_decades,
@@ -125,9 +125,9 @@ def draw_rate_and_error(table: Table) -> Figure:
 
 
 def _style(table: Table, axes: PlaneAxes, setting: Setting) -> _Style:
-    colour = level_index(table, axes.colour, setting) % len(COLOURS)
+    colour = level_index(table, axes.colour, setting) % len(LEVELS)
     marker = level_index(table, axes.marker, setting) % len(MARKERS)
-    return _Style(COLOURS[colour], MARKERS[marker])
+    return _Style(LEVELS[colour], MARKERS[marker])
 
 
 def _by_style(table: Table, axes: PlaneAxes, points: list[PlanePoint]) -> dict[_Style, list[PlanePoint]]:

@@ -14,13 +14,13 @@ from matplotlib.axes import Axes
 from matplotlib.lines import Line2D
 from matplotlib.ticker import NullFormatter
 
-from swissroll.report.plots import BLUE, GREEN, ORANGE, PURPLE, RED, spread
+from swissroll.report.colours import LEVELS
+from swissroll.report.plots import spread
 from swissroll.sweep.analysis.blocks import Setting
 from swissroll.sweep.analysis.formatting import format_value
 from swissroll.sweep.analysis.results import Table
 
 LineStyle = Literal["-", "--", "-.", ":", ""]
-COLOURS = (BLUE, ORANGE, GREEN, RED, PURPLE, "#56B4E9", "#808080")
 MARKERS = ("o", "s", "^", "D", "v", "P", "X")
 LINE_STYLES: tuple[LineStyle, ...] = ("-", "--", "-.", ":")
 MAX_TICKS = 8
@@ -40,7 +40,7 @@ def free_axes(table: Table, taken: Iterable[str] = ()) -> FreeAxes:
     """The axis that colours should tell apart, and the next one, among those that are not taken."""
     free = [axis for axis in table.axes if axis not in taken]
     # Axes with more levels than there are colours come last.
-    free.sort(key=lambda axis: len(table.axes[axis]) > len(COLOURS))
+    free.sort(key=lambda axis: len(table.axes[axis]) > len(LEVELS))
     padded: list[str | None] = [*free, None, None]
     return FreeAxes(padded[0], padded[1])
 
@@ -102,7 +102,7 @@ def legend_entries(
     table: Table,
     axis: str | None,
     *,
-    colours: Sequence[str] = COLOURS,
+    colours: Sequence[str] = LEVELS,
     markers: Sequence[str] = ("",),
     line_styles: Sequence[LineStyle] = ("",),
 ) -> list[Line2D]:
