@@ -79,7 +79,7 @@ def cells(rows: list[Row]) -> Iterable[str]:
     """Mean ± standard deviation of each column."""
     for name, digits in DIGITS.items():
         values = np.array([row[name] for row in rows])
-        yield f"{values.mean():.{digits}f}\u00a0±\u00a0{values.std(ddof=1):.{digits}f}"
+        yield f"{values.mean():.{digits}f} ±\u00a0{values.std(ddof=1):.{digits}f}"
 
 
 def table(label: str, settings: dict[str, list[Config]]) -> None:

@@ -25,9 +25,9 @@ def fill(page: str) -> str:
     return API.sub(lambda found: name_table(api_names(found[0])), OUTPUT.sub(lambda found: output(found[1]), page))
 
 
-def output(name: str) -> str:
+def output(name: str, folder: Path = DOCS / "output") -> str:
     """One printed file between its markers."""
-    printed = (DOCS / "output" / name).read_text(encoding="utf-8").strip("\n")
+    printed = (folder / name).read_text(encoding="utf-8").strip("\n")
     shown = printed if name.endswith(".md") else f"```text\n{printed}\n```"
     return f"<!-- output/{name} -->\n\n{shown}\n\n<!-- end -->"
 
@@ -45,8 +45,9 @@ def name_table(names: list[str]) -> str:
 
 def summary(name: str) -> str:
     """The first sentence of a docstring, without the roles that only Sphinx knows."""
-    first = (inspect.getdoc(resolve(name)) or "").split("\n\n")[0].replace("\n", " ")
-    plain = re.sub(r":\w+:`~?([^`]+)`", r"`\1`", first).replace("``", "`")
+    paragraph = (inspect.getdoc(resolve(name)) or "").split("\n\n")[0].replace("\n", " ")
+    sentence = re.split(r"(?<=\.) ", paragraph)[0]
+    plain = re.sub(r":\w+:`~?([^`]+)`", r"`\1`", sentence).replace("``", "`")
     return plain.replace("|", "\\|")
 
 
@@ -69,7 +70,7 @@ def linked_pages(index: str) -> list[str]:
     return list(dict.fromkeys(re.findall(r"\]\((\w+)\.md\)", index)))
 
 
-def main() -> None:
+def fill_pages() -> None:
     """Fill every page."""
     for page in sorted(DOCS.glob("*.md")):
         before = page.read_text(encoding="utf-8")
@@ -80,4 +81,4 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    main()
+    fill_pages()

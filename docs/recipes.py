@@ -123,7 +123,7 @@ def cell(rows: list[Row], value: Callable[[Row], float], digits: int) -> str:
         return "-"
     if np.abs(values).max() > 1e4:
         return f"up to {values.max():.0e}"
-    return f"{values.mean():.{digits}f}" + (f"\u00a0±\u00a0{values.std(ddof=1):.{digits}f}" if len(values) > 1 else "")
+    return f"{values.mean():.{digits}f}" + (f" ±\u00a0{values.std(ddof=1):.{digits}f}" if len(values) > 1 else "")
 
 
 def line(name: str, rows: list[Row], columns: Columns, *cells: str) -> None:

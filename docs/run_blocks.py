@@ -35,6 +35,9 @@ from pathlib import Path
 from time import perf_counter
 
 ROOT = Path(__file__).resolve().parents[1]
+sys.path.insert(0, str(ROOT))
+from docs.fill import OUTPUT, fill_pages, output  # noqa: E402
+
 PAGES = (ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md")))
 BLOCK = re.compile(
     r"(?:<!-- (?P<mark>not run|slow|runs as): (?P<why>[^\n]*) -->\n+)?^```(?P<kind>\w+)\n(?P<text>.*?)^```$",
@@ -140,21 +143,22 @@ class Reader:
         """Run a python block in the page's session."""
         told = self.folder / "stderr.txt"
         if self.session is None:
-            self.session = subprocess.Popen(  # noqa: S603
-                [sys.executable, "-c", SESSION],
-                cwd=self.folder,
-                env=self.environment(),
-                stdin=subprocess.PIPE,
-                stdout=subprocess.PIPE,
-                stderr=told.open("w"),
-                text=True,
-            )
+            with told.open("w") as messages:
+                self.session = subprocess.Popen(  # noqa: S603
+                    [sys.executable, "-c", SESSION],
+                    cwd=self.folder,
+                    env=self.environment(),
+                    stdin=subprocess.PIPE,
+                    stdout=subprocess.PIPE,
+                    stderr=messages,
+                    text=True,
+                )
         assert self.session.stdin is not None  # noqa: S101
         assert self.session.stdout is not None  # noqa: S101
         self.session.stdin.write(json.dumps(code) + "\n")
         self.session.stdin.flush()
 
-        printed = []
+        printed: list[str] = []
         for line in self.session.stdout:
             if line.rstrip("\n") == END:
                 return "".join(printed), ""
@@ -169,11 +173,8 @@ class Reader:
 
     def leave(self) -> None:
         """End the python session."""
-        if self.session is None:
-            return
-        assert self.session.stdin is not None  # noqa: S101
-        self.session.stdin.close()
-        self.session.wait()
+        if self.session is not None:
+            self.session.communicate()
         self.session = None
 
 
@@ -234,12 +235,25 @@ def follow(page: Path, folder: Path, *, slow: bool = False, write: bool = False)
         if shown.strip() and not failure and not step.is_filled:
             replaced.append((step.printed, printed.strip("\n") + "\n"))
     reader.leave()
+    for name, differences in made_again(text, folder):
+        print(f"DIFFERS             {page.name}: docs/output/{name}\n" + "\n".join(differences), flush=True)
+        is_right = False
 
     if write:
         for (start_at, end_at), printed in reversed(replaced):
             text = text[:start_at] + printed + text[end_at:]
         page.write_text(text, encoding="utf-8")
     return is_right
+
+
+def made_again(page: str, folder: Path) -> Iterator[tuple[str, list[str]]]:
+    """The outputs that steps wrote into docs/output otherwise than the page shows them."""
+    for shown in OUTPUT.finditer(page):
+        made = folder / "docs" / "output" / shown[1]
+        if made.exists():
+            differences = list(find_differences(shown[0], output(shown[1], made.parent)))
+            if differences:
+                yield shown[1], differences
 
 
 def copy_tree(folder: Path) -> None:
@@ -249,6 +263,12 @@ def copy_tree(folder: Path) -> None:
         if (ROOT / name).is_file():
             (folder / name).parent.mkdir(parents=True, exist_ok=True)
             shutil.copy2(ROOT / name, folder / name)
+
+
+def keep_made(folder: Path) -> None:
+    """Keep the tables and pictures that slow steps made in a copy."""
+    for name in ("output", "pictures"):
+        shutil.copytree(folder / "docs" / name, ROOT / "docs" / name, dirs_exist_ok=True)
 
 
 def main() -> int:
@@ -263,6 +283,10 @@ def main() -> int:
         with tempfile.TemporaryDirectory() as folder:
             copy_tree(Path(folder))
             is_right &= follow(page, Path(folder), slow=given.slow, write=given.write)
+            if given.write and given.slow:
+                keep_made(Path(folder))
+    if given.write:
+        fill_pages()
     return 0 if is_right else 1
 
 
