@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import difflib
 import math
+import os
 from collections.abc import Collection
 from contextlib import suppress
 from numbers import Integral, Real
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
@@ -43,10 +45,13 @@ def real(name: str, value: object, low: float, high: float, *, open_low: bool = 
 
 
 def _short(value: object) -> str:
-    """A value's text, cut where it is long; a whole number may be too long to print at all."""
+    """A value's text in one line, cut where it is long; a whole number may be too long to print at all."""
     if isinstance(value, int) and abs(value) >= 10**30:
         return "a number of over 30 digits"
-    text = repr(value)
+    try:
+        text = " ".join(repr(value).split())
+    except Exception:  # Any class may have a repr of its own.
+        return "a value that cannot be printed"
     return text if len(text) <= 60 else text[:57] + "..."
 
 
@@ -59,11 +64,19 @@ def one_of(name: str, value: object, allowed: Collection[str]) -> None:
 def instance(name: str, value: object, kind: type, allowed: str) -> None:
     """Require an object of some class; raises ValueError, which says what to pass, otherwise."""
     if not isinstance(value, kind):
-        raise ValueError(f"{name} must be {allowed}; got {_short(value)}, a {type(value).__name__}.")
+        raise ValueError(f"{name} must be {allowed}; got {_short(value)}, of type {type(value).__name__}.")
+
+
+def folder(name: str, value: object) -> Path:
+    """Take a folder's path, a string or a path; raises ValueError for anything else."""
+    given: Any = value
+    if not isinstance(given, str | os.PathLike) or not os.fspath(given):
+        raise ValueError(f"{name} must be a folder, such as 'runs/001'; got {_short(value)}.")
+    return Path(given)
 
 
 def points(name: str, value: Any, *, dim: int | None = None, least: int = 1) -> Tensor:
-    """Take points, a tensor or array of shape (N, D), as float64 on the CPU.
+    """Take points, a tensor, an array or lists of shape (N, D), as float64 on the CPU.
 
     Args:
         name: What the error calls them.
@@ -73,24 +86,55 @@ def points(name: str, value: Any, *, dim: int | None = None, least: int = 1) -> 
 
     Raises:
         NotFiniteError: A coordinate is not finite.
-        ValueError: The shape is another one.
+        ValueError: They are not real numbers, or of another shape.
     """
-    import torch
-
-    try:
-        x = torch.as_tensor(value).detach().to("cpu", torch.float64)
-    except (TypeError, ValueError, RuntimeError):
-        raise ValueError(f"{name} must be a tensor, an array or lists of numbers; got {_short(value)}.") from None
+    x = numbers(name, value)
     fits = x.ndim == 2 and len(x) >= least and x.shape[1] >= 1 and dim in (None, x.shape[1])
     if not fits:
         allowed = f"(N, {'D' if dim is None else dim}) with N of at least {least}"
         raise ValueError(f"{name} must have shape {allowed}; got shape {tuple(x.shape)}.")
-    bad = (~torch.isfinite(x)).any(dim=1).nonzero()
+    bad = (~x.isfinite()).any(dim=1).nonzero()
     if len(bad):
         row = int(bad[0, 0])
-        found = f"{len(bad)} of {len(x)} points are not, first row {row}: {x[row].tolist()}"
+        found = f"{len(bad)} of {len(x)} points are not, first row {row}: {_short(x[row].tolist())}"
         raise NotFiniteError(f"{name} must be finite; {found}.", name=name)
     return x
+
+
+def numbers(name: str, value: Any) -> Tensor:
+    """Take real numbers of any shape, a tensor, an array or lists, as float64 on the CPU.
+
+    Raises:
+        ValueError: They are something else.
+    """
+    import numpy as np
+    import torch
+
+    wanted = f"{name} must be a tensor, an array or lists of real numbers"
+    if isinstance(value, (list, tuple)) and value and all(isinstance(row, torch.Tensor) for row in value):
+        rows = [row.detach().cpu() for row in value]
+        if len({row.shape for row in rows}) > 1:
+            raise ValueError(f"{wanted}; got rows of different shapes.")
+        value = torch.stack(rows)
+
+    if isinstance(value, torch.Tensor):
+        if value.is_complex() or value.layout is not torch.strided or value.is_meta or value.is_quantized:
+            raise ValueError(f"{wanted}; got a tensor of {value.dtype}, {value.layout}, on {value.device}.")
+        x = value.detach().to("cpu", torch.float64)
+        # Autograd refuses tensors of inference mode.
+        return x.clone() if x.is_inference() else x
+
+    try:
+        array = np.ma.asanyarray(value)
+    except (TypeError, ValueError, RuntimeError):
+        raise ValueError(f"{wanted}; got {_short(value)}.") from None
+    if array.dtype.kind not in "biuf":
+        raise ValueError(f"{wanted}; got {_short(value)}.")
+
+    # A copy in plain order; what is masked is no number.
+    with np.errstate(over="ignore"):
+        plain = array.astype(np.float64)
+    return torch.from_numpy(plain.filled(np.nan))
 
 
 def closest(word: object, allowed: Collection[str]) -> str:

@@ -201,6 +201,11 @@ class Config:
         return tomli_w.dumps(values | {"versions": versions(xla=self.engine == "xla")})
 
 
+def require_config(value: object, name: str = "config") -> None:
+    """Require settings; raises ValueError otherwise."""
+    checks.instance(name, value, Config, "settings, such as swissroll.Config(dataset='moons')")
+
+
 HELP: dict[str, str] = {field.name: field.metadata["help"] for field in dataclasses.fields(Config)}
 """What each setting means."""
 Config.__doc__ = "\n        ".join(

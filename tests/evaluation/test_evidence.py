@@ -291,8 +291,8 @@ def test_the_answer_is_the_same_in_parts_and_leaves_the_model_alone() -> None:
         (torch.zeros(1, 2), -1.0, "sigma"),
         (torch.zeros(1, 2), 1e-200, "sigma"),
         (torch.zeros(1, 2), math.nan, "sigma"),
-        ("runs/001", 1.0, "x must be a tensor, an array or lists of numbers"),
-        ([[1.0, 2.0], [3.0]], 1.0, "x must be a tensor, an array or lists of numbers"),
+        ("runs/001", 1.0, "x must be a tensor, an array or lists of real numbers"),
+        ([[1.0, 2.0], [3.0]], 1.0, "x must be a tensor, an array or lists of real numbers"),
         (torch.full((1, 2), 1e200, dtype=torch.float64), 1.0, "finite"),
         (torch.zeros(1, 2), None, "decoder_sigma"),
     ],
@@ -312,7 +312,7 @@ def test_arrays_and_lists_are_points_as_well() -> None:
 @pytest.mark.parametrize("wrong", ["runs/001", None, Config(), VAE])
 def test_what_is_no_model_is_refused_with_what_to_pass(wrong: Any) -> None:
     for function in (log_evidence, measure_evidence):
-        with pytest.raises(ValueError, match="model must be a VAE, such as load"):
+        with pytest.raises(ValueError, match=r"model must be a VAE .*such as load"):
             function(wrong, torch.zeros(1, 2), sigma=1.0)
 
 

@@ -232,7 +232,7 @@ def test_bad_arguments_are_refused() -> None:
     with pytest.raises(ValueError, match="The model takes 2 coordinates, but helix has 3"):
         measure(model, CURVES["helix"], sigma=0.1)
     wrong: Any = "runs/001"
-    with pytest.raises(ValueError, match=r"model must be a VAE, such as load.*got 'runs/001'"):
+    with pytest.raises(ValueError, match=r"model must be a VAE .*such as load.*got 'runs/001'"):
         measure(wrong, roll, sigma=0.1)
     with pytest.raises(ValueError, match="distribution must be a distribution or a curve, such as"):
         measure(model, wrong, sigma=0.1)

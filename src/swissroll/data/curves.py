@@ -9,6 +9,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Any
 
 import torch
 from torch import Generator, Tensor
@@ -39,6 +40,12 @@ class Curve:
     position: Callable[[Tensor], Tensor]
     pieces: int = 1
     closed: bool = False
+
+    def __reduce__(self) -> Any:
+        # Copied and pickled by name: functions of a module's own have none.
+        if CURVES.get(self.name) is self:
+            return CURVES.__getitem__, (self.name,)
+        return super().__reduce__()
 
     def piece(self, t: Tensor) -> Tensor:
         """Which piece each t lies on, whole numbers from 0, shape (N,)."""
@@ -172,6 +179,11 @@ CURVES = {
         position=_helix,
     ),
 }
+
+
+def require_curve(name: str, value: object) -> None:
+    """Require a curve; raises ValueError otherwise."""
+    checks.instance(name, value, Curve, "a curve, such as swissroll.data.CURVES['swiss_roll']")
 
 
 def generate_swiss_roll(n_samples: int = 1000) -> Tensor:

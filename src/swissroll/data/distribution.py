@@ -12,8 +12,8 @@ from typing import NamedTuple, Protocol, runtime_checkable
 from torch import Generator, Tensor, device
 
 from swissroll import checks
-from swissroll.config import Config
-from swissroll.data.curves import CURVES, Curve
+from swissroll.config import Config, require_config
+from swissroll.data.curves import CURVES, Curve, require_curve
 
 VARIANCE_POINTS = 2**14
 """Even points along a curve whose mean square is its variance."""
@@ -85,7 +85,7 @@ class NoisyCurve:
     noise: float = 0.0
 
     def __post_init__(self) -> None:
-        checks.instance("curve", self.curve, Curve, "a curve, such as swissroll.data.CURVES['swiss_roll']")
+        require_curve("curve", self.curve)
         checks.real("noise", self.noise, 0, 1e3)
 
     @property
@@ -120,5 +120,6 @@ class NoisyCurve:
 
 
 def open_distribution(config: Config) -> Distribution:
-    """What a config's points come from."""
+    """What a config's points come from; raises ValueError for what is no config."""
+    require_config(config)
     return NoisyCurve(CURVES[config.dataset], config.noise)

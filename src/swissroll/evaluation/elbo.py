@@ -96,9 +96,9 @@ def _elbo_at(model: VAE, x: Tensor, mu: Tensor, logvar: Tensor, sigma: float, no
     flat = z.flatten(0, 1)
 
     # E_q log p(x|z).
-    decoded = model.decode(flat.to(model.fc_mu.weight)).to("cpu", torch.float64)
+    decoded = model.decode(model.like_weights(flat)).to("cpu", torch.float64)
     by_point = decoded.reshape(*z.shape[:2], -1)
-    likelihood = -loss.distortion(by_point, x[:, None], sigma) @ weights
+    likelihood = -loss.distortion(by_point, x[:, None].expand_as(by_point), sigma) @ weights
 
     kl = model.prior.closed_form_kl(mu, logvar)
     if kl is not None:
@@ -110,6 +110,7 @@ def _elbo_at(model: VAE, x: Tensor, mu: Tensor, logvar: Tensor, sigma: float, no
     return likelihood + entropy + log_prior @ weights
 
 
+@torch.enable_grad()
 def _climb(model: VAE, x: Tensor, mu: Tensor, logvar: Tensor, sigma: float, nodes: Nodes) -> tuple[Tensor, Tensor]:
     """Means and log-variances that maximise the ELBO of each point, by Adam in units of the start."""
     std = torch.exp(0.5 * logvar)

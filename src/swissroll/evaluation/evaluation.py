@@ -10,6 +10,8 @@ import math
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
+from torch import nn
+
 from swissroll import checks, rng
 from swissroll.checks import NotFiniteError
 from swissroll.config import Config
@@ -25,8 +27,10 @@ from swissroll.evaluation.diagnosis import (
     diagnose_output,
 )
 from swissroll.evaluation.metrics import Metrics, measure
+from swissroll.model.adapter import as_vae, measurable
 from swissroll.model.loss import Loss, Translation
 from swissroll.model.vae import VAE
+from swissroll.modes import ordinary_modes
 from swissroll.training.build import HELD_OUT_POINTS, loss_of
 from swissroll.training.loop import DivergedError, Terms, evaluate_loss
 
@@ -138,7 +142,7 @@ class Evaluation:
 
 
 def evaluate_trained(
-    model: VAE,
+    model: nn.Module,
     config: Config,
     past: PastTraining | None = None,
     *,
@@ -148,7 +152,7 @@ def evaluate_trained(
     """Evaluate a model that was trained with these settings.
 
     Args:
-        model: The trained model.
+        model: The trained model: a VAE, or any module with ``encode`` and ``decode``.
         config: Its settings.
         past: What is known of its training.
         evidence: Also measure the evidence, which two of the rules need.
@@ -157,8 +161,8 @@ def evaluate_trained(
     Raises:
         ValueError: The model has other dimensions than the settings.
     """
-    checks.instance("model", model, VAE, "a VAE, such as load(folder).model")
     checks.instance("config", config, Config, "the settings of its training, such as load(folder).config")
+    model = as_vae(model, data_dim=open_distribution(config).data_dim)
     if model.latent_dim != config.latent_dim:
         raise ValueError(f"The model has latent_dim={model.latent_dim}, but its config {config.latent_dim}.")
 
@@ -178,8 +182,9 @@ def evaluate_trained(
     )
 
 
+@ordinary_modes()
 def evaluate_model(
-    model: VAE,
+    model: nn.Module,
     distribution: Distribution,
     loss: Loss,
     past: PastTraining | None = None,
@@ -191,7 +196,7 @@ def evaluate_model(
     """Evaluate a model.
 
     Args:
-        model: The trained model.
+        model: The trained model: a VAE, or any module with ``encode`` and ``decode``.
         distribution: What its points come from.
         loss: What it was trained with.
         past: What is known of its training.
@@ -202,7 +207,10 @@ def evaluate_model(
     Raises:
         ValueError: The model has another number of coordinates than the points.
     """
-    checks.instance("model", model, VAE, "a VAE, such as load(folder).model")
+    checks.instance("distribution", distribution, Distribution, "a distribution, such as open_distribution(config)")
+    checks.instance("loss", loss, Loss, "a loss, such as swissroll.training.loss_of(config)")
+    checks.whole("seed", seed, 0, 2**63 - 1)
+    model = measurable(model, data_dim=distribution.data_dim)
     if model.data_dim != distribution.data_dim:
         given = f"{distribution.name} has {distribution.data_dim}"
         raise ValueError(f"The model takes {model.data_dim} coordinates, but {given}.")
@@ -231,7 +239,7 @@ def evaluate_model(
 
 def _summarize(model: VAE, distribution: Distribution, loss: Loss, past: PastTraining, seed: int) -> Summary:
     held_out = distribution.sample(HELD_OUT_POINTS, generator=rng.generator(seed, "evaluation"))
-    points = held_out.points.to(model.device, model.dtype)
+    points = model.like_weights(held_out.points)
     return Summary(
         steps=past.steps,
         seconds=past.seconds,

@@ -22,13 +22,15 @@ from typing import Any
 
 import torch
 from numpy.typing import NDArray
-from torch import Generator, Tensor
+from torch import Generator, Tensor, nn
 
 from swissroll import checks
 from swissroll.evaluation import quadrature
 from swissroll.evaluation.elbo import best_elbo, elbo
 from swissroll.evaluation.importance import importance_bound
+from swissroll.model.adapter import as_vae, measurable
 from swissroll.model.vae import VAE
+from swissroll.modes import ordinary_modes
 
 EXACT_DIMS = 2
 """Most latent dimensions for which the evidence is exact."""
@@ -77,16 +79,18 @@ class Evidence:
         return not self.bound
 
 
-def is_exact(model: VAE) -> bool:
+def is_exact(model: nn.Module) -> bool:
     """Whether a model's evidence can be computed, not only bounded.
 
     It can with at most two latent dimensions and a prior that is a mixture of Gaussians, as the standard normal is.
     """
-    return model.latent_dim <= EXACT_DIMS and model.prior.components() is not None
+    vae = as_vae(model)
+    return vae.latent_dim <= EXACT_DIMS and vae.prior.components() is not None
 
 
+@ordinary_modes()
 def log_evidence(
-    model: VAE,
+    model: nn.Module,
     x: Tensor | NDArray[Any] | Sequence[Sequence[float]],
     *,
     sigma: float | None = None,
@@ -98,19 +102,20 @@ def log_evidence(
 
     Arguments and errors as for :func:`measure_evidence`, which also says how far to trust it.
     """
-    points, sigma = _check(model, x, sigma)
+    vae, points, sigma = _check(model, x, sigma)
     _check_sampling(tolerance, samples)
 
-    if is_exact(model):
-        log_p = quadrature.integrate(model, points, sigma, tolerance=tolerance).log_p
+    if is_exact(vae):
+        log_p = quadrature.integrate(vae, points, sigma, tolerance=tolerance).log_p
     else:
-        mu, logvar = _encode(model, points)
-        log_p = importance_bound(model, points, mu, logvar, sigma, samples, generator).log_p
+        mu, logvar = _encode(vae, points)
+        log_p = importance_bound(vae, points, mu, logvar, sigma, samples, generator).log_p
     return _require_finite(log_p, sigma)
 
 
+@ordinary_modes()
 def measure_evidence(
-    model: VAE,
+    model: nn.Module,
     x: Tensor | NDArray[Any] | Sequence[Sequence[float]],
     *,
     sigma: float | None = None,
@@ -122,7 +127,7 @@ def measure_evidence(
     """Evidence, ELBO and the gap between them, for each point.
 
     Args:
-        model: The VAE.
+        model: A VAE, or any module with ``encode`` and ``decode`` (:mod:`swissroll.model.adapter`).
         x: Points, shape (N, D), in data units: a tensor, an array or lists.
         sigma: Decoder standard deviation, in data units, above 0; by default ``model.decoder_sigma``.
         gap_split: Also find the best diagonal Gaussian of every point, which costs some 0.1 s per point at width 256.
@@ -136,14 +141,14 @@ def measure_evidence(
             [1e-5, 1000], samples is not in [2, 10^7], ``gap_split`` is asked where the evidence is not exact, or the
             result is not finite.
     """
-    points, sigma = _check(model, x, sigma)
+    vae, points, sigma = _check(model, x, sigma)
     _check_sampling(tolerance, samples)
 
-    if is_exact(model):
-        return _exact_evidence(model, points, sigma, tolerance=tolerance, gap_split=gap_split)
+    if is_exact(vae):
+        return _exact_evidence(vae, points, sigma, tolerance=tolerance, gap_split=gap_split)
     if gap_split:
-        raise ValueError(f"gap_split needs {_what_exact_needs(model)}.")
-    return _bounded_evidence(model, points, sigma, samples, generator)
+        raise ValueError(f"gap_split needs {_what_exact_needs(vae)}.")
+    return _bounded_evidence(vae, points, sigma, samples, generator)
 
 
 def _exact_evidence(model: VAE, x: Tensor, sigma: float, *, tolerance: float, gap_split: bool) -> Evidence:
@@ -194,13 +199,14 @@ def _bounded_evidence(model: VAE, x: Tensor, sigma: float, samples: int, generat
     )
 
 
+@ordinary_modes()
 def posterior_on_grid(
-    model: VAE, x: Tensor, *, sigma: float | None = None, size: int = 200, extent: float = 4.0
+    model: nn.Module, x: Any, *, sigma: float | None = None, size: int = 200, extent: float = 4.0
 ) -> tuple[Tensor, Tensor]:
     """The true posterior p(z|x) on a uniform grid, for pictures.
 
     Args:
-        model: The VAE, one whose evidence :func:`is_exact`.
+        model: The model, one whose evidence :func:`is_exact`.
         x: Points, shape (N, D).
         sigma: Decoder standard deviation; by default ``model.decoder_sigma``.
         size: Grid points per axis, at least 2.
@@ -214,26 +220,27 @@ def posterior_on_grid(
     Raises:
         ValueError: As :func:`measure_evidence`; the evidence is not exact; or over 10^8 densities are asked for.
     """
-    x, sigma = _check(model, x, sigma)
+    vae, points, sigma = _check(model, x, sigma)
     checks.whole("size", size, 2, 10**4)
     checks.real("extent", extent, 0, 1e6, open_low=True)
-    dims = model.latent_dim
-    if not is_exact(model):
-        raise ValueError(f"A posterior on a grid needs {_what_exact_needs(model)}.")
-    if len(x) * size**dims > MAX_DENSITIES:
-        raise ValueError(f"{len(x)} points on {size}^{dims} grid points are over {MAX_DENSITIES:,}; pass fewer.")
+    dims = vae.latent_dim
+    if not is_exact(vae):
+        raise ValueError(f"A posterior on a grid needs {_what_exact_needs(vae)}.")
+    if len(points) * size**dims > MAX_DENSITIES:
+        raise ValueError(f"{len(points)} points on {size}^{dims} grid points are over {MAX_DENSITIES:,}; pass fewer.")
 
     axis = torch.linspace(-extent, extent, size, dtype=torch.float64)
     z = torch.cartesian_prod(*[axis] * dims).reshape(-1, dims)
 
     # log p(z|x) = log p(x, z) - log p(x).
-    log_density = log_evidence(model, x, sigma=sigma).neg()[:, None].repeat(1, len(z))
+    log_density = log_evidence(vae, points, sigma=sigma).neg()[:, None].repeat(1, len(z))
     for part in torch.split(torch.arange(len(z)), MAX_DECODED):
-        log_density[:, part] += quadrature.log_joint(model, x, z[part], sigma)
-    return axis, log_density.exp_().reshape(len(x), *[size] * dims)
+        log_density[:, part] += quadrature.log_joint(vae, points, z[part], sigma)
+    return axis, log_density.exp_().reshape(len(points), *[size] * dims)
 
 
-def ppca_evidence(covariance: Tensor, latent_dim: int, sigma: float) -> float:
+@ordinary_modes()
+def ppca_evidence(covariance: Any, latent_dim: int, sigma: float) -> float:
     """Best mean log evidence of a linear-Gaussian model with a fixed sigma, in nats per point.
 
     The optimum keeps those of the ``latent_dim`` leading axes whose variance is above sigma^2 and models every other
@@ -248,7 +255,10 @@ def ppca_evidence(covariance: Tensor, latent_dim: int, sigma: float) -> float:
     """
     checks.whole("latent_dim", latent_dim, 1, 10**6)
     checks.real("sigma", sigma, *SIGMAS)
-    variances = torch.linalg.eigvalsh(covariance.double()).flip(0)
+    square = checks.points("covariance", covariance)
+    if len(square) != square.shape[1] or not torch.allclose(square, square.T):
+        raise ValueError(f"covariance must be a symmetric matrix of shape (D, D); got shape {tuple(square.shape)}.")
+    variances = torch.linalg.eigvalsh(square).flip(0)
 
     # The model's variance along each axis.
     modelled = torch.full_like(variances, sigma**2)
@@ -259,14 +269,15 @@ def ppca_evidence(covariance: Tensor, latent_dim: int, sigma: float) -> float:
     return float(-0.5 * per_axis.sum())
 
 
-def _check(model: VAE, x: Any, sigma: float | None) -> tuple[Tensor, float]:
-    """The points as float64 on the CPU, and the sigma to use."""
-    checks.instance("model", model, VAE, "a VAE, such as load(folder).model")
-    sigma = model.decoder_sigma if sigma is None else sigma
+def _check(model: object, x: Any, sigma: float | None) -> tuple[VAE, Tensor, float]:
+    """The model as it is measured, the points as float64 on the CPU, and the sigma to use."""
+    points = checks.points("x", x)
+    vae = measurable(model, data_dim=points.shape[1])
+    sigma = vae.decoder_sigma if sigma is None else sigma
     if sigma is None:
         raise ValueError("The evidence needs the decoder's standard deviation; pass sigma or set model.decoder_sigma.")
     checks.real("sigma", sigma, *SIGMAS)
-    return checks.points("x", x, dim=model.data_dim), float(sigma)
+    return vae, checks.points("x", points, dim=vae.data_dim), float(sigma)
 
 
 def _what_exact_needs(model: VAE) -> str:
@@ -295,5 +306,5 @@ def _require_finite(log_p: Tensor, sigma: float) -> Tensor:
 @torch.no_grad()
 def _encode(model: VAE, x: Tensor) -> tuple[Tensor, Tensor]:
     """Means and log-variances of q(z|x), each (N, L), in float64; a variance may be too small to be a number."""
-    mu, logvar = model.encode(x.to(model.fc_mu.weight))
+    mu, logvar = model.encode(model.like_weights(x))
     return mu.to("cpu", torch.float64), logvar.to("cpu", torch.float64)

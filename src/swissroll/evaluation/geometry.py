@@ -17,6 +17,8 @@ from torch.nn.functional import pad
 
 from swissroll import checks
 from swissroll.data import Curve
+from swissroll.data.curves import require_curve
+from swissroll.modes import ordinary_modes
 
 GRID = 512
 """Points on each piece among which the nearest t is searched first."""
@@ -82,6 +84,7 @@ class Fit:
     longest_gap: float
 
 
+@ordinary_modes()
 def project(curve: Curve, points: Any) -> Projection:
     """Find the nearest point of a curve, for every point.
 
@@ -98,6 +101,7 @@ def project(curve: Curve, points: Any) -> Projection:
     Raises:
         ValueError: There are no points, or they are not finite, or not in the curve's D dimensions.
     """
+    require_curve("curve", curve)
     x = checks.points("points", points, dim=curve.data_dim)
     parts = [_project(curve, part) for part in torch.split(x, CHUNK)]
     return Projection(
@@ -116,10 +120,12 @@ def stray_distance(curve: Curve, noise: float = 0.0) -> float:
         curve: The curve.
         noise: Standard deviation of the noise that a point is meant to have, in data units; five of these are added.
     """
+    require_curve("curve", curve)
     checks.real("noise", noise, 0, 1e6)
     return STRAY * _radius(curve) + NOISE_REACH * noise
 
 
+@ordinary_modes()
 def fit(
     curve: Curve,
     points: Any,

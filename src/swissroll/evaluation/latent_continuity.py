@@ -17,6 +17,8 @@ from torch import Tensor
 
 from swissroll import checks
 from swissroll.data import Curve
+from swissroll.data.curves import require_curve
+from swissroll.modes import ordinary_modes
 
 Array = NDArray[np.float64]
 
@@ -49,8 +51,9 @@ class Continuity:
     trustworthiness: float
 
 
+@ordinary_modes()
 def continuity(
-    mu: Any, t: Tensor, *, curve: Curve | None = None, jump: float = JUMP, neighbours: int = NEIGHBOURS
+    mu: Any, t: Any, *, curve: Curve | None = None, jump: float = JUMP, neighbours: int = NEIGHBOURS
 ) -> Continuity:
     """Measure how continuously posterior means follow the curve's coordinate.
 
@@ -69,9 +72,11 @@ def continuity(
     checks.whole("neighbours", neighbours, 1, 10**6)
     checks.real("jump", jump, 1, math.inf)
     mean = checks.points("mu", mu, least=2 * neighbours + 2)
-    along = checks.points("t", torch.as_tensor(t).reshape(-1, 1), least=len(mean))[:, 0]
+    along = checks.points("t", checks.numbers("t", t).reshape(-1, 1))[:, 0]
     if len(along) != len(mean):
         raise ValueError(f"t must have as many entries as mu has points, {len(mean)}; got {len(along)}.")
+    if curve is not None:
+        require_curve("curve", curve)
 
     along, order = along.sort()
     mean = mean[order]

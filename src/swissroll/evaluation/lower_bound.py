@@ -26,6 +26,8 @@ from torch import Tensor
 
 from swissroll import checks
 from swissroll.data import Curve
+from swissroll.data.curves import require_curve
+from swissroll.modes import ordinary_modes
 
 PANEL = 16
 """Gauss-Legendre nodes in each piece of the coordinate."""
@@ -72,6 +74,7 @@ class LowerBound:
     weights: Tensor
 
 
+@ordinary_modes()
 def nll_lower_bound(
     curve: Curve,
     sigma: float,
@@ -97,7 +100,7 @@ def nll_lower_bound(
         ValueError: An argument is outside its range; or sigma is so small beside the curve (for the roll, under
             about 0.0006), or so little above the noise, that a bracket of this tolerance would take minutes.
     """
-    _check_curve(curve)
+    require_curve("curve", curve)
     checks.real("sigma", sigma, 0, 1e6, open_low=True)
     checks.real("noise", noise, 0, 1e6)
     checks.real("tolerance", tolerance, 0, 1, open_low=True)
@@ -160,6 +163,7 @@ def _entropy_below(curve: Curve, noise: float) -> float:
         return -math.inf
 
 
+@ordinary_modes()
 def data_entropy(curve: Curve, noise: float) -> float:
     """Differential entropy of noisy points of a curve, in nats: no model's mean -log p(x) is below it.
 
@@ -173,7 +177,7 @@ def data_entropy(curve: Curve, noise: float) -> float:
     Raises:
         ValueError: noise is not above 0, or so small beside the curve that the lattice would not fit in memory.
     """
-    _check_curve(curve)
+    require_curve("curve", curve)
     checks.real("noise", noise, 0, 1e6, open_low=True)
     nodes, mass = _curve_nodes(curve, noise)
     spacing = 0.6 * noise
@@ -185,10 +189,6 @@ def data_entropy(curve: Curve, noise: float) -> float:
         log_p = (_log_kernel(points, nodes, noise) + mass.log()).logsumexp(dim=1) - constant
         total -= float((log_p.exp() * log_p).sum())
     return total * spacing**curve.data_dim
-
-
-def _check_curve(curve: object) -> None:
-    checks.instance("curve", curve, Curve, "a curve, such as swissroll.data.CURVES['swiss_roll']")
 
 
 def _log_constant(data_dim: int, sigma: float) -> float:

@@ -9,7 +9,6 @@ along it, and the lower bound of the negative log evidence.
 
 from __future__ import annotations
 
-import copy
 import dataclasses
 import math
 from collections.abc import Callable
@@ -17,7 +16,7 @@ from dataclasses import dataclass
 from typing import Any
 
 import torch
-from torch import Generator, Tensor
+from torch import Generator, Tensor, nn
 
 from swissroll import checks, rng
 from swissroll.data import Curve, Distribution, NoisyCurve
@@ -32,9 +31,12 @@ from swissroll.evaluation.geometry import Fit, fit
 from swissroll.evaluation.latent_continuity import Continuity, continuity
 from swissroll.evaluation.references import TAIL_POINTS, DataReference, data_reference, prior_reference
 from swissroll.evaluation.uncertainty import standard_error
+from swissroll.model.adapter import measurable
+from swissroll.model.latents import draw_latents
 from swissroll.model.loss import distortion
 from swissroll.model.prior import log_normal
 from swissroll.model.vae import VAE
+from swissroll.modes import ordinary_modes
 
 ACTIVE = 0.01
 """Least variance of a posterior mean over the data for its latent unit to be active."""
@@ -166,9 +168,9 @@ class Metrics:
         return values
 
 
-@torch.no_grad()
+@ordinary_modes()
 def measure(
-    model: VAE,
+    model: nn.Module,
     distribution: Distribution | Curve,
     *,
     noise: float = 0.0,
@@ -184,7 +186,8 @@ def measure(
     generator is left alone.
 
     Args:
-        model: A trained VAE; it is not changed.
+        model: A trained VAE, or any module with ``encode`` and ``decode`` (:mod:`swissroll.model.adapter`); it is not
+            changed, and measured in evaluation mode.
         distribution: Where its data come from. A curve stands for its points with Gaussian noise.
         noise: Standard deviation of the noise about a curve, in data units.
         sigma: Decoder standard deviation, in data units; 0 is a decoder without noise.
@@ -198,24 +201,25 @@ def measure(
         ValueError: An argument is out of range, the data have another D than the model, or the model's outputs are
             not finite.
     """
-    checks.instance("model", model, VAE, "a VAE, such as load(folder).model")
-    source = _as_distribution(distribution, noise, model.data_dim)
+    source = _as_distribution(distribution, noise)
+    vae = measurable(model, data_dim=source.data_dim, device="cpu")
+    if vae.data_dim != source.data_dim:
+        raise ValueError(f"The model takes {vae.data_dim} coordinates, but {source.name} has {source.data_dim}.")
     checks.real("sigma", sigma, 0, 1e6)
     checks.whole("n", n, 100, 20_000)
     checks.whole("seed", seed, 0, 2**63 - 1)
 
-    model = copy.deepcopy(model).cpu()
-    real = data_reference(source, n, seed, model.fc_mu.weight.dtype)
+    real = data_reference(source, n, seed, vae.dtype)
     progress(PARTS[0])
 
-    mu, logvar = _posterior(model, real.points)
-    z = model.reparameterize(mu, logvar, generator=rng.generator(seed, "measure: posterior"))
-    point_rates = _rate_per_point(model, mu.double(), logvar.double(), z.double())
-    latent = _measure_latent(model, source.curve, mu, logvar, z, point_rates, seed)
+    mu, logvar = _posterior(vae, real.points)
+    z = draw_latents(vae, mu, logvar, generator=rng.generator(seed, "measure: posterior"))
+    point_rates = _rate_per_point(vae, mu.double(), logvar.double(), z.double())
+    latent = _measure_latent(vae, source.curve, mu, logvar, z, point_rates, seed)
     progress(PARTS[1])
 
     reconstruction = _measure_reconstruction(
-        model,
+        vae,
         real.points,
         mu,
         z,
@@ -224,9 +228,9 @@ def measure(
         variance=source.variance,
         sigma=sigma,
     )
-    tails = {} if source.curve is None else _generate_tails(model, sigma, seed)
+    tails = {} if source.curve is None else _generate_tails(vae, sigma, seed)
     made = {}
-    for name, points in _generate(model, n, sigma, seed).items():
+    for name, points in _generate(vae, n, sigma, seed).items():
         # With decoder noise a point may be as far off as that noise takes it.
         noise = max(source.noise, sigma) if name == NOISY_PRIOR else source.noise
         made[name] = _measure_generated(name, points, real, source.curve, tails=tails.get(name), noise=noise)
@@ -235,7 +239,7 @@ def measure(
     summary = None
     if evidence and sigma > 0:
         x = real.points[:EVIDENCE_POINTS]
-        summary = summarize_evidence(model, source, x, sigma=sigma, seed=seed, progress=progress)
+        summary = summarize_evidence(vae, source, x, sigma=sigma, seed=seed, progress=progress)
 
     return Metrics(
         data_dim=source.data_dim,
@@ -253,8 +257,8 @@ def measure(
     )
 
 
-def _as_distribution(source: Distribution | Curve, noise: float, data_dim: int) -> Distribution:
-    """The distribution that a model of points with ``data_dim`` coordinates is measured on."""
+def _as_distribution(source: Distribution | Curve, noise: float) -> Distribution:
+    """The distribution that a model is measured on."""
     if isinstance(source, Curve):
         source = NoisyCurve(source, noise)
     else:
@@ -262,15 +266,12 @@ def _as_distribution(source: Distribution | Curve, noise: float, data_dim: int) 
         checks.instance("distribution", source, Distribution, wanted)
         if noise != 0:
             raise ValueError(f"noise is for a curve; {source.name} has its own. Leave noise out.")
-
-    if data_dim != source.data_dim:
-        raise ValueError(f"The model takes {data_dim} coordinates, but {source.name} has {source.data_dim}.")
     return source
 
 
 def _generate(model: VAE, n: int, sigma: float, seed: int) -> dict[str, Tensor]:
     """Points made in each of the ways, by their names, each of shape (N, D)."""
-    latents = model.prior.sample(n, like=model.fc_mu.weight, generator=rng.generator(seed, "measure: prior"))
+    latents = model.draw_prior(n, generator=rng.generator(seed, "measure: prior"))
     drawn = model.decode(latents)
     made = {GRID: model.decode_grid(math.isqrt(n)), PRIOR: drawn}
     if sigma > 0:
@@ -281,7 +282,7 @@ def _generate(model: VAE, n: int, sigma: float, seed: int) -> dict[str, Tensor]:
 def _generate_tails(model: VAE, sigma: float, seed: int) -> dict[str, Tensor]:
     """Many points made in each of the ways that are samples, by their names, each of shape (N, D)."""
     generator = rng.generator(seed, "measure: tails")
-    latents = model.prior.sample(TAIL_POINTS, like=model.fc_mu.weight, generator=generator)
+    latents = model.draw_prior(TAIL_POINTS, generator=generator)
     drawn = torch.cat([model.decode(part) for part in torch.split(latents, MAX_DECODED)])
     made = {PRIOR: drawn}
     if sigma > 0:

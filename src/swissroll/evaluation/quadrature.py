@@ -92,7 +92,7 @@ def log_prior(model: VAE, z: Tensor) -> Tensor:
     """Log p(z), shape (M,), in float64 whatever the model's precision, differentiable in z of shape (M, L)."""
     components = model.prior.components()
     if components is None:
-        return model.prior.log_prob(z.to(model.fc_mu.weight)).to("cpu", torch.float64)
+        return model.prior.log_prob(model.like_weights(z)).to("cpu", torch.float64)
     return _component_densities(components, z).logsumexp(dim=-1)
 
 
@@ -331,7 +331,7 @@ class _Tree:
 
 def _decode(model: VAE, z: Tensor) -> Tensor:
     """Decoded means, shape (M, D), float64 on the CPU, of latents (M, L)."""
-    return model.decode(z.to(model.fc_mu.weight)).to("cpu", torch.float64)
+    return model.decode(model.like_weights(z)).to("cpu", torch.float64)
 
 
 def _squares_to_decoded(x: Tensor, decoded: Tensor) -> Tensor:
@@ -380,7 +380,7 @@ def _prior_bounds(components: Components, cells: Tensor, width: Tensor) -> tuple
 def _box(model: VAE, components: Components, x: Tensor) -> tuple[Tensor, Tensor]:
     """Corners, each (L,), of a box that holds six standard deviations of the prior and every encoded mean."""
     _, means, stds = components
-    mu = model.encode(x.to(model.fc_mu.weight))[0].to("cpu", torch.float64)
+    mu = model.encode(model.like_weights(x))[0].to("cpu", torch.float64)
 
     prior_low = (means - 6 * stds).amin(dim=0)
     prior_high = (means + 6 * stds).amax(dim=0)

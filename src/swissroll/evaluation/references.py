@@ -59,7 +59,7 @@ def data_reference(distribution: Distribution, n: int, seed: int, dtype: torch.d
 
 def prior_reference(model: VAE, n: int, seed: int) -> ReferenceSample:
     """Prior draws to compare draws from the aggregate posterior with; those of a standard normal prior are kept."""
-    like = model.fc_mu.weight
+    like = torch.empty(0, dtype=model.dtype)
     latent_dim = model.latent_dim
     if _is_standard_normal(model.prior) and n * latent_dim <= MAX_KEPT_NUMBERS:
         return _kept_normal(latent_dim, n, seed, like.dtype)

@@ -27,6 +27,7 @@ from torch import Generator, Tensor
 
 from swissroll import checks
 from swissroll.config import Config, Reduction
+from swissroll.model.latents import draw_latents
 
 if TYPE_CHECKING:
     from swissroll.model.vae import VAE
@@ -192,7 +193,7 @@ class Loss:
             Scalars that gradients flow from.
         """
         mu, logvar = model.encode(x)
-        z = model.reparameterize(mu, logvar, generator=generator)
+        z = draw_latents(model, mu, logvar, generator=generator)
 
         # The KL first: the order in which gradients are added up decides their last bit.
         kl = model.prior.mean_kl(mu, logvar, z)

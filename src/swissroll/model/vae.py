@@ -9,7 +9,7 @@ Source: Kingma and Welling (2014), "Auto-Encoding Variational Bayes".
 from __future__ import annotations
 
 import math
-from typing import get_args
+from typing import Any, get_args
 
 import numpy as np
 import torch
@@ -17,6 +17,8 @@ from torch import Generator, Tensor, nn
 
 from swissroll import checks
 from swissroll.config import MAX_COMPONENTS, Activation, Initialization
+from swissroll.data import Distribution
+from swissroll.model.latents import draw_latents
 from swissroll.model.loss import sigma_of
 from swissroll.model.prior import Prior, make_prior
 
@@ -48,9 +50,14 @@ class VAE(nn.Module):
         generator: Source of the initial weights; PyTorch's global one by default. The same seed gives the same
             weights either way.
 
+    Attributes:
+        distribution: What the points come from that it is trained on, where that is known.
+
     Raises:
         ValueError: An argument is outside its range.
     """
+
+    distribution: Distribution | None = None
 
     def __init__(
         self,
@@ -105,13 +112,18 @@ class VAE(nn.Module):
 
     @property
     def dtype(self) -> torch.dtype:
-        """Precision of the weights."""
-        return self.fc_mu.weight.dtype
+        """Precision of the weights; without weights, PyTorch's default."""
+        weights = (p.dtype for p in self.parameters() if p.is_floating_point())
+        return next(weights, torch.get_default_dtype())
 
     @property
     def device(self) -> torch.device:
         """Where the weights are."""
-        return self.fc_mu.weight.device
+        return next((p.device for p in self.parameters()), torch.device("cpu"))
+
+    def like_weights(self, values: Tensor) -> Tensor:
+        """Values on the device of the weights and with their precision; gradients flow through."""
+        return values.to(self.device, self.dtype)
 
     @property
     def decoder_sigma(self) -> float | None:
@@ -158,14 +170,14 @@ class VAE(nn.Module):
             Reconstructions, shape (B, D), and the mean and log-variance of q(z|x), each of shape (B, L).
         """
         mu, logvar = self.encode(x)
-        z = self.reparameterize(mu, logvar, generator=generator)
+        z = draw_latents(self, mu, logvar, generator=generator)
         return self.decode(z), mu, logvar
 
     @torch.no_grad()
     def reconstruct(self, x: Tensor, *, sampled: bool = False, generator: Generator | None = None) -> Tensor:
         """Decode the posterior mean of every point, or one draw from its posterior; shape (B, D)."""
         mu, logvar = self.encode(x)
-        z = self.reparameterize(mu, logvar, generator=generator) if sampled else mu
+        z = draw_latents(self, mu, logvar, generator=generator) if sampled else mu
         return self.decode(z)
 
     @torch.no_grad()
@@ -190,13 +202,19 @@ class VAE(nn.Module):
                 "for example to swissroll.translate(beta, 'mean', D, L).sigma."
             )
 
-        z = self.prior.sample(n, like=self.fc_mu.weight, generator=generator)
+        z = self.draw_prior(n, generator=generator)
         x = self.decode(z)
 
         if noise and self.decoder_sigma is not None:
             eps = torch.randn(x.shape, generator=generator, dtype=x.dtype, device=x.device)
             x = x + self.decoder_sigma * eps
         return x
+
+    @torch.no_grad()
+    def draw_prior(self, n: int, *, generator: Generator | None = None) -> Tensor:
+        """Draw latents from the prior, shape (n, L), as the decoder takes them."""
+        like = torch.empty(0, dtype=self.dtype, device=self.device)
+        return self.like_weights(self.prior.sample(n, like=like, generator=generator))
 
     @torch.no_grad()
     def decode_grid(self, size: int = 31, extent: float = 2.0, *, dims: tuple[int, int] = (0, 1)) -> Tensor:
@@ -211,7 +229,22 @@ class VAE(nn.Module):
             Points, shape (size**2, D); for a single latent dimension, shape (size**2, D) along its line.
         """
         z = latent_grid(size, extent, self.latent_dim, dims)
-        return self.decode(z.to(self.device, self.dtype))
+        return self.decode(self.like_weights(z))
+
+    def _save_to_state_dict(self, destination: Any, prefix: str, keep_vars: bool) -> None:
+        """Say beside the weights, in metadata that other modules pass over, what the weights do not show."""
+        super()._save_to_state_dict(destination, prefix, keep_vars)
+        destination._metadata[prefix[:-1]]["activation"] = self.activation
+
+    def _load_from_state_dict(self, state_dict: Any, prefix: str, local_metadata: dict[str, Any], *others: Any) -> None:
+        """Refuse weights that are known to be of another activation; those of plain modules do not say."""
+        activation = local_metadata.get("activation", self.activation)
+        if activation != self.activation:
+            raise ValueError(
+                f"These weights are of a VAE with activation={activation!r}, and this one has {self.activation!r}. "
+                f"Make it as VAE(..., activation={activation!r})."
+            )
+        super()._load_from_state_dict(state_dict, prefix, local_metadata, *others)
 
 
 def latent_grid(size: int, extent: float, latent_dim: int, dims: tuple[int, int] = (0, 1)) -> Tensor:

@@ -182,7 +182,7 @@ def aggregate(scene: Scene) -> Figure:
 
 def _prior_draws(scene: Scene) -> Array:
     generator = rng.generator(scene.config.seed, "evaluation")
-    draws = scene.model.prior.sample(SCENE_POINTS, like=scene.model.fc_mu.weight, generator=generator)
+    draws = scene.model.draw_prior(SCENE_POINTS, generator=generator)
     return to_array(draws)
 
 

@@ -9,6 +9,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
+from swissroll import checks
 from swissroll.errors import Fix
 from swissroll.evaluation.evaluation import Evaluation
 from swissroll.evaluation.tables import GENERATED_HEAD, MODEL_HEAD, Rows, generated_rows, model_rows
@@ -21,7 +22,7 @@ from swissroll.report.scene import Scene
 from swissroll.runs.errors import RunError
 from swissroll.runs.evaluate import evaluate
 from swissroll.runs.files import replace_file
-from swissroll.runs.run import Run
+from swissroll.runs.run import Run, require_run
 
 
 def write_report(
@@ -37,6 +38,9 @@ def write_report(
     Returns:
         The report's path. PNG files lie beside it in ``figures/``.
     """
+    require_run(run)
+    if evaluation is not None:
+        checks.instance("evaluation", evaluation, Evaluation, "what evaluate(run) found, or None")
     require_writable(run.folder)
     if evaluation is None:
         evaluation = evaluate(run)

@@ -14,6 +14,7 @@ from torch import Tensor
 from swissroll import rng
 from swissroll.config import Config
 from swissroll.data.distribution import Sample
+from swissroll.model.latents import draw_latents
 from swissroll.model.vae import VAE
 from swissroll.report.plots import Array, plane
 from swissroll.runs.run import Run
@@ -112,7 +113,7 @@ class Scene:
         """One latent per held-out point, drawn from its posterior, shape (N, L)."""
         mu, logvar = map(torch.from_numpy, self.posterior)
         generator = rng.generator(self.config.seed, "evaluation noise")
-        draws = self.model.reparameterize(mu, logvar, generator=generator)
+        draws = draw_latents(self.model, mu, logvar, generator=generator)
         return draws.numpy()
 
     @cached_property

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import dataclasses
 
+from torch import nn
+
 from swissroll import checks
 from swissroll.config import MAX_COMPONENTS, Config
 from swissroll.data import Distribution
@@ -18,13 +20,14 @@ from swissroll.evaluation.evaluation import (
     show_nothing,
 )
 from swissroll.evaluation.metrics import Metrics
+from swissroll.model.adapter import as_vae
 from swissroll.model.loss import Loss
 from swissroll.model.vae import VAE
-from swissroll.runs.run import Run
+from swissroll.runs.run import Run, require_run
 
 
 def evaluate(
-    run_or_model: Run | VAE,
+    run_or_model: Run | nn.Module,
     config: Config | None = None,
     *,
     distribution: Distribution | None = None,
@@ -35,7 +38,7 @@ def evaluate(
     """Measure a model once, for all that shows it, and say what ails it.
 
     Args:
-        run_or_model: A run with weights, or a model in memory.
+        run_or_model: A run with weights, or a model in memory: a VAE, or any module with ``encode`` and ``decode``.
         config: The settings that a model in memory was trained with.
         distribution: What the points of a model come from that has no settings, such as a subclass of one's own.
         sigma: That model's decoder standard deviation, in data units; 0 is a decoder without noise.
@@ -54,7 +57,7 @@ def evaluate(
             raise ValueError("A run has its own config; leave out config, distribution and sigma.")
         return _evaluate_run(run_or_model, evidence=evidence, progress=progress)
 
-    checks.instance("run_or_model", run_or_model, VAE, "a run, such as load(folder), or a VAE")
+    checks.instance("run_or_model", run_or_model, nn.Module, "a run, such as load(folder), or a VAE")
     if config is not None and (distribution is not None or sigma is not None):
         raise ValueError("A config says what distribution and sigma are; leave out it or them.")
     if config is not None:
@@ -63,10 +66,13 @@ def evaluate(
         raise ValueError("A model in memory is evaluated with its config, or with its distribution and sigma.")
 
     checks.real("sigma", sigma, 0, 1e6)
+    wanted = "a distribution, such as swissroll.data.open_distribution(config)"
+    checks.instance("distribution", distribution, Distribution, wanted)
+    model = as_vae(run_or_model, name="run_or_model", data_dim=distribution.data_dim)
     return evaluate_model(
-        run_or_model,
+        model,
         distribution,
-        _elbo_loss(run_or_model, sigma),
+        _elbo_loss(model, sigma),
         evidence=evidence,
         progress=progress,
     )
@@ -87,7 +93,7 @@ def examine(run: Run, *, evidence: bool = False, progress: Progress = show_nothi
     Returns:
         The metrics, None where the model's outputs are not finite, and the diagnosis.
     """
-    checks.instance("run", run, Run, "a run, such as load(folder)")
+    require_run(run)
     found = _evaluate_run(run, evidence=evidence, progress=progress)
     return found.metrics, found.diagnosis
 

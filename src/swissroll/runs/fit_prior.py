@@ -13,6 +13,7 @@ deterministic autoencoders", section 4, for fitting a mixture to the latents aft
 from __future__ import annotations
 
 import dataclasses
+import os
 import warnings
 from collections.abc import Callable
 from pathlib import Path
@@ -27,11 +28,12 @@ from swissroll import checks, rng
 from swissroll.config import MAX_COMPONENTS
 from swissroll.data import open_distribution
 from swissroll.errors import Fix
+from swissroll.model.latents import draw_latents
 from swissroll.model.prior import Mixture
 from swissroll.runs.errors import RunError
 from swissroll.runs.files import replace_file, save_end, save_snapshot
 from swissroll.runs.folder import staged
-from swissroll.runs.run import Run, load, make_folder
+from swissroll.runs.run import Run, load, make_folder, require_run
 
 if TYPE_CHECKING:
     from sklearn.mixture import GaussianMixture
@@ -51,7 +53,9 @@ def show_nothing(_: int) -> None:
     """The progress of somebody who does not want to see it."""
 
 
-def repair(run: Run, folder: Path, *, components: int = 20, progress: Callable[[int], object] = show_nothing) -> Run:
+def repair(
+    run: Run, folder: str | os.PathLike[str], *, components: int = 20, progress: Callable[[int], object] = show_nothing
+) -> Run:
     """Write a copy of a run whose prior is a mixture of Gaussians fitted to its aggregate posterior.
 
     Encoder and decoder keep every bit; a mixture that the run was trained with is fitted again. The copy has the
@@ -73,13 +77,15 @@ def repair(run: Run, folder: Path, *, components: int = 20, progress: Callable[[
             not new.
         ValueError: ``components`` is out of range, or the run's encoder gives numbers that are not finite.
     """
+    require_run(run)
+    place = checks.folder("folder", folder)
     checks.whole("components", components, 1, MAX_COMPONENTS)
     _require_trained(run)
-    if run.folder.resolve() in folder.resolve().parents:
-        raise RunError(f"{folder} lies in the run that is copied.", Fix.CHOOSE_ANOTHER_FOLDER, folder=folder)
-    with staged(folder) as staging:
+    if run.folder.resolve() in place.resolve().parents:
+        raise RunError(f"{place} lies in the run that is copied.", Fix.CHOOSE_ANOTHER_FOLDER, folder=place)
+    with staged(place) as staging:
         _write_copy(run, staging, components, progress)
-    return load(folder)
+    return load(place)
 
 
 def _write_copy(run: Run, folder: Path, components: int, progress: Callable[[int], object]) -> None:
@@ -122,7 +128,7 @@ def aggregate_draws(run: Run, n: int, generator: Generator) -> Tensor:
     parts = []
     for part in torch.split(x, MAX_ENCODED_POINTS):
         mu, logvar = model.encode(part)
-        parts.append(model.reparameterize(mu, logvar, generator=generator))
+        parts.append(draw_latents(model, mu, logvar, generator=generator))
     return checks.points("posterior draws", torch.cat(parts))
 
 

@@ -22,6 +22,7 @@ from typing import Any, NamedTuple
 import numpy as np
 import torch
 
+from swissroll import checks
 from swissroll.config import Config, digest, read_config
 from swissroll.errors import Fix
 from swissroll.model.vae import VAE
@@ -203,6 +204,11 @@ class Run:
         return model
 
 
+def require_run(value: object, name: str = "run") -> None:
+    """Require an opened run; raises ValueError otherwise."""
+    checks.instance(name, value, Run, "a run, such as load('runs/001')")
+
+
 def load(folder: str | os.PathLike[str]) -> Run:
     """Open a run's folder: ``.config``, ``.history``, ``.model``, ``.snapshots``, ``.status``.
 
@@ -226,7 +232,7 @@ def load(folder: str | os.PathLike[str]) -> Run:
     return run
 
 
-def create(folder: Path, config: Config) -> Run:
+def create(folder: str | os.PathLike[str], config: Config) -> Run:
     """Make a run's folder with its config, ready to :func:`swissroll.runs.training.advance`.
 
     The settings that a machine decides (device, threads, engine) are written down as it decides them.
@@ -235,7 +241,7 @@ def create(folder: Path, config: Config) -> Run:
         RunError: The folder exists and is not empty, or cannot be made.
         ValueError: The config's device or engine is not on this machine.
     """
-    return make_folder(folder, decide(config).config)
+    return make_folder(checks.folder("folder", folder), decide(config).config)
 
 
 def make_folder(folder: Path, config: Config) -> Run:

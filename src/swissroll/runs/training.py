@@ -8,8 +8,7 @@ from dataclasses import replace
 from pathlib import Path
 from time import monotonic
 
-from swissroll import checks
-from swissroll.config import Config, digest
+from swissroll.config import Config, digest, require_config
 from swissroll.errors import Fix
 from swissroll.runs.errors import RunError
 from swissroll.runs.files import (
@@ -23,7 +22,7 @@ from swissroll.runs.files import (
 )
 from swissroll.runs.folder import lock
 from swissroll.runs.history import HEADER, History, parse_lines, read_lines
-from swissroll.runs.run import Run, create, load
+from swissroll.runs.run import Run, create, load, require_run
 from swissroll.training.build import Plan, build, choose_device, decide, missing_for, use_threads
 from swissroll.training.loop import DivergedError, Record, Training
 
@@ -51,7 +50,7 @@ def train(config: Config, folder: str | os.PathLike[str]) -> Run:
     given: object = folder
     if not isinstance(given, str | os.PathLike) or not os.fspath(given):
         raise RunError(f"A run needs a folder of its own, such as 'runs/001'; got {folder!r:.60}.")
-    checks.instance("config", config, Config, "settings, such as swissroll.Config(steps=500)")
+    require_config(config)
 
     run = create(Path(folder), config)
     for _ in advance(run):
@@ -72,6 +71,7 @@ def advance(run: Run) -> Generator[Record, None, None]:
         DivergedError: A loss or gradient was not finite; the last good state is on disk.
         RunError: The folder is damaged or in use.
     """
+    require_run(run)
     try:
         yield from _advance(load(run.folder))
     finally:

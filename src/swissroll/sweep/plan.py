@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import dataclasses
 import math
+import os
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -80,6 +81,7 @@ class Sweep:
         Raises:
             ValueError: A key is unknown, or a value out of range.
         """
+        checks.instance("values", values, Mapping, "settings by their names, such as {'beta': [0.01, 0.1]}")
         for key in values:
             _check_key(key)
         if "seed" in values and "seeds" in values:
@@ -194,15 +196,16 @@ def read_values(path: Path) -> tuple[dict[str, Any], dict[str, str]]:
     return values, recorded
 
 
-def read_sweep(folder: Path) -> Sweep:
+def read_sweep(folder: str | os.PathLike[str]) -> Sweep:
     """Read the definition of the sweep that lies in a folder.
 
     Raises:
         ValueError: The folder is no sweep, or its sweep.toml is damaged.
     """
-    path = folder / "sweep.toml"
+    place = checks.folder("folder", folder)
+    path = place / "sweep.toml"
     if not path.is_file():
-        raise FixableError(f"{folder} is not a sweep: it has no sweep.toml.", Fix.START_A_SWEEP, folder=folder)
+        raise FixableError(f"{folder} is not a sweep: it has no sweep.toml.", Fix.START_A_SWEEP, folder=place)
     values, _ = read_values(path)
     return Sweep.of(values)
 

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, Literal
 import torch
 
 from swissroll import rng
-from swissroll.config import Config
+from swissroll.config import Config, require_config
 from swissroll.data import Sample, open_distribution
 from swissroll.model.loss import Loss, Translation
 from swissroll.model.vae import VAE
@@ -58,8 +58,9 @@ def decide(config: Config) -> Plan:
     """Choose device, engine and threads, each once.
 
     Raises:
-        ValueError: The config's device or engine is not on this machine.
+        ValueError: ``config`` is none, or its device or engine is not on this machine.
     """
+    require_config(config)
     device = choose_device(config.device)
     device_name: Any = device.type
     engine = choose_engine(replace(config, device=device_name))
@@ -81,7 +82,7 @@ def build(config: Config | Plan, *, loss: Loss | None = None) -> Training:
     Raises:
         ValueError: The config's device or engine is not on this machine, or the fast engine is asked for another loss.
     """
-    plan = decide(config) if isinstance(config, Config) else config
+    plan = config if isinstance(config, Plan) else decide(config)
     settings = plan.config
     if loss is not None and plan.engine == "xla":
         raise ValueError("The fast engine computes the config's own loss only; choose engine 'torch' for another one.")
@@ -129,7 +130,7 @@ def build_model(config: Config) -> VAE:
 
 
 def loss_of(config: Config) -> Loss:
-    """The loss that a config names."""
+    """The loss that a config names; raises ValueError for what is no config."""
     return Loss.of(config, open_distribution(config).data_dim)
 
 

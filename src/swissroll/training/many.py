@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, Literal, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from swissroll.config import Config
+from swissroll.config import Config, require_config
 from swissroll.model.loss import Loss, LossTerms
 from swissroll.training.build import build, build_batch, choose_engine, flops, loss_of
 from swissroll.training.engines.engine import State
@@ -94,6 +94,8 @@ def train_many(configs: Sequence[Config]) -> list[Outcome]:
     Raises:
         ValueError: The configs do not share a shape, or their device or engine is not on this machine.
     """
+    for config in configs:
+        require_config(config, "configs")
     if len({shape_of(config) for config in configs}) > 1:
         raise ValueError(f"Runs that are trained together must share {', '.join(SHAPE_FIELDS)}.")
     if len(configs) < 2 or choose_engine(configs[0]) == "torch":

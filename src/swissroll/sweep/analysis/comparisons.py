@@ -21,8 +21,9 @@ from numpy.typing import NDArray
 from scipy import stats
 from scipy.special import stdtr
 
+from swissroll import checks
 from swissroll.sweep.analysis.blocks import Array, CompleteBlocks, complete_blocks, measured_metrics
-from swissroll.sweep.analysis.results import METRICS, Table
+from swissroll.sweep.analysis.results import METRICS, Table, require_table
 
 CONFIDENCE = 0.95
 HEADLINE_METRICS = ("neg_elbo", "off_p90", "c2st", "aggregate_c2st", "w2", "mse")
@@ -191,6 +192,13 @@ def paired_difference(table: Table, metric: str, axis: str, a: Any, b: Any) -> P
     Raises:
         ValueError: The table has no such axis, or no seed in which both levels finished.
     """
+    require_table(table)
+    checks.one_of("metric", metric, METRICS)
+    checks.one_of("axis", axis, tuple(table.axes))
+    for level in (a, b):
+        if level not in table.axes[axis]:
+            allowed = ", ".join(map(str, table.axes[axis]))
+            raise ValueError(f"{axis} must be one of its values in this sweep: {allowed}; got {level!r}.")
     blocks = complete_blocks(table, metric, axis, only=(a, b))
     if blocks.levels != (a, b):
         raise ValueError(f"No seed has finished runs of both {axis} {a} and {axis} {b}, so they cannot be compared.")

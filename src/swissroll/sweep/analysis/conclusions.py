@@ -23,7 +23,7 @@ from swissroll.sweep.analysis.formatting import (
     join_names,
     metric_label,
 )
-from swissroll.sweep.analysis.results import Table
+from swissroll.sweep.analysis.results import Table, require_table
 
 NO_COMPARISON = (
     "Nothing can be compared: fewer than two values have finished runs in the same other settings and seeds."
@@ -121,7 +121,8 @@ def run_counts(table: Table) -> str:
 
 
 def conclusions(table: Table) -> list[str]:
-    """What a sweep came to, as at most :data:`MAX_LINES` lines of text."""
+    """What a sweep came to, as at most :data:`MAX_LINES` lines of text; raises ValueError for what is no table."""
+    require_table(table)
     lines = [f"{run_counts(table)}."]
     if confounds(table):
         lines.append(_sigma_warning(table))

@@ -9,6 +9,7 @@ import csv
 import io
 import json
 import math
+import os
 from collections import Counter
 from collections.abc import Iterable, Iterator
 from dataclasses import asdict, dataclass, field
@@ -16,6 +17,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any, Literal, NamedTuple
 
+from swissroll import checks
 from swissroll.config import Config
 from swissroll.errors import Fix, FixableError
 from swissroll.sweep.plan import FIELDS, Sweep, read_sweep, run_name
@@ -141,15 +143,21 @@ class Table:
     rows: list[Row]
 
 
-def read_table(folder: Path) -> Table:
+def read_table(folder: str | os.PathLike[str]) -> Table:
     """Read a sweep's runs.
 
     Raises:
         ValueError: The folder is not a sweep, or a run in it is damaged.
     """
-    sweep = read_sweep(folder)
-    rows = list(read_rows(sweep, folder))
-    return Table(folder=folder, axes=sweep.axes, seeds=sweep.seeds, hold=sweep.hold, rows=rows)
+    place = checks.folder("folder", folder)
+    sweep = read_sweep(place)
+    rows = list(read_rows(sweep, place))
+    return Table(folder=place, axes=sweep.axes, seeds=sweep.seeds, hold=sweep.hold, rows=rows)
+
+
+def require_table(value: object) -> None:
+    """Require a sweep's table; raises ValueError otherwise."""
+    checks.instance("table", value, Table, "a sweep's table, such as read_table('sweeps/001')")
 
 
 def read_rows(sweep: Sweep, folder: Path) -> Iterator[Row]:
