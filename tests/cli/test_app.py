@@ -21,6 +21,7 @@ from hypothesis import strategies as st
 import swissroll
 from swissroll.cli.app import main
 from swissroll.config import HELP, Config
+from swissroll.evaluation.uncertainty import with_error
 from swissroll.runs.files import replace_file, save_end
 from swissroll.runs.history import HEADER
 from swissroll.runs.run import create
@@ -52,8 +53,9 @@ def test_train_writes_a_folder_and_ends_with_its_report(tmp_path: Path) -> None:
     assert "Training" in done.stderr
     lines = done.stdout.splitlines()
     assert [line.split("  ")[0] for line in lines[:8]] == [
-        "steps", "training time", "loss (held-out)", "reconstruction MSE", "rate, in nats per point",
-        "KL per latent dimension", "implied decoder sigma", "distortion, in nats per point",
+        "steps", "training time", "loss", "reconstruction MSE, posterior draw, squared data units",
+        "rate, nats per point", "KL per latent dimension, nats per point", "distortion, nats per point",
+        "decoder sigma, implied, data units",
     ]  # fmt: skip
     assert lines[-1] == "report: runs/001/report.html"
     names = {p.name for p in (tmp_path / "runs/001").iterdir()}
@@ -236,13 +238,18 @@ def test_evaluate_prints_the_metrics_with_their_bounds_and_keeps_them(
     assert evidence["lower_bound"] <= evidence["neg_log_evidence"]
     assert out.splitlines()[-1] == f"report: {folder / 'report.html'}"
     assert out.splitlines()[-3].startswith("to try: ")
-    assert f"{evidence['neg_log_evidence']:.4f}" in out
-    assert f"{evidence['lower_bound']:.4f}" in out
-    assert f"diagnosis  {found['diagnosis']['name']:>23}"[-23:] in out
+    shown = [
+        with_error(evidence["neg_log_evidence"], evidence["numerical_error"] + evidence["neg_log_evidence_se"]),
+        with_error(evidence["lower_bound"], evidence["lower_bound_error"]),
+        with_error(found["loss"], found["loss_se"]),
+    ]
+    assert [text for text in shown if text not in out] == []
+    assert f"  {found['diagnosis']['name']}\n" in out
     report = (folder / "report.html").read_text(encoding="utf-8")
-    assert f"{evidence['neg_log_evidence']:.4f}" in report
+    assert [text for text in shown if text not in report] == []
     assert call(["report", str(folder), "--quiet"], capsys)[0] == 0
-    assert f"{evidence['neg_log_evidence']:.4f}" in (folder / "report.html").read_text(encoding="utf-8")
+    again = (folder / "report.html").read_text(encoding="utf-8")
+    assert [text for text in shown if text not in again] == []
     assert call(["train", "--resume", str(folder), "--quiet"], capsys)[0] == 0
     assert json.loads((folder / "metrics.json").read_text(encoding="utf-8")) == found
 

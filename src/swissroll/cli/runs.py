@@ -107,6 +107,7 @@ def report_run(run: Run, *, evidence: bool = False, tables: bool = False, quiet:
     from tqdm.auto import tqdm
 
     from swissroll.evaluation.metrics import PARTS
+    from swissroll.evaluation.tables import summary_rows
     from swissroll.report.figures import FIGURES
     from swissroll.report.page import require_writable, write_metrics, write_report
     from swissroll.runs.evaluate import evaluate as evaluate_run
@@ -124,7 +125,7 @@ def report_run(run: Run, *, evidence: bool = False, tables: bool = False, quiet:
         # Some runs lack a figure.
         bar.update(total - bar.n)
 
-    _print_pairs([*evaluation.summary.rows(), ("diagnosis", evaluation.diagnosis.name)])
+    _print_pairs([*summary_rows(evaluation), ("diagnosis", evaluation.diagnosis.name)])
     if tables and evaluation.metrics is not None:
         _print_tables(evaluation.metrics)
     _print_diagnosis(run, evaluation)
@@ -154,7 +155,7 @@ def _say_unfinished(run: Run) -> None:
 def _print_pairs(rows: list[tuple[str, str]]) -> None:
     width = max(len(name) for name, _ in rows)
     for name, value in rows:
-        print(f"{name:<{width}}  {value:>10}")
+        print(f"{name:<{width}}  {value}")
 
 
 def _print_tables(metrics: Metrics) -> None:

@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 
 from torch import nn
 
-from swissroll import checks, rng
+from swissroll import checks
 from swissroll.checks import NotFiniteError
 from swissroll.config import Config
 from swissroll.data import Distribution, open_distribution
@@ -26,13 +26,13 @@ from swissroll.evaluation.diagnosis import (
     diagnose_divergence,
     diagnose_output,
 )
-from swissroll.evaluation.metrics import Metrics, measure
+from swissroll.evaluation.metrics import Metrics, measure, measure_loss
 from swissroll.model.adapter import as_vae, measurable
 from swissroll.model.loss import Loss, Translation
 from swissroll.model.vae import VAE
 from swissroll.modes import ordinary_modes
-from swissroll.training.build import HELD_OUT_POINTS, loss_of
-from swissroll.training.loop import DivergedError, Terms, evaluate_loss
+from swissroll.training.build import loss_of
+from swissroll.training.loop import DivergedError
 
 Progress = Callable[[str], object]
 
@@ -62,55 +62,23 @@ class PastTraining:
 
 @dataclass(frozen=True, kw_only=True)
 class Summary:
-    """What a training came to: the numbers under the command and at the head of the report.
+    """What a training came to.
 
     Attributes:
         steps: Steps done; None where that is not known.
         seconds: Time of the steps, without measuring and drawing; None where that is not known.
-        held_out: Terms of the loss on the held-out points.
+        loss: The loss that training descends, on the fresh points that all metrics are measured on.
+        loss_se: Its standard error over these points.
         translation: The decoder sigma and true beta that the loss amounts to.
         learned: Whether that sigma was learned.
     """
 
     steps: int | None
     seconds: float | None
-    held_out: Terms
+    loss: float
+    loss_se: float
     translation: Translation
     learned: bool = False
-
-    def rows(self) -> list[tuple[str, str]]:
-        """Names and values, ready to print."""
-        rows = []
-        if self.steps is not None:
-            rows.append(("steps", f"{self.steps:,}"))
-        if self.seconds is not None:
-            rows.append(("training time", f"{self.seconds:.1f} s"))
-
-        terms = self.held_out
-        rows += [
-            ("loss (held-out)", _number(terms.loss, 5)),
-            ("reconstruction MSE", _number(terms.mse, 5)),
-            ("rate, in nats per point", _number(terms.rate, 3)),
-            ("KL per latent dimension", _number(terms.kl, 3)),
-        ]
-
-        # A decoder without noise has no distortion.
-        sigma = self.translation.sigma
-        origin = "learned" if self.learned else "implied"
-        distortion = _number(terms.distortion, 3) if sigma else "-"
-        return [
-            *rows,
-            (f"{origin} decoder sigma", _number(sigma, 4)),
-            ("distortion, in nats per point", distortion),
-        ]
-
-
-def _number(value: float, digits: int) -> str:
-    if not math.isfinite(value):
-        return "not finite"
-    if abs(value) >= 1e6:
-        return f"{value:.2e}"
-    return f"{value:.{digits}f}"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -118,7 +86,7 @@ class Evaluation:
     """What a model is worth.
 
     Attributes:
-        summary: The loss on held-out points, and what the loss means.
+        summary: The loss, and what it means.
         metrics: All that was measured; None where the model's outputs are not finite.
         diagnosis: What ails the model, and what to try.
     """
@@ -135,6 +103,8 @@ class Evaluation:
     def to_json(self) -> bytes:
         """What metrics.json holds: every number that was measured, and the diagnosis in words."""
         values = {
+            "loss": _finite_or_none(self.summary.loss),
+            "loss_se": _finite_or_none(self.summary.loss_se),
             "metrics": self.metrics and self.metrics.to_dict(),
             "diagnosis": wording.to_plain(self.diagnosis),
         }
@@ -216,14 +186,13 @@ def evaluate_model(
         raise ValueError(f"The model takes {model.data_dim} coordinates, but {given}.")
 
     past = past or PastTraining()
-    summary = _summarize(model, distribution, loss, past, seed)
-
+    translation = loss.at_sigma(model.decoder_sigma)
     metrics: Metrics | None = None
     try:
         metrics = measure(
             model,
             distribution,
-            sigma=summary.translation.sigma,
+            sigma=translation.sigma,
             seed=seed,
             evidence=evidence,
             progress=progress,
@@ -231,19 +200,22 @@ def evaluate_model(
         found = diagnose(collect_symptoms(loss, past.losses, metrics, finite=not past.diverged))
     except NotFiniteError as error:
         found = diagnose_output(error.name)
-
     if past.divergence is not None:
         found = diagnose_divergence(past.divergence)
+
+    value, value_se = math.nan, math.nan
+    if metrics is not None:
+        value, value_se = measure_loss(model, distribution, loss, n=metrics.n, seed=seed)
+    summary = Summary(
+        steps=past.steps,
+        seconds=past.seconds,
+        loss=value,
+        loss_se=value_se,
+        translation=translation,
+        learned=loss.learned_variance,
+    )
     return Evaluation(summary=summary, metrics=metrics, diagnosis=found)
 
 
-def _summarize(model: VAE, distribution: Distribution, loss: Loss, past: PastTraining, seed: int) -> Summary:
-    held_out = distribution.sample(HELD_OUT_POINTS, generator=rng.generator(seed, "evaluation"))
-    points = model.like_weights(held_out.points)
-    return Summary(
-        steps=past.steps,
-        seconds=past.seconds,
-        held_out=evaluate_loss(model, points, loss=loss, seed=seed),
-        translation=loss.at_sigma(model.decoder_sigma),
-        learned=loss.learned_variance,
-    )
+def _finite_or_none(value: float) -> float | None:
+    return value if math.isfinite(value) else None

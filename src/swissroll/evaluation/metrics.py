@@ -29,11 +29,17 @@ from swissroll.evaluation.evidence_summary import (
 )
 from swissroll.evaluation.geometry import Fit, fit
 from swissroll.evaluation.latent_continuity import Continuity, continuity
-from swissroll.evaluation.references import TAIL_POINTS, DataReference, data_reference, prior_reference
+from swissroll.evaluation.references import (
+    TAIL_POINTS,
+    DataReference,
+    data_reference,
+    fresh_points,
+    prior_reference,
+)
 from swissroll.evaluation.uncertainty import standard_error
 from swissroll.model.adapter import measurable
 from swissroll.model.latents import draw_latents
-from swissroll.model.loss import distortion
+from swissroll.model.loss import Loss, distortion
 from swissroll.model.prior import log_normal
 from swissroll.model.vae import VAE
 from swissroll.modes import ordinary_modes
@@ -45,6 +51,8 @@ EVEN_POINTS = 500
 """Even t along the curve at which the continuity of the posterior mean is measured."""
 MAX_DECODED = 2**12
 """Latents decoded at a time."""
+LOSS_BATCHES = 20
+"""Batches whose scatter is the standard error of a loss."""
 GRID = "the decoded grid"
 PRIOR = "decoded prior samples"
 NOISY_PRIOR = "prior samples with noise"
@@ -255,6 +263,30 @@ def measure(
         noisy_prior=made.get(NOISY_PRIOR),
         evidence=summary,
     )
+
+
+@ordinary_modes()
+def measure_loss(model: VAE, distribution: Distribution, loss: Loss, *, n: int, seed: int) -> tuple[float, float]:
+    """The loss on the points that :func:`measure` takes, with the same draw from each posterior.
+
+    Args:
+        model: As for :func:`measure`.
+        distribution: Where its data come from.
+        loss: What it was trained with.
+        n: Points.
+        seed: Decides every draw.
+
+    Returns:
+        The loss, and its standard error. A loss gives one number for many points, so the error is that of the mean of
+        20 batches, which is itself known to a sixth.
+    """
+    vae = measurable(model, data_dim=distribution.data_dim, device="cpu")
+    x = fresh_points(distribution, n, seed, vae.dtype)
+    generator = rng.generator(seed, "measure: posterior")
+    whole = loss.evaluate(vae, x, generator=generator).loss.item()
+
+    parts = [loss.evaluate(vae, part, generator=generator).loss.double() for part in x.tensor_split(LOSS_BATCHES)]
+    return whole, standard_error(torch.stack(parts))
 
 
 def _as_distribution(source: Distribution | Curve, noise: float) -> Distribution:

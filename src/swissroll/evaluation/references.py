@@ -77,8 +77,13 @@ def _kept_data(distribution: Distribution, n: int, seed: int, dtype: torch.dtype
     return _draw_data(distribution, n, seed, dtype)
 
 
+def fresh_points(distribution: Distribution, n: int, seed: int, dtype: torch.dtype) -> Tensor:
+    """The points that a model is measured on, shape (n, D): no part of its training."""
+    return distribution.sample(n, generator=rng.generator(seed, "measure: data")).points.to(dtype)
+
+
 def _draw_data(distribution: Distribution, n: int, seed: int, dtype: torch.dtype) -> DataReference:
-    points = distribution.sample(n, generator=rng.generator(seed, "measure: data")).points.to(dtype)
+    points = fresh_points(distribution, n, seed, dtype)
 
     again = []
     generator = rng.generator(seed, "measure: noise floors")

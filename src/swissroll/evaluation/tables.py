@@ -2,39 +2,42 @@
 
 from __future__ import annotations
 
-import math
-
 from swissroll.evaluation.distances import NAMES, Distance
+from swissroll.evaluation.evaluation import Evaluation
 from swissroll.evaluation.evidence_summary import EvidenceSummary
 from swissroll.evaluation.geometry import Fit
+from swissroll.evaluation.measures import heading
 from swissroll.evaluation.metrics import Generated, Latent, Metrics, Reconstruction
+from swissroll.evaluation.uncertainty import fixed, rounded, with_error
 
-LABELS = {
-    "w2": "W2 to real points",
-    "sliced_w2": "sliced W2",
-    "energy": "energy distance",
-    "mmd": "MMD",
-    "c2st": "C2ST accuracy against real points",
-}
-FIT_LABELS = {
-    "off_median": ("off the curve, median", 4),
-    "off_p90": ("off the curve, 90th percentile", 4),
-    "coverage": ("share of the curve covered", 2),
-    "longest_gap": ("longest gap, share of t", 3),
-    "ks": ("KS distance of t from uniform", 3),
-}
-"""By the name of a field of a fit: its label and its decimals."""
+FIT_DECIMALS = {"off_median": 4, "off_p90": 4, "coverage": 2, "longest_gap": 3, "ks": 3}
+"""The fields of a fit that are shown, each with its decimals."""
 FAR = 5
 """A value is above its noise floor from this many standard deviations of the floor's three draws on.
 
 By Student's t with two degrees of freedom, one perfect model in forty is."""
 MAX_RATES = 8
 """Most latent dimensions whose own rates are shown."""
-MAX_DECIMALS = 4
 GENERATED_HEAD = ("generated points", "decoded grid", "prior samples", "with decoder noise", "real points")
 MODEL_HEAD = ("the model", "value", "perfect model", "verdict")
 
 Rows = list[tuple[str, ...]]
+
+
+def summary_rows(evaluation: Evaluation) -> list[tuple[str, str]]:
+    """The numbers under a command and at the head of a report: names and values."""
+    summary = evaluation.summary
+    rows = []
+    if summary.steps is not None:
+        rows.append(("steps", f"{summary.steps:,}"))
+    if summary.seconds is not None:
+        rows.append(("training time", f"{summary.seconds:.1f} s"))
+    rows.append((heading("loss"), with_error(summary.loss, summary.loss_se)))
+    if evaluation.metrics is not None:
+        rows += _term_rows(evaluation.metrics)
+
+    origin = "learned" if summary.learned else "implied"
+    return [*rows, (f"decoder sigma, {origin}, data units", fixed(summary.translation.sigma, 4))]
 
 
 def model_rows(metrics: Metrics) -> Rows:
@@ -56,7 +59,7 @@ def generated_rows(metrics: Metrics) -> Rows:
         return rows
 
     fits = [None if made is None else made.fit for made in sets]
-    return [_fit_row(name, [*fits, metrics.real]) for name in FIT_LABELS] + rows
+    return [_fit_row(name, [*fits, metrics.real]) for name in FIT_DECIMALS] + rows
 
 
 def text(head: tuple[str, ...], rows: Rows) -> str:
@@ -75,63 +78,86 @@ def text(head: tuple[str, ...], rows: Rows) -> str:
     return "\n".join([lines[0], rule, *lines[1:]])
 
 
-def _reconstruction_rows(error: Reconstruction) -> Rows:
-    share = error.mse / error.variance
+def _term_rows(metrics: Metrics) -> list[tuple[str, str]]:
+    """The terms of the loss; a decoder without noise has no distortion."""
+    error = metrics.reconstruction
+    latent = metrics.latent
+    dimensions = len(latent.rates)
+    distortion = "-"
+    if error.distortion is not None and error.distortion_se is not None:
+        distortion = with_error(error.distortion, error.distortion_se)
+
     return [
-        ("reconstruction MSE, posterior mean", f"{error.posterior_mean_mse:.5f}", "0", ""),
-        ("reconstruction MSE, posterior draw", f"{error.mse:.5f}", "", f"{share:.2%} of the data's variance"),
+        (heading("mse"), with_error(error.mse, error.mse_se)),
+        (heading("rate"), with_error(latent.rate, latent.rate_se)),
+        (heading("kl"), with_error(latent.rate / dimensions, latent.rate_se / dimensions)),
+        (heading("distortion"), distortion),
+    ]
+
+
+def _reconstruction_rows(error: Reconstruction) -> Rows:
+    share = rounded(100 * error.mse / error.variance, 100 * error.mse_se / error.variance)
+    return [
+        (heading("posterior_mean_mse"), with_error(error.posterior_mean_mse, error.posterior_mean_mse_se), "0", ""),
+        (heading("mse"), with_error(error.mse, error.mse_se), "", f"{share} % of the data's variance"),
     ]
 
 
 def _rate_rows(latent: Latent) -> Rows:
     dimensions = len(latent.rates)
-    shown = [f"z{number} {rate:.2f}" for number, rate in enumerate(latent.rates[:MAX_RATES], start=1)]
+    of_each = zip(latent.rates[:MAX_RATES], latent.rates_se, strict=False)
+    shown = [f"z{number} {rounded(rate, error)}" for number, (rate, error) in enumerate(of_each, start=1)]
     if dimensions > MAX_RATES:
         shown.append("...")
     return [
-        ("rate, nats per point", f"{latent.rate:.3f}", "", ", ".join(shown)),
-        ("active units", str(latent.active), "", f"of {dimensions}"),
+        (heading("rate"), with_error(latent.rate, latent.rate_se), "", ", ".join(shown)),
+        (heading("active"), str(latent.active), "", f"of {dimensions}"),
     ]
 
 
 def _evidence_rows(metrics: Metrics) -> Rows:
     found = metrics.evidence
+    name = heading("neg_log_evidence")
     if metrics.sigma == 0:
-        return [("negative log evidence, nats", "-", "-", "none: beta 0 has no decoder noise")]
+        return [(name, "-", "-", "none: beta 0 has no decoder noise")]
     if found is None:
         return []
 
-    digits = _decimals(found.numerical_error + found.neg_log_evidence_se)
-    name = "negative log evidence, nats"
-    lowest = "-" if found.lower_bound is None else f"{found.lower_bound:.{digits}f}"
+    error = found.numerical_error + found.neg_log_evidence_se
+    gap_error = found.numerical_error + found.inference_gap_se
+    lowest = "-"
+    if found.lower_bound is not None and found.lower_bound_error is not None:
+        lowest = with_error(found.lower_bound, found.lower_bound_error)
     return [
         (
             f"{name} (a bound)" if found.bound else name,
-            f"{found.neg_log_evidence:.{digits}f}",
+            with_error(found.neg_log_evidence, error),
             lowest,
-            _evidence_verdict(found),
+            _evidence_verdict(found, error),
         ),
-        ("inference gap, nats", f"{found.inference_gap:.{digits}f}", "0", "at least" if found.bound else ""),
+        (
+            heading("inference_gap"),
+            with_error(found.inference_gap, gap_error),
+            "0",
+            "at least" if found.bound else "",
+        ),
     ]
 
 
-def _evidence_verdict(found: EvidenceSummary) -> str:
+def _evidence_verdict(found: EvidenceSummary, error: float) -> str:
     """How far above its lower bound the negative log evidence is, with the error of that."""
-    error = found.numerical_error + found.neg_log_evidence_se
     if found.above_lower_bound is None or found.lower_bound_error is None:
-        return f"± {_round_error(error)}"
+        return ""
 
-    error = error + found.lower_bound_error
-    digits = min(3, _decimals(error))
-    above = f"{found.above_lower_bound:.{digits}f} above the lower bound, ± {_round_error(error)}"
+    above = f"{with_error(found.above_lower_bound, error + found.lower_bound_error)} above its lower bound"
     return f"at most {above}" if found.bound else above
 
 
 def _c2st_row(accuracy: Distance) -> tuple[str, ...]:
     at_chance = accuracy.value <= accuracy.noise_floor + FAR * accuracy.noise_floor_sd
     return (
-        "C2ST accuracy, aggregate posterior against prior",
-        f"{accuracy.value:.3f}",
+        heading("aggregate_c2st"),
+        _against_floor(accuracy),
         _noise_floor(accuracy),
         "at chance (0.5)" if at_chance else "above chance (0.5)",
     )
@@ -143,40 +169,29 @@ def _continuity_rows(latent: Latent) -> Rows:
         return []
     verdict = "not continuous" if along.jumps else "continuous"
     return [
-        ("jumps along the data's curve", str(along.jumps), "0", verdict),
-        ("trustworthiness of the latent space", f"{along.trustworthiness:.4f}", "1", ""),
+        (heading("jumps"), str(along.jumps), "0", verdict),
+        (heading("trustworthiness"), f"{along.trustworthiness:.4f}", "1", ""),
     ]
 
 
 def _fit_row(name: str, fits: list[Fit | None]) -> tuple[str, ...]:
-    label, digits = FIT_LABELS[name]
-    cells = ["-" if fit is None else f"{getattr(fit, name):.{digits}f}" for fit in fits]
-    return (label, *cells)
+    cells = ["-" if fit is None else f"{getattr(fit, name):.{FIT_DECIMALS[name]}f}" for fit in fits]
+    return (heading(name), *cells)
 
 
 def _distance_row(name: str, sets: tuple[Generated | None, ...]) -> tuple[str, ...]:
     measured: list[Distance | None] = [None if made is None else getattr(made.distances, name) for made in sets]
-    cells = ["-" if distance is None else f"{distance.value:.3f}" for distance in measured]
+    cells = ["-" if distance is None else _against_floor(distance) for distance in measured]
 
     # Every sample has the same noise floor, that of the real points.
     floor = next(_noise_floor(distance) for distance in measured if distance is not None)
-    return (LABELS[name], *cells, floor)
+    return (heading(name), *cells, floor)
+
+
+def _against_floor(distance: Distance) -> str:
+    """A distance with the digits that the scatter of its noise floor leaves."""
+    return rounded(distance.value, distance.noise_floor_sd)
 
 
 def _noise_floor(distance: Distance) -> str:
-    return f"{distance.noise_floor:.3f} ± {distance.noise_floor_sd:.3f}"
-
-
-def _round_error(error: float) -> str:
-    """An error with one digit that counts."""
-    return f"{float(f'{error:.1g}'):g}"
-
-
-def _decimals(error: float) -> int:
-    """Decimals, at most four, that are worth showing beside an error: one more than its first digit's place."""
-    if error <= 0:
-        return MAX_DECIMALS
-    if not math.isfinite(error):
-        return 0
-    place = -math.floor(math.log10(error))
-    return min(MAX_DECIMALS, max(0, place + 1))
+    return with_error(distance.noise_floor, distance.noise_floor_sd)

@@ -7,7 +7,7 @@ import math
 from torch import Tensor
 
 MAX_DECIMALS = 6
-"""Most decimals of a number that has no error."""
+"""Most decimals of a number; one that needs more is written with an exponent."""
 
 
 def standard_error(values: Tensor) -> float:
@@ -16,33 +16,40 @@ def standard_error(values: Tensor) -> float:
 
 
 def with_error(value: float, error: float) -> str:
-    """A number with its error, such as '0.0050 ± 0.0003': both with the decimals that :func:`decimals` gives."""
-    if not math.isfinite(value):
-        return "not finite"
-    digits = decimals(error)
-    return f"{fixed(value, digits)} ± {fixed(error, digits)}"
+    """A number with its error, such as '0.0050 ± 0.0003'; a number without one has four decimals."""
+    if error <= 0 or not math.isfinite(error) or not math.isfinite(value):
+        return fixed(value, 4)
+    return f"{rounded(value, error)} ± {rounded(error, error)}"
 
 
-def decimals(error: float) -> int:
-    """Decimals that a number with this error is worth: to the error's first digit, or its second after a 1.
+def rounded(value: float, error: float) -> str:
+    """A number with the digits that an error leaves: to the error's first digit, or its second after a 1.
 
     One digit of 0.0014 would be 0.001, a third too small.
     """
     if not math.isfinite(error):
-        return 0
+        return fixed(value, 0)
     if error <= 0:
-        return MAX_DECIMALS
+        return fixed(value, 4)
 
+    decimals = decimals_of(error)
+    if decimals > MAX_DECIMALS:
+        return f"{value:.1e}"
+    return fixed(value, max(0, decimals))
+
+
+def decimals_of(error: float) -> int:
+    """The decimal place of an error's first digit, or of its second after a 1; negative left of the point."""
     # Rounded first: 0.096 is 0.10, whose first digit is a 1.
     mantissa, _, exponent = f"{error:.1e}".partition("e")
-    digits = 1 if mantissa.startswith("1") else 0
-    return max(0, digits - int(exponent))
+    return int(mantissa.startswith("1")) - int(exponent)
 
 
-def fixed(value: float, digits: int) -> str:
-    """A number with so many decimals; 'not finite', or with an exponent where it is huge."""
+def fixed(value: float, decimals: int) -> str:
+    """A number with so many decimals; 'not finite' for what is none, and with an exponent where it is huge."""
     if not math.isfinite(value):
         return "not finite"
     if abs(value) >= 1e6:
         return f"{value:.2e}"
-    return f"{value:.{digits}f}"
+    # No minus before a number that is rounded to 0.
+    return f"{value:z.{decimals}f}"

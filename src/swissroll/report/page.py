@@ -12,7 +12,7 @@ from typing import Any
 from swissroll import checks
 from swissroll.errors import Fix
 from swissroll.evaluation.evaluation import Evaluation
-from swissroll.evaluation.tables import GENERATED_HEAD, MODEL_HEAD, Rows, generated_rows, model_rows
+from swissroll.evaluation.tables import GENERATED_HEAD, MODEL_HEAD, Rows, generated_rows, model_rows, summary_rows
 from swissroll.evaluation.wording import to_plain
 from swissroll.report.explorer import embeds_decoder, explorer_data
 from swissroll.report.figures import available, draw
@@ -122,6 +122,11 @@ class RunPage:
     def diagnosis(self) -> dict[str, str]:
         """The diagnosis in words: its name, evidence and advice."""
         return to_plain(self.evaluation.diagnosis)
+
+    @property
+    def summary_rows(self) -> list[tuple[str, str]]:
+        """What the training came to: names and values."""
+        return summary_rows(self.evaluation)
 
     @property
     def tables(self) -> list[tuple[tuple[str, ...], Rows]]:

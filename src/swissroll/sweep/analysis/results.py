@@ -15,53 +15,40 @@ from collections.abc import Iterable, Iterator
 from dataclasses import asdict, dataclass, field
 from functools import cached_property
 from pathlib import Path
-from typing import Any, Literal, NamedTuple
+from typing import Any, Literal
 
 from swissroll import checks
 from swissroll.config import Config
 from swissroll.errors import Fix, FixableError
+from swissroll.evaluation.measures import MEASURES, Measure
 from swissroll.sweep.plan import FIELDS, Sweep, read_sweep, run_name
 
-
-class Metric(NamedTuple):
-    """What a column holds.
-
-    Attributes:
-        label: Its name for readers.
-        unit: Its unit; empty where it has none.
-        better: Whether low or high values are better; None where neither is.
-    """
-
-    label: str
-    unit: str
-    better: Literal["low", "high"] | None
-
-
-METRICS: dict[str, Metric] = {
-    "loss": Metric("held-out loss", "", "low"),
-    "mse": Metric("squared error of a posterior draw", "squared data units", "low"),
-    "rate": Metric("rate", "nats per point", None),
-    "distortion": Metric("distortion", "nats per point", None),
-    "neg_elbo": Metric("negative ELBO", "nats per point", "low"),
-    "active": Metric("active units", "", None),
-    "aggregate_c2st": Metric("C2ST accuracy, aggregate posterior against prior", "share", "low"),
-    "off_median": Metric("off the curve, median", "data units", "low"),
-    "off_p90": Metric("off the curve, 90th percentile", "data units", "low"),
-    "coverage": Metric("share of the curve covered", "share", "high"),
-    "ks": Metric("KS distance of t from uniform", "", "low"),
-    "w2": Metric("W2 to real points", "data units", "low"),
-    "sliced_w2": Metric("sliced W2", "data units", "low"),
-    "energy": Metric("energy distance", "", "low"),
-    "mmd": Metric("MMD", "", "low"),
-    "c2st": Metric("C2ST accuracy against real points", "share", "low"),
-    "jumps": Metric("jumps along the curve", "", "low"),
-    "monotonicity": Metric("monotonicity along the curve", "", None),
-    "trustworthiness": Metric("trustworthiness of the latent space", "", "high"),
-    "neg_log_evidence": Metric("negative log evidence", "nats per point", "low"),
-    "above_lower_bound": Metric("negative log evidence above its lower bound", "nats per point", "low"),
-    "inference_gap": Metric("inference gap", "nats per point", "low"),
-}
-"""The measured columns. Losses and errors are those of fresh points; distances are those of noiseless prior samples."""
+COLUMNS = (
+    "loss",
+    "mse",
+    "rate",
+    "distortion",
+    "neg_elbo",
+    "active",
+    "aggregate_c2st",
+    "off_median",
+    "off_p90",
+    "coverage",
+    "ks",
+    "w2",
+    "sliced_w2",
+    "energy",
+    "mmd",
+    "c2st",
+    "jumps",
+    "monotonicity",
+    "trustworthiness",
+    "neg_log_evidence",
+    "above_lower_bound",
+    "inference_gap",
+)
+METRICS: dict[str, Measure] = {name: MEASURES[name] for name in COLUMNS}
+"""The measured columns: losses and errors of fresh points, distances of decoded prior samples without noise."""
 EVIDENCE_METRICS = ("neg_log_evidence", "above_lower_bound", "inference_gap")
 """The columns that a sweep has only where it measures the evidence."""
 FIT_METRICS = ("off_median", "off_p90", "coverage", "ks")
@@ -213,7 +200,7 @@ def _read_ended(run: Path, config: Config, setting: dict[str, Any], *, evidence:
         status="finished",
         message=state["message"] or "",
         diagnosis=diagnosis["name"],
-        values=_values(config, metrics, evidence=evidence),
+        values=_values(config, found, evidence=evidence),
         learned_sigma=metrics["sigma"],
     )
 
@@ -239,22 +226,27 @@ def with_new_keys(value: Any) -> Any:
     return found
 
 
-def _values(config: Config, metrics: dict[str, Any], *, evidence: bool) -> dict[str, float]:
+def _values(config: Config, found: dict[str, Any], *, evidence: bool) -> dict[str, float]:
     """The columns of a run, from its metrics.json, without those that could not be measured.
 
     A single run of a sweep may have been evaluated later, with the evidence that the others lack: it is not shown.
     """
     from swissroll.model.loss import Loss
 
+    metrics = found["metrics"]
     error = metrics["reconstruction"]
     latent = metrics["latent"]
     prior = metrics["prior"]
 
     rate = latent["rate"]
-    loss = Loss.of(config, metrics["data_dim"])
+    loss = found.get("loss")
+    if loss is None:
+        # Up to version 0.2 the file did not hold it.
+        of_config = Loss.of(config, metrics["data_dim"])
+        loss = of_config.value_of_rate(mse=error["mse"], distortion=error["distortion"], rate=rate)
 
     values = {
-        "loss": loss.value_of_rate(mse=error["mse"], distortion=error["distortion"], rate=rate),
+        "loss": loss,
         "mse": error["mse"],
         "rate": rate,
         "distortion": error["distortion"],
