@@ -166,10 +166,13 @@ def test_generated_rows_keep_the_ways_in_their_columns() -> None:
     ways = (found.grid, found.prior, found.noisy_prior)
     fits = [fit for fit in (*(made.fit for made in ways), found.real) if fit is not None]
     assert len(fits) == 4
-    assert [float(c) for c in row(rows, "off the curve, 90th")[1:]] == pytest.approx(
-        [f.off_p90 for f in fits], abs=1e-4
-    )
-    assert [float(c) for c in row(rows, "share")[1:]] == pytest.approx([f.coverage for f in fits], abs=1e-2)
+    assert row(rows, "off the curve, 90th")[1:] == tuple(with_error(f.off_p90, f.off_p90_se) for f in fits)
+    assert found.real is not None
+    assert found.real_sd is not None
+    *covered, floor = row(rows, "share of the curve")[1:]
+    assert floor == with_error(found.real.coverage, found.real_sd.coverage)
+    for cell, fit in zip(covered, fits, strict=False):
+        assert number(cell) == pytest.approx(fit.coverage, abs=half_a_digit(cell))
     for name in NAMES:
         measured = [getattr(made.distances, name) for made in ways]
         *cells, noise_floor = row(rows, heading(name))[1:]

@@ -5,11 +5,11 @@ import math
 
 import pytest
 import torch
-from scipy.stats import sem
+from scipy.stats import halfnorm, sem
 
 from swissroll.data import CURVES, NoisyCurve
 from swissroll.evaluation.metrics import measure, measure_loss
-from swissroll.evaluation.uncertainty import rounded, standard_error, with_error
+from swissroll.evaluation.uncertainty import quantile_se, rounded, standard_error, with_error
 from swissroll.model.loss import Loss
 from swissroll.model.vae import VAE
 from tests.oracles import seeded
@@ -28,7 +28,8 @@ ROLL = CURVES["swiss_roll"]
         (-0.0001, 0.05, "0.00 ± 0.05"),
         (1234.5, 321.0, "1234 ± 321"),
         (3e7, 321.0, "3.00e+07 ± 321"),
-        (1.234e-11, 2e-13, "1.2e-11 ± 2.0e-13"),
+        (1.234e-7, 2e-8, "1.2e-07 ± 2.0e-08"),
+        (1.2e-16, 2e-17, "0.0000"),
         (0.5, 0.0, "0.5000"),
         (math.nan, math.nan, "not finite"),
         (math.inf, 0.1, "not finite"),
@@ -67,3 +68,11 @@ def test_standard_errors_are_the_scatter_over_fresh_samples() -> None:
 def test_the_standard_error_of_a_mean_is_that_of_the_field() -> None:
     values = torch.randn(50, generator=seeded(), dtype=torch.float64)
     assert standard_error(values) == pytest.approx(sem(values.numpy()))
+
+
+@pytest.mark.parametrize(("share", "n"), [(0.5, 1000), (0.9, 1000), (0.99, 20_000), (0.999, 20_000)])
+def test_the_standard_error_of_a_quantile_is_its_scatter_over_fresh_samples(share: float, n: int) -> None:
+    """For |N(0, 1)| the large-sample value is known: sqrt(q (1 - q) / n) / density(quantile)."""
+    told = [quantile_se(torch.randn(n, generator=seeded(seed)).abs(), share) for seed in range(50)]
+    expected = math.sqrt(share * (1 - share) / n) / halfnorm.pdf(halfnorm.ppf(share))
+    assert sum(told) / len(told) == pytest.approx(expected, rel=0.15)

@@ -27,6 +27,7 @@ from .evidence import posterior_on_grid as posterior_on_grid
 from .evidence import ppca_evidence as ppca_evidence
 from .evidence_summary import EvidenceSummary as EvidenceSummary
 from .geometry import Fit as Fit
+from .geometry import FitSpread as FitSpread
 from .geometry import Projection as Projection
 from .geometry import fit as fit
 from .geometry import project as project

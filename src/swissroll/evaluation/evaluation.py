@@ -29,7 +29,6 @@ from swissroll.evaluation.diagnosis import (
 from swissroll.evaluation.metrics import Metrics, measure, measure_loss
 from swissroll.model.adapter import as_vae, measurable
 from swissroll.model.loss import Loss, Translation
-from swissroll.model.vae import VAE
 from swissroll.modes import ordinary_modes
 from swissroll.training.build import loss_of
 from swissroll.training.loop import DivergedError

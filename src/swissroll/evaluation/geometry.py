@@ -7,8 +7,10 @@ derivative of the squared distance, (c(t) - x) . c'(t), is zero, or t is an end 
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import lru_cache
+from statistics import stdev
 from typing import Any
 
 import torch
@@ -18,6 +20,7 @@ from torch.nn.functional import pad
 from swissroll import checks
 from swissroll.data import Curve
 from swissroll.data.curves import require_curve
+from swissroll.evaluation.uncertainty import quantile_se
 from swissroll.modes import ordinary_modes
 
 GRID = 512
@@ -57,15 +60,20 @@ class Projection:
 
 @dataclass(frozen=True, kw_only=True)
 class Fit:
-    """How a sample covers a curve.
+    """How a sample covers a curve. A name that ends in ``_se`` is the standard error of a number over the points.
 
     Attributes:
         n: Points in the sample.
         off_median: Median distance to the curve, in data units.
+        off_median_se: Its standard error.
         off_p90: 90th percentile of the distance, in data units.
+        off_p90_se: Its standard error.
         off_p99: 99th percentile of the distance, in data units, of ``n_tails`` points.
+        off_p99_se: Its standard error.
         off_p999: 99.9th percentile of the distance, in data units, of ``n_tails`` points.
+        off_p999_se: Its standard error.
         strays: Share of ``n_tails`` points that are strays: farther off the curve than :func:`stray_distance`.
+        strays_se: Its standard error.
         n_tails: Points that the tails are seen in.
         coverage: Share of equal bins in t that hold a point within the tolerance of the curve; 1 is all.
         ks: Kolmogorov-Smirnov distance between t and the uniform distribution that data have, in [0, 1]; of all points.
@@ -74,14 +82,43 @@ class Fit:
 
     n: int
     off_median: float
+    off_median_se: float
     off_p90: float
+    off_p90_se: float
     off_p99: float
+    off_p99_se: float
     off_p999: float
+    off_p999_se: float
     strays: float
+    strays_se: float
     n_tails: int
     coverage: float
     ks: float
     longest_gap: float
+
+
+@dataclass(frozen=True, kw_only=True)
+class FitSpread:
+    """How far several samples of one size differ in how they cover a curve: standard deviations.
+
+    Attributes:
+        coverage: As for :class:`Fit`.
+        ks: As for :class:`Fit`.
+        longest_gap: As for :class:`Fit`.
+    """
+
+    coverage: float
+    ks: float
+    longest_gap: float
+
+    @classmethod
+    def of(cls, fits: Sequence[Fit]) -> FitSpread:
+        """The spread of at least two samples."""
+        return cls(
+            coverage=stdev(one.coverage for one in fits),
+            ks=stdev(one.ks for one in fits),
+            longest_gap=stdev(one.longest_gap for one in fits),
+        )
 
 
 @ordinary_modes()
@@ -161,15 +198,20 @@ def fit(
     off = nearest.distance
     if tails is not None:
         off = _off_curve(curve, checks.points("tails", tails, dim=curve.data_dim))
-    is_stray = off > stray_distance(curve, noise)
+    strays = (off > stray_distance(curve, noise)).double().mean().item()
 
     return Fit(
         n=len(share),
         off_median=nearest.distance.quantile(0.5).item(),
+        off_median_se=quantile_se(nearest.distance, 0.5),
         off_p90=nearest.distance.quantile(0.9).item(),
+        off_p90_se=quantile_se(nearest.distance, 0.9),
         off_p99=off.quantile(0.99).item(),
+        off_p99_se=quantile_se(off, 0.99),
         off_p999=off.quantile(0.999).item(),
-        strays=is_stray.double().mean().item(),
+        off_p999_se=quantile_se(off, 0.999),
+        strays=strays,
+        strays_se=math.sqrt(strays * (1 - strays) / len(off)),
         n_tails=len(off),
         coverage=len(occupied) / bins,
         ks=_distance_to_uniform(share),

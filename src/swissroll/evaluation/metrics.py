@@ -27,7 +27,7 @@ from swissroll.evaluation.evidence_summary import (
     EvidenceSummary,
     summarize_evidence,
 )
-from swissroll.evaluation.geometry import Fit, fit
+from swissroll.evaluation.geometry import Fit, FitSpread, fit
 from swissroll.evaluation.latent_continuity import Continuity, continuity
 from swissroll.evaluation.references import (
     TAIL_POINTS,
@@ -151,6 +151,7 @@ class Metrics:
         latent: How the latent space is used.
         real: How a real sample of n points covers the curve: the noise floor of the three fits below; None where the
             data have no curve.
+        real_sd: Standard deviations over several such samples, for what has no standard error.
         grid: The decoded grid on [-2, 2]^2, of about n points.
         prior: Prior draws through the decoder.
         noisy_prior: The same with the decoder's noise: draws from the model's p(x); None without decoder noise.
@@ -165,6 +166,7 @@ class Metrics:
     reconstruction: Reconstruction
     latent: Latent
     real: Fit | None
+    real_sd: FitSpread | None
     grid: Generated
     prior: Generated
     noisy_prior: Generated | None
@@ -258,6 +260,7 @@ def measure(
         reconstruction=reconstruction,
         latent=latent,
         real=real.fit,
+        real_sd=real.fit_sd,
         grid=made[GRID],
         prior=made[PRIOR],
         noisy_prior=made.get(NOISY_PRIOR),

@@ -15,7 +15,7 @@ from torch import Tensor
 from swissroll import rng
 from swissroll.data import Curve, Distribution
 from swissroll.evaluation.distances import ReferenceSample
-from swissroll.evaluation.geometry import Fit, fit
+from swissroll.evaluation.geometry import Fit, FitSpread, fit
 from swissroll.model.prior import Prior, StandardNormal
 from swissroll.model.vae import VAE
 
@@ -38,11 +38,13 @@ class DataReference(NamedTuple):
         points: Real points, shape (N, D).
         reference: Compares other samples with them.
         fit: How they cover the data's curve; None where the data have none.
+        fit_sd: How far other real samples differ in that; None where the data have no curve.
     """
 
     points: Tensor
     reference: ReferenceSample
     fit: Fit | None
+    fit_sd: FitSpread | None
 
 
 def data_reference(distribution: Distribution, n: int, seed: int, dtype: torch.dtype) -> DataReference:
@@ -90,10 +92,12 @@ def _draw_data(distribution: Distribution, n: int, seed: int, dtype: torch.dtype
     for _ in range(NOISE_FLOOR_DRAWS):
         again.append(distribution.sample(n, generator=generator).points.to(dtype))
 
+    curve = distribution.curve
     return DataReference(
         points=points,
         reference=ReferenceSample(points, again, seed=seed),
-        fit=None if distribution.curve is None else _fit_data(distribution, distribution.curve, points, seed),
+        fit=None if curve is None else _fit_data(distribution, curve, points, seed),
+        fit_sd=None if curve is None else FitSpread.of([fit(curve, sample) for sample in again]),
     )
 
 

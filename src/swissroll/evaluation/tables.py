@@ -5,13 +5,15 @@ from __future__ import annotations
 from swissroll.evaluation.distances import NAMES, Distance
 from swissroll.evaluation.evaluation import Evaluation
 from swissroll.evaluation.evidence_summary import EvidenceSummary
-from swissroll.evaluation.geometry import Fit
+from swissroll.evaluation.geometry import Fit, FitSpread
 from swissroll.evaluation.measures import heading
 from swissroll.evaluation.metrics import Generated, Latent, Metrics, Reconstruction
 from swissroll.evaluation.uncertainty import fixed, rounded, with_error
 
-FIT_DECIMALS = {"off_median": 4, "off_p90": 4, "coverage": 2, "longest_gap": 3, "ks": 3}
-"""The fields of a fit that are shown, each with its decimals."""
+SAMPLED_FITS = ("off_median", "off_p90", "off_p99", "off_p999", "strays")
+"""The numbers of a fit that have a standard error."""
+SPREAD_FITS = ("coverage", "longest_gap", "ks")
+"""The others, beside the standard deviation over several real samples."""
 FAR = 5
 """A value is above its noise floor from this many standard deviations of the floor's three draws on.
 
@@ -59,7 +61,10 @@ def generated_rows(metrics: Metrics) -> Rows:
         return rows
 
     fits = [None if made is None else made.fit for made in sets]
-    return [_fit_row(name, [*fits, metrics.real]) for name in FIT_DECIMALS] + rows
+    fits.append(metrics.real)
+    sampled = [_sampled_fit_row(name, fits) for name in SAMPLED_FITS]
+    spread = [_spread_fit_row(name, fits, metrics.real_sd) for name in SPREAD_FITS]
+    return sampled + spread + rows
 
 
 def text(head: tuple[str, ...], rows: Rows) -> str:
@@ -174,9 +179,18 @@ def _continuity_rows(latent: Latent) -> Rows:
     ]
 
 
-def _fit_row(name: str, fits: list[Fit | None]) -> tuple[str, ...]:
-    cells = ["-" if fit is None else f"{getattr(fit, name):.{FIT_DECIMALS[name]}f}" for fit in fits]
+def _sampled_fit_row(name: str, fits: list[Fit | None]) -> tuple[str, ...]:
+    cells = ["-" if one is None else with_error(getattr(one, name), getattr(one, f"{name}_se")) for one in fits]
     return (heading(name), *cells)
+
+
+def _spread_fit_row(name: str, fits: list[Fit | None], spread: FitSpread | None) -> tuple[str, ...]:
+    """A number whose noise floor, that of real points, is in the last column."""
+    *made, real = fits
+    deviation = 0.0 if spread is None else getattr(spread, name)
+    cells = ["-" if one is None else rounded(getattr(one, name), deviation) for one in made]
+    floor = "-" if real is None else with_error(getattr(real, name), deviation)
+    return (heading(name), *cells, floor)
 
 
 def _distance_row(name: str, sets: tuple[Generated | None, ...]) -> tuple[str, ...]:

@@ -4,10 +4,13 @@ from __future__ import annotations
 
 import math
 
+import torch
 from torch import Tensor
 
 MAX_DECIMALS = 6
 """Most decimals of a number; one that needs more is written with an exponent."""
+ROUNDING = 1e-9
+"""An error below this is that of the computer's arithmetic, and counts as none."""
 
 
 def standard_error(values: Tensor) -> float:
@@ -15,9 +18,23 @@ def standard_error(values: Tensor) -> float:
     return values.std().item() / math.sqrt(len(values))
 
 
+def quantile_se(values: Tensor, share: float) -> float:
+    """Standard error of a quantile of independent values, shape (N,), whatever their distribution.
+
+    How many values are below the true quantile is binomial, with standard deviation s = sqrt(N share (1 - share)). So
+    half of the distance between the values s ranks above and s ranks below the quantile stands for one deviation.
+
+    Source: David and Nagaraja (2003), "Order Statistics", section 7.1.
+    """
+    reach = math.sqrt(share * (1 - share) / len(values))
+    ends = torch.tensor([max(0.0, share - reach), min(1.0, share + reach)], dtype=values.dtype)
+    low, high = values.quantile(ends).tolist()
+    return float(high - low) / 2
+
+
 def with_error(value: float, error: float) -> str:
     """A number with its error, such as '0.0050 ± 0.0003'; a number without one has four decimals."""
-    if error <= 0 or not math.isfinite(error) or not math.isfinite(value):
+    if error < ROUNDING or not math.isfinite(error) or not math.isfinite(value):
         return fixed(value, 4)
     return f"{rounded(value, error)} ± {rounded(error, error)}"
 
@@ -29,7 +46,7 @@ def rounded(value: float, error: float) -> str:
     """
     if not math.isfinite(error):
         return fixed(value, 0)
-    if error <= 0:
+    if error < ROUNDING:
         return fixed(value, 4)
 
     decimals = decimals_of(error)

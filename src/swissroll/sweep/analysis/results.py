@@ -33,6 +33,9 @@ COLUMNS = (
     "aggregate_c2st",
     "off_median",
     "off_p90",
+    "off_p99",
+    "off_p999",
+    "strays",
     "coverage",
     "ks",
     "w2",
@@ -51,7 +54,7 @@ METRICS: dict[str, Measure] = {name: MEASURES[name] for name in COLUMNS}
 """The measured columns: losses and errors of fresh points, distances of decoded prior samples without noise."""
 EVIDENCE_METRICS = ("neg_log_evidence", "above_lower_bound", "inference_gap")
 """The columns that a sweep has only where it measures the evidence."""
-FIT_METRICS = ("off_median", "off_p90", "coverage", "ks")
+FIT_METRICS = ("off_median", "off_p90", "off_p99", "off_p999", "strays", "coverage", "ks")
 CONTINUITY_METRICS = ("jumps", "monotonicity", "trustworthiness")
 RENAMED_KEYS = {
     "two_sample": "c2st",
@@ -265,7 +268,7 @@ def _values(config: Config, found: dict[str, Any], *, evidence: bool) -> dict[st
 
 def _pick(found: dict[str, Any] | None, names: Iterable[str]) -> dict[str, Any]:
     """These numbers; none of them where the data have no curve to measure them against."""
-    return {} if found is None else {name: found[name] for name in names}
+    return {} if found is None else {name: found[name] for name in names if name in found}
 
 
 def _evidence_values(evidence: dict[str, Any]) -> dict[str, Any]:
