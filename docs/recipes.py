@@ -100,6 +100,7 @@ def _measure(run: Run) -> Row:
         return {"symptoms": None}
     history, made = LossHistory.of(run.config, run.history.__getitem__), metrics.prior
     found = collect_symptoms(loss_of(run.config), history, metrics, finite=run.status != "diverged")
+    assert made.fit is not None  # noqa: S101 - all of these data lie on a curve.
     return {
         "symptoms": asdict(found),
         "off_median": made.fit.off_median,

@@ -17,13 +17,17 @@ from nbclient import NotebookClient
 
 ROOT = Path(__file__).resolve().parents[1]
 TUTORIAL = ROOT / "notebooks" / "tutorial.py"
-# A tenth of the steps, unless it is 0: CI runs the tutorial as a reader does, on the engine that long runs take.
+# A tenth of the steps, unless it is 0: CI runs the tutorial as a reader does.
 QUICK = os.environ.get("SWISSROLL_QUICK", "1")
 # What the two commands without arguments then do: as many pictures after a tenth of the steps.
 FEWER_STEPS = (
     "import swissroll as s; s.train_vae.__defaults__ = (100, 128, 1e-3, 0.01); "
-    "s.train_vae_with_visualization.__defaults__ = (100, 128, 1e-3, 0.01, 10)"
+    "s.train_vae_with_visualization.__defaults__ = (100, 128, 1e-3, 0.01, 10); "
+    # And fewer steps take the engine that many would.
+    "import swissroll.training.build as b; b.XLA_START_FLOPS = 0"
 )
+ENGINES = {"with JAX": "", "without JAX": "import sys; sys.modules['jax'] = None"}
+"""What a kernel does first, so that the long runs of a notebook take each engine."""
 Run = Callable[..., list[Any]]
 
 
@@ -31,21 +35,22 @@ Run = Callable[..., list[Any]]
 def run(tmp_path_factory: pytest.TempPathFactory) -> Run:
     """Run a notebook on a kernel of this interpreter and return its code cells."""
     folder = tmp_path_factory.mktemp("jupyter")
-    spec = folder / "kernels" / "this-python"
-    spec.mkdir(parents=True)
     argv = [sys.executable, "-m", "ipykernel_launcher", "-f", "{connection_file}"]
-    if QUICK != "0":
-        argv.append(f"--IPKernelApp.exec_lines={FEWER_STEPS}")
     # One thread: two kernels that spin for each other's cores take minutes.
     settings = {"OMP_NUM_THREADS": "1", "SWISSROLL_QUICK": QUICK, "PYTHONPATH": os.pathsep.join(sys.path)}
-    (spec / "kernel.json").write_text(
-        json.dumps({"argv": argv, "display_name": "this", "language": "python", "env": settings}), encoding="utf-8"
-    )
+    for kernel, engine in ENGINES.items():
+        spec = folder / "kernels" / kernel.replace(" ", "-").lower()
+        spec.mkdir(parents=True)
+        first = [line for line in (engine, FEWER_STEPS if QUICK != "0" else "") if line]
+        lines = [f"--IPKernelApp.exec_lines={line}" for line in first]
+        description = {"argv": argv + lines, "display_name": kernel, "language": "python", "env": settings}
+        (spec / "kernel.json").write_text(json.dumps(description), encoding="utf-8")
 
-    def run(notebook: Any) -> list[Any]:
+    def run(notebook: Any, kernel: str = "with JAX") -> list[Any]:
+        name = kernel.replace(" ", "-").lower()
         with pytest.MonkeyPatch.context() as patch:
             patch.setenv("JUPYTER_PATH", str(folder))
-            NotebookClient(notebook, kernel_name="this-python", timeout=1800, allow_errors=True).execute()
+            NotebookClient(notebook, kernel_name=name, timeout=1800, allow_errors=True).execute()
         return [cell for cell in notebook.cells if cell.cell_type == "code"]
 
     return run
@@ -59,9 +64,11 @@ def failures(cells: list[Any]) -> list[str]:
     return [f"{o.ename}: {o.evalue}" for cell in cells for o in cell.outputs if o.output_type == "error"]
 
 
-@pytest.fixture(scope="module")
-def tutorial(run: Run) -> list[Any]:
-    return run(jupytext.read(TUTORIAL))
+@pytest.fixture(scope="module", params=ENGINES)
+def tutorial(run: Run, request: pytest.FixtureRequest) -> list[Any]:
+    if request.param == "with JAX":
+        pytest.importorskip("jax", exc_type=ImportError)
+    return run(jupytext.read(TUTORIAL), request.param)
 
 
 def test_every_cell_of_the_tutorial_runs(tutorial: list[Any]) -> None:
@@ -80,6 +87,13 @@ def test_every_picture_of_the_tutorial_is_shown_once(tutorial: list[Any]) -> Non
         drawn += 12 * cell.source.count("train_vae_with_visualization()")
         assert pictures(cell) == drawn, cell.source
     assert sum(map(pictures, tutorial)) > 20
+
+
+def test_each_cell_that_the_documentation_shows_has_what_it_shows(tutorial: list[Any]) -> None:
+    for cell in tutorial:
+        for kind, _, _ in (tag.partition(":") for tag in cell.metadata.get("tags", [])):
+            printed = "".join(o.text for o in cell.outputs if o.get("name") == "stdout")
+            assert pictures(cell) == 1 if kind == "picture" else printed, cell.source
 
 
 def test_the_tutorial_calls_the_notebooks_functions_as_the_notebook_does(tutorial: list[Any]) -> None:
