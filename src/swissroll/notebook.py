@@ -21,6 +21,7 @@ from swissroll.model.vae import VAE
 from swissroll.report import plots
 from swissroll.report.colours import DATA, GRID, RECONSTRUCTION
 from swissroll.report.plots import ShownFigure
+from swissroll.report.style import house_style
 from swissroll.training.engines.torch import TorchEngine
 from swissroll.training.loop import Training
 
@@ -149,6 +150,7 @@ def train_vae_with_visualization(
     return result
 
 
+@house_style()
 def visualize_reconstructions(model: VAE, n_points: int = 1000) -> Figure:
     """Draw fresh points, their sampled reconstructions, and the lines that join each pair.
 
@@ -178,6 +180,7 @@ def visualize_reconstructions(model: VAE, n_points: int = 1000) -> Figure:
     return figure
 
 
+@house_style()
 def visualize_latent_space(model: VAE, n_points: int = 1000) -> Figure:
     """Decode a grid on [-2, 2]^2 of the latent plane and draw it over fresh data.
 

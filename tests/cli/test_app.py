@@ -59,7 +59,7 @@ def test_train_writes_a_folder_and_ends_with_its_report(tmp_path: Path) -> None:
     ]  # fmt: skip
     assert lines[-1] == "report: runs/001/report.html"
     names = {p.name for p in (tmp_path / "runs/001").iterdir()}
-    assert names >= {"config.toml", "history.csv", "model.safetensors", "snapshots", "figures", "report.html"}
+    assert names >= {"config.toml", "history.csv", "model.safetensors", "snapshots", "report.html"}
     assert run_command("train", *QUICK, cwd=tmp_path).stdout.splitlines()[-1] == "report: runs/002/report.html"
 
 
@@ -315,7 +315,6 @@ DAMAGE: list[tuple[Callable[[Path], object], str]] = [
         lambda f: (f / "snapshots/step-000000000.safetensors").write_bytes(b"x"),
         "Remove FOLDER/snapshots/step-0",
     ),
-    (lambda f: put_file(f, "figures"), "figures: is a file, where the pictures' folder is to be. Move it away"),
     (lambda f: put_folder(f, "report.html"), "report.html: is a folder, where a file is to be. Move it away"),
     (lambda f: put_folder(f, "metrics.json"), "metrics.json: is a folder"),
 ]

@@ -11,13 +11,15 @@ import torch
 from matplotlib.axes import Axes
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.collections import PathCollection
-from matplotlib.colors import to_rgba
+from matplotlib.colors import to_rgba, to_rgba_array
 from matplotlib.figure import Figure
+from matplotlib.lines import Line2D
 from matplotlib.text import Text
 from torch.distributions import Normal
 
 from swissroll.config import Config
 from swissroll.data.distribution import Sample
+from swissroll.report import colours
 from swissroll.report.colours import DATA, POSTERIOR
 from swissroll.report.figures import FIGURES, available, draw
 from swissroll.report.film import film_gif
@@ -93,6 +95,36 @@ def test_no_text_leaves_its_picture_or_meets_another(settings: dict[str, Any], t
     drawn = scene(tmp_path, **settings)
     for name in available(drawn):
         check_text(draw(name, drawn), name)
+
+
+def colours_of_marks(figure: Figure) -> set[tuple[float, ...]]:
+    """Colour and opacity of each mark inside a figure's axes; images and what has the ink of the page are left out."""
+    found: set[tuple[float, ...]] = set()
+    for ax in figure.axes:
+        artists: list[Any] = [*ax.collections, *ax.lines, *ax.patches]
+        for artist in artists:
+            if isinstance(artist, Line2D):
+                found.add(to_rgba(artist.get_color()))
+                continue
+            for drawn in (artist.get_facecolor(), artist.get_edgecolor()):
+                found.update(map(tuple, to_rgba_array(drawn).round(6).tolist()))
+    return {colour for colour in found if colour[3] > 0}
+
+
+@pytest.mark.parametrize("settings", [{}, {"latent_dim": 1}, {"components": 3}], ids=str)
+@pytest.mark.parametrize("has_coordinate", [True, False])
+def test_every_mark_has_the_colour_of_a_role_and_is_opaque(settings: dict[str, Any], has_coordinate: bool) -> None:
+    drawn = scene_in_memory(**settings)
+    if not has_coordinate:
+        drawn = without_coordinate(drawn)
+
+    known = [to_rgba(colour) for colour in colours.WORDS]
+    known += [tuple(colour) for colour in colours.COORDINATE(np.arange(256)).tolist()]
+    for name in FIGURES:
+        figure = draw(name, drawn)
+        FigureCanvasAgg(figure).draw()
+        for found in colours_of_marks(figure):
+            assert any(np.allclose(found, colour, atol=1e-5) for colour in known), (name, found)
 
 
 @pytest.mark.parametrize("settings", [{}, {"latent_dim": 1}, {"components": 3}], ids=str)

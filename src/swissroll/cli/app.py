@@ -16,6 +16,7 @@ from typing import Any, NoReturn
 from cyclopts import App, Argument, ArgumentCollection, CycloptsError
 from cyclopts.config import Dict
 
+from swissroll.cli.figures import figures
 from swissroll.cli.runs import evaluate, repair, report
 from swissroll.cli.sweep import sweep
 from swissroll.cli.terminal import BAD_INPUT, BROKEN_PIPE, INTERRUPTED, fix_line, note_versions
@@ -33,6 +34,7 @@ MAX_WIDTH = 500
 AFTER_STOP = {
     "train": "Nothing was trained.",
     "report": "The run is as it was; the same command draws it again.",
+    "figures": "The files that are there are whole; the same command writes them all again.",
     "evaluate": "The run is as it was; the same command measures it again.",
     "repair": "The run is as it was. If its copy is there, the copy is whole, and 'swissroll report' draws it.",
 }
@@ -103,7 +105,7 @@ app = App(
     suppress_keyboard_interrupt=False,
     result_action="return_value",
 )
-for command in (train, report, evaluate, repair, sweep, selftest):
+for command in (train, report, evaluate, figures, repair, sweep, selftest):
     app.command(command)
 
 

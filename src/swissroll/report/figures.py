@@ -6,7 +6,6 @@ from collections.abc import Callable
 from typing import Any, NamedTuple
 
 import numpy as np
-from matplotlib import rc_context
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
@@ -26,8 +25,9 @@ from swissroll.report.colours import (
 )
 from swissroll.report.film import film
 from swissroll.report.layout import COLOUR_BAR, GAP, LABELS, add_colour_bar, hide_labels_of_y, row
-from swissroll.report.plots import STYLE, Array, Series
+from swissroll.report.plots import Array, Series
 from swissroll.report.scene import SCENE_POINTS, Scene, to_array
+from swissroll.report.style import house_style
 from swissroll.report.true_posterior import true_posterior
 from swissroll.training.build import translation_of
 
@@ -210,12 +210,13 @@ def generated(scene: Scene) -> Figure:
 
     figure, axes = row(9, [LABELS, GAP, GAP])
     for ax, (title, (x, colour)) in zip(axes, sets.items(), strict=True):
-        plots.points(ax, scene.points, colour=DATA, size=4)
+        plots.points(ax, scene.points, colour=DATA, label="data", size=4)
         plots.points(ax, x, colour=colour, size=4)
         _fix_data_square(ax, scene, title=title)
     for ax in axes[1:]:
         hide_labels_of_y(ax)
 
+    axes[0].legend(loc="upper left", fontsize=7, markerscale=2)
     return figure
 
 
@@ -273,7 +274,7 @@ def draw(name: str, scene: Scene) -> Figure:
     if name not in names:
         raise ValueError(f"The scene has no figure {name!r}. It has: {', '.join(names)}.")
 
-    with rc_context(STYLE):
+    with house_style():
         return FIGURES[name](scene)
 
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Iterator
 from io import BytesIO
 
-from matplotlib import rc_context
 from matplotlib.axes import Axes
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.collections import PathCollection
@@ -16,8 +15,8 @@ from swissroll.report import plots
 from swissroll.report.colours import DATA, GRID
 from swissroll.report.html import rgb_pixels
 from swissroll.report.layout import GAP, row
-from swissroll.report.plots import STYLE
 from swissroll.report.scene import Scene
+from swissroll.report.style import house_style
 
 MAX_STRIP_FRAMES = 6
 """Most frames side by side in the figure."""
@@ -47,7 +46,7 @@ def film(scene: Scene) -> Figure:
 def film_gif(scene: Scene) -> bytes:
     """More snapshots as an animated GIF."""
     steps = plots.spread(list(scene.snapshots), MAX_GIF_FRAMES)
-    with rc_context(STYLE):
+    with house_style():
         frames = list(_frames(scene, steps))
 
     # One palette for all: frames that share it are smaller, and colours do not flicker.

@@ -7,16 +7,13 @@ import re
 from functools import lru_cache
 from importlib.resources import files
 from io import StringIO
-from pathlib import Path
 from urllib.parse import quote
 
 import numpy as np
 from jinja2 import Environment, PackageLoader, Template
-from matplotlib import rc_context
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.backends.backend_svg import FigureCanvasSVG
 from matplotlib.figure import Figure
-from PIL import Image
 
 from swissroll.report.colours import (
     DATA,
@@ -28,10 +25,9 @@ from swissroll.report.colours import (
     TRUE_POSTERIOR,
     WORDS,
 )
-from swissroll.report.plots import INK, STYLE, Array
+from swissroll.report.plots import Array
+from swissroll.report.style import INK, house_style
 
-PNG_COMPRESSION = 4
-"""Level of zlib, from 0 to 9; higher ones take longer and save little."""
 UNSAFE_IN_ADDRESS = re.compile(r"[^\w ;/?:@&=+$,.!~*'()<>-]+", re.ASCII)
 """Characters that are quoted in an address that holds a picture."""
 SVG_STYLE = (
@@ -72,13 +68,6 @@ def rgb_pixels(canvas: FigureCanvasAgg) -> Array:
     return np.array(canvas.buffer_rgba())[..., :3]
 
 
-def write_png(figure: Figure, path: Path) -> None:
-    """Draw a figure into a PNG file."""
-    canvas = FigureCanvasAgg(figure)
-    canvas.draw()
-    Image.fromarray(rgb_pixels(canvas)).save(path, compress_level=PNG_COMPRESSION)
-
-
 def gif_uri(animation: bytes) -> str:
     """The address of a GIF that holds the GIF itself."""
     return "data:image/gif;base64," + base64.b64encode(animation).decode()
@@ -92,7 +81,7 @@ def vector_uri(figure: Figure) -> str:
     file = StringIO()
     figure.patch.set_visible(False)
 
-    with rc_context(STYLE):
+    with house_style():
         if figure.get_layout_engine():
             figure.draw_without_rendering()  # A layout is found in two rounds.
         # Unlike savefig, this draws once.

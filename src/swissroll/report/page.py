@@ -1,4 +1,4 @@
-"""The report of a run: one HTML file that needs no network, and the same pictures as PNG files."""
+"""The report of a run: one HTML file that needs no network."""
 
 from __future__ import annotations
 
@@ -17,8 +17,9 @@ from swissroll.evaluation.wording import to_plain
 from swissroll.report.explorer import embeds_decoder, explorer_data
 from swissroll.report.figures import available, draw
 from swissroll.report.film import film_gif
-from swissroll.report.html import gif_uri, script, template, vector_uri, write_png
+from swissroll.report.html import gif_uri, script, template, vector_uri
 from swissroll.report.scene import Scene
+from swissroll.report.style import house_style
 from swissroll.runs.errors import RunError
 from swissroll.runs.evaluate import evaluate
 from swissroll.runs.files import replace_file
@@ -36,7 +37,7 @@ def write_report(
         progress: Called with the name of each figure once it is drawn.
 
     Returns:
-        The report's path. PNG files lie beside it in ``figures/``.
+        The report's path.
     """
     require_run(run)
     if evaluation is not None:
@@ -48,42 +49,34 @@ def write_report(
         raise RunError(f"{run.folder}: holds no snapshot to draw.", Fix.RESUME, folder=run.folder)
     scene = Scene.of_run(run)
 
-    pictures = _draw_pictures(scene, run.folder / "figures", progress)
+    pictures = _draw_pictures(scene, progress)
     path = run.folder / "report.html"
     replace_file(path, render(run, scene, pictures, evaluation).encode())
     return path
 
 
-def _draw_pictures(scene: Scene, folder: Path, progress: Callable[[str], object]) -> dict[str, str]:
-    """Draw all figures of a scene into PNG files in a folder; returns their addresses for a page, by name."""
-    folder.mkdir(exist_ok=True)
+def _draw_pictures(scene: Scene, progress: Callable[[str], object]) -> dict[str, str]:
+    """Draw all figures of a scene; returns their addresses for a page, by name."""
     pictures = {}
-    for name in available(scene):
-        figure = draw(name, scene)
-        write_png(figure, folder / f"{name}.png")
-        pictures[name] = vector_uri(figure)
-        progress(name)
+    with house_style():
+        for name in available(scene):
+            pictures[name] = vector_uri(draw(name, scene))
+            progress(name)
 
-    animation = film_gif(scene)
-    replace_file(folder / "film.gif", animation)
-    pictures["animation"] = gif_uri(animation)
-    progress("animation")
+        pictures["animation"] = gif_uri(film_gif(scene))
+        progress("animation")
 
     return pictures
 
 
 def require_writable(folder: Path) -> None:
-    """Raise RunError where a run's folder cannot take its metrics, figures and report."""
-    figures = folder / "figures"
-    if figures.exists() and not figures.is_dir():
-        raise RunError(f"{figures}: is a file, where the pictures' folder is to be. Move it away.", path=figures)
-    for name in ("metrics.json", "report.html", "figures/film.gif"):
+    """Raise RunError where a run's folder cannot take its metrics and report."""
+    for name in ("metrics.json", "report.html"):
         if (folder / name).is_dir():
             raise RunError(f"{folder / name}: is a folder, where a file is to be. Move it away.", path=folder / name)
-    for place in (folder, figures):
-        if place.exists() and not os.access(place, os.W_OK):
-            what = "cannot be written, and the report goes there. Make it writable, or copy the run."
-            raise RunError(f"{place}: {what}", path=place)
+    if folder.exists() and not os.access(folder, os.W_OK):
+        what = "cannot be written, and the report goes there. Make it writable, or copy the run."
+        raise RunError(f"{folder}: {what}", path=folder)
 
 
 def write_metrics(run: Run, evaluation: Evaluation) -> None:

@@ -18,30 +18,9 @@ from matplotlib.ticker import FixedFormatter, FixedLocator, MaxNLocator, NullLoc
 from numpy.typing import NDArray
 
 from swissroll.report.colours import COORDINATE, DATA, POSTERIOR, REFERENCE
+from swissroll.report.style import house_style
 
 Array = NDArray[np.floating[Any]]
-
-INK = "#010203"
-"""Stands for the reader's text colour; the report replaces it in vector pictures."""
-STYLE: Any = {
-    "font.size": 9,
-    # A named font is found in one look-up; a family's fonts are looked up one by one for every word.
-    "font.family": "DejaVu Sans",
-    "axes.titlesize": 9,
-    "axes.edgecolor": INK,
-    "axes.labelcolor": INK,
-    "text.color": INK,
-    "xtick.color": INK,
-    "ytick.color": INK,
-    "axes.spines.top": False,
-    "axes.spines.right": False,
-    "legend.frameon": False,
-    "axes.facecolor": "none",
-    "figure.dpi": 130,
-    "svg.fonttype": "none",
-    "svg.hashsalt": "swissroll",
-}
-"""Settings of matplotlib under which every figure of the package is drawn."""
 
 MAX_DRAWN_STD = 20.0
 """Standard deviation, in units of the prior's, above which a posterior is drawn no wider."""
@@ -55,7 +34,20 @@ LEGEND_ROOM = 0.09
 
 
 class ShownFigure(Figure):
-    """A figure that a notebook shows where it is made, and not once more as the result of that cell."""
+    """A figure that a notebook shows where it is made, and not once more as the result of that cell.
+
+    It is drawn in the house style, too: ticks are made, and colours of the ground chosen, only then.
+    """
+
+    def draw(self, renderer: Any) -> None:
+        """Draw it, whatever the settings of matplotlib are by then."""
+        with house_style():
+            super().draw(renderer)
+
+    def savefig(self, *arguments: Any, **options: Any) -> None:
+        """Save it, with the arguments of matplotlib's own method."""
+        with house_style():
+            super().savefig(*arguments, **options)
 
     def show_here(self) -> None:
         """Show the figure, where this runs in a notebook."""

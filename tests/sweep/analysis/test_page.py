@@ -8,10 +8,9 @@ from urllib.parse import unquote
 
 import numpy as np
 import pytest
-from matplotlib import rc_context
 
 from swissroll.report.html import vector_uri
-from swissroll.report.plots import STYLE
+from swissroll.report.style import house_style
 from swissroll.sweep.analysis.axis_panels import draw_axis
 from swissroll.sweep.analysis.blocks import settings
 from swissroll.sweep.analysis.conclusions import conclusions
@@ -155,7 +154,7 @@ def many(seeds: int = 5) -> Table:
 def test_ten_thousand_rows_stay_small() -> None:
     table = many()
     assert len(table.rows) == 10_000
-    with rc_context(STYLE):
+    with house_style():
         drawn = {"rate and error": vector_uri(draw_rate_and_error(table))}
         drawn["latent_dim"] = vector_uri(draw_axis(table, "latent_dim"))
     panel = Panel(setting=settings(table)[0], title="", side="", row=None, scene=None)

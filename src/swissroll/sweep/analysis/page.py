@@ -8,12 +8,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from matplotlib import rc_context
 from matplotlib.figure import Figure
 
 from swissroll.config import Config
 from swissroll.report.html import template, vector_uri
-from swissroll.report.plots import STYLE
+from swissroll.report.style import house_style
 from swissroll.runs.files import replace_file
 from swissroll.sweep.analysis.axis_panels import MAX_PANEL_COLUMNS, draw_axis
 from swissroll.sweep.analysis.blocks import confounds, sigmas
@@ -151,7 +150,7 @@ def write(table: Table, progress: Callable[[str], object] = lambda _: None) -> P
     gallery = open_gallery(table)
     figures = {}
     for name in figure_names(table):
-        figures[name] = vector_uri(_draw(name, table, gallery))
+        figures[name] = vector_uri(draw(name, table, gallery))
         progress(name)
 
     path = table.folder / "report.html"
@@ -159,8 +158,9 @@ def write(table: Table, progress: Callable[[str], object] = lambda _: None) -> P
     return path
 
 
-def _draw(name: str, table: Table, gallery: Gallery) -> Figure:
-    with rc_context(STYLE):
+def draw(name: str, table: Table, gallery: Gallery) -> Figure:
+    """Draw one of the :func:`figure_names` in the house style."""
+    with house_style():
         if name == "rate and error":
             return draw_rate_and_error(table)
         if name == "latent spaces":

@@ -10,7 +10,7 @@ from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
 from swissroll.report.colours import LEVELS
-from swissroll.report.plots import INK
+from swissroll.report.style import INK
 from swissroll.sweep.analysis.blocks import Array, Setting, is_measured, other_levels, settings
 from swissroll.sweep.analysis.comparisons import pareto_frontier
 from swissroll.sweep.analysis.results import Table
