@@ -4,6 +4,9 @@
 #             run the tests of numbers on plain vector instructions, and those that threads touch on AVX2 with two
 # make test-lowest
 #             run the quick tests with the lowest versions that pyproject.toml allows
+# make test-docs
+#             run the commands and the Python of README and docs as a reader would, and compare what they print
+#             (DOCS=--slow: also those that take minutes; 'DOCS=--write' puts what was printed into the pages)
 # make check  ruff, mypy --strict and the import contract
 # make docs   build the documentation into docs/_build/html
 # make bench  compare the speed with the notebook's loop and other libraries, 40 minutes, into docs/performance.md
@@ -12,7 +15,7 @@ PYTHON ?= python3
 BIN := .venv/bin
 WORKERS ?= 2
 
-.PHONY: demo test test-numeric test-lowest check docs bench clean
+.PHONY: demo test test-numeric test-lowest test-docs check docs bench clean
 
 demo: .venv/installed
 	$(BIN)/swissroll train
@@ -35,6 +38,9 @@ test-numeric: .venv/installed-dev
 QUICK_TESTS := $(NUMERIC) tests/test_config.py tests/test_selftest.py tests/report/test_figures.py tests/runs/test_fit_prior.py
 test-lowest: .venv-lowest/installed
 	OMP_NUM_THREADS=1 .venv-lowest/bin/pytest -W ignore::DeprecationWarning --durations=15 $(QUICK_TESTS)
+
+test-docs: .venv/installed-dev
+	OMP_NUM_THREADS=1 $(BIN)/python docs/run_blocks.py $(DOCS)
 
 check: .venv/installed-dev
 	$(BIN)/ruff check .
