@@ -16,6 +16,7 @@ from torch import Tensor
 
 from swissroll import checks
 from swissroll.data import generate_swiss_roll
+from swissroll.evaluation.latent_plane import busiest_dims, name_dims
 from swissroll.model.loss import Loss, mean_kl, reconstruction_mse
 from swissroll.model.vae import VAE
 from swissroll.report import plots
@@ -184,6 +185,8 @@ def visualize_reconstructions(model: VAE, n_points: int = 1000) -> Figure:
 def visualize_latent_space(model: VAE, n_points: int = 1000) -> Figure:
     """Decode a grid on [-2, 2]^2 of the latent plane and draw it over fresh data.
 
+    With more than two latent dimensions the grid spans the two of highest rate, which its title names.
+
     Args:
         model: A VAE on two-dimensional data.
         n_points: Number of real points; the grid has floor(sqrt(n_points)) points per side.
@@ -193,14 +196,18 @@ def visualize_latent_space(model: VAE, n_points: int = 1000) -> Figure:
     """
     _require_plane(model)
     real = generate_swiss_roll(n_points)
-    decoded = model.decode_grid(math.isqrt(n_points))
+    with torch.no_grad():
+        mu, logvar = model.encode(real.to(model.device))
+    dims = busiest_dims(mu, logvar)
+    decoded = model.decode_grid(math.isqrt(n_points), dims=dims)
 
     figure = ShownFigure(figsize=(4, 4), layout="constrained")
     ax = figure.subplots()
     plots.points(ax, real.numpy(), colour=DATA, label="Real", size=20)
     plots.points(ax, decoded.cpu().numpy(), colour=GRID, label="Generated", size=20)
     ax.legend()
-    ax.set_title("VAE Generated vs Real Data")
+    title = "VAE Generated vs Real Data"
+    ax.set_title(title if model.latent_dim <= 2 else f"{title}\n({name_dims(dims)}, the others 0)")
     ax.axis("equal")
     figure.show_here()
     return figure

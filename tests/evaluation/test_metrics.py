@@ -16,7 +16,8 @@ from torch.distributions import Independent, Normal, kl_divergence
 from swissroll.config import Config
 from swissroll.data import CURVES, NoisyCurve, Sample
 from swissroll.evaluation import references
-from swissroll.evaluation.metrics import PARTS, Metrics, activity, measure, rates
+from swissroll.evaluation.latent_plane import rates
+from swissroll.evaluation.metrics import PARTS, Metrics, activity, measure
 from swissroll.model.vae import VAE
 from swissroll.training.build import build, translation_of
 from tests.oracles import Perfect, seeded

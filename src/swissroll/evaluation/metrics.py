@@ -29,6 +29,7 @@ from swissroll.evaluation.evidence_summary import (
 )
 from swissroll.evaluation.geometry import Fit, FitSpread, fit
 from swissroll.evaluation.latent_continuity import Continuity, continuity
+from swissroll.evaluation.latent_plane import busiest_dims, rates
 from swissroll.evaluation.references import (
     TAIL_POINTS,
     DataReference,
@@ -153,6 +154,7 @@ class Metrics:
             data have no curve.
         real_sd: Standard deviations over several such samples, for what has no standard error.
         grid: The decoded grid on [-2, 2]^2, of about n points.
+        grid_dims: The latent dimensions that the grid spans, counted from 0: the two of highest rate, or the only one.
         prior: Prior draws through the decoder.
         noisy_prior: The same with the decoder's noise: draws from the model's p(x); None without decoder noise.
         evidence: None where it was not asked for.
@@ -170,6 +172,7 @@ class Metrics:
     grid: Generated
     prior: Generated
     noisy_prior: Generated | None
+    grid_dims: tuple[int, ...]
     evidence: EvidenceSummary | None = None
 
     def to_dict(self) -> dict[str, Any]:
@@ -240,7 +243,8 @@ def measure(
     )
     tails = {} if source.curve is None else _generate_tails(vae, sigma, seed)
     made = {}
-    for name, points in _generate(vae, n, sigma, seed).items():
+    grid_dims = busiest_dims(mu, logvar)
+    for name, points in _generate(vae, n, sigma, seed, grid_dims).items():
         # With decoder noise a point may be as far off as that noise takes it.
         noise = max(source.noise, sigma) if name == NOISY_PRIOR else source.noise
         made[name] = _measure_generated(name, points, real, source.curve, tails=tails.get(name), noise=noise)
@@ -264,6 +268,7 @@ def measure(
         grid=made[GRID],
         prior=made[PRIOR],
         noisy_prior=made.get(NOISY_PRIOR),
+        grid_dims=grid_dims,
         evidence=summary,
     )
 
@@ -304,11 +309,11 @@ def _as_distribution(source: Distribution | Curve, noise: float) -> Distribution
     return source
 
 
-def _generate(model: VAE, n: int, sigma: float, seed: int) -> dict[str, Tensor]:
+def _generate(model: VAE, n: int, sigma: float, seed: int, dims: tuple[int, ...]) -> dict[str, Tensor]:
     """Points made in each of the ways, by their names, each of shape (N, D)."""
     latents = model.draw_prior(n, generator=rng.generator(seed, "measure: prior"))
     drawn = model.decode(latents)
-    made = {GRID: model.decode_grid(math.isqrt(n)), PRIOR: drawn}
+    made = {GRID: model.decode_grid(math.isqrt(n), dims=dims), PRIOR: drawn}
     if sigma > 0:
         made[NOISY_PRIOR] = _add_noise(drawn, sigma, rng.generator(seed, "measure: decoder noise"))
     return made
@@ -339,18 +344,6 @@ def _measure_generated(
         fit=None if curve is None else fit(curve, points, tails=tails, noise=noise),
         distances=real.reference.compare(points),
     )
-
-
-def rates(mu: Tensor, logvar: Tensor) -> Tensor:
-    """KL of each latent dimension of each q(z|x) from N(0, 1), in nats, shape (N, L).
-
-    Args:
-        mu: Posterior means, shape (N, L).
-        logvar: Posterior log-variances, shape (N, L).
-
-    Source: Kingma and Welling (2014), appendix B.
-    """
-    return 0.5 * (mu.square() + logvar.exp() - 1 - logvar)
 
 
 def activity(mu: Tensor) -> Tensor:

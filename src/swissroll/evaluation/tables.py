@@ -6,6 +6,7 @@ from swissroll.evaluation.distances import NAMES, Distance
 from swissroll.evaluation.evaluation import Evaluation
 from swissroll.evaluation.evidence_summary import EvidenceSummary
 from swissroll.evaluation.geometry import Fit, FitSpread
+from swissroll.evaluation.latent_plane import name_dims
 from swissroll.evaluation.measures import heading
 from swissroll.evaluation.metrics import Generated, Latent, Metrics, Reconstruction
 from swissroll.evaluation.uncertainty import fixed, rounded, with_error
@@ -65,6 +66,14 @@ def generated_rows(metrics: Metrics) -> Rows:
     sampled = [_sampled_fit_row(name, fits) for name in SAMPLED_FITS]
     spread = [_spread_fit_row(name, fits, metrics.real_sd) for name in SPREAD_FITS]
     return sampled + spread + rows
+
+
+def generated_head(metrics: Metrics) -> tuple[str, ...]:
+    """The heads of :func:`generated_rows`, which name the grid's two dimensions where the latent has more."""
+    name, grid, *others = GENERATED_HEAD
+    if len(metrics.latent.rates) > 2:
+        grid = f"{grid} of {name_dims(metrics.grid_dims)}"
+    return name, grid, *others
 
 
 def text(head: tuple[str, ...], rows: Rows) -> str:

@@ -217,7 +217,7 @@ class VAE(nn.Module):
         return self.like_weights(self.prior.sample(n, like=like, generator=generator))
 
     @torch.no_grad()
-    def decode_grid(self, size: int = 31, extent: float = 2.0, *, dims: tuple[int, int] = (0, 1)) -> Tensor:
+    def decode_grid(self, size: int = 31, extent: float = 2.0, *, dims: tuple[int, ...] = (0, 1)) -> Tensor:
         """Decode a square grid of the latent plane, the first coordinate varying slowest.
 
         Args:
@@ -247,7 +247,7 @@ class VAE(nn.Module):
         super()._load_from_state_dict(state_dict, prefix, local_metadata, *others)
 
 
-def latent_grid(size: int, extent: float, latent_dim: int, dims: tuple[int, int] = (0, 1)) -> Tensor:
+def latent_grid(size: int, extent: float, latent_dim: int, dims: tuple[int, ...] = (0, 1)) -> Tensor:
     """The latents that :meth:`VAE.decode_grid` decodes, shape (size**2, L)."""
     checks.whole("size", size, 1, 10**4)
     checks.real("extent", extent, 0, 1e6, open_low=True)

@@ -203,7 +203,7 @@ def _marginals(scene: Scene, clouds: dict[str, Cloud]) -> dict[str, Series]:
 def generated(scene: Scene) -> Figure:
     """Three things that are called 'generated', kept apart, each over the data."""
     sets = {
-        "decoded grid (no sample of the model)": (scene.grid(scene.model), GRID),
+        _grid_title(scene): (scene.grid(scene.model), GRID),
         "prior samples, decoded": (prior_samples(scene, noise=False), GENERATED),
         "prior samples with decoder noise": (prior_samples(scene, noise=True), GENERATED),
     }
@@ -218,6 +218,12 @@ def generated(scene: Scene) -> Figure:
 
     axes[0].legend(loc="upper left", fontsize=7, markerscale=2)
     return figure
+
+
+def _grid_title(scene: Scene) -> str:
+    if scene.plane_names:
+        return f"decoded grid of {scene.plane_names} (no sample)"
+    return "decoded grid (no sample of the model)"
 
 
 def prior_samples(scene: Scene, *, noise: bool, size: int = SCENE_POINTS) -> Array:

@@ -12,7 +12,7 @@ from typing import Any
 from swissroll import checks
 from swissroll.errors import Fix
 from swissroll.evaluation.evaluation import Evaluation
-from swissroll.evaluation.tables import GENERATED_HEAD, MODEL_HEAD, Rows, generated_rows, model_rows, summary_rows
+from swissroll.evaluation.tables import MODEL_HEAD, Rows, generated_head, generated_rows, model_rows, summary_rows
 from swissroll.evaluation.wording import to_plain
 from swissroll.report.explorer import embeds_decoder, explorer_data
 from swissroll.report.figures import available, draw
@@ -130,7 +130,7 @@ class RunPage:
 
         return [
             (MODEL_HEAD, model_rows(metrics)),
-            (GENERATED_HEAD, generated_rows(metrics)),
+            (generated_head(metrics), generated_rows(metrics)),
         ]
 
     @property

@@ -14,6 +14,7 @@ from torch import Tensor
 from swissroll import rng
 from swissroll.config import Config
 from swissroll.data.distribution import Sample
+from swissroll.evaluation.latent_plane import busiest_dims, name_dims
 from swissroll.model.latents import draw_latents
 from swissroll.model.vae import VAE
 from swissroll.report.plots import Array, plane
@@ -119,18 +120,16 @@ class Scene:
     @cached_property
     def plane(self) -> tuple[int, int]:
         """The two latent dimensions of highest rate, which are the ones that are drawn; (0, 0) of a single one."""
-        mu, logvar = self.posterior
+        mu, logvar = map(torch.from_numpy, self.posterior)
+        dims = busiest_dims(mu, logvar)
+        return dims[0], dims[-1]
 
-        # KL(N(mu, s^2) || N(0, 1)) = (mu^2 + s^2 - 1 - log s^2) / 2 for each latent dimension.
-        doubled = mu**2 + np.exp(logvar) - 1 - logvar
-        rates = 0.5 * doubled.mean(axis=0)
-        if len(rates) == 1:
-            return 0, 0
-
-        # A stable sort keeps the order of dimensions with equal rates.
-        highest = np.argsort(-rates, kind="stable")[:2]
-        first, second = sorted(highest)
-        return int(first), int(second)
+    @property
+    def plane_names(self) -> str:
+        """The drawn dimensions by name where there are others beside them, such as 'z2 and z5'; empty otherwise."""
+        if self.config.latent_dim <= 2:
+            return ""
+        return name_dims(self.plane)
 
     @property
     def prior_components(self) -> int:
