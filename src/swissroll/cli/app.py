@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import gc
-import io
 import os
 import re
 import shutil
@@ -18,6 +17,7 @@ from cyclopts.config import Dict
 
 from swissroll.cli.figures import figures
 from swissroll.cli.runs import evaluate, repair, report
+from swissroll.cli.streams import STANDARD_OUTPUT, drop_output, flush_output, prepare_streams
 from swissroll.cli.sweep import sweep
 from swissroll.cli.terminal import BAD_INPUT, BROKEN_PIPE, INTERRUPTED, fix_line, note_versions
 from swissroll.cli.train import train
@@ -118,10 +118,7 @@ def main(arguments: list[str] | None = None) -> NoReturn:
     with suppress(ValueError):
         signal.signal(signal.SIGTERM, lambda number, _: sys.exit(128 + number))
 
-    for stream in (sys.stdout, sys.stderr):
-        if isinstance(stream, io.TextIOWrapper):
-            stream.reconfigure(errors="backslashreplace")
-
+    prepare_streams()
     _bound_width()
     sys.exit(_run(sys.argv[1:] if arguments is None else arguments))
 
@@ -139,11 +136,13 @@ def _run(arguments: list[str]) -> int:
     """Run a command; returns the exit code."""
     try:
         status = app(arguments, exit_on_error=False, print_error=False)
+        flush_output()
     except KeyboardInterrupt:
         left = AFTER_STOP.get(arguments[0], "") if arguments else ""
         print(f"swissroll: stopped. {left}".rstrip(), file=sys.stderr)
         return INTERRUPTED
     except BrokenPipeError:
+        drop_output()
         return BROKEN_PIPE
     except Exception as error:
         explanation = _explain(error)
@@ -158,6 +157,9 @@ def _explain(error: Exception) -> tuple[str, str] | None:
     """What was wrong, and what helps; None for a defect of this program, which needs its traceback."""
     if isinstance(error, CycloptsError):
         return UNUSED.sub(r"the command takes no \1; leave that out.", str(error)), ""
+    if isinstance(error, OSError) and error.filename == STANDARD_OUTPUT:
+        drop_output()
+        return f"{STANDARD_OUTPUT}: {error.strerror}.", "What went to folders is whole."
     if isinstance(error, OSError):
         reason = f"{error.filename or 'file'}: {error.strerror or error}."
         return reason, "Check that it may be read and written, and that the disk has room."
