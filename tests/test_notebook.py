@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import inspect
 import math
+import signal
 from collections.abc import Callable, Iterator
 from itertools import pairwise
 from typing import Any
@@ -14,6 +15,7 @@ import torch
 from matplotlib.collections import LineCollection, PathCollection
 from matplotlib.figure import Figure
 from torch import Tensor, nn
+from torch.distributions import Categorical, Independent, MixtureSameFamily, Normal
 
 import swissroll
 from swissroll import (
@@ -25,6 +27,12 @@ from swissroll import (
     visualize_latent_space,
     visualize_reconstructions,
 )
+from swissroll.config import Config
+from swissroll.data import CURVES
+from swissroll.model.prior import Mixture
+from swissroll.training.build import build_model
+from swissroll.training.engines.torch_adam import Adam
+from swissroll.training.loop import DivergedError
 
 PI = 3.141592653589793
 
@@ -358,3 +366,115 @@ def test_every_public_name_is_there() -> None:
     renamed = {"evidence_floor": "nll_lower_bound"}
     for name in swissroll.__all__:
         assert getattr(swissroll, name).__name__ == renamed.get(name, name)
+
+
+def test_the_loss_of_a_mixture_prior_and_a_learned_variance_is_the_models_own() -> None:
+    # Oracle: densities of torch.distributions at the draw that the model makes.
+    model = VAE(2, 8, components=3, learned_variance=True)
+    assert isinstance(model.prior, Mixture)
+    assert model.decoder_logvar is not None
+    x = roll(64)
+    torch.manual_seed(3)
+    loss = compute_vae_loss(model, x, 0.5)
+    torch.manual_seed(3)
+    mu, logvar = model.encode(x)
+    q = Normal(mu, (0.5 * logvar).exp())
+    z = q.rsample()
+    parts = Independent(Normal(model.prior.means, (0.5 * model.prior.logvars).exp()), 1)
+    prior = MixtureSameFamily(Categorical(logits=model.prior.logits), parts)
+    kl = (q.log_prob(z).sum(1) - prior.log_prob(z)).mean() / 2
+    distortion = -Normal(model.decode(z), (0.5 * model.decoder_logvar).exp()).log_prob(x).mean()
+    torch.testing.assert_close(loss, distortion + 0.5 * kl)
+
+    loss.backward()
+    for parameter in (model.prior.means, model.decoder_logvar):
+        assert parameter.grad is not None
+        assert bool((parameter.grad != 0).any())
+
+
+def test_the_notebooks_own_class_has_its_loss_without_encode_or_decode() -> None:
+    plain, x = PlainVAE(2, 8), roll(16)
+    torch.manual_seed(1)
+    loss = compute_vae_loss(plain, x.double().numpy(), torch.tensor(0.3))
+    torch.manual_seed(1)
+    assert torch.equal(loss, plain_loss(plain, x, 0.3))
+
+
+def diverge_here(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let the batch that is drawn from the present state of the generator be infinite, whenever it is drawn."""
+    here = torch.get_rng_state()
+
+    def draw(n: int = 1000) -> Tensor:
+        is_here = torch.equal(torch.get_rng_state(), here)
+        return roll(n) * (math.inf if is_here else 1)
+
+    monkeypatch.setattr(swissroll.notebook, "generate_swiss_roll", draw)
+
+
+def test_a_training_that_diverges_keeps_its_last_good_state(monkeypatch: pytest.MonkeyPatch) -> None:
+    torch.manual_seed(5)
+    plain_training(7, 16, 1e-3, 0.01, 2, 8)
+    diverge_here(monkeypatch)
+    torch.manual_seed(5)
+    plain, expected = plain_training(6, 16, 1e-3, 0.01, 2, 8)
+    torch.manual_seed(5)
+    with pytest.raises(DivergedError, match="at step 8") as caught:
+        train_vae(20, 16, hidden_dim=8)
+    model, losses, device = caught.value.trained
+    assert losses == expected
+    assert_same_weights(model, plain)
+    assert device == torch.device("cpu")
+
+
+@pytest.mark.parametrize("train", [train_vae, train_vae_with_visualization])
+@pytest.mark.parametrize("cut", [3, 110])
+def test_an_interrupted_training_keeps_its_last_whole_step(
+    train: Callable[..., Any], cut: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    torch.manual_seed(5)
+    draw_every = 100 if train is train_vae_with_visualization else None
+    plain, expected = plain_training(cut, 16, 1e-3, 0.01, 2, 8, draw_every=draw_every)
+    step = Adam.step
+
+    def interrupted(self: Adam) -> None:
+        taken.append(None)
+        if len(taken) == cut:
+            signal.raise_signal(signal.SIGINT)
+        step(self)
+
+    taken: list[None] = []
+    monkeypatch.setattr(Adam, "step", interrupted)
+    torch.manual_seed(5)
+    with pytest.raises(KeyboardInterrupt, match=f"Stopped after step {cut}") as caught:
+        train(200, 16, hidden_dim=8)
+    assert signal.getsignal(signal.SIGINT) is signal.default_int_handler
+    trained = caught.value.trained  # type: ignore[attr-defined]
+    assert trained.losses == expected
+    assert_same_weights(trained.model, plain)
+    assert hasattr(trained, "figures") == (train is train_vae_with_visualization)
+
+
+@pytest.mark.parametrize("draw", [visualize_latent_space, visualize_reconstructions])
+def test_pictures_show_what_the_model_was_trained_on(draw: Callable[..., Figure]) -> None:
+    torch.manual_seed(4)
+    real = offsets(draw(build_model(Config(dataset="moons", hidden_dim=4)), 30))[0]
+    torch.manual_seed(4)
+    np.testing.assert_array_equal(real, CURVES["moons"].sample(30)[0].numpy())
+    assert draw(train_vae(0, hidden_dim=4).model, 9)._supxlabel.get_text() == ""  # type: ignore[attr-defined]
+
+
+@pytest.mark.parametrize("draw", [visualize_latent_space, visualize_reconstructions])
+def test_pictures_take_any_points_and_say_where_they_know_none(draw: Callable[..., Figure]) -> None:
+    model = VAE(2, 4)
+    points = np.random.default_rng(0).normal(size=(7, 2))
+    figure = draw(model, 9, points=points)
+    np.testing.assert_allclose(offsets(figure)[0], points, rtol=1e-6)
+    assert "Swiss roll" in draw(model, 9)._supxlabel.get_text()  # type: ignore[attr-defined]
+
+    solid = VAE(2, 4, data_dim=3)
+    helix = CURVES["helix"].sample(8)[0]
+    np.testing.assert_array_equal(offsets(draw(solid, 9, points=helix))[0], helix[:, [0, 2]].numpy())
+    with pytest.raises(ValueError, match=r"model takes 3: pass .*points="):
+        draw(solid)
+    with pytest.raises(ValueError, match=r"points must have shape \(N, 3\)"):
+        draw(solid, points=points)

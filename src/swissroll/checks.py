@@ -55,6 +55,12 @@ def _short(value: object) -> str:
     return text if len(text) <= 60 else text[:57] + "..."
 
 
+def flag(name: str, value: object) -> None:
+    """Require True or False; raises ValueError otherwise."""
+    if not isinstance(value, bool):
+        raise ValueError(f"{name} must be True or False; got {_short(value)}.")
+
+
 def one_of(name: str, value: object, allowed: Collection[str]) -> None:
     """Require one of some words; raises ValueError with the closest word as a suggestion."""
     if not isinstance(value, str) or value not in allowed:

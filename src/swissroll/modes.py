@@ -40,6 +40,18 @@ def ordinary_modes(*, gradients: bool = False) -> Iterator[None]:
             torch.set_default_dtype(precision)
 
 
-def records_gradients() -> bool:
-    """Whether operations are recorded for gradients as they are by default."""
-    return torch.is_grad_enabled() and not torch.is_inference_mode_enabled()
+@contextmanager
+def training_modes() -> Iterator[None]:
+    """As :func:`ordinary_modes` with gradients, and nearly free where nothing was chosen: steps are many and short."""
+    is_default = (
+        torch.is_grad_enabled()
+        and not torch.is_inference_mode_enabled()
+        and torch.get_default_dtype() is torch.float32
+        and not torch.is_autocast_enabled("cpu")
+        and not torch.is_autocast_enabled("cuda")
+    )
+    if is_default:
+        yield
+        return
+    with ordinary_modes(gradients=True):
+        yield

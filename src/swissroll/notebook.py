@@ -7,24 +7,32 @@ drawn in its order, and its optimizer is the plain one. Beyond that, everything 
 from __future__ import annotations
 
 import math
+import signal
+import threading
 import warnings
-from typing import NamedTuple
+from collections.abc import Iterator
+from contextlib import contextmanager
+from types import FrameType
+from typing import Any, NamedTuple
 
 import torch
 from matplotlib.figure import Figure
-from torch import Tensor
+from torch import Tensor, nn
 
 from swissroll import checks
-from swissroll.data import generate_swiss_roll
+from swissroll.data import CURVES, NoisyCurve, generate_swiss_roll
 from swissroll.evaluation.latent_plane import busiest_dims, name_dims
+from swissroll.model.adapter import as_vae, ask, measurable, points_for
 from swissroll.model.loss import Loss, mean_kl, reconstruction_mse
+from swissroll.model.prior import StandardNormal
 from swissroll.model.vae import VAE
+from swissroll.modes import ordinary_modes, training_modes
 from swissroll.report import plots
 from swissroll.report.colours import DATA, GRID, RECONSTRUCTION
 from swissroll.report.plots import ShownFigure
 from swissroll.report.style import house_style
 from swissroll.training.engines.torch import TorchEngine
-from swissroll.training.loop import Training
+from swissroll.training.loop import DivergedError, Training
 
 with warnings.catch_warnings():
     # Without ipywidgets the bar is drawn in text, which is fine and no reason to greet people with a warning.
@@ -42,6 +50,10 @@ __all__ = [
 ]
 
 
+SWISS_ROLL = NoisyCurve(CURVES["swiss_roll"])
+"""What the notebook trains on."""
+
+
 class Trained(NamedTuple):
     """What the notebook's training functions return."""
 
@@ -56,19 +68,78 @@ class TrainedWithFigures(Trained):
     figures: list[Figure]
 
 
-def compute_vae_loss(model: VAE, x: Tensor, beta: float) -> Tensor:
+class InterruptedTrainingError(KeyboardInterrupt):
+    """A training was interrupted.
+
+    Attributes:
+        trained: What it would have returned: the model after its last whole step, the losses up to it, the device.
+    """
+
+    def __init__(self, trained: Trained) -> None:
+        self.trained = trained
+        super().__init__(
+            f"Stopped after step {len(trained.losses)}. The model, its losses and its device are this error's "
+            "attribute 'trained'; in a notebook: model, losses, device = sys.last_value.trained"
+        )
+
+
+def compute_vae_loss(model: nn.Module, x: Any, beta: float | Tensor) -> Tensor:
     """Squared error plus beta times KL, both averaged over points and dimensions.
 
+    The KL is from the model's own prior. Where the model learned its decoder's variance, the distortion per dimension
+    at that variance takes the place of the squared error.
+
     Args:
-        model: The VAE.
+        model: A VAE, or a module that returns reconstructions, means and log-variances. Without a ``prior`` of its own
+            it has N(0, I).
         x: Points, shape (B, D).
-        beta: Weight of the KL term.
+        beta: Weight of the KL term, at least 0.
 
     Returns:
         The loss, a scalar that gradients flow from. :func:`swissroll.translate` says what it is in nats.
+
+    Raises:
+        ValueError: An argument is outside its range, or the model returns something else.
     """
-    recon_x, mu, logvar = model(x)
-    return reconstruction_mse(recon_x, x) + beta * mean_kl(mu, logvar)
+    checks.real("beta", beta.item() if isinstance(beta, Tensor) and beta.numel() == 1 else beta, 0, 1e6)
+    checks.instance("model", model, nn.Module, "a VAE or another torch.nn.Module")
+    points = points_for(model, x)
+
+    if _has_the_notebooks_loss(model):
+        recon_x, mu, logvar = _reconstruct(model, points)
+        return reconstruction_mse(recon_x, points) + beta * mean_kl(mu, logvar)
+
+    vae = as_vae(model, data_dim=points.shape[1])
+    loss = Loss(
+        beta=1.0,
+        data_dim=vae.data_dim,
+        latent_dim=vae.latent_dim,
+        learned_variance=vae.decoder_logvar is not None,
+    )
+    weight: Any = beta
+    return loss.evaluate(vae, points, beta=weight).loss
+
+
+def _has_the_notebooks_loss(model: nn.Module) -> bool:
+    """Whether a model's prior is N(0, I) and its decoder's variance is no weight."""
+    prior = getattr(model, "prior", None)
+    is_standard = prior is None or isinstance(prior, StandardNormal)
+    return is_standard and getattr(model, "decoder_logvar", None) is None
+
+
+def _reconstruct(model: nn.Module, x: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+    """What a model that somebody else wrote returns, once its shapes are known to be right."""
+    found = ask("model", lambda: model(x))
+    fits = isinstance(found, (tuple, list)) and len(found) == 3 and all(isinstance(part, Tensor) for part in found)
+    if not fits:
+        wanted = "reconstructions, means and log-variances, three tensors"
+        raise ValueError(f"model must return {wanted}; got a value of type {type(found).__name__}.")
+
+    recon_x, mu, logvar = found
+    if recon_x.shape != x.shape or mu.shape != logvar.shape:
+        shapes = ", ".join(str(tuple(part.shape)) for part in found)
+        raise ValueError(f"model must return shapes {tuple(x.shape)}, (B, L) and (B, L) for such points; got {shapes}.")
+    return recon_x, mu, logvar
 
 
 def train_vae(
@@ -95,18 +166,17 @@ def train_vae(
 
     Raises:
         ValueError: An argument is outside its range.
-        DivergedError: A loss or gradient was not finite.
+        DivergedError: A loss or gradient was not finite. Its ``trained`` is what this would have returned, up to the
+            last good state.
+        InterruptedTrainingError: A KeyboardInterrupt, with the same up to the last whole step.
     """
     training = _prepare(n_steps, batch_size, lr, beta, latent_dim, hidden_dim)
     losses: list[float] = []
+    with tqdm(total=n_steps, desc="Training VAE") as bar, _keep_what_is_trained(training, losses):
+        for _ in _whole_steps(training, losses, bar):
+            pass
 
-    with tqdm(total=n_steps, desc="Training VAE") as bar:
-        for record in training:
-            losses.append(record.train.loss)
-            bar.update()
-            bar.set_postfix(loss=f"{losses[-1]:.4g}", refresh=False)
-
-    return Trained(training.engine.model, losses, training.engine.model.device)
+    return _trained(training, losses)
 
 
 def train_vae_with_visualization(
@@ -126,46 +196,125 @@ def train_vae_with_visualization(
 
     Raises:
         ValueError: An argument is outside its range.
-        DivergedError: A loss or gradient was not finite.
+        DivergedError: As :func:`train_vae` says.
+        InterruptedTrainingError: As :func:`train_vae` says.
     """
     checks.whole("viz_interval", viz_interval, 1, 10**9)
     training = _prepare(n_steps, batch_size, lr, beta, latent_dim, hidden_dim, pause_every=viz_interval)
     model = training.engine.model
     losses: list[float] = []
+    figures: list[Figure] = []
 
-    with tqdm(total=n_steps, desc="Training VAE") as bar:
+    with tqdm(total=n_steps, desc="Training VAE") as bar, _keep_what_is_trained(training, losses, figures):
         bar.write("Before training")
-        figures = [visualize_latent_space(model)]
-        for record in training:
-            losses.append(record.train.loss)
-            bar.update()
-            bar.set_postfix(loss=f"{losses[-1]:.4g}", refresh=False)
-            if record.step % viz_interval == 0:
-                bar.write(f"Step {record.step}")
-                figures.append(visualize_latent_space(model))
+        figures.append(_draw_while_training(model))
+        for step in _whole_steps(training, losses, bar):
+            if step % viz_interval == 0:
+                bar.write(f"Step {step}")
+                figures.append(_draw_while_training(model))
         bar.write("After training")
-        figures.append(visualize_latent_space(model))
+        figures.append(_draw_while_training(model))
 
+    return _trained_with_figures(training, losses, figures)
+
+
+def _whole_steps(training: Training, losses: list[float], bar: Any) -> Iterator[int]:
+    """Train and note the losses; yields the number of each step. An interruption waits until a step is whole."""
+    records = iter(training)
+    while True:
+        steps = []
+        with _interrupts_held_back():
+            for record in records:
+                steps.append(record.step)
+                losses.append(record.train.loss)
+                bar.update()
+                bar.set_postfix(loss=f"{losses[-1]:.4g}", refresh=False)
+
+                # Elsewhere than on the CPU the model is ahead of the records, up to the end of their chunk.
+                if training.is_in_step:
+                    break
+        if not steps:
+            return
+        yield from steps
+
+
+@contextmanager
+def _interrupts_held_back() -> Iterator[None]:
+    """Let Ctrl-C, or a notebook's stop button, wait until the end; a second one does not wait."""
+    usual = signal.getsignal(signal.SIGINT)
+    is_main_thread = threading.current_thread() is threading.main_thread()
+    if not is_main_thread or not callable(usual):
+        yield
+        return
+
+    held: list[tuple[int, FrameType | None]] = []
+
+    def hold(number: int, frame: FrameType | None) -> None:
+        if held:
+            usual(number, frame)
+        held.append((number, frame))
+
+    signal.signal(signal.SIGINT, hold)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGINT, usual)
+    if held:
+        usual(*held[0])
+
+
+@contextmanager
+def _keep_what_is_trained(
+    training: Training, losses: list[float], figures: list[Figure] | None = None
+) -> Iterator[None]:
+    """Put what a training came to into the error that ends it."""
+    try:
+        yield
+    except DivergedError as error:
+        # The training went back to its last good state.
+        del losses[training.step :]
+        error.trained = _trained(training, losses, figures)
+        raise
+    except KeyboardInterrupt:
+        raise InterruptedTrainingError(_trained(training, losses, figures)) from None
+
+
+def _trained(training: Training, losses: list[float], figures: list[Figure] | None = None) -> Trained:
+    model = training.engine.model
+    if figures is None:
+        return Trained(model, losses, model.device)
+    return _trained_with_figures(training, losses, figures)
+
+
+def _trained_with_figures(training: Training, losses: list[float], figures: list[Figure]) -> TrainedWithFigures:
+    model = training.engine.model
     result = TrainedWithFigures(model, losses, model.device)
     result.figures = figures
     return result
 
 
 @house_style()
-def visualize_reconstructions(model: VAE, n_points: int = 1000) -> Figure:
-    """Draw fresh points, their sampled reconstructions, and the lines that join each pair.
+@ordinary_modes()
+def visualize_reconstructions(model: nn.Module, n_points: int = 1000, *, points: Any = None) -> Figure:
+    """Draw points, their sampled reconstructions, and the lines that join each pair.
+
+    Points of more than two coordinates are drawn by their first and their last one.
 
     Args:
-        model: A VAE on two-dimensional data.
-        n_points: Number of points, at least 1.
+        model: A VAE, or any module with ``encode`` and ``decode``.
+        n_points: Number of fresh points, at least 1, of what the model was trained on; where that is not known, of the
+            Swiss roll, as the figure then says.
+        points: Points to draw instead, shape (N, D): a tensor, an array or lists.
 
     Returns:
         The figure; in a notebook it is shown, too.
+
+    Raises:
+        ValueError: An argument is outside its range, or the model does not take such points.
     """
-    _require_plane(model)
-    x = generate_swiss_roll(n_points).to(model.device)
-    with torch.no_grad():
-        recon_x, _, _ = model(x)
+    vae, x, note = _open_for_picture(model, n_points, points)
+    recon_x, _, _ = vae(x)
+    checks.points("reconstructions", recon_x)
 
     figure = ShownFigure(figsize=(8, 4), layout="constrained")
     before, after = figure.subplots(1, 2)
@@ -177,45 +326,79 @@ def visualize_reconstructions(model: VAE, n_points: int = 1000) -> Figure:
     for ax in (before, after):
         ax.axis("equal")
 
+    figure.supxlabel(note, fontsize="small")
     figure.show_here()
     return figure
 
 
 @house_style()
-def visualize_latent_space(model: VAE, n_points: int = 1000) -> Figure:
-    """Decode a grid on [-2, 2]^2 of the latent plane and draw it over fresh data.
+@ordinary_modes()
+def visualize_latent_space(model: nn.Module, n_points: int = 1000, *, points: Any = None) -> Figure:
+    """Decode a grid on [-2, 2]^2 of the latent plane and draw it over data.
+
+    Points of more than two coordinates are drawn by their first and their last one.
 
     With more than two latent dimensions the grid spans the two of highest rate, which its title names.
 
     Args:
-        model: A VAE on two-dimensional data.
-        n_points: Number of real points; the grid has floor(sqrt(n_points)) points per side.
+        model: A VAE, or any module with ``encode`` and ``decode``.
+        n_points: Number of real points, of the distribution that :func:`visualize_reconstructions` says; the grid has
+            floor(sqrt(n_points)) points per side.
+        points: Points to draw instead, shape (N, D): a tensor, an array or lists.
 
     Returns:
         The figure; in a notebook it is shown, too.
+
+    Raises:
+        ValueError: An argument is outside its range, or the model does not take such points.
     """
-    _require_plane(model)
-    real = generate_swiss_roll(n_points)
-    with torch.no_grad():
-        mu, logvar = model.encode(real.to(model.device))
-    dims = busiest_dims(mu, logvar)
-    decoded = model.decode_grid(math.isqrt(n_points), dims=dims)
+    vae, real, note = _open_for_picture(model, n_points, points)
+    return _draw_latent_space(vae, real, note, side=math.isqrt(n_points), require_finite=True)
+
+
+@house_style()
+@ordinary_modes()
+def _draw_while_training(model: VAE) -> Figure:
+    """The picture of :func:`visualize_latent_space`, unchecked: the next step says what is not finite."""
+    vae, real, note = _open_for_picture(model, 1000, None)
+    return _draw_latent_space(vae, real, note, side=31)
+
+
+def _draw_latent_space(vae: VAE, real: Tensor, note: str, *, side: int, require_finite: bool = False) -> Figure:
+    dims = busiest_dims(*vae.encode(real))
+    decoded = vae.decode_grid(side, dims=dims)
+    if require_finite:
+        checks.points("the decoded grid", decoded)
 
     figure = ShownFigure(figsize=(4, 4), layout="constrained")
     ax = figure.subplots()
-    plots.points(ax, real.numpy(), colour=DATA, label="Real", size=20)
+    plots.points(ax, real.cpu().numpy(), colour=DATA, label="Real", size=20)
     plots.points(ax, decoded.cpu().numpy(), colour=GRID, label="Generated", size=20)
     ax.legend()
     title = "VAE Generated vs Real Data"
-    ax.set_title(title if model.latent_dim <= 2 else f"{title}\n({name_dims(dims)}, the others 0)")
+    ax.set_title(title if vae.latent_dim <= 2 else f"{title}\n({name_dims(dims)}, the others 0)")
     ax.axis("equal")
+    figure.supxlabel(note, fontsize="small")
     figure.show_here()
     return figure
 
 
-def _require_plane(model: VAE) -> None:
-    if model.data_dim != 2:
-        raise ValueError(f"The picture is of two-dimensional data; the model has data_dim={model.data_dim}.")
+def _open_for_picture(model: nn.Module, n_points: int, points: Any) -> tuple[VAE, Tensor, str]:
+    """The model as it is measured, the real points to draw, and what the figure says of them."""
+    checks.whole("n_points", n_points, 1, 10**8)
+    given = None if points is None else checks.points("points", points)
+    vae = measurable(model, data_dim=2 if given is None else given.shape[1])
+    if given is not None:
+        return vae, points_for(vae, given, name="points"), ""
+
+    distribution = vae.distribution or SWISS_ROLL
+    if vae.data_dim != distribution.data_dim:
+        raise ValueError(
+            f"The {distribution.name} has {distribution.data_dim} coordinates, and the model takes {vae.data_dim}: "
+            "pass some of its points as points=..."
+        )
+    note = "" if vae.distribution else "Real points: of the Swiss roll, unless you pass points=..."
+    return vae, vae.like_weights(distribution.sample(n_points).points), note
 
 
 def _prepare(
@@ -234,8 +417,11 @@ def _prepare(
     checks.real("beta", beta, 0, 1e6)
 
     device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
+    with training_modes():
+        model = VAE(latent_dim, hidden_dim).to(device)
+    model.distribution = SWISS_ROLL
     engine = TorchEngine(
-        VAE(latent_dim, hidden_dim).to(device),
+        model,
         lambda: generate_swiss_roll(batch_size).to(device),
         loss=Loss(beta=beta, data_dim=2, latent_dim=latent_dim),
         lr=lr,

@@ -1,11 +1,19 @@
 """Oracles: PyTorch's own initialisation, closed-form moments, and the layers applied by hand."""
 
+import pickle
+from collections.abc import Callable
+from pathlib import Path
+
 import pytest
 import torch
+from torch import nn
 from torch.distributions import Categorical, Independent, MixtureSameFamily, Normal
 
-from swissroll import VAE
+from swissroll import VAE, distortion, elbo, rate
+from swissroll.config import Config
+from swissroll.data import CURVES
 from swissroll.model.prior import Mixture, StandardNormal
+from swissroll.training.build import build_model
 from tests.oracles import seeded
 
 
@@ -101,3 +109,43 @@ def test_priors_agree_with_torch_distributions() -> None:
     drawn = prior.sample(100_000, like=z, generator=seeded(1))
     torch.testing.assert_close(drawn.mean(0), expected.mean.detach(), atol=0.02, rtol=0)
     torch.testing.assert_close(drawn.var(0), expected.variance.detach(), atol=0.05, rtol=0)
+
+
+def test_weights_of_another_activation_are_refused(tmp_path: Path) -> None:
+    silu = VAE(2, 8, activation="silu")
+    torch.save(silu.state_dict(), tmp_path / "weights.pt")
+    for state in (silu.state_dict(), torch.load(tmp_path / "weights.pt")):
+        with pytest.raises(ValueError, match=r"activation='silu', and this one has 'relu'"):
+            VAE(2, 8).load_state_dict(state)
+        VAE(2, 8, activation="silu").load_state_dict(state)
+
+    with pytest.raises(ValueError, match="activation"):
+        nn.ModuleDict({"a": VAE(2, 8)}).load_state_dict(nn.ModuleDict({"a": silu}).state_dict())
+
+    # What does not say of which activation it is, loads as it did.
+    VAE(2, 8).load_state_dict(dict(silu.state_dict()))
+
+
+def test_a_model_can_be_pickled_with_what_it_was_trained_on() -> None:
+    model = build_model(Config(dataset="moons", hidden_dim=4))
+    again = pickle.loads(pickle.dumps(model))  # noqa: S301
+    assert again.distribution.curve is CURVES["moons"]
+
+
+POINTS = torch.zeros(3, 2)
+
+
+@pytest.mark.parametrize(
+    ("call", "words"),
+    [
+        (lambda: rate(torch.zeros(3, 2), torch.zeros(1, 2)), r"mu and logvar must have the same shape; got \(3, 2\)"),
+        (lambda: rate(torch.zeros(3, 2), torch.zeros(3, 1)), "same shape"),
+        (lambda: rate(torch.full((1, 1), 1e30), torch.zeros(1, 1)), "rate is not a finite number"),
+        (lambda: distortion(torch.zeros(3, 2), torch.zeros(1, 2), 1.0), "recon_x and x must have the same shape"),
+        (lambda: distortion(torch.zeros(3, 2), torch.zeros(3, 1), 1.0), "same shape"),
+        (lambda: elbo(POINTS, POINTS, POINTS[:1], POINTS[:1], 1.0), "mu must be of as many points as x, 3"),
+    ],
+)
+def test_shapes_that_would_broadcast_are_refused(call: Callable[[], object], words: str) -> None:
+    with pytest.raises(ValueError, match=words):
+        call()

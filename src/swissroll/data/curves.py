@@ -15,6 +15,7 @@ import torch
 from torch import Generator, Tensor
 
 from swissroll import checks
+from swissroll.modes import ordinary_modes
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -44,7 +45,7 @@ class Curve:
     def __reduce__(self) -> Any:
         # Copied and pickled by name: functions of a module's own have none.
         if CURVES.get(self.name) is self:
-            return CURVES.__getitem__, (self.name,)
+            return _named, (self.name,)
         return super().__reduce__()
 
     def piece(self, t: Tensor) -> Tensor:
@@ -91,13 +92,17 @@ class Curve:
         """
         checks.whole("n", n, 1, 10**9)
         checks.real("noise", noise, 0, 1e3)
-        u = torch.rand(n, generator=generator, device=device)
+        u = torch.rand(n, generator=generator, device=device, dtype=torch.float32)
         t = self.coordinate(u)
         x = self.position(t)
 
         if noise > 0:
-            x = x + noise * torch.randn(x.shape, generator=generator, device=device)
+            x = x + noise * torch.randn(x.shape, generator=generator, device=device, dtype=torch.float32)
         return x, t
+
+
+def _named(name: str) -> Curve:
+    return CURVES[name]
 
 
 def _swiss_roll(t: Tensor) -> Tensor:
@@ -186,6 +191,7 @@ def require_curve(name: str, value: object) -> None:
     checks.instance(name, value, Curve, "a curve, such as swissroll.data.CURVES['swiss_roll']")
 
 
+@ordinary_modes()
 def generate_swiss_roll(n_samples: int = 1000) -> Tensor:
     """Draw points of the 2-D Swiss roll with PyTorch's global generator, as the notebook does.
 

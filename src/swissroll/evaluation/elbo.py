@@ -98,7 +98,7 @@ def _elbo_at(model: VAE, x: Tensor, mu: Tensor, logvar: Tensor, sigma: float, no
     # E_q log p(x|z).
     decoded = model.decode(model.like_weights(flat)).to("cpu", torch.float64)
     by_point = decoded.reshape(*z.shape[:2], -1)
-    likelihood = -loss.distortion(by_point, x[:, None].expand_as(by_point), sigma) @ weights
+    likelihood = -loss.distortion_per_point(by_point, x[:, None], sigma) @ weights
 
     kl = model.prior.closed_form_kl(mu, logvar)
     if kl is not None:

@@ -12,7 +12,7 @@ latents are drawn by the reparameterization trick, the prior is N(0, I), and the
 from __future__ import annotations
 
 import copy
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import torch
@@ -72,7 +72,7 @@ class AdaptedModule(VAE):
         own: Any = self.module
         if not callable(getattr(own, "reparameterize", None)):
             return super().reparameterize(mu, logvar, generator=generator)
-        drawn: Tensor = _ask(f"{self.name}.reparameterize", lambda: draw_latents(own, mu, logvar, generator=generator))
+        drawn: Tensor = ask(f"{self.name}.reparameterize", lambda: draw_latents(own, mu, logvar, generator=generator))
         return drawn
 
 
@@ -169,17 +169,23 @@ def measurable(
     return duplicate.to(place)
 
 
-def points_for(model: VAE, value: Any, *, name: str = "x") -> Tensor:
+def points_for(model: nn.Module, value: Any, *, name: str = "x") -> Tensor:
     """Points, a tensor, an array or lists, on the model's device and with its precision; gradients flow through.
+
+    Args:
+        model: A VAE, or another module, whose D is not asked for.
+        value: The points, shape (N, D).
+        name: What errors call them.
 
     Raises:
         ValueError: They are not finite numbers of shape (N, D), or are not in the model's precision.
     """
-    checked = checks.points(name, value, dim=model.data_dim)
-    x = model.like_weights(value if isinstance(value, Tensor) else checked)
+    checked = checks.points(name, value, dim=model.data_dim if isinstance(model, VAE) else None)
+    like = next((p for p in model.parameters() if p.is_floating_point()), torch.empty(0))
+    x = (value if isinstance(value, Tensor) else checked).to(like.device, like.dtype)
     if not bool(torch.isfinite(x).all()):
         raise checks.NotFiniteError(
-            f"{name} must be finite in the model's precision, {model.dtype}; its largest is {checked.abs().max():g}.",
+            f"{name} must be finite in the model's precision, {x.dtype}; its largest is {checked.abs().max():g}.",
             name=name,
         )
     return x
@@ -228,7 +234,7 @@ def _likely_data_dims(module: nn.Module) -> list[int]:
 
 
 def _encode(module: Any, x: Tensor, name: str) -> tuple[Tensor, Tensor]:
-    found = _ask(f"{name}.encode", lambda: module.encode(x))
+    found = ask(f"{name}.encode", lambda: module.encode(x))
     fits = isinstance(found, (tuple, list)) and len(found) == 2 and all(isinstance(part, Tensor) for part in found)
     if not fits:
         wanted = "the mean and the log-variance of q(z|x), two tensors of shape (B, L)"
@@ -244,7 +250,7 @@ def _encode(module: Any, x: Tensor, name: str) -> tuple[Tensor, Tensor]:
 
 
 def _decode(module: Any, z: Tensor, name: str) -> Tensor:
-    found = _ask(f"{name}.decode", lambda: module.decode(z))
+    found = ask(f"{name}.decode", lambda: module.decode(z))
     if not isinstance(found, Tensor) or found.ndim != 2 or len(found) != len(z):
         raise ValueError(
             f"{name}.decode must return points, a tensor of shape ({len(z)}, D) for {len(z)} latents; "
@@ -253,7 +259,7 @@ def _decode(module: Any, z: Tensor, name: str) -> Tensor:
     return found
 
 
-def _ask(what: str, question: Any) -> Any:
+def ask(what: str, question: Callable[[], Any]) -> Any:
     """The answer of a module that somebody else wrote; what it raises is told in one line."""
     try:
         return question()

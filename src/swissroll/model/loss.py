@@ -61,8 +61,17 @@ def rate(mu: Tensor, logvar: Tensor) -> Tensor:
     Returns:
         One divergence per point, shape (B,): summed over L, not averaged.
 
+    Raises:
+        ValueError: The shapes differ, or a number is not finite.
+
     Source: Kingma and Welling (2014), appendix B.
     """
+    mu, logvar = _same_shape(mu=mu, logvar=logvar)
+    return _require_finite("rate", kl_per_point(mu, logvar))
+
+
+def kl_per_point(mu: Tensor, logvar: Tensor) -> Tensor:
+    """As :func:`rate`, unchecked."""
     return -0.5 * (1 + logvar - mu.pow(2) - torch.exp(logvar)).sum(dim=-1)
 
 
@@ -79,11 +88,15 @@ def distortion(recon_x: Tensor, x: Tensor, sigma: float) -> Tensor:
         unbiased one-sample estimate of -E_q log p(x|z).
 
     Raises:
-        ValueError: sigma is not above 0, or the points differ in D.
+        ValueError: sigma is not in [1e-100, 1e100], the shapes differ, or a number is not finite.
     """
-    if recon_x.shape[-1] != x.shape[-1]:
-        raise ValueError(f"recon_x and x must have the same D; got {recon_x.shape[-1]} and {x.shape[-1]}.")
     checks.real("sigma", sigma, 1e-100, 1e100)
+    recon_x, x = _same_shape(recon_x=recon_x, x=x)
+    return _require_finite("distortion", distortion_per_point(recon_x, x, sigma))
+
+
+def distortion_per_point(recon_x: Tensor, x: Tensor, sigma: float) -> Tensor:
+    """As :func:`distortion`, unchecked; arguments broadcast."""
     squares = (recon_x - x).square().sum(dim=-1)
 
     # -log N(x; m, sigma^2 I) = |x - m|^2 / (2 sigma^2) + D/2 log(2 pi sigma^2)
@@ -91,8 +104,40 @@ def distortion(recon_x: Tensor, x: Tensor, sigma: float) -> Tensor:
 
 
 def elbo(recon_x: Tensor, x: Tensor, mu: Tensor, logvar: Tensor, sigma: float) -> Tensor:
-    """Evidence lower bound -(distortion + rate) per point, in nats, shape (B,). Arguments as above."""
+    """Evidence lower bound -(distortion + rate) per point, in nats, shape (B,).
+
+    Arguments and errors are those of :func:`distortion` and :func:`rate`, with the same number of points in all.
+    """
+    if len(checks.numbers("mu", mu)) != len(checks.numbers("x", x)):
+        raise ValueError(f"mu must be of as many points as x, {len(x)}; got {len(mu)}.")
     return -(distortion(recon_x, x, sigma) + rate(mu, logvar))
+
+
+def _same_shape(**tensors: Any) -> tuple[Tensor, Tensor]:
+    """Two arguments as tensors; arrays and lists become float64, and gradients flow through tensors.
+
+    Raises:
+        ValueError: They are not finite numbers of one shape, (B, dimensions).
+    """
+    found = []
+    for name, value in tensors.items():
+        checked = checks.points(name, value)
+        is_real = isinstance(value, Tensor) and value.is_floating_point()
+        found.append(value if is_real else checked)
+
+    first, second = found
+    if first.shape != second.shape:
+        names = " and ".join(tensors)
+        raise ValueError(f"{names} must have the same shape; got {tuple(first.shape)} and {tuple(second.shape)}.")
+    return first, second
+
+
+def _require_finite(name: str, values: Tensor) -> Tensor:
+    if not bool(torch.isfinite(values).all()):
+        raise checks.NotFiniteError(
+            f"{name} is not a finite number in {values.dtype}; pass smaller numbers.", name=name
+        )
+    return values
 
 
 def mean_distortion(mse: Any, logvar: Any, exp: Callable[[Any], Any] = torch.exp) -> Any:
@@ -348,6 +393,7 @@ def translate(
     checks.one_of("reduction", reduction, ("mean", "sum"))
     checks.whole("data_dim", data_dim, 1, 10**9)
     checks.whole("latent_dim", latent_dim, 1, 10**9)
+    checks.flag("learned", learned)
     # Weight of the rate beside the squared error summed over dimensions.
     weight = beta * (data_dim / latent_dim if reduction == "mean" else 1.0)
 

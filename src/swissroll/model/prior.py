@@ -17,7 +17,7 @@ from torch import Generator, Tensor, nn
 
 from swissroll import checks
 from swissroll.config import MAX_COMPONENTS
-from swissroll.model.loss import mean_kl, rate
+from swissroll.model.loss import kl_per_point, mean_kl
 
 MIN_LOGVAR = -1400.0
 """Log-variance below which a draw is the mean itself; its exponential is still a number in float64."""
@@ -111,7 +111,7 @@ class StandardNormal(Prior):
 
     def closed_form_kl(self, mu: Tensor, logvar: Tensor) -> Tensor:
         """KL of N(mu, exp(logvar)) from N(0, I), in nats per point, shape (B,)."""
-        return rate(mu, logvar)
+        return kl_per_point(mu, logvar)
 
     def mean_kl(self, mu: Tensor, logvar: Tensor, z: Tensor) -> Tensor:  # noqa: ARG002 - exact without a draw
         """The notebook's KL term: exact, averaged over points and latent dimensions, in nats; a scalar."""

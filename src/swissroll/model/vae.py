@@ -59,6 +59,7 @@ class VAE(nn.Module):
 
     distribution: Distribution | None = None
 
+    @torch.inference_mode(False)
     def __init__(
         self,
         latent_dim: int = 2,
@@ -81,6 +82,7 @@ class VAE(nn.Module):
         checks.one_of("activation", activation, get_args(Activation))
         checks.one_of("initialization", initialization, get_args(Initialization))
         checks.whole("components", components, 0, MAX_COMPONENTS)
+        checks.flag("learned_variance", learned_variance)
         if decoder_sigma is not None:
             checks.real("decoder_sigma", decoder_sigma, 0, 1e100)
             if learned_variance:

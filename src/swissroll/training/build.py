@@ -16,6 +16,7 @@ from swissroll.config import Config, require_config
 from swissroll.data import Sample, open_distribution
 from swissroll.model.loss import Loss, Translation
 from swissroll.model.vae import VAE
+from swissroll.modes import ordinary_modes
 from swissroll.training.engines.engine import Engine
 from swissroll.training.engines.torch import MAX_CHUNK, TorchEngine
 from swissroll.training.loop import Training, is_due, scheduled_lr_and_beta
@@ -71,6 +72,7 @@ def decide(config: Config) -> Plan:
     return Plan(config=config, device=device, engine=engine, threads=threads)
 
 
+@ordinary_modes(gradients=True)
 def build(config: Config | Plan, *, loss: Loss | None = None) -> Training:
     """Turn settings into a training that is ready to start.
 
@@ -112,13 +114,15 @@ def build_batch(configs: Sequence[Config]) -> XlaBatch:
     )
 
 
+@ordinary_modes(gradients=True)
 def build_model(config: Config) -> VAE:
-    """The config's VAE with its initial weights, on the CPU."""
+    """The config's VAE with its initial weights, on the CPU; it knows what its points come from."""
+    distribution = open_distribution(config)
     is_learned = config.decoder_variance == "learned"
-    return VAE(
+    model = VAE(
         config.latent_dim,
         config.hidden_dim,
-        data_dim=open_distribution(config).data_dim,
+        data_dim=distribution.data_dim,
         depth=config.depth,
         activation=config.activation,
         initialization=config.initialization,
@@ -127,6 +131,8 @@ def build_model(config: Config) -> VAE:
         learned_variance=is_learned,
         generator=rng.generator(config.seed, "initialisation"),
     )
+    model.distribution = distribution
+    return model
 
 
 def loss_of(config: Config) -> Loss:
@@ -139,6 +145,7 @@ def translation_of(config: Config, model: VAE | None = None) -> Translation:
     return loss_of(config).at_sigma(None if model is None else model.decoder_sigma)
 
 
+@ordinary_modes()
 def held_out_points(config: Config, n: int = HELD_OUT_POINTS) -> Sample:
     """Points that training never draws, fixed by the seed."""
     generator = rng.generator(config.seed, "evaluation")

@@ -10,13 +10,15 @@ import math
 from collections.abc import Iterator
 from dataclasses import dataclass
 from time import perf_counter
-from typing import NoReturn
+from typing import Any, NoReturn
 
-from torch import Tensor
+from torch import nn
 
+from swissroll import checks
 from swissroll.config import Config
+from swissroll.model.adapter import measurable, points_for
 from swissroll.model.loss import Loss, LossTerms
-from swissroll.model.vae import VAE
+from swissroll.modes import ordinary_modes
 from swissroll.training.engines.engine import Engine, State
 from swissroll.training.engines.torch import measure_loss
 
@@ -33,7 +35,11 @@ class DivergedError(ArithmeticError):
         step: The step whose loss or gradient it was, counted from 1.
         term: 'reconstruction', 'KL', 'loss' (their weighted sum), 'held-out' (its loss after the step) or 'gradient'.
         lr: The learning rate, or the peak of its schedule.
+        trained: Of the notebook's functions, what they would have returned: the model in its last good state, the
+            losses of its steps, and its device. None elsewhere.
     """
+
+    trained: Any = None
 
     def __init__(self, step: int, term: str, lr: float) -> None:
         self.step = step
@@ -98,9 +104,23 @@ class Record:
     seconds: float
 
 
-def evaluate_loss(model: VAE, x: Tensor, *, loss: Loss, seed: int) -> Terms:
-    """Measure points of shape (N, D), with latent noise that depends on the seed alone."""
-    return Terms.of(measure_loss(loss, model, x, seed=seed), loss)
+@ordinary_modes()
+def evaluate_loss(model: nn.Module, x: Any, *, loss: Loss, seed: int) -> Terms:
+    """Measure points of shape (N, D), with latent noise that depends on the seed alone.
+
+    Args:
+        model: A VAE, or any module with ``encode`` and ``decode``.
+        x: The points: a tensor, an array or lists.
+        loss: What is measured.
+        seed: Decides the noise.
+
+    Raises:
+        ValueError: An argument is something else, or the points are not finite or not in the model's D dimensions.
+    """
+    checks.instance("loss", loss, Loss, "a loss, such as loss_of(config)")
+    checks.whole("seed", seed, 0, 2**63 - 1)
+    vae = measurable(model, data_dim=loss.data_dim)
+    return Terms.of(measure_loss(loss, vae, points_for(vae, x), seed=seed), loss)
 
 
 def scheduled_lr_and_beta(config: Config, done: int) -> tuple[float, float]:

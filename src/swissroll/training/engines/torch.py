@@ -10,6 +10,7 @@ from torch import Generator, Tensor
 from swissroll import rng
 from swissroll.model.loss import Loss, LossTerms
 from swissroll.model.vae import VAE
+from swissroll.modes import ordinary_modes, training_modes
 from swissroll.training.engines.engine import State
 from swissroll.training.engines.torch_adam import Adam
 
@@ -17,7 +18,7 @@ MAX_CHUNK = 100
 """Most steps between two reads of a device that waits for each read."""
 
 
-@torch.no_grad()
+@ordinary_modes()
 def measure_loss(loss: Loss, model: VAE, x: Tensor, *, seed: int) -> LossTerms[float]:
     """The loss of points of shape (N, D), with latent noise that depends on the seed alone."""
     noise = rng.generator(seed, "evaluation noise", x.device)
@@ -74,7 +75,8 @@ class TorchEngine:
 
     def run_steps(self, n: int, *, prefetch: int = 0) -> list[LossTerms[float]]:  # noqa: ARG002 - prefetches nothing
         """Take n steps; returns the loss of each one's batch before its update."""
-        rows = [self.step() for _ in range(n)]
+        with training_modes():
+            rows = [self.step() for _ in range(n)]
 
         # One read of the device for all; stacking a single row would cost more than reading it.
         values = [rows[0].tolist()] if n == 1 else torch.stack(rows).tolist()
