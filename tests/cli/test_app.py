@@ -23,6 +23,7 @@ from swissroll.cli.app import main
 from swissroll.config import HELP, Config
 from swissroll.evaluation.uncertainty import with_error
 from swissroll.runs.files import replace_file, save_end
+from swissroll.runs.folder import lock
 from swissroll.runs.history import HEADER
 from swissroll.runs.run import create
 from swissroll.runs.training import advance
@@ -413,6 +414,20 @@ def test_a_file_that_finds_no_room_is_one_line(tmp_path: Path) -> None:
     assert (done.returncode, done.stdout) == (2, "")
     assert done.stderr.splitlines()[-1].startswith(told)
     assert [path.name for path in (tmp_path / "run" / "snapshots").iterdir()] == []
+
+
+def test_train_names_the_unfinished_run_of_the_same_settings(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    # As a kill before the first checkpoint leaves it.
+    create(Path("runs/001"), Config(steps=20, hidden_dim=8))
+    code, _, err = call(["train", *QUICK], capsys)
+    told = "runs/001 is the same run, unfinished; to go on with it instead: swissroll train --resume runs/001"
+    assert (code, err) == (0, f"swissroll: note: {told}\n")
+    assert call(["train", *QUICK, "--lr", "0.1"], capsys)[2] == ""
+    with lock(Path("runs/001")):
+        assert call(["train", *QUICK], capsys)[2] == ""
 
 
 @pytest.mark.parametrize("command", ["evaluate", "report"])

@@ -16,6 +16,7 @@ from hypothesis import strategies as st
 from swissroll.cli.app import main
 from swissroll.cli.sweep_summary import size, span
 from swissroll.cli.terminal import new_folder
+from swissroll.runs.folder import lock
 from swissroll.sweep.groups import read_groups
 from swissroll.sweep.plan import read_sweep
 
@@ -53,6 +54,49 @@ def test_a_sweep_prints_its_table_and_a_second_call_adds_what_is_missing(
     code, out, err = call("--out", "sweeps/001", "--steps", "40")
     assert (code, out, err.count("\n")) == (2, "", 1)
     assert "name all values: --steps 20,40" in err
+
+
+def test_the_same_command_goes_on_and_a_finished_one_is_not_computed_again(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    command = [*TINY, "--beta", "0.01,0.1", "--seeds", "2"]
+
+    def interrupt(*_: object) -> None:
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as broken:
+        broken.setattr("swissroll.sweep.pools.LocalPool.submit", interrupt)
+        assert call(*command)[0] == 130
+
+    # Neither a word of the plan nor the order of the flags matters; another value is another sweep.
+    told = "swissroll: note: sweeps/001 is this sweep, unfinished (0 of 4 runs are on disk): it goes on. "
+    again = ["--seeds", "0,1", "--seeds", "1", "--beta", "0.1,0.01", *TINY, "--dry-run"]
+    assert call(*again[:2], *again[4:])[2].startswith(told)
+    assert "sweeps/002 holds" in call(*command, "--lr", "0.01", "--dry-run")[1]
+
+    # A copy of a run does not count, and another process's sweep is not taken.
+    Path("sweeps/001/runs/copy").mkdir()
+    Path("sweeps/001/runs/copy/state.json").write_text("{}", encoding="utf-8")
+    with lock(Path("sweeps/001")):
+        code, out, err = call(*command)
+        assert (code, out) == (2, "")
+        assert err.splitlines()[-1] == (
+            "swissroll: sweeps/001 is being computed by another process. Wait for it to end. "
+            "Choose another folder with --out."
+        )
+
+    code, out, err = call(*command)
+    assert (code, out.splitlines()[0].split()) == (0, ["runs", "finished", "4"])
+    assert err == f"{told}To compute it again, name a new folder: --out sweeps/002\n"
+    table = Path("sweeps/001/table.csv").read_bytes()
+
+    code, out, err = call(*command)
+    assert (code, out.splitlines()[0].split()) == (0, ["runs", "finished", "4"])
+    assert "time" not in [line.split()[0] for line in out.splitlines() if line]
+    assert err.startswith("swissroll: note: sweeps/001 is this sweep, and it is finished. To compute it again")
+    assert Path("sweeps/001/table.csv").read_bytes() == table
+    assert [path.name for path in Path("sweeps").iterdir()] == ["001"]
 
 
 BAD = [

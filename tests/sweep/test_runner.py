@@ -290,6 +290,16 @@ def test_runs_without_their_sweep_toml_are_not_taken_for_anything_else(undisturb
         define(folder, {"beta": [0.1]})
 
 
+def test_a_run_of_other_settings_that_was_copied_here_is_not_counted(undisturbed: Path, tmp_path: Path) -> None:
+    folder = tmp_path / "sweep"
+    shutil.copytree(undisturbed, folder)
+    first, second, *_ = sorted((folder / "runs").iterdir())
+    shutil.rmtree(first)
+    shutil.copytree(second, first)
+    with pytest.raises(ValueError, match=f"{first}/model.safetensors: damaged .it is of other settings"):
+        read_table(folder)
+
+
 def emptied(path: Path) -> None:
     path.write_bytes(b"")
 

@@ -36,6 +36,8 @@ if TYPE_CHECKING:
 
 Tokens = list[str]
 MAX_WORKERS = 1024
+SWEEPS = Path("sweeps")
+"""Where a sweep goes whose folder is not named."""
 HINTS = get_type_hints(Config)
 
 
@@ -79,8 +81,8 @@ def sweep(
 ) -> int:
     """Train many VAEs, one for each combination of values and each seed, and tell what they say together.
 
-    Every setting takes a list of values, as in --beta 0.001,0.01,0.1. On a folder that holds a sweep already, what is
-    missing is added.
+    Every setting takes a list of values, as in --beta 0.001,0.01,0.1. The same command goes on with its unfinished
+    sweep. On a folder that holds a sweep already, what is missing is added.
 
     Parameters
     ----------
@@ -112,10 +114,14 @@ def sweep(
     where = Workers(count=_number_of_workers(workers) if cluster is None else 1, cluster=cluster)
     given = _given_values(axes, seeds, hold, evidence=evidence)
 
+    values = _add_open_settings(given, settings, preset)
+    if out is None:
+        out = _find_same(values)
+
     with _sweep_folder(out, dry_run=dry_run) as folder:
         if (folder / "sweep.toml").is_file():
             _read_settings(folder / "sweep.toml")
-        defined = define(folder, _add_open_settings(given, settings, preset))
+        defined = define(folder, values)
         if not dry_run:
             return _run(folder, defined, where, quiet=quiet)
 
@@ -125,11 +131,28 @@ def sweep(
     return 0
 
 
+def _find_same(values: dict[str, Any]) -> Path | None:
+    """The folder of the same sweep, where the same command was given before; says so."""
+    from swissroll.sweep.runner import find_same
+
+    found = find_same(SWEEPS, values) if values else None
+    if found is None:
+        return None
+
+    anew = f"To compute it again, name a new folder: --out {quote(next_folder(SWEEPS))}"
+    if found.finished == found.planned:
+        note(f"{found.folder} is this sweep, and it is finished. {anew}")
+    else:
+        count = f"{found.finished:,} of {found.planned:,} runs are on disk"
+        note(f"{found.folder} is this sweep, unfinished ({count}): it goes on. {anew}")
+    return found.folder
+
+
 def _sweep_folder(out: Path | None, *, dry_run: bool) -> AbstractContextManager[Path]:
     """The sweep's folder: the one that is named, or a new one."""
     if out is None and not dry_run:
-        return new_folder(Path("sweeps"))
-    return nullcontext(out or next_folder(Path("sweeps")))
+        return new_folder(SWEEPS)
+    return nullcontext(out or next_folder(SWEEPS))
 
 
 @dataclasses.dataclass(frozen=True)
@@ -265,11 +288,11 @@ def _run(folder: Path, defined: Sweep, where: Workers, *, quiet: bool) -> int:
 
 def _where_it_stands(folder: Path, defined: Sweep, where: Workers) -> str:
     """How much of a sweep is on disk, and the command that continues it; empty where there is none yet."""
-    from swissroll.cli.sweep_summary import count_on_disk
+    from swissroll.sweep.groups import count_finished
 
     if not (folder / "sweep.toml").exists():
         return ""
-    count = f"{count_on_disk(folder):,} of {len(defined):,} runs are on disk"
+    count = f"{count_finished(folder, defined):,} of {len(defined):,} runs are on disk"
     return f"{count}; go on with: {where.continue_command(folder)}"
 
 

@@ -100,14 +100,6 @@ class Progress:
         self.bar.update(runs)
 
 
-def count_on_disk(folder: Path) -> int:
-    """How many runs of a sweep are on disk."""
-    runs = folder / "runs"
-    if not runs.is_dir():
-        return 0
-    return sum(not path.name.startswith(".") for path in runs.iterdir())
-
-
 def finish(folder: Path, sweep: Sweep, progress: Progress) -> str:
     """Write the table and the report of what is there; returns what to print."""
     counts = write_table(sweep, folder)

@@ -13,6 +13,7 @@ from cyclopts import Parameter
 
 from swissroll.config import versions
 from swissroll.errors import Fix, FixableError
+from swissroll.runs.folder import numbered
 
 if TYPE_CHECKING:
     from swissroll.evaluation.advice import Advice
@@ -106,6 +107,11 @@ def advice_line(advice: Advice, folder: Path) -> str:
     return advice_text(advice)
 
 
+def resume_command(folder: Path) -> str:
+    """The command that goes on with a run."""
+    return f"swissroll train --resume {quote(folder)}"
+
+
 def quote(value: object) -> str:
     """A path or another word, as a shell takes it."""
     return shlex.quote(str(value))
@@ -118,10 +124,8 @@ def flag(setting: str) -> str:
 
 def next_folder(parent: Path) -> Path:
     """parent/001, or the next number that is free."""
-    last = 0
-    if parent.is_dir():
-        taken = [int(path.name) for path in parent.iterdir() if path.name.isdecimal()]
-        last = max(taken, default=0)
+    taken = numbered(parent)
+    last = int(taken[0].name) if taken else 0
     return parent / f"{last + 1:03d}"
 
 

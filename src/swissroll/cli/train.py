@@ -14,7 +14,17 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal, TextIO
 from cyclopts import Parameter
 
 from swissroll.cli.runs import has_evidence, report_run
-from swissroll.cli.terminal import DIVERGED, INSTALL_JAX, INTERRUPTED, Flag, next_folder, note, quote, reason_of
+from swissroll.cli.terminal import (
+    DIVERGED,
+    INSTALL_JAX,
+    INTERRUPTED,
+    Flag,
+    next_folder,
+    note,
+    quote,
+    reason_of,
+    resume_command,
+)
 from swissroll.config import Config
 
 if TYPE_CHECKING:
@@ -22,6 +32,10 @@ if TYPE_CHECKING:
     from swissroll.training.loop import Record
 
 Flat = Annotated[Config, Parameter(name="*")]
+RUNS = Path("runs")
+"""Where a run goes whose folder is not named."""
+MAX_RUNS_LOOKED_AT = 100
+"""Most runs, the latest, among which the same one is looked for."""
 TERMINAL_BAR_SECONDS = 0.1
 FILE_BAR_SECONDS = 2.0
 """Time between two pictures of the bar where nobody looks at it, such as in a log."""
@@ -66,7 +80,7 @@ def train(
             return INTERRUPTED
 
     if status == INTERRUPTED:
-        print(f"stopped; go on with: swissroll train --resume {quote(run.folder)}")
+        print(f"stopped; go on with: {resume_command(run.folder)}")
     return status
 
 
@@ -96,10 +110,28 @@ def create_run(folder: Path | None, config: Config) -> Run:
     _note_slower_engine(config)
     if folder is not None:
         return create(folder, config)
+
+    _note_same_unfinished(config)
     while True:
         # Another process may take the same number first.
         with suppress(FolderTakenError):
-            return create(next_folder(Path("runs")), config)
+            return create(next_folder(RUNS), config)
+
+
+def _note_same_unfinished(config: Config) -> None:
+    """Name the run of the same settings that was stopped or killed: to go on with it gives the same bits sooner."""
+    from swissroll.runs.folder import lock, numbered
+    from swissroll.runs.run import load
+    from swissroll.training.build import decide
+
+    settings = decide(config).config
+    for folder in numbered(RUNS)[:MAX_RUNS_LOOKED_AT]:
+        # One that is damaged, or that another process trains, is none to go on with.
+        with suppress(ValueError), lock(folder):
+            run = load(folder)
+            if run.config == settings and run.status in ("stopped", "unfinished"):
+                note(f"{folder} is the same run, {run.status}; to go on with it instead: {resume_command(folder)}")
+                return
 
 
 def _note_slower_engine(config: Config) -> None:

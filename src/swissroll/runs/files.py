@@ -209,8 +209,8 @@ def remove_partial_files(folder: Path) -> None:
             path.unlink(missing_ok=True)
 
 
-def require_end(folder: Path, step: int) -> None:
-    """Require that a run's folder has its settings, and that its weights and its history end at a step.
+def require_end(folder: Path, step: int, settings: Config) -> None:
+    """Require that a run's folder is of some settings, and that its weights and its history end at a step.
 
     It reads the ends of files, so that thousands of runs are looked through in seconds.
 
@@ -224,10 +224,13 @@ def require_end(folder: Path, step: int) -> None:
     weights = folder / "model.safetensors"
     try:
         with safe_open(weights, framework="pt") as file:
-            seen = json.loads((file.metadata() or {}).get("run", "{}")).get("step")
+            told = json.loads((file.metadata() or {}).get("run", "{}"))
+            seen = told.get("step")
     except (SafetensorError, OSError, ValueError, AttributeError) as error:
         raise explain_damage(weights, str(error)) from None
 
+    if told.get("config", "") not in ("", digest(settings)):
+        raise explain_damage(weights, "it is of other settings than this folder's name says: was it copied here?")
     if seen != step:
         raise explain_damage(weights, f"it is of step {seen}, and the run ended at {step}")
 

@@ -12,6 +12,14 @@ from swissroll.errors import Fix
 from swissroll.runs.errors import FolderTakenError, LockedError, RunError
 
 
+def numbered(parent: Path) -> list[Path]:
+    """What is named by a number in a folder, such as runs/001, the highest first."""
+    if not parent.is_dir():
+        return []
+    named = [path for path in parent.iterdir() if path.name.isdecimal()]
+    return sorted(named, key=lambda path: int(path.name), reverse=True)
+
+
 def require_unused(folder: Path) -> None:
     """Raise FolderTakenError for a path that is there, unless it is a folder that holds hidden files at most."""
     if not folder.exists():

@@ -70,6 +70,16 @@ def _as_toml(value: Any) -> str:
     return str(value).lower() if isinstance(value, bool) else str(value)
 
 
+def is_same(sweep: Sweep, other: Sweep) -> bool:
+    """Whether two definitions plan the same runs; where the other one leaves device or engine open, any will do."""
+    for name in FIELDS:
+        given = set(other.values_of(name))
+        is_open = name in ("device", "engine") and given == {"auto"}
+        if not is_open and given != set(sweep.values_of(name)):
+            return False
+    return dataclasses.replace(sweep, values={}) == dataclasses.replace(other, values={})
+
+
 def includes(sweep: Sweep, other: Sweep) -> bool:
     """Whether all values and seeds of another sweep are in this one, too."""
     if sweep.hold != other.hold or sweep.evidence != other.evidence:

@@ -165,6 +165,12 @@ def _finished_runs(folder: Path) -> set[str]:
     return found
 
 
+def count_finished(folder: Path, sweep: Sweep) -> int:
+    """How many of a sweep's runs are on disk; what else lies beside them, such as a copy, does not count."""
+    names = {path.parent.name for path in (folder / "runs").glob("[!.]*/state.json")}
+    return sum(name in names for name in sweep.names()) if names else 0
+
+
 def _group(sweep: Sweep, names: list[str], indices: list[int], there: set[str]) -> Group:
     config = sweep.config(indices[0])
     chosen = tuple(names[index] for index in indices)

@@ -19,7 +19,7 @@ import shutil
 from collections import deque
 from collections.abc import Iterator, Mapping
 from concurrent.futures import FIRST_COMPLETED, wait
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass
 from errno import EACCES
 from itertools import islice
@@ -27,8 +27,8 @@ from pathlib import Path
 from typing import Any
 
 from swissroll.errors import Fix, FixableError
-from swissroll.sweep.extension import choose_device_and_engine, extend, includes
-from swissroll.sweep.groups import Group, incomplete_groups, plan_groups, read_groups
+from swissroll.sweep.extension import choose_device_and_engine, extend, includes, is_same
+from swissroll.sweep.groups import Group, count_finished, incomplete_groups, plan_groups, read_groups
 from swissroll.sweep.plan import Sweep, read_sweep
 from swissroll.sweep.pools import Files, FilesFuture, Pool
 
@@ -67,6 +67,44 @@ def define(folder: Path, values: Mapping[str, Any]) -> Sweep:
     return choose_device_and_engine(sweep)
 
 
+@dataclass(frozen=True, kw_only=True)
+class Found:
+    """A sweep that was begun before.
+
+    Attributes:
+        folder: Where it lies.
+        finished: How many of its runs are on disk.
+        planned: How many it has.
+    """
+
+    folder: Path
+    finished: int
+    planned: int
+
+
+def find_same(parent: Path, values: Mapping[str, Any]) -> Found | None:
+    """The sweep of these values among those in a folder: the latest that is unfinished, else the latest of all.
+
+    Raises:
+        ValueError: The values are out of range.
+    """
+    from swissroll.runs.folder import numbered
+
+    wanted = Sweep.of(values)
+    latest = None
+    for folder in numbered(parent):
+        # One that is damaged, or being begun, is none of these.
+        with suppress(ValueError):
+            sweep = read_sweep(folder)
+            if not is_same(sweep, wanted):
+                continue
+            found = Found(folder=folder, finished=count_finished(folder, sweep), planned=len(sweep))
+            latest = latest or found
+            if found.finished < found.planned:
+                return found
+    return latest
+
+
 def _require_new(folder: Path) -> None:
     if not folder.exists():
         return
@@ -101,11 +139,17 @@ def open_sweep(folder: Path, sweep: Sweep, *, quiet: bool = False) -> Iterator[l
     Raises:
         ValueError: Settings contradict each other, the folder cannot be written, or another process has it.
     """
+    from swissroll.runs.errors import LockedError
     from swissroll.runs.folder import lock
 
     names = run_names(sweep, quiet=quiet)  # Checks the settings of every run before anything is written.
     _make(folder)
-    with lock(folder):
+    with ExitStack() as held:
+        try:
+            held.enter_context(lock(folder))
+        except LockedError:
+            reason = f"{folder} is being computed by another process. Wait for it to end."
+            raise LockedError(reason, Fix.CHOOSE_ANOTHER_FOLDER, folder=folder) from None
         yield _write_plan(folder, sweep, names)
 
 

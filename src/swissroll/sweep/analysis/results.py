@@ -182,7 +182,7 @@ def _read_ended(run: Path, config: Config, setting: dict[str, Any], *, evidence:
 
     state = json.loads((run / "state.json").read_text(encoding="utf-8"))
     found = with_new_keys(json.loads((run / "metrics.json").read_text(encoding="utf-8")))
-    require_end(run, state["step"])
+    require_end(run, state["step"], config)
 
     metrics = found["metrics"]
     diagnosis = found["diagnosis"]
