@@ -50,11 +50,6 @@ def test_rings_lie_at_whole_standard_deviations_of_a_gaussian() -> None:
     assert [(ring.width, ring.height) for ring in rings] == [(1.0, 4.0), (2.0, 8.0), (3.0, 12.0)]
 
 
-def test_spread_keeps_both_ends() -> None:
-    assert plots.spread(range(101), 5) == [0, 25, 50, 75, 100]
-    assert plots.spread("ab", 5) == ["a", "b"]
-
-
 def test_a_plane_is_the_first_and_the_last_column_or_a_line() -> None:
     x = np.arange(6.0).reshape(2, 3)
 

@@ -17,10 +17,11 @@ from swissroll.report.html import rgb_pixels
 from swissroll.report.layout import GAP, row
 from swissroll.report.scene import Scene
 from swissroll.report.style import house_style
+from swissroll.runs.snapshots import film_steps
+from swissroll.selection import spread
 
 MAX_STRIP_FRAMES = 6
 """Most frames side by side in the figure."""
-MAX_GIF_FRAMES = 30
 GIF_COLOURS = 64
 FIRST_FRAME_MS = 900
 """Milliseconds for which the first frame is shown."""
@@ -31,7 +32,7 @@ ONLY_FRAME_MS = 1000
 
 def film(scene: Scene) -> Figure:
     """Some snapshots side by side, on the same axes."""
-    steps = plots.spread(list(scene.snapshots), MAX_STRIP_FRAMES)
+    steps = spread(film_steps(scene.snapshots), MAX_STRIP_FRAMES)
     width = 1.75 * len(steps)
     gaps = [GAP / 2] * len(steps)
     figure, axes = row(width, gaps, below=GAP)
@@ -45,7 +46,7 @@ def film(scene: Scene) -> Figure:
 
 def film_gif(scene: Scene) -> bytes:
     """More snapshots as an animated GIF."""
-    steps = plots.spread(list(scene.snapshots), MAX_GIF_FRAMES)
+    steps = film_steps(scene.snapshots)
     with house_style():
         frames = list(_frames(scene, steps))
 

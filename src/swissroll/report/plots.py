@@ -79,14 +79,6 @@ def _ipython() -> Any:
     return shell if hasattr(shell, "kernel") else None
 
 
-def spread(values: Sequence[Any], most: int) -> list[Any]:
-    """At most so many of the values, evenly spread, with the first and the last."""
-    number = min(most, len(values))
-    last = len(values) - 1
-    chosen = np.linspace(0, last, number).round().astype(int)
-    return [values[index] for index in chosen]
-
-
 def plane(x: Array) -> Array:
     """The first and the last column, which show a helix from its side; a single column is laid along a line."""
     if x.shape[1] == 1:

@@ -95,11 +95,12 @@ def _write_copy(run: Run, folder: Path, components: int, progress: Callable[[int
 
     # Opened again: its models are this function's own to change.
     source = load(run.folder)
-    networks = {**source.snapshots, source.step: source.model}
 
     repaired = make_folder(folder, dataclasses.replace(source.config, components=components))
     replace_file(folder / "history.csv", (source.folder / "history.csv").read_bytes())
-    for step, model in networks.items():
+    # One at a time: there may be very many.
+    for step in sorted({*source.snapshots, source.step}):
+        model = source.model if step == source.step else source.snapshots[step]
         model.prior = prior
         save_snapshot(repaired.folder, step, model.state_dict())
 

@@ -15,6 +15,7 @@ from __future__ import annotations
 
 import dataclasses
 import os
+from collections.abc import Mapping
 from functools import cached_property
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -36,6 +37,7 @@ from swissroll.runs.files import (
 )
 from swissroll.runs.folder import explain_taken, io_errors_as_run_errors, lock, require_unused
 from swissroll.runs.history import parse_lines, read_lines
+from swissroll.runs.snapshots import Snapshots, film_steps
 from swissroll.training.build import build_model, decide
 from swissroll.training.engines.engine import State
 from swissroll.training.loop import DivergedError
@@ -120,20 +122,18 @@ class Run:
         return next((path for path in newest_first if path.exists()), None)
 
     @cached_property
-    def snapshots(self) -> dict[int, VAE]:
+    def snapshots(self) -> Mapping[int, VAE]:
         """The VAE as it was after each step that has a snapshot; 0 is before training.
 
-        A finished run of a sweep keeps none: before training it was what the config makes, and after it is the model.
+        Each is read when it is asked for. A finished run of a sweep keeps none: before training it was what the config
+        makes, and after it is the model.
         """
         paths = sorted((self.folder / "snapshots").glob("step-[0-9]*[0-9].safetensors"))
         if not paths and (self.folder / "model.safetensors").exists():
             return {0: build_model(self.config), self.step: self.model}
 
-        snapshots = {}
-        for path in paths:
-            step = int(path.stem.removeprefix("step-"))
-            snapshots[step] = self._with_weights(read_tensors(path).tensors)
-        return snapshots
+        by_step = {int(path.stem.removeprefix("step-")): path for path in paths}
+        return Snapshots(by_step, lambda path: self._with_weights(read_tensors(path).tensors))
 
     @property
     def status(self) -> str:
@@ -180,7 +180,9 @@ class Run:
             RunError: A file is damaged, the weights are not finite, or the history does not reach them.
         """
         # The weights first: a run that is being trained brings its history to the disk before them.
-        _ = self.status, self.snapshots
+        _ = self.status
+        for step in film_steps(self.snapshots):
+            _ = self.snapshots[step]
         path = self._weights_path
         model = self.model
         history = self.history

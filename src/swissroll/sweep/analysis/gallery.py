@@ -14,9 +14,9 @@ from matplotlib.figure import Figure
 from swissroll.report import plots
 from swissroll.report.colours import DATA, GENERATED, POSTERIOR, REFERENCE
 from swissroll.report.figures import draw_latent_line, draw_prior, prior_samples
-from swissroll.report.plots import spread
 from swissroll.report.scene import Scene
 from swissroll.runs.run import load
+from swissroll.selection import spread
 from swissroll.sweep.analysis.blocks import Setting, settings
 from swissroll.sweep.analysis.formatting import format_setting
 from swissroll.sweep.analysis.results import Row, Table

@@ -11,8 +11,9 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from swissroll.report.colours import LEVELS
-from swissroll.report.plots import Array, spread
+from swissroll.report.plots import Array
 from swissroll.runs.run import load
+from swissroll.selection import spread
 from swissroll.sweep.analysis.blocks import Setting, settings
 from swissroll.sweep.analysis.formatting import format_setting
 from swissroll.sweep.analysis.results import Table
