@@ -159,9 +159,17 @@ def _print_pairs(rows: list[tuple[str, str]]) -> None:
 
 
 def _print_tables(metrics: Metrics) -> None:
-    from swissroll.evaluation.tables import MODEL_HEAD, generated_head, generated_rows, model_rows, text
+    from swissroll.evaluation.tables import (
+        ERRORS_NOTE,
+        MODEL_HEAD,
+        generated_head,
+        generated_rows,
+        model_rows,
+        text,
+    )
 
     print(f"\n{text(MODEL_HEAD, model_rows(metrics))}\n\n{text(generated_head(metrics), generated_rows(metrics))}")
+    print(f"\n{ERRORS_NOTE}")
 
 
 def _print_diagnosis(run: Run, evaluation: Evaluation) -> None:

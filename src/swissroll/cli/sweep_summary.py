@@ -4,21 +4,22 @@ from __future__ import annotations
 
 import sys
 from collections import Counter
-from collections.abc import Hashable, Iterator, Sequence
+from collections.abc import Hashable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from statistics import mean, stdev
 from time import monotonic
 from types import TracebackType
 from typing import Any, NamedTuple
 
 from swissroll.cli.terminal import quote
+from swissroll.evaluation.measures import heading
 from swissroll.evaluation.tables import text
 from swissroll.sweep import cost
-from swissroll.sweep.analysis.blocks import settings
+from swissroll.sweep.analysis.blocks import changes_sigma, settings
+from swissroll.sweep.analysis.comparisons import SIGMA_METRICS, headline_metrics
 from swissroll.sweep.analysis.conclusions import conclusions
-from swissroll.sweep.analysis.formatting import format_value
-from swissroll.sweep.analysis.results import Row, Table, read_table, write_table
+from swissroll.sweep.analysis.formatting import format_spread, format_value
+from swissroll.sweep.analysis.results import Table, read_table, write_table
 from swissroll.sweep.groups import Group, incomplete_groups, plan_groups, read_groups
 from swissroll.sweep.plan import Sweep, more_seeds
 from swissroll.sweep.runner import GroupEnd, run_names
@@ -26,13 +27,8 @@ from swissroll.sweep.runner import GroupEnd, run_names
 Pairs = list[tuple[str, str]]
 MAX_TABLE_LINES = 24
 """Most settings, or shapes, that get a line of their own."""
-SHORT_TABLE = {
-    "loss": "held-out loss",
-    "off_median": "off the curve",
-    "aggregate_c2st": "C2ST q(z), p(z)",
-    "c2st": "C2ST to real",
-}
-"""The columns of the short table, and their heads."""
+MAX_TABLE_METRICS = 4
+"""Most of the metrics of the conclusions that the table of settings has a column for."""
 
 
 class Progress:
@@ -146,27 +142,20 @@ def _draw(table: Table, *, quiet: bool) -> Path:
 
 
 def _settings_table(table: Table) -> list[str]:
-    """A line for each setting: the mean over its seeds and their standard deviation."""
+    """A line for each setting: the mean over its seeds and their standard deviation, of the conclusions' metrics."""
     axes = [name.replace("_", " ") for name in table.axes or ("setting",)]
+    metrics = headline_metrics(table)[:MAX_TABLE_METRICS]
     lines = []
     for setting in settings(table):
         levels = [format_value(value) for value in setting.values or ("all",)]
-        spreads = [_spread(setting.rows, name) for name in SHORT_TABLE]
+        spreads = [format_spread(setting.measured(name)) for name in metrics]
         lines.append((*levels, str(len(setting.rows)), *spreads))
 
-    told = [text((*axes, "runs", *SHORT_TABLE.values()), lines), "mean ± standard deviation over seeds"]
-    if "decoder_variance" in table.axes:
-        told.append("held-out losses compare within one decoder variance only: that of a learned one is in nats")
+    told = [text((*axes, "runs", *metrics), lines), "mean ± standard deviation over seeds; as in table.csv,"]
+    for name in metrics:
+        at_own_sigma = name in SIGMA_METRICS and changes_sigma(table, None)
+        told.append(f"  {name}: {heading(name)}{' (each at its own sigma)' if at_own_sigma else ''}")
     return told
-
-
-def _spread(rows: Sequence[Row], name: str) -> str:
-    values = [row.values[name] for row in rows if name in row.values]
-    if not values:
-        return "-"
-    if len(values) == 1:
-        return f"{values[0]:.4f}"
-    return f"{mean(values):.4f} ± {stdev(values):.4f}"
 
 
 class _Shape(NamedTuple):

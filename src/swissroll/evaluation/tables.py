@@ -5,7 +5,7 @@ from __future__ import annotations
 from swissroll.evaluation.distances import NAMES, Distance
 from swissroll.evaluation.evaluation import Evaluation
 from swissroll.evaluation.evidence_summary import EvidenceSummary
-from swissroll.evaluation.geometry import Fit, FitSpread
+from swissroll.evaluation.geometry import BINS, Fit, FitSpread
 from swissroll.evaluation.latent_plane import name_dims
 from swissroll.evaluation.measures import heading
 from swissroll.evaluation.metrics import Generated, Latent, Metrics, Reconstruction
@@ -22,6 +22,10 @@ By Student's t with two degrees of freedom, one perfect model in forty is."""
 MAX_RATES = 8
 """Most latent dimensions whose own rates are shown."""
 GENERATED_HEAD = ("generated points", "decoded grid", "prior samples", "with decoder noise", "real points")
+ERRORS_NOTE = (
+    "± is one standard error over the points; of a noise floor, the standard deviation over other real samples.\n"
+    "A number without it has the digits that its noise floor allows, or is exact."
+)
 MODEL_HEAD = ("the model", "value", "perfect model", "verdict")
 
 Rows = list[tuple[str, ...]]
@@ -197,8 +201,13 @@ def _spread_fit_row(name: str, fits: list[Fit | None], spread: FitSpread | None)
     """A number whose noise floor, that of real points, is in the last column."""
     *made, real = fits
     deviation = 0.0 if spread is None else getattr(spread, name)
-    cells = ["-" if one is None else rounded(getattr(one, name), deviation) for one in made]
-    floor = "-" if real is None else with_error(getattr(real, name), deviation)
+
+    # A coverage comes in steps, and all real samples may cover everything.
+    error = max(deviation, 1 / BINS) if name == "coverage" else deviation
+    cells = ["-" if one is None else rounded(getattr(one, name), error) for one in made]
+    floor = "-"
+    if real is not None:
+        floor = f"{rounded(getattr(real, name), error)} ± {rounded(deviation, error)}"
     return (heading(name), *cells, floor)
 
 

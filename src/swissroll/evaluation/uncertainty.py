@@ -9,7 +9,7 @@ from torch import Tensor
 
 MAX_DECIMALS = 6
 """Most decimals of a number; one that needs more is written with an exponent."""
-ROUNDING = 1e-9
+ROUNDING = 1e-8
 """An error below this is that of the computer's arithmetic, and counts as none."""
 
 

@@ -12,7 +12,15 @@ from typing import Any
 from swissroll import checks
 from swissroll.errors import Fix
 from swissroll.evaluation.evaluation import Evaluation
-from swissroll.evaluation.tables import MODEL_HEAD, Rows, generated_head, generated_rows, model_rows, summary_rows
+from swissroll.evaluation.tables import (
+    ERRORS_NOTE,
+    MODEL_HEAD,
+    Rows,
+    generated_head,
+    generated_rows,
+    model_rows,
+    summary_rows,
+)
 from swissroll.evaluation.wording import to_plain
 from swissroll.report.explorer import embeds_decoder, explorer_data
 from swissroll.report.figures import available, draw
@@ -120,6 +128,8 @@ class RunPage:
     def summary_rows(self) -> list[tuple[str, str]]:
         """What the training came to: names and values."""
         return summary_rows(self.evaluation)
+
+    errors_note = ERRORS_NOTE
 
     @property
     def tables(self) -> list[tuple[tuple[str, ...], Rows]]:

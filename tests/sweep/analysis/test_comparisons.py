@@ -10,11 +10,13 @@ from hypothesis import strategies as st
 from scipy import stats
 
 from swissroll.sweep.analysis.comparisons import (
+    deciding_seeds,
     headline_metrics,
     holm_alphas,
     judge,
     paired_difference,
     pareto_frontier,
+    power,
     rank,
     t_interval,
 )
@@ -94,14 +96,14 @@ def test_holm_is_its_definition(p: list[float], extra: int) -> None:
     assert {i for i in range(len(p)) if p[i] <= levels[i]} == rejected
 
 
-def test_a_tie_is_an_interval_that_contains_zero() -> None:
+def test_what_may_be_noise_has_an_interval_that_contains_zero() -> None:
     rng = np.random.default_rng(1)
     for _ in range(200):
         shift = rng.choice([0.0, 0.5, 3.0, 30.0], 4)
         columns = {8 * (i + 1): [*(shift[i] + rng.normal(size=4))] for i in range(4)}
         (verdicts,) = judge([rank(one_axis(columns), "mse", "hidden_dim")])
         levels = holm_alphas([v.difference.p_value for v in verdicts.values()], 6)
-        assert [v.tied for v in verdicts.values()] == [
+        assert [v.may_be_noise for v in verdicts.values()] == [
             v.difference.p_value > level for v, level in zip(verdicts.values(), levels, strict=True)
         ]
 
@@ -112,7 +114,7 @@ def test_noise_alone_is_called_a_difference_in_at_most_one_sweep_of_twenty() -> 
         seeds = rng.normal(0, 3, 5)
         columns = {8 * (i + 1): [*(seeds + rng.normal(size=5))] for i in range(5)}
         (verdicts,) = judge([rank(one_axis(columns), "mse", "hidden_dim")])
-        wrong += not all(v.tied for v in verdicts.values())
+        wrong += not all(v.may_be_noise for v in verdicts.values())
     assert wrong <= stats.binom.ppf(0.999, sweeps, 0.05)
 
 
@@ -122,7 +124,7 @@ def test_a_large_difference_is_found() -> None:
     ranking = rank(one_axis(columns), "mse", "hidden_dim")
     (verdicts,) = judge([ranking])
     assert ranking.best in (16, 32)
-    assert {value for value, v in verdicts.items() if v.tied} == {16, 32} - {ranking.best}
+    assert {value for value, v in verdicts.items() if v.may_be_noise} == {16, 32} - {ranking.best}
 
 
 def test_best_is_the_metrics_own_better_end() -> None:
@@ -139,6 +141,42 @@ def test_best_is_the_metrics_own_better_end() -> None:
 def test_one_seed_ties_all() -> None:
     (verdicts,) = judge([rank(one_axis({8: [1.0], 16: [100.0]}), "mse", "hidden_dim")])
     assert verdicts[16].tied
+
+
+@pytest.mark.parametrize(("effect", "n", "alpha"), [(0.5, 20, 0.05), (-1.0, 8, 0.01), (2.5, 5, 0.05), (0.0, 4, 0.05)])
+def test_the_power_is_how_often_simulated_seeds_show_the_difference(effect: float, n: int, alpha: float) -> None:
+    sweeps = 4000
+    differences = np.random.default_rng(5).normal(effect, 1, (sweeps, n))
+    found = float(np.mean(stats.ttest_1samp(differences, 0, axis=1).pvalue <= alpha))
+    expected = power(effect, n, alpha)
+    assert found == pytest.approx(expected, abs=4 * math.sqrt(expected * (1 - expected) / sweeps))
+
+
+@pytest.mark.parametrize("differences", [(0.3, 1.2, 0.9, 1.9), (-0.1, -0.9, -0.2), (4.0, 9.0)])
+def test_the_deciding_seeds_are_the_fewest_that_show_the_difference_four_times_in_five(
+    differences: tuple[float, ...],
+) -> None:
+    """New seeds are drawn from the normal distribution that has the observed mean and spread."""
+    alpha, sweeps = 0.01, 4000
+    seeds = deciding_seeds(differences, alpha)
+    assert seeds is not None
+    rng = np.random.default_rng(6)
+    shares = []
+    for n in (seeds - 1, seeds):
+        drawn = rng.normal(np.mean(differences), np.std(differences, ddof=1), (sweeps, n))
+        shares.append(float(np.mean(stats.ttest_1samp(drawn, 0, axis=1).pvalue <= alpha)))
+    # Four standard deviations of a share of 4,000.
+    assert shares[0] < 0.8 + 0.025
+    assert shares[1] > 0.8 - 0.025
+
+
+def test_a_difference_that_a_hundred_seeds_would_not_show_is_a_tie() -> None:
+    assert deciding_seeds((1.0, -1.0, 1.1, -0.9), 0.05) is None
+    assert deciding_seeds((0.0, 0.0), 0.05) is None
+    assert deciding_seeds((1.0,), 0.05) is None
+    (verdicts,) = judge([rank(one_axis({8: [1.0, 2.0, 3.0], 16: [2.0, 3.0, 2.05]}), "mse", "hidden_dim")])
+    assert (verdicts[16].may_be_noise, verdicts[16].tied) == (True, False)
+    assert verdicts[16].undecided
 
 
 def test_comparing_what_never_finished_together_is_an_error() -> None:

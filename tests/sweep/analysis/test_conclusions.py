@@ -1,7 +1,9 @@
 """What the sentences say, for tables whose numbers are known."""
 
+import re
+
 from swissroll.sweep.analysis.conclusions import NO_COMPARISON, conclusions
-from tests.sweep.analysis.oracles import made_table
+from tests.sweep.analysis.oracles import made_table, one_axis
 
 
 def test_where_all_of_a_value_diverged_there_is_nothing_to_compare() -> None:
@@ -15,3 +17,27 @@ def test_a_few_worse_values_are_all_named() -> None:
     (line,) = [line for line in conclusions(table) if "W2" in line]
     assert line.count("by +") == 2
     assert line.index("0.2 by") < line.index("0.3 by")
+
+
+def test_too_few_seeds_are_undecided_with_how_many_would_decide() -> None:
+    """The means are almost twenty times apart, and two seeds cannot show it."""
+    columns = {8: [0.003, 0.005], 16: [0.0636, 0.08]}
+    text = "\n".join(conclusions(one_axis(columns)))
+    assert re.search(r"undecided with 2 seeds \(means 0\.00400 to 0\.0718\); about \d seeds would decide", text)
+    assert " tie" not in text
+    decided = "\n".join(conclusions(one_axis({width: values * 3 for width, values in columns.items()})))
+    assert "undecided" not in decided
+    assert "worse: 16 by" in decided
+
+
+def test_means_that_look_alike_are_one_number() -> None:
+    equal = conclusions(one_axis({8: [1.0, 1.0, 1.0], 16: [1.0, 1.0, 1.0]}))
+    assert equal[-1].endswith("equal in every seed (all means 1.00)")
+    alike = conclusions(one_axis({8: [1.0001, 0.9999, 1.0002], 16: [0.9999, 1.0002, 1.0001]}))
+    assert alike[-1].endswith("a tie (all means 1.00): 100 seeds would not show differences as small as these")
+
+
+def test_a_level_that_is_undecided_stands_beside_one_that_is_worse() -> None:
+    columns = {8: [1.0, 1.1, 0.9, 1.0], 16: [1.2, 1.1, 1.3, 1.02], 32: [9.0, 9.2, 9.1, 9.05]}
+    line = conclusions(one_axis(columns))[-1]
+    assert re.search(r"best 8 \(1\.00\); undecided: 16 \(about \d+ seeds would decide\); worse: 32 by", line)

@@ -1,5 +1,6 @@
 """The report of sweeps as its reader meets it: of really trained runs, and opened in a real browser."""
 
+import html
 import math
 import re
 from pathlib import Path
@@ -10,7 +11,9 @@ import numpy as np
 import pytest
 
 from swissroll.report.html import vector_uri
+from swissroll.report.page import write_report
 from swissroll.report.style import house_style
+from swissroll.runs.run import load
 from swissroll.sweep.analysis.axis_panels import draw_axis
 from swissroll.sweep.analysis.blocks import settings
 from swissroll.sweep.analysis.conclusions import conclusions
@@ -167,3 +170,20 @@ def test_ten_thousand_rows_stay_small() -> None:
     assert "The first 200 of 2,000 settings" in html
     assert f"{MAX_PANELS} of 2,000 settings" in html
     assert len(conclusions(table)) <= 12
+
+
+def test_every_run_is_linked_by_its_setting_or_has_the_command_that_writes_its_report(
+    tmp_path: Path, opened: Opened
+) -> None:
+    table = trained_sweep(tmp_path / "my sweep", beta=[0.01, 0.1], seeds=1)
+    drawn, other = (table.folder / "runs" / row.name for row in table.rows)
+    write_report(load(drawn))
+    write_page(table.folder)
+    text = page_text(table.folder)
+    assert f'<td class="text">beta 0.01</td><td>{table.seeds[0]}</td>' in text
+    assert f'<a href="runs/{drawn.name}/report.html">report</a>' in text
+    assert html.unescape(text).count(f"swissroll report '{other}'") == 1
+    with opened(table.folder) as page:
+        page.click("details.runs summary")
+        page.click("details.runs a")
+        assert page.title().startswith("VAE run: swiss_roll, beta 0.01")

@@ -45,7 +45,7 @@ class ComparedMean(NamedTuple):
         difference: Lines of text: its difference from the best, and the interval of that.
     """
 
-    kind: Literal["best", "tied", "differs", ""]
+    kind: Literal["best", "tied", "undecided", "differs", ""]
     mean: str
     difference: list[str]
 
@@ -91,14 +91,14 @@ class BestSetting(NamedTuple):
         own_sigma: Whether it is taken at decoder sigmas that differ between the settings.
         setting: The setting.
         mean: Its mean.
-        tied: How many of the others are tied with it.
+        not_worse: How many of the others are tied with it or undecided.
     """
 
     metric: str
     own_sigma: bool
     setting: str
     mean: str
-    tied: str
+    not_worse: str
 
 
 def axis_section(table: Table, axis: str, figure: str) -> AxisSection:
@@ -139,17 +139,18 @@ def _best_setting(table: Table, finding: Finding) -> BestSetting:
     ranking = finding.ranking
     levels = dict(zip(table.axes, ranking.best, strict=True))
 
-    # With one seed, a tie means nothing.
-    tied = NO_NUMBER
+    # One seed decides nothing.
+    not_worse = NO_NUMBER
     if finding.seeds > 1:
-        tied = f"{len(finding.tied)} of {len(finding.verdicts)}"
+        others = len(finding.verdicts)
+        not_worse = f"{others - len(finding.worse)} of {others}"
 
     return BestSetting(
         metric=_label(finding),
         own_sigma=finding.own_sigma,
         setting=format_setting(levels),
         mean=format_number(ranking.best_mean),
-        tied=tied,
+        not_worse=not_worse,
     )
 
 
@@ -170,6 +171,8 @@ def _compare(finding: Finding, level: Any) -> ComparedMean:
 
     verdict = finding.verdicts[level]
     difference = format_difference(verdict.interval).split(" ", 1)
+    if verdict.undecided:
+        return ComparedMean("undecided", mean, difference)
     return ComparedMean("tied" if verdict.tied else "differs", mean, difference)
 
 

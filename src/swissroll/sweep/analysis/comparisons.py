@@ -3,9 +3,14 @@
 Runs of one seed share data, and initial weights and noise where their shapes allow it. So two settings are compared by
 their difference in each seed (common random numbers), and the mean of these paired differences has a Student-t
 interval over seeds. Where several differences are shown together, Holm's step-down procedure widens the intervals. Then
-with 95 % probability, each difference of a family that is called real is real. What is not called real is a tie.
+with 95 % probability, each difference of a family that is called real is real.
 
-Source: Holm (1979), "A simple sequentially rejective multiple test procedure".
+Not every difference that may be noise is a tie: too few seeds cannot show even a large one. So the power of the paired
+t test says with how many seeds a difference like the observed one would be called real. Those seeds would decide it.
+Only a difference that many seeds would not show is a tie.
+
+Sources: Holm (1979), "A simple sequentially rejective multiple test procedure"; Cohen (1988), "Statistical power
+analysis for the behavioral sciences", chapter 2, for the power of a t test by the noncentral t distribution.
 """
 
 from __future__ import annotations
@@ -19,13 +24,17 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 from scipy import stats
-from scipy.special import stdtr
+from scipy.special import nctdtr, stdtr
 
 from swissroll import checks
 from swissroll.sweep.analysis.blocks import Array, CompleteBlocks, complete_blocks, measured_metrics
 from swissroll.sweep.analysis.results import METRICS, Table, require_table
 
 CONFIDENCE = 0.95
+POWER = 0.8
+"""Probability with which the seeds that would decide a difference call it real."""
+MAX_DECIDING_SEEDS = 100
+"""A difference that takes more seeds than this is a tie."""
 HEADLINE_METRICS = ("neg_elbo", "off_p90", "c2st", "aggregate_c2st", "w2", "mse")
 """Metrics that conclusions are drawn on; evidence, where it was measured, takes the ELBO's place."""
 SIGMA_METRICS = frozenset({"neg_elbo", "neg_log_evidence", "above_lower_bound", "distortion"})
@@ -129,20 +138,39 @@ class Ranking:
 
 @dataclass(frozen=True, kw_only=True)
 class Verdict:
-    """Whether a level is tied with the best.
+    """Whether a level is worse than the best, tied with it, or neither for want of seeds.
 
     Attributes:
         difference: The level minus the best.
         interval: Its interval, as wide as Holm's procedure asks of this comparison among all of its family.
+        alpha: The significance level of that interval.
     """
 
     difference: PairedDifference
     interval: Interval
+    alpha: float
+
+    @property
+    def may_be_noise(self) -> bool:
+        """Whether the difference is not called real."""
+        return self.interval.contains_zero
+
+    @cached_property
+    def deciding_seeds(self) -> int | None:
+        """Seeds that would decide a difference that may be noise; None where there are too many, or none are needed."""
+        if not self.may_be_noise:
+            return None
+        return deciding_seeds(self.difference.differences, self.alpha)
 
     @property
     def tied(self) -> bool:
-        """Whether the difference may be noise."""
-        return self.interval.contains_zero
+        """Whether the difference may be noise, and many more seeds would not show it."""
+        return self.may_be_noise and self.deciding_seeds is None
+
+    @property
+    def undecided(self) -> bool:
+        """Whether the difference may be noise because there are too few seeds to say."""
+        return self.deciding_seeds is not None
 
 
 def headline_metrics(table: Table) -> list[str]:
@@ -234,7 +262,7 @@ def rank(table: Table, metric: str, axis: str | None) -> Ranking:
 
 
 def judge(rankings: Iterable[Ranking]) -> list[dict[Any, Verdict]]:
-    """Decide for every level whether it is tied with its ranking's best, all comparisons in one family.
+    """Compare every level with its ranking's best, all comparisons in one family.
 
     Which level is best is seen in the same numbers, so any two might have been compared: all pairs are the family
     that Holm's procedure allows for.
@@ -254,10 +282,53 @@ def judge(rankings: Iterable[Ranking]) -> list[dict[Any, Verdict]]:
     for ranking in rankings:
         of_levels: dict[Any, Verdict] = {}
         for difference in ranking.differences:
-            interval = difference.interval(1 - next(alphas))
-            of_levels[difference.a] = Verdict(difference=difference, interval=interval)
+            alpha = next(alphas)
+            interval = difference.interval(1 - alpha)
+            of_levels[difference.a] = Verdict(difference=difference, interval=interval, alpha=alpha)
         verdicts.append(of_levels)
     return verdicts
+
+
+def power(effect: float, n: int, alpha: float) -> float:
+    """Probability that a two-sided paired t test calls a difference real.
+
+    Args:
+        effect: The true mean difference, in standard deviations of the differences.
+        n: Differences, at least 2; they are normal and independent.
+        alpha: Significance level of the test.
+    """
+    degrees_of_freedom = n - 1
+    critical = _t_quantile(1 - alpha, degrees_of_freedom)
+
+    # Under a true difference, t has the noncentral t distribution with noncentrality effect * sqrt(n).
+    noncentrality = abs(effect) * math.sqrt(n)
+    above = 1 - nctdtr(degrees_of_freedom, noncentrality, critical)
+    below = nctdtr(degrees_of_freedom, noncentrality, -critical)
+    return float(above + below)
+
+
+def deciding_seeds(differences: Sequence[float], alpha: float) -> int | None:
+    """Least number of seeds with which a t test finds a difference like the observed one with probability 0.8.
+
+    It takes the observed mean and standard deviation for the true ones: with two or three seeds it is a rough number.
+
+    Args:
+        differences: One per seed, at least 2.
+        alpha: Significance level of the test.
+
+    Returns:
+        More than there are; None where it is more than 100, or the differences are all 0.
+    """
+    n = len(differences)
+    deviation = float(np.std(differences, ddof=1)) if n > 1 else 0.0
+    if deviation == 0:
+        return None
+
+    effect = float(np.mean(differences)) / deviation
+    for seeds in range(n + 1, MAX_DECIDING_SEEDS + 1):
+        if power(effect, seeds, alpha) >= POWER:
+            return seeds
+    return None
 
 
 def holm_alphas(p_values: Sequence[float], family: int | None = None, alpha: float = 1 - CONFIDENCE) -> list[float]:

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from swissroll.sweep.analysis.blocks import changes_sigma, confounds, settings, sigmas
 from swissroll.sweep.analysis.comparisons import (
     INCOMPARABLE_AXES,
+    MAX_DECIDING_SEEDS,
     SIGMA_METRICS,
     Ranking,
     Verdict,
@@ -31,7 +33,7 @@ NO_COMPARISON = (
 MAX_LINES = 12
 """Most lines of :func:`conclusions`."""
 FEW_SEEDS = 5
-"""With fewer seeds than this, intervals are so wide that a tie says little."""
+"""With fewer seeds than this, intervals are so wide that little is decided."""
 MAX_WORSE = 3
 """Most worse levels that are all named with their differences; of more, only the nearest is."""
 
@@ -56,9 +58,18 @@ class Finding:
         return [level for level, verdict in self.verdicts.items() if verdict.tied]
 
     @property
+    def undecided(self) -> dict[Any, int]:
+        """Levels that may differ from the best, each with the seeds that would decide it."""
+        found = {}
+        for level, verdict in self.verdicts.items():
+            if verdict.deciding_seeds is not None:
+                found[level] = verdict.deciding_seeds
+        return found
+
+    @property
     def worse(self) -> list[Verdict]:
         """Verdicts on the levels that are worse than the best, the nearest first."""
-        found = [verdict for verdict in self.verdicts.values() if not verdict.tied]
+        found = [verdict for verdict in self.verdicts.values() if not verdict.may_be_noise]
         return sorted(found, key=lambda verdict: abs(verdict.interval.mean))
 
     @property
@@ -88,22 +99,45 @@ def findings(table: Table, axis: str | None) -> list[Finding]:
 
 
 def sentence(finding: Finding) -> str:
-    """The best level by a metric, what is tied with it, and how far the nearest of the others are off."""
+    """The best level by a metric, what is tied with it or undecided, and how far the nearest of the others are off."""
     ranking = finding.ranking
     best = _format_level(ranking.best)
     if finding.seeds < 2:
         return f"{best} is best with the only seed, which allows no conclusion"
-    if len(finding.tied) == len(finding.verdicts):
-        low = format_number(min(ranking.means))
-        high = format_number(max(ranking.means))
-        return f"a tie: no paired difference over {finding.seeds} seeds is significant (means {low} to {high})"
+    if not finding.worse:
+        return _without_difference(finding)
 
     parts = [f"best {best} ({format_number(ranking.best_mean)})"]
     if finding.tied:
         tied = [_format_level(level) for level in finding.tied]
         parts.append(f"tied with {join_names(tied)}")
+    if finding.undecided:
+        levels = [f"{_format_level(level)} ({_would_decide(seeds)})" for level, seeds in finding.undecided.items()]
+        parts.append(f"undecided: {join_names(levels)}")
     parts.append(f"worse: {_list_worse(finding.worse)}")
     return "; ".join(parts)
+
+
+def _without_difference(finding: Finding) -> str:
+    """The sentence where no level is worse than the best."""
+    means = _range(finding.ranking.means)
+    if finding.undecided:
+        seeds = min(finding.undecided.values())
+        return f"undecided with {finding.seeds} seeds ({means}); {_would_decide(seeds)}"
+    if all(set(verdict.difference.differences) == {0.0} for verdict in finding.verdicts.values()):
+        return f"equal in every seed ({means})"
+    return f"a tie ({means}): {MAX_DECIDING_SEEDS} seeds would not show differences as small as these"
+
+
+def _would_decide(seeds: int) -> str:
+    return f"about {seeds} seeds would decide"
+
+
+def _range(means: Sequence[float]) -> str:
+    """The lowest and the highest mean, or the one number that both are to the digits shown."""
+    low = format_number(min(means))
+    high = format_number(max(means))
+    return f"means {low} to {high}" if low != high else f"all means {low}"
 
 
 def run_counts(table: Table) -> str:
@@ -158,9 +192,7 @@ def _sigma_warning(table: Table) -> str:
 def _basis(seeds: int) -> str:
     """What the comparisons rest on."""
     text = f"Paired differences over {seeds} seeds, with 95 % intervals, Holm-corrected for each axis."
-    if seeds < FEW_SEEDS:
-        text += " So few seeds show only large differences: more of them may separate what is tied."
-    return text
+    return f"{text} Seeds that would decide show a difference like the observed one with 80 % probability."
 
 
 def _list_worse(worse: list[Verdict]) -> str:

@@ -6,6 +6,10 @@ import math
 from collections.abc import Sequence
 from typing import Any
 
+import numpy as np
+from numpy.typing import NDArray
+
+from swissroll.evaluation.uncertainty import with_error
 from swissroll.sweep.analysis.comparisons import Interval
 from swissroll.sweep.analysis.results import METRICS
 
@@ -28,6 +32,16 @@ def format_number(value: float) -> str:
     return f"{value:#.3g}".rstrip(".")
 
 
+def format_spread(values: NDArray[np.floating[Any]]) -> str:
+    """The mean of finite values, shape (N,), with their standard deviation; '-' where there is none."""
+    if not len(values):
+        return NO_NUMBER
+    mean = float(values.mean())
+    if len(values) < 2:
+        return format_number(mean)
+    return with_error(mean, float(values.std(ddof=1)))
+
+
 def format_value(value: Any) -> str:
     """A setting's value as people type it."""
     if isinstance(value, tuple):
@@ -47,9 +61,7 @@ def format_setting(levels: dict[str, Any], separator: str = ", ") -> str:
 def metric_label(metric: str, *, unit: bool = False) -> str:
     """A metric's name for readers, on demand with its unit."""
     found = METRICS[metric]
-    if unit and found.unit:
-        return f"{found.label} ({found.unit})"
-    return found.label
+    return found.heading if unit else found.label
 
 
 def join_names(names: Sequence[str]) -> str:

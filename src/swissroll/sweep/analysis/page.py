@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import shlex
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -37,6 +38,8 @@ MAX_NAMED_VALUES = 12
 """Most values of an axis that are all named."""
 MAX_NAMED_SIGMAS = 8
 """Most decoder sigmas of one latent dimension that are named."""
+MAX_LINKED_RUNS = 500
+"""Most runs that the page links."""
 ALWAYS_NAMED = ("dataset", "steps")
 """Settings that the page names even where they are at their defaults."""
 NEVER_NAMED = ("seed", "threads", "snapshot_every", "device", "engine")
@@ -55,6 +58,24 @@ class LatentSigmas(NamedTuple):
 
     latent_dim: str
     sigmas: str
+
+
+class RunLink(NamedTuple):
+    """A run by its setting, and where its report is.
+
+    Attributes:
+        setting: Its level on each axis.
+        seed: Its seed.
+        ended: Its diagnosis, or how it ended.
+        address: Its report, relative to the page; empty where it has none.
+        command: What writes that report.
+    """
+
+    setting: str
+    seed: int
+    ended: str
+    address: str
+    command: str
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -78,6 +99,7 @@ class SweepPage:
         gallery: The settings in the pictures.
         drawn_curves: How many settings have learning curves.
         settings: The table of all settings.
+        runs: The runs on disk, at most :data:`MAX_LINKED_RUNS`.
         figures: The addresses of the figures, by name.
     """
 
@@ -97,6 +119,7 @@ class SweepPage:
     gallery: Gallery
     drawn_curves: int
     settings: SettingsTable
+    runs: list[RunLink]
     figures: dict[str, str]
 
     few_seeds = FEW_SEEDS
@@ -195,6 +218,7 @@ def _page(table: Table, figures: dict[str, str], gallery: Gallery) -> SweepPage:
         gallery=gallery,
         drawn_curves=len(drawn_settings(table)),
         settings=tabulate_settings(table),
+        runs=_link_runs(table),
         figures=figures,
     )
 
@@ -226,6 +250,23 @@ def _shared_settings(table: Table) -> dict[str, str]:
     if len(all_sigmas) == 1:
         shared["sigma"] = f"{all_sigmas.pop():.4f}"
     return shared
+
+
+def _link_runs(table: Table) -> list[RunLink]:
+    """The first runs that are on disk, each with its report or the command that writes it."""
+    links = []
+    for row in [row for row in table.rows if row.status != "missing"][:MAX_LINKED_RUNS]:
+        folder = table.folder / "runs" / row.name
+        has_report = (folder / "report.html").is_file()
+        link = RunLink(
+            setting=format_setting(row.setting),
+            seed=row.config.seed,
+            ended=row.diagnosis or row.status,
+            address=f"runs/{row.name}/report.html" if has_report else "",
+            command=f"swissroll report {shlex.quote(str(folder))}",
+        )
+        links.append(link)
+    return links
 
 
 def _diverged_settings(table: Table) -> list[DivergedSetting]:

@@ -19,7 +19,6 @@ from typing import Any, Literal
 
 from swissroll import checks
 from swissroll.config import Config
-from swissroll.errors import Fix, FixableError
 from swissroll.evaluation.measures import MEASURES, Measure
 from swissroll.sweep.plan import FIELDS, Sweep, read_sweep, run_name
 
@@ -158,30 +157,59 @@ def read_rows(sweep: Sweep, folder: Path) -> Iterator[Row]:
 
 
 def _read_row(run: Path, config: Config, setting: dict[str, Any], *, evidence: bool) -> Row:
-    from swissroll.runs.errors import RunError
+    from swissroll.runs.files import explain_damage
 
     if not (run / "state.json").exists():
         return Row(name=run.name, config=config, setting=setting, status="missing")
 
+    # People know a run by its settings, not by the name of its folder.
+    levels = [f"{axis} {level}" for axis, level in setting.items()]
+    whose = f"the run of {', '.join([*levels, f'seed {config.seed}'])}"
+
+    metrics = run / "metrics.json"
     try:
-        return _read_ended(run, config, setting, evidence=evidence)
-    except RunError:
-        raise
-    except (OSError, ValueError, KeyError, TypeError) as error:
-        raise FixableError(
-            f"{run}: damaged ({error!r:.80}).",
-            Fix.REMOVE_AND_CONTINUE_SWEEP,
-            folder=run.parent.parent,
-            remove=run,
-        ) from None
+        state = _read_record(run / "state.json", "step", "status", "message")
+        found = with_new_keys(_read_record(metrics, "metrics", "diagnosis"))
+        return _row_of_ended(run, config, setting, state, found, evidence=evidence)
+    except _DamagedError as error:
+        raise explain_damage(error.path, f"{error.why}; {whose}") from None
+    except KeyError as error:
+        raise explain_damage(metrics, f"it has no number {error}; {whose}") from None
+    except (AttributeError, TypeError):
+        raise explain_damage(metrics, f"it does not hold what a measurement writes; {whose}") from None
 
 
-def _read_ended(run: Path, config: Config, setting: dict[str, Any], *, evidence: bool) -> Row:
-    """The row of a run that finished or diverged."""
+class _DamagedError(Exception):
+    """A file of a run that cannot be used, and why."""
+
+    def __init__(self, path: Path, why: str) -> None:
+        super().__init__(why)
+        self.path = path
+        self.why = why
+
+
+def _read_record(path: Path, *keys: str) -> dict[str, Any]:
+    """What a JSON file of a run holds, which must have these keys."""
+    try:
+        found = json.loads(path.read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        raise _DamagedError(path, "it is missing") from None
+    except OSError as error:
+        raise _DamagedError(path, f"it cannot be read: {error.strerror}") from None
+    except ValueError:
+        raise _DamagedError(path, "it is not JSON") from None
+
+    missing = [key for key in keys if not isinstance(found, dict) or key not in found]
+    if missing:
+        raise _DamagedError(path, f"it has no {missing[0]!r}")
+    record: dict[str, Any] = found
+    return record
+
+
+def _row_of_ended(run: Path, config: Config, setting: dict[str, Any], state: Any, found: Any, *, evidence: bool) -> Row:
+    """The row of a run that finished or diverged, from its state.json and its metrics.json."""
     from swissroll.runs.files import require_end
 
-    state = json.loads((run / "state.json").read_text(encoding="utf-8"))
-    found = with_new_keys(json.loads((run / "metrics.json").read_text(encoding="utf-8")))
     require_end(run, state["step"], config)
 
     metrics = found["metrics"]

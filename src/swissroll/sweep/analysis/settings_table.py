@@ -9,7 +9,7 @@ from typing import Any, NamedTuple
 from swissroll.report.plots import Array
 from swissroll.sweep.analysis.axis_panels import axis_metrics
 from swissroll.sweep.analysis.blocks import Setting, settings
-from swissroll.sweep.analysis.formatting import NO_NUMBER, format_number, format_value
+from swissroll.sweep.analysis.formatting import NO_NUMBER, format_spread, format_value
 from swissroll.sweep.analysis.results import METRICS, Table
 
 MAX_TABLE_SETTINGS = 200
@@ -87,15 +87,8 @@ def _measured_field(values: Array) -> Field:
     if not len(values):
         return Field(text=NO_NUMBER, spread="", sort_key="")
 
-    mean = float(values.mean())
-    text = format_number(mean)
-    if len(values) < 2:
-        return Field(text=text, spread="", sort_key=repr(mean))
-
-    # Two significant digits, and a comma between thousands.
-    deviation = float(values.std(ddof=1))
-    rounded = float(f"{deviation:.2g}")
-    return Field(text=text, spread=f"± {rounded:,g}", sort_key=repr(mean))
+    text, _, spread = format_spread(values).partition(" ± ")
+    return Field(text=text, spread=spread and f"± {spread}", sort_key=repr(float(values.mean())))
 
 
 def _diagnoses(setting: Setting) -> str:
