@@ -36,6 +36,7 @@ html_static_path = ["_static"]
 html_css_files = ["pages.css"]
 # MathML needs no script and no font from the network; browsers have drawn it since 2023.
 html_math_renderer = "mathml"
+THIN_SPACE = '<mspace width="0.17em"></mspace>'
 
 autodoc_member_order = "bysource"
 autodoc_typehints = "description"
@@ -58,7 +59,11 @@ def write_math_block(writer: Any, node: Any) -> None:
 
 def mathml(formula: str, *, as_block: bool = False) -> str:
     """A formula for the browser; its lines end in \\cr, since code hosts turn two backslashes into one."""
-    return tex2mathml(re.sub(r"\\cr\b", r"\\\\", formula), as_block=as_block)
+    written = tex2mathml(re.sub(r"\\cr\b", r"\\\\", formula), as_block=as_block)
+
+    # A thin space on both sides of a function's name, which browsers leave out.
+    written = written.replace("<mo>&ApplyFunction;</mo>", THIN_SPACE)
+    return re.sub(rf"(</(?:mi|mn|mfrac)>\s*)(<mi>\w+</mi>\s*{THIN_SPACE})", rf"\1{THIN_SPACE}\2", written)
 
 
 def add_what_only_built_pages_have(_: Sphinx, page: str, source: list[str]) -> None:
