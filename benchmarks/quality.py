@@ -83,17 +83,16 @@ def notebook(seed: int, steps: int = 1000) -> Row:
 def best(seed: int, width: int, steps: int) -> Row:
     """The `best` preset on the fast engine, or on the only one there is."""
     from swissroll.config import PRESETS, Config
-    from swissroll.training.build import build, decide, use_threads
+    from swissroll.training.build import build, decide
 
     settings = {"seed": seed, "hidden_dim": width, "steps": steps, "eval_every": steps} | _engine()
     config = decide(replace(Config(**PRESETS["best"]), **settings)).config
     _start_engine(config)
-    with use_threads(config.threads):
-        start = perf_counter()
-        training = build(config)
-        for _ in training:
-            pass
-        seconds = perf_counter() - start
+    start = perf_counter()
+    training = build(config)
+    for _ in training:
+        pass
+    seconds = perf_counter() - start
     return {"steps": steps, "seconds": seconds, **worth(training.engine.model, config)}
 
 

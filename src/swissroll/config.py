@@ -56,6 +56,12 @@ def one_of(choices: Any) -> Check:
     return partial(checks.one_of, allowed=get_args(choices))
 
 
+def either(name: str, value: object) -> None:
+    """The check of a yes or no."""
+    if not isinstance(value, bool):
+        raise ValueError(f"{name} must be true or false; got {value!r:.60}.")
+
+
 def none_or(check: Check) -> Check:
     """The check of a setting that may be left open."""
 
@@ -93,6 +99,11 @@ class Config:
         0,
         "Gaussians in a learned mixture prior; 0 is the standard normal prior.",
         whole(0, MAX_COMPONENTS),
+    )
+    refit_prior: bool = setting(
+        False,
+        "After the last step, fit the mixture prior to the aggregate posterior once more; encoder and decoder stay.",
+        either,
     )
     decoder_variance: DecoderVariance = setting(
         "fixed",
@@ -156,6 +167,8 @@ class Config:
         if self.beta_start is not None:
             # A geometric path never reaches 0.
             checks.real("beta, with beta_start,", self.beta, 0, 1e6, open_low=True)
+        if self.refit_prior and not self.components:
+            raise ValueError("refit_prior fits a mixture prior again, and components=0 has none. Set it to false.")
         self._check_size()
 
     def _check_size(self) -> None:
@@ -193,12 +206,18 @@ class Config:
         except ValueError as error:
             raise ValueError(f"{source}: {error}") from None
 
-    def to_toml(self) -> str:
-        """The config as TOML, with the versions that it was written under."""
+    def to_toml(self, *, origin: str = "") -> str:
+        """The config as TOML, with the versions that it was written under.
+
+        Args:
+            origin: What these settings do not say of the run that they are of, for :func:`read_origin`.
+        """
         import tomli_w
 
-        values = {k: v for k, v in dataclasses.asdict(self).items() if v is not None}
-        return tomli_w.dumps(values | {"versions": versions(xla=self.engine == "xla")})
+        written = {k: v for k, v in dataclasses.asdict(self).items() if v is not None}
+        if origin:
+            written["origin"] = {"note": origin}
+        return tomli_w.dumps(written | {"versions": versions(xla=self.engine == "xla")})
 
 
 def require_config(value: object, name: str = "config") -> None:
@@ -218,6 +237,7 @@ BEST: dict[str, Any] = {
     "activation": "silu",
     "initialization": "he",
     "components": 20,
+    "refit_prior": True,
     "lr": 1e-2,
     "lr_schedule": "cosine",
     "warmup": 50,
@@ -266,16 +286,31 @@ def read_toml(path: Path) -> tuple[dict[str, Any], dict[str, str]]:
     Raises:
         ValueError: The file is missing, or is not TOML.
     """
+    values = _read_tables(path)
+    recorded = values.pop("versions", {})
+    values.pop("origin", None)
+    if not isinstance(recorded, dict):
+        raise ValueError(f"{path}: 'versions' must be a table; got {recorded!r}. Remove it.")
+    return values, {str(k): str(v) for k, v in recorded.items()}
+
+
+def read_origin(path: Path) -> str:
+    """What a file of settings says of the run that it is of, and the settings do not; empty where it says nothing.
+
+    Raises:
+        ValueError: The file is missing, or is not TOML.
+    """
+    origin = _read_tables(path).get("origin")
+    return str(origin.get("note", "")) if isinstance(origin, dict) else ""
+
+
+def _read_tables(path: Path) -> dict[str, Any]:
     try:
-        values = tomllib.loads(path.read_text(encoding="utf-8-sig"))
+        return tomllib.loads(path.read_text(encoding="utf-8-sig"))
     except OSError as error:
         raise ValueError(f"{path}: cannot be read ({error.strerror}). Name an existing TOML file.") from None
     except ValueError as error:
         raise ValueError(f"{path}: not a TOML file ({error}). Correct it, or name another.") from None
-    recorded = values.pop("versions", {})
-    if not isinstance(recorded, dict):
-        raise ValueError(f"{path}: 'versions' must be a table; got {recorded!r}. Remove it.")
-    return values, {str(k): str(v) for k, v in recorded.items()}
 
 
 def read_values(path: Path) -> tuple[dict[str, Any], dict[str, str]]:

@@ -26,7 +26,7 @@ from swissroll.model.adapter import as_vae, ask, measurable, points_for
 from swissroll.model.loss import Loss, mean_kl, reconstruction_mse
 from swissroll.model.prior import StandardNormal
 from swissroll.model.vae import VAE
-from swissroll.modes import ordinary_modes, training_modes
+from swissroll.modes import ordinary_modes
 from swissroll.report import plots
 from swissroll.report.colours import DATA, GRID, RECONSTRUCTION
 from swissroll.report.plots import ShownFigure
@@ -417,7 +417,7 @@ def _prepare(
     checks.real("beta", beta, 0, 1e6)
 
     device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
-    with training_modes():
+    with ordinary_modes(gradients=True):
         model = VAE(latent_dim, hidden_dim).to(device)
     model.distribution = SWISS_ROLL
     engine = TorchEngine(

@@ -25,7 +25,7 @@ from swissroll.evaluation import distances, evidence, geometry, lower_bound, met
 from swissroll.model import loss as objective
 from swissroll.model.prior import Mixture
 from swissroll.model.vae import VAE
-from swissroll.training.build import use_threads
+from swissroll.modes import ordinary_modes
 from swissroll.training.engines.torch import TorchEngine
 from swissroll.training.loop import Training, scheduled_lr_and_beta
 
@@ -81,7 +81,7 @@ def selftest(show: Callable[[str], object] = print) -> bool:
     began = perf_counter()
     outcomes: list[bool] = []
 
-    with use_threads(1):
+    with ordinary_modes(gradients=True, threads=1):
         for group in GROUPS:
             try:
                 for check in group():

@@ -1,17 +1,16 @@
 """A prior fitted after training, judged by scikit-learn's own score and by what the copy leaves alone."""
 
 import shutil
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import pytest
 import torch
-from sklearn.mixture import GaussianMixture
 
 import swissroll
 from swissroll.cli.app import main
-from swissroll.config import Config
+from swissroll.config import Config, read_origin
 from swissroll.data import CURVES
 from swissroll.errors import Fix
 from swissroll.evaluation.metrics import measure
@@ -22,7 +21,7 @@ from swissroll.report.scene import Scene
 from swissroll.runs.errors import RunError
 from swissroll.runs.evaluate import evaluate
 from swissroll.runs.files import save_end
-from swissroll.runs.fit_prior import MAX_ROUNDS, TOLERANCE, fit_mixture, repair
+from swissroll.runs.fit_prior import repair
 from swissroll.runs.run import Run, create
 from swissroll.runs.training import advance
 from swissroll.training.build import translation_of
@@ -56,34 +55,6 @@ def contents(folder: Path) -> dict[Path, bytes]:
 def aggregate_c2st(run: Run) -> float:
     sigma = translation_of(run.config).sigma
     return measure(run.model, CURVES["swiss_roll"], sigma=sigma, seed=1).latent.aggregate.c2st.value
-
-
-def test_the_prior_is_the_mixture_that_scikit_learn_fitted(monkeypatch: pytest.MonkeyPatch) -> None:
-    fitted, fit = [], GaussianMixture.fit
-
-    def spied(self: GaussianMixture, z: Any) -> GaussianMixture:
-        fitted.append(fit(self, z))
-        return self
-
-    monkeypatch.setattr(GaussianMixture, "fit", spied)
-    z = torch.randn(2000, 3, generator=torch.Generator().manual_seed(0), dtype=torch.float64)
-    z[:500] = 0.1 * z[:500] + 2
-    prior = fit_mixture(z, 4, generator=torch.Generator().manual_seed(1))
-    fresh = z[:300] + 0.3
-    assert prior.log_prob(fresh).mean().item() == pytest.approx(fitted[0].score(fresh.numpy()), abs=1e-5)
-    np.testing.assert_allclose(prior.log_prob(z).detach(), fitted[0].score_samples(z.numpy()), atol=1e-4)
-
-
-def test_the_fit_tells_its_rounds_and_is_that_of_one_long_fit() -> None:
-    z = torch.randn(2000, 2, generator=torch.Generator().manual_seed(0), dtype=torch.float64)
-    rounds: list[int] = []
-    prior = fit_mixture(z, 6, generator=torch.Generator().manual_seed(1), progress=rounds.append)
-    seed = int(torch.randint(2**31, (1,), generator=torch.Generator().manual_seed(1)))
-    whole = GaussianMixture(6, covariance_type="diag", tol=TOLERANCE, max_iter=MAX_ROUNDS, random_state=seed)
-    assert sum(rounds) == whole.fit(z.numpy()).n_iter_
-    assert rounds[0] == 0
-    assert len(rounds) > 3
-    np.testing.assert_allclose(prior.means.detach(), whole.means_, atol=1e-6)
 
 
 def test_the_copy_comes_back_as_a_finished_run_with_its_history(run: Run, repaired: Run) -> None:
@@ -174,7 +145,7 @@ def test_weights_that_are_not_finite_are_not_repaired(run: Run, tmp_path: Path) 
     assert not (tmp_path / "copy").exists()
 
 
-@pytest.mark.parametrize("stage", ["fit_mixture", "save_snapshot", "save_end"])
+@pytest.mark.parametrize("stage", ["refit_prior", "save_snapshot", "save_end"])
 def test_what_interrupts_a_repair_leaves_nothing(
     run: Run, tmp_path: Path, stage: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -263,3 +234,28 @@ def test_what_is_refused_is_one_line_without_a_bar(run: Run, capsys: pytest.Capt
     with pytest.raises(SystemExit):
         main(["repair", str(run.folder), "--components", "501"])
     assert capsys.readouterr().err == "swissroll: components must be a whole number from 1 to 500; got 501.\n"
+
+
+def test_a_copys_settings_say_that_they_train_another_model(
+    run: Run, repaired: Run, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    path = repaired.folder / "config.toml"
+    note = read_origin(path)
+    assert note.startswith(f"This run is a repaired copy of {run.folder.resolve()}, trained with components=0;")
+    assert "These settings train another model, which has 12 Gaussians from its first step on." in note
+    assert repaired.config.refit_prior
+    out = str(tmp_path / "again")
+    with pytest.raises(SystemExit) as ended:
+        main(["train", "--config", str(path), "--steps", "1", "--quiet", "--out", out])
+    assert ended.value.code == 0
+    assert f"note: {path}: {note}" in capsys.readouterr().err.splitlines()
+    assert read_origin(Path(out) / "config.toml") == ""
+
+
+def test_a_copy_of_a_mixture_is_what_its_settings_train(tmp_path: Path) -> None:
+    plain = trained(tmp_path / "plain", replace(SMALL, steps=30, components=4))
+    copy = repair(plain, tmp_path / "copy", components=4)
+    again = trained(tmp_path / "again", copy.config)
+    assert "train the original again" in read_origin(copy.folder / "config.toml")
+    for name, value in copy.model.state_dict().items():
+        assert torch.equal(again.model.state_dict()[name], value), name

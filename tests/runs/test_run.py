@@ -25,14 +25,14 @@ from swissroll.runs.files import metadata, read_tensors, save_tensors
 from swissroll.runs.folder import lock
 from swissroll.runs.run import create
 from swissroll.runs.training import advance
-from swissroll.training.build import build, decide
-from swissroll.training.loop import DivergedError, Training
+from swissroll.training.build import build, decide, held_out_points, loss_of
+from swissroll.training.loop import DivergedError, Training, evaluate_loss
 from tests.oracles import SMALL, trained_run
 
 KILLS = int(os.environ.get("SWISSROLL_KILLS", "3"))
 # The real command, with a checkpoint after every step, so that most kills fall into one.
 COMMAND = (
-    "import swissroll.runs.run as r; r.CHECKPOINT_SECONDS = 0; r.MAX_CHECKPOINT_SHARE = 1e9; "
+    "import swissroll.runs.training as r; r.CHECKPOINT_SECONDS = 0; r.MAX_CHECKPOINT_SHARE = 1e9; "
     "from swissroll.cli.app import main; main()"
 )
 
@@ -429,3 +429,49 @@ def test_weights_that_go_while_they_are_read_are_those_of_the_end(
 
     monkeypatch.setattr("swissroll.runs.run.read_tensors", end_first)
     assert stopped.step == SMALL.steps
+
+
+# Ends like a loss of power at the second word of the fit that follows the last step.
+DIES_WHILE_FITTING = """
+import os, signal, sys
+from swissroll import load
+from swissroll.runs import advance
+
+heard = []
+def die(rounds):
+    heard.append(rounds)
+    if len(heard) == 2:
+        os.kill(os.getpid(), signal.SIGKILL)
+for _ in advance(load(sys.argv[1]), progress=die):
+    pass
+"""
+
+
+def test_a_kill_while_the_prior_is_fitted_ends_in_the_same_bytes(tmp_path: Path) -> None:
+    config = replace(SMALL, components=4, refit_prior=True)
+    whole = trained_run(tmp_path / "whole", config)
+    killed = create(tmp_path / "killed", config)
+    ended = subprocess.run([sys.executable, "-c", DIES_WHILE_FITTING, str(killed.folder)], check=False)
+    assert ended.returncode == -signal.SIGKILL
+    killed = swissroll.load(killed.folder)
+    assert killed.status == "unfinished"
+    assert 60 not in killed.snapshots
+
+    rounds: list[int] = []
+    for _ in advance(killed, progress=rounds.append):
+        pass
+    assert rounds[0] == 0
+    assert swissroll.load(killed.folder).status == "finished"
+    assert untimed(killed.folder) == untimed(whole.folder)
+    for name in ("model.safetensors", "snapshots/step-000000060.safetensors"):
+        assert (killed.folder / name).read_bytes() == (whole.folder / name).read_bytes()
+
+
+def test_the_last_snapshot_and_the_last_measurement_are_of_the_fitted_prior(tmp_path: Path) -> None:
+    run = trained_run(tmp_path / "run", replace(SMALL, components=4, refit_prior=True))
+    for name, value in run.model.state_dict().items():
+        assert torch.equal(run.snapshots[60].state_dict()[name], value)
+    measured = evaluate_loss(
+        run.model, held_out_points(run.config).points, loss=loss_of(run.config), seed=run.config.seed
+    )
+    assert run.history.held_out_loss[-1] == measured.loss

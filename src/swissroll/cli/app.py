@@ -19,7 +19,7 @@ from swissroll.cli.figures import figures
 from swissroll.cli.runs import evaluate, repair, report
 from swissroll.cli.streams import STANDARD_OUTPUT, drop_output, flush_output, prepare_streams
 from swissroll.cli.sweep import sweep
-from swissroll.cli.terminal import BAD_INPUT, BROKEN_PIPE, INTERRUPTED, fix_line, note_versions
+from swissroll.cli.terminal import BAD_INPUT, BROKEN_PIPE, INTERRUPTED, fix_line, note_origin, note_versions
 from swissroll.cli.train import train
 from swissroll.config import PRESETS, read_values, versions
 from swissroll.errors import FixableError
@@ -92,6 +92,7 @@ def _refuse_fractions(argument: Argument) -> None:
 def _read_settings(path: Path) -> dict[str, Any]:
     values, recorded = read_values(path)
     note_versions(path, recorded)
+    note_origin(path)
     return values
 
 

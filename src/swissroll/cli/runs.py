@@ -6,7 +6,7 @@ import json
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from swissroll.cli.terminal import Flag, advice_line, quote
+from swissroll.cli.terminal import FittingBar, Flag, advice_line, quote
 
 if TYPE_CHECKING:
     from swissroll.evaluation.evaluation import Evaluation
@@ -64,25 +64,13 @@ def repair(folder: Path, /, *, out: Path | None = None, components: int = 20, qu
     quiet
         Show no progress.
     """
-    from tqdm.auto import tqdm
-
-    from swissroll.runs.fit_prior import MAX_ROUNDS
     from swissroll.runs.fit_prior import repair as write_repaired
     from swissroll.runs.run import load
 
     run = load(folder)
     copy = out or Path(f"{_with_name(folder)}-repaired")
-
-    # The bar appears with the first round: an error before it is one line alone.
-    with tqdm(total=MAX_ROUNDS, desc="Fitting", unit=" rounds", disable=quiet, delay=1e-3) as bar:
-
-        def show(rounds: int) -> None:
-            if not bar.update(rounds):
-                bar.refresh()
-
-        repaired = write_repaired(run, copy, components=components, progress=show)
-        # It may converge before the last round that is allowed.
-        bar.total = bar.n
+    with FittingBar(quiet=quiet) as bar:
+        repaired = write_repaired(run, copy, components=components, progress=bar)
 
     report_run(repaired, evidence=has_evidence(folder), quiet=quiet)
     return 0

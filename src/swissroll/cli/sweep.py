@@ -23,6 +23,7 @@ from swissroll.cli.terminal import (
     new_folder,
     next_folder,
     note,
+    note_origin,
     note_versions,
     quote,
 )
@@ -217,8 +218,8 @@ def _parse_tokens(name: str, tokens: Tokens) -> list[Any]:
     kind: type = str
     if name in FLOATS:
         kind = float
-    elif HINTS.get(name, int) is int:
-        kind = int
+    elif HINTS.get(name, int) in (int, bool):
+        kind = HINTS.get(name, int)
 
     words = ",".join(tokens).split(",")
     return [_parse_word(name, kind, word.strip()) for word in words]
@@ -227,6 +228,9 @@ def _parse_tokens(name: str, tokens: Tokens) -> list[Any]:
 def _parse_word(name: str, kind: type, word: str) -> Any:
     if not word:
         raise ValueError(f"{flag(name)} must be values separated by commas; one of them is empty.")
+    if kind is bool:
+        checks.one_of(flag(name), word, ("true", "false"))
+        return word == "true"
     if kind is int and not re.fullmatch(r"[+-]?\d{1,30}", word, re.ASCII):
         raise ValueError(f"{flag(name)} must be whole numbers; got {word!r:.60}.")
     try:
@@ -256,6 +260,7 @@ def _add_open_settings(given: dict[str, Any], settings: Path | None, preset: str
 def _read_settings(path: Path) -> dict[str, Any]:
     values, recorded = read_values(path)
     note_versions(path, recorded)
+    note_origin(path)
 
     dropped = [name for name in FIXED_FIELDS if name in values]
     if dropped:

@@ -7,11 +7,11 @@ import sys
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any, TextIO
 
 from cyclopts import Parameter
 
-from swissroll.config import versions
+from swissroll.config import read_origin, versions
 from swissroll.errors import Fix, FixableError
 from swissroll.runs.folder import numbered
 
@@ -168,3 +168,52 @@ def note_versions(path: Path, recorded: dict[str, str]) -> None:
             changed.append(f"{name} {version} (now {now[name]})")
     if changed:
         note(f"{path} was written under {', '.join(changed)}; bits may differ.")
+
+
+def note_origin(path: Path) -> None:
+    """Tell what a file of settings says of the run that it is of, and the settings do not."""
+    origin = read_origin(path)
+    if origin:
+        note(f"{path}: {origin}")
+
+
+class FittingBar:
+    """Shows the rounds of a prior's fit, which it is called with; the bar appears with the first call.
+
+    Args:
+        quiet: Show no bar.
+        delay: Seconds that the fit may take without a bar.
+        stream: Where the bar goes; stderr by default.
+    """
+
+    def __init__(self, *, quiet: bool, delay: float = 0.0, stream: TextIO | None = None) -> None:
+        self.quiet = quiet
+        self.delay = delay
+        self.stream = stream
+        self._bar: Any = None
+
+    def __enter__(self) -> FittingBar:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        if self._bar is not None:
+            # It may converge before the last round that is allowed.
+            self._bar.total = self._bar.n
+            self._bar.close()
+
+    def __call__(self, rounds: int) -> None:
+        """Show that so many rounds were done since the last call."""
+        from tqdm.auto import tqdm
+
+        from swissroll.training.refit import MAX_ROUNDS
+
+        if self._bar is None:
+            self._bar = tqdm(
+                total=MAX_ROUNDS,
+                desc="Fitting the prior",
+                unit=" rounds",
+                delay=self.delay,
+                disable=self.quiet,
+                file=self.stream,
+            )
+        self._bar.update(rounds)

@@ -18,6 +18,7 @@ from swissroll.cli.terminal import (
     DIVERGED,
     INSTALL_JAX,
     INTERRUPTED,
+    FittingBar,
     Flag,
     next_folder,
     note,
@@ -39,6 +40,9 @@ MAX_RUNS_LOOKED_AT = 100
 TERMINAL_BAR_SECONDS = 0.1
 FILE_BAR_SECONDS = 2.0
 """Time between two pictures of the bar where nobody looks at it, such as in a log."""
+
+SILENT_FIT_SECONDS = 1.0
+"""Longest fit of the prior at a training's end that needs no bar."""
 
 
 def train(
@@ -179,8 +183,9 @@ def _train_with_bar(run: Run, signals: list[int], stream: TextIO, *, quiet: bool
     from swissroll.runs.training import advance
 
     bar = None
+    fitting = FittingBar(quiet=quiet, delay=SILENT_FIT_SECONDS, stream=stream)
     try:
-        with closing(advance(run)) as records:
+        with fitting, closing(advance(run, progress=fitting)) as records:
             for record in records:
                 if bar is None:
                     bar = _make_bar(run, record.step - 1, stream, quiet=quiet)

@@ -246,8 +246,13 @@ def create(folder: str | os.PathLike[str], config: Config) -> Run:
     return make_folder(checks.folder("folder", folder), decide(config).config)
 
 
-def make_folder(folder: Path, config: Config) -> Run:
+def make_folder(folder: Path, config: Config, *, origin: str = "") -> Run:
     """Make a run's folder that holds nothing but the config, as it is.
+
+    Args:
+        folder: The folder.
+        config: The settings.
+        origin: What they do not say of the run, for :func:`swissroll.config.read_origin`.
 
     Raises:
         RunError: The folder exists and is not empty, or cannot be made.
@@ -259,7 +264,7 @@ def make_folder(folder: Path, config: Config) -> Run:
             with lock(folder):
                 if (folder / "config.toml").exists():
                     raise explain_taken(folder)
-                replace_file(folder / "config.toml", config.to_toml().encode())
+                replace_file(folder / "config.toml", config.to_toml(origin=origin).encode())
         except LockedError:
             raise explain_taken(folder) from None
     return Run(folder)

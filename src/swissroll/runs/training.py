@@ -23,8 +23,9 @@ from swissroll.runs.files import (
 from swissroll.runs.folder import lock
 from swissroll.runs.history import HEADER, History, parse_lines, read_lines
 from swissroll.runs.run import Run, create, load, require_run
-from swissroll.training.build import Plan, build, choose_device, decide, missing_for, use_threads
+from swissroll.training.build import Plan, build, choose_device, decide, missing_for
 from swissroll.training.loop import DivergedError, Record, Training
+from swissroll.training.refit import Progress, show_nothing
 
 CHECKPOINT_SECONDS = 2.0
 """Least time between two checkpoints."""
@@ -58,10 +59,15 @@ def train(config: Config, folder: str | os.PathLike[str]) -> Run:
     return run
 
 
-def advance(run: Run) -> Generator[Record, None, None]:
+def advance(run: Run, *, progress: Progress = show_nothing) -> Generator[Record, None, None]:
     """Train a run from where its folder says it is, and keep the folder up to date.
 
     Afterwards the run's attributes are read from the folder again.
+
+    Args:
+        run: The run.
+        progress: Called while the prior is fitted after the last step (``config.refit_prior``), with the rounds that
+            were done since the last call, at most 100 in all; with 0 before the first.
 
     Yields:
         One record per step. Closing the generator (``break``) ends the run cleanly, to be resumed later; an
@@ -73,26 +79,25 @@ def advance(run: Run) -> Generator[Record, None, None]:
     """
     require_run(run)
     try:
-        yield from _advance(load(run.folder))
+        yield from _advance(load(run.folder), progress)
     finally:
         run.forget()
 
 
-def _advance(run: Run) -> Generator[Record, None, None]:
+def _advance(run: Run, progress: Progress) -> Generator[Record, None, None]:
     refuse_repaired(run)
     if run.status == "finished":
         (run.folder / "checkpoint.safetensors").unlink(missing_ok=True)
         return
 
     plan = plan_to_go_on(run)
-    # PyTorch's idle threads spin for a while, on cores that the fast engine's threads need.
-    threads = 1 if plan.engine == "xla" else plan.threads
-    with use_threads(threads), lock(run.folder):
+    with lock(run.folder):
         # Another process may have finished it in the meantime.
         if run.status == "finished":
             return
 
         training = build(plan)
+        training.show_finish = progress
         remove_partial_files(run.folder)
         lines = _restore(run, training)
         message = run.message if run.status == "stopped" else ""

@@ -101,13 +101,13 @@ def measured_rate(budget: float = 0.3) -> float:
     """
     import torch
 
-    from swissroll.training.build import use_threads
+    from swissroll.modes import ordinary_modes
 
     matrix = torch.ones(PROBE_DIM, PROBE_DIM)
     operations = 2 * PROBE_DIM**3
     best = 0.0
     began = perf_counter()
-    with use_threads(1):
+    with ordinary_modes(gradients=True, threads=1):
         while perf_counter() - began < budget:
             start = perf_counter()
             matrix @ matrix

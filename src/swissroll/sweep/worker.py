@@ -96,7 +96,7 @@ def pack(outcome: Outcome) -> dict[str, bytes]:
     rows = map(history_row, outcome.records)
     state = state_json(outcome.status, outcome.step, divergence=outcome.divergence)
     return {
-        "config.toml": outcome.config.to_toml().encode(),
+        "config.toml": outcome.config.to_toml(origin=outcome.origin).encode(),
         "history.csv": "".join([HEADER, *rows]).encode(),
         "model.safetensors": save(outcome.weights, metadata(outcome.config, outcome.step)),
         "state.json": state,

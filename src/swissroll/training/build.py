@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
+from contextlib import AbstractContextManager
 from dataclasses import dataclass, replace
 from functools import partial
 from itertools import pairwise
@@ -17,9 +17,10 @@ from swissroll.data import Sample, open_distribution
 from swissroll.model.loss import Loss, Translation
 from swissroll.model.vae import VAE
 from swissroll.modes import ordinary_modes
-from swissroll.training.engines.engine import Engine
+from swissroll.training.engines.engine import Engine, State
 from swissroll.training.engines.torch import MAX_CHUNK, TorchEngine
 from swissroll.training.loop import Training, is_due, scheduled_lr_and_beta
+from swissroll.training.refit import Progress, refit_prior, show_nothing
 from swissroll.training.sampler import Sampler
 
 if TYPE_CHECKING:
@@ -72,7 +73,6 @@ def decide(config: Config) -> Plan:
     return Plan(config=config, device=device, engine=engine, threads=threads)
 
 
-@ordinary_modes(gradients=True)
 def build(config: Config | Plan, *, loss: Loss | None = None) -> Training:
     """Turn settings into a training that is ready to start.
 
@@ -89,13 +89,34 @@ def build(config: Config | Plan, *, loss: Loss | None = None) -> Training:
     if loss is not None and plan.engine == "xla":
         raise ValueError("The fast engine computes the config's own loss only; choose engine 'torch' for another one.")
 
-    engine = _build_xla(settings) if plan.engine == "xla" else _build_torch(plan, loss or loss_of(settings))
+    with computing(plan):
+        engine = _build_xla(settings) if plan.engine == "xla" else _build_torch(plan, loss or loss_of(settings))
     return Training(
         engine,
         steps=settings.steps,
         eval_every=settings.eval_every,
         pause_every=settings.snapshot_every,
+        finish=partial(refitted_weights, settings) if settings.refit_prior else None,
+        computing=partial(computing, plan),
     )
+
+
+def computing(plan: Plan) -> AbstractContextManager[None]:
+    """The settings of PyTorch that a run is computed with, on its threads; those of its process come back after."""
+    # PyTorch's idle threads spin for a while, on cores that the fast engine's threads need.
+    return ordinary_modes(gradients=True, threads=1 if plan.engine == "xla" else plan.threads)
+
+
+def refitted_weights(config: Config, weights: State, progress: Progress = show_nothing) -> State:
+    """A run's weights after its last step, with its prior fitted to their aggregate posterior.
+
+    Raises:
+        NotFiniteError: The encoder gives numbers that are not finite.
+    """
+    model = build_model(config)
+    model.load_state_dict(weights)
+    model.prior = refit_prior(model, config, components=config.components, progress=progress)
+    return model.state_dict()
 
 
 def build_batch(configs: Sequence[Config]) -> XlaBatch:
@@ -188,17 +209,6 @@ def choose_threads(config: Config) -> int:
     """Few threads where more gain little: PyTorch's wait for one another by spinning, and crawl on a busy machine."""
     largest = MAX_SINGLE_THREAD_FLOPS["xla" if config.engine == "xla" else "torch"]
     return 1 if flops(config) <= largest else torch.get_num_threads()
-
-
-@contextmanager
-def use_threads(n: int | None) -> Iterator[None]:
-    """Compute with n CPU threads: their number may decide a sum's last bit."""
-    before = torch.get_num_threads()
-    torch.set_num_threads(n or before)
-    try:
-        yield
-    finally:
-        torch.set_num_threads(before)
 
 
 def missing_for(config: Config) -> ValueError | None:

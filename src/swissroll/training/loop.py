@@ -7,7 +7,8 @@ record.step, record.train.loss, record.held_out
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from time import perf_counter
 from typing import Any, NoReturn
@@ -15,12 +16,14 @@ from typing import Any, NoReturn
 from torch import nn
 
 from swissroll import checks
+from swissroll.checks import NotFiniteError
 from swissroll.config import Config
 from swissroll.model.adapter import measurable, points_for
 from swissroll.model.loss import Loss, LossTerms
 from swissroll.modes import ordinary_modes
 from swissroll.training.engines.engine import Engine, State
 from swissroll.training.engines.torch import measure_loss
+from swissroll.training.refit import Progress, show_nothing
 
 BETA_SHARE = 0.7
 """The part of a run over which beta moves from ``beta_start`` to ``beta``."""
@@ -33,7 +36,8 @@ class DivergedError(ArithmeticError):
 
     Attributes:
         step: The step whose loss or gradient it was, counted from 1.
-        term: 'reconstruction', 'KL', 'loss' (their weighted sum), 'held-out' (its loss after the step) or 'gradient'.
+        term: 'reconstruction', 'KL', 'loss' (their weighted sum), 'held-out' (its loss after the step), 'gradient', or
+            'posterior draw' (one that the prior was to be fitted to after the last step).
         lr: The learning rate, or the peak of its schedule.
         trained: Of the notebook's functions, what they would have returned: the model in its last good state, the
             losses of its steps, and its device. None elsewhere.
@@ -53,8 +57,9 @@ class DivergedError(ArithmeticError):
     @property
     def quantity(self) -> str:
         """What was not finite, in words."""
-        words = {"gradient": "gradient", "loss": "loss", "held-out": "held-out loss"}
-        return words.get(self.term, f"{self.term} term")
+        if self.term in ("reconstruction", "KL"):
+            return f"{self.term} term"
+        return "held-out loss" if self.term == "held-out" else self.term
 
     @property
     def lower_lr(self) -> float:
@@ -154,14 +159,33 @@ class Training:
         steps: Steps to take in all.
         eval_every: Steps between two measurements of the engine's held-out points; the last step is always measured.
         pause_every: Steps at which the engine must not run ahead of the records.
+        finish: What becomes of the weights after the last step, before its measurement, such as a prior that is fitted
+            to them; it calls a :data:`~swissroll.training.refit.Progress`. By default they stay.
+        computing: Makes a context to compute in, by default PyTorch's ordinary modes; the loop's caller is never
+            inside it.
+
+    Attributes:
+        show_finish: The progress of ``finish``.
     """
 
-    def __init__(self, engine: Engine, *, steps: int, eval_every: int = 25, pause_every: int = 100) -> None:
+    def __init__(
+        self,
+        engine: Engine,
+        *,
+        steps: int,
+        eval_every: int = 25,
+        pause_every: int = 100,
+        finish: Callable[[State, Progress], State] | None = None,
+        computing: Callable[[], AbstractContextManager[None]] = lambda: ordinary_modes(gradients=True),
+    ) -> None:
         self.engine = engine
         self.steps = steps
         self.step = 0
         self.eval_every = eval_every
         self.pause_every = pause_every
+        self.finish = finish
+        self.show_finish: Progress = show_nothing
+        self.computing = computing
         self._chunk_began: float | None = None
 
     def __iter__(self) -> Iterator[Record]:
@@ -173,7 +197,8 @@ class Training:
 
     def load_state(self, state: State, step: int) -> None:
         """Continue from a state of the engine, taken after ``step`` steps."""
-        self.engine.load_state(state, step)
+        with self.computing():
+            self.engine.load_state(state, step)
         self.step = step
 
     @property
@@ -190,7 +215,8 @@ class Training:
         n = self._chunk_length(self.step)
         prefetch = self._chunk_length(self.step + n) if self.engine.max_chunk > 1 else 0
         began = self._chunk_began or perf_counter()
-        rows = self.engine.run_steps(n, prefetch=prefetch)
+        with self.computing():
+            rows = self.engine.run_steps(n, prefetch=prefetch)
         ended = perf_counter()
 
         # An engine that works ahead has begun the next chunk by now.
@@ -200,6 +226,8 @@ class Training:
             if not is_finite(row):
                 self._stop_at_divergence(self.step + 1, "reconstruction")
             self.step += 1
+            if self.step == self.steps:
+                self._finish_weights()
             held_out = self._measure() if is_due(self, self.step) else None
             terms = Terms.of(row, self.engine.loss)
             yield Record(step=self.step, train=terms, held_out=held_out, seconds=(ended - began) / n)
@@ -208,8 +236,22 @@ class Training:
         periods = (self.eval_every, self.pause_every, GOOD_STATE_EVERY)
         return chunk_length(step, steps=self.steps, max_chunk=self.engine.max_chunk, periods=periods)
 
+    def _finish_weights(self) -> None:
+        """Let the weights of the last step become what the run ends with."""
+        if self.finish is None:
+            return
+
+        self.require_finite()
+        try:
+            with self.computing():
+                weights = self.finish(self.engine.weights(), self.show_finish)
+        except NotFiniteError:
+            self._stop_at_divergence(self.step, "posterior draw")
+        self.engine.load_weights(weights)
+
     def _measure(self) -> Terms | None:
-        measured = self.engine.measure()
+        with self.computing():
+            measured = self.engine.measure()
         if measured is None:
             return None
         if not is_finite(measured):
@@ -236,7 +278,8 @@ class Training:
         while engine.steps_taken < noticed:
             state_before = engine.state()
             step_before = engine.steps_taken
-            (row,) = engine.run_steps(1)
+            with self.computing():
+                (row,) = engine.run_steps(1)
             if not is_finite(row):
                 term = _name_bad_term(row)
                 noticed = step_before + 1

@@ -10,9 +10,11 @@ from typing import TYPE_CHECKING, Any, Literal, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from swissroll.checks import NotFiniteError
 from swissroll.config import Config, require_config
 from swissroll.model.loss import Loss, LossTerms
-from swissroll.training.build import build, build_batch, choose_engine, flops, loss_of
+from swissroll.modes import ordinary_modes
+from swissroll.training.build import build, build_batch, choose_engine, flops, loss_of, refitted_weights
 from swissroll.training.engines.engine import State
 from swissroll.training.loop import DivergedError, Record, Terms, chunk_length, is_due
 
@@ -51,6 +53,7 @@ class Outcome:
         weights: The weights that it ended with.
         step: Steps that the weights have seen.
         divergence: What stopped it, where a number was not finite.
+        neighbours: Runs that were members of its batch beside it.
     """
 
     config: Config
@@ -58,6 +61,7 @@ class Outcome:
     weights: State
     step: int
     divergence: DivergedError | None = None
+    neighbours: int = 0
 
     @property
     def status(self) -> Literal["finished", "diverged"]:
@@ -68,6 +72,17 @@ class Outcome:
     def message(self) -> str:
         """What stopped it, in words; empty where nothing did."""
         return "" if self.divergence is None else str(self.divergence)
+
+    @property
+    def origin(self) -> str:
+        """What its settings alone do not give, in words; empty where they give the run to the last bit."""
+        if not self.neighbours:
+            return ""
+        others = "another one" if self.neighbours == 1 else f"{self.neighbours} others"
+        return (
+            f"This run was trained in one batch with {others}. Trained alone, the same settings give the same run but "
+            "for rounding, which grows with the steps."
+        )
 
 
 def shape_of(config: Config) -> tuple[Hashable, ...]:
@@ -144,12 +159,20 @@ def _train_batch(configs: Sequence[Config]) -> list[Outcome]:
     A member that diverges does not touch the others, and is trained again alone to find its end.
     """
     first = configs[0]
-    batch = build_batch(configs)
     chunks: list[_Chunk] = []
-    while batch.steps_taken < first.steps:
-        chunks.append(_run_chunk(first, batch))
+    # One thread: PyTorch draws here, and its idle threads would take cores from those that compute.
+    with ordinary_modes(gradients=True, threads=1):
+        batch = build_batch(configs)
+        while batch.steps_taken < first.steps:
+            chunks.append(_run_chunk(first, batch))
+        finite = batch.finite_members() & _finite_throughout(chunks)
 
-    finite = batch.finite_members() & _finite_throughout(chunks)
+        if any(config.refit_prior for config in configs):
+            finite &= _refit_priors(configs, batch, finite)
+            # The last step is always measured: now under the weights that the runs end with.
+            chunks[-1] = chunks[-1]._replace(held_out=batch.measure())
+            finite &= _finite_throughout(chunks[-1:])
+
     outcomes = []
     for member, config in enumerate(configs):
         if not finite[member]:
@@ -157,8 +180,35 @@ def _train_batch(configs: Sequence[Config]) -> list[Outcome]:
             continue
         records = _records_of(chunks, member, loss_of(config))
         weights = batch.weights(member)
-        outcomes.append(Outcome(config=config, records=records, weights=weights, step=first.steps))
+        outcomes.append(
+            Outcome(
+                config=config,
+                records=records,
+                weights=weights,
+                step=first.steps,
+                neighbours=len(configs) - 1,
+            )
+        )
     return outcomes
+
+
+def _refit_priors(configs: Sequence[Config], batch: XlaBatch, finite: NDArray[np.bool_]) -> NDArray[np.bool_]:
+    """Fit the priors of finite members whose configs ask for it to their aggregate posteriors.
+
+    Returns:
+        Whether each member's posterior draws were finite, where there were any, shape (R,).
+    """
+    could = np.ones(len(configs), dtype=bool)
+    weights = [batch.weights(member) for member in range(len(configs))]
+    for member, config in enumerate(configs):
+        if config.refit_prior and finite[member]:
+            try:
+                weights[member] = refitted_weights(config, weights[member])
+            except NotFiniteError:
+                could[member] = False
+
+    batch.load_weights(weights)
+    return could
 
 
 def _finite_throughout(chunks: list[_Chunk]) -> NDArray[np.bool_]:

@@ -53,6 +53,9 @@ class Engine(Protocol):
     def weights(self) -> State:
         """A copy of the model's weights, on the CPU."""
 
+    def load_weights(self, weights: State) -> None:
+        """Take other weights of the model; all else stays."""
+
     def state(self) -> State:
         """A copy of all that the next steps depend on: weights, Adam's moments, generators."""
 

@@ -10,7 +10,7 @@ from torch import Generator, Tensor
 from swissroll import rng
 from swissroll.model.loss import Loss, LossTerms
 from swissroll.model.vae import VAE
-from swissroll.modes import ordinary_modes, training_modes
+from swissroll.modes import ordinary_modes
 from swissroll.training.engines.engine import State
 from swissroll.training.engines.torch_adam import Adam
 
@@ -75,8 +75,7 @@ class TorchEngine:
 
     def run_steps(self, n: int, *, prefetch: int = 0) -> list[LossTerms[float]]:  # noqa: ARG002 - prefetches nothing
         """Take n steps; returns the loss of each one's batch before its update."""
-        with training_modes():
-            rows = [self.step() for _ in range(n)]
+        rows = [self.step() for _ in range(n)]
 
         # One read of the device for all; stacking a single row would cost more than reading it.
         values = [rows[0].tolist()] if n == 1 else torch.stack(rows).tolist()
@@ -121,6 +120,10 @@ class TorchEngine:
     def weights(self) -> State:
         """A copy of the model's weights, on the CPU."""
         return {k: v.detach().to("cpu", copy=True).contiguous() for k, v in self.model.state_dict().items()}
+
+    def load_weights(self, weights: State) -> None:
+        """Take other weights of the model; all else stays."""
+        self.model.load_state_dict(weights)
 
     def state(self) -> State:
         """A copy of all that the next steps depend on: weights, Adam's moments, generators."""

@@ -221,6 +221,14 @@ class XlaBatch:
         """A copy of a member's weights, on the CPU."""
         return self._of_member(self.moments.weights, member)
 
+    def load_weights(self, weights: Sequence[State]) -> None:
+        """Take other weights of each member; all else stays, but for steps that were begun ahead."""
+        self._rewind()
+        names = [name for name, _ in self.program.layout]
+        stacked = {name: self._put(torch.stack([of_member[name] for of_member in weights])) for name in names}
+        self.moments = self.moments._replace(weights=stacked)
+        self.measured_held_out = None
+
     def state(self, member: int = 0) -> State:
         """A copy of all that a member's next steps depend on, as the reference engine has it."""
         state = {f"model.{name}": value for name, value in self.weights(member).items()}
@@ -390,6 +398,11 @@ class XlaEngine:
     def weights(self) -> State:
         """A copy of the model's weights, on the CPU."""
         return self.batch.weights()
+
+    def load_weights(self, weights: State) -> None:
+        """Take other weights of the model; all else stays."""
+        self.batch.load_weights([weights])
+        self._model_step = -1
 
     def state(self) -> State:
         """A copy of all that the next steps depend on, as the reference engine has it."""
