@@ -20,21 +20,23 @@ class Fix(Enum):
     TRAIN_A_RUN = "Train one, or name the folder of another."
     RESUME = "Resume the run in {folder}."
     TRAIN_AGAIN_ON_ANOTHER_DEVICE = "Train again from {path} on another device, in a new folder."
-    REMOVE_AND_RESUME = "Remove {remove}, then resume the run in {folder}."
-    REPAIR_OR_REMOVE_AND_RESUME = (
-        "If this run is a repaired copy, repair the original again. Otherwise remove {remove}, "
-        "then resume the run in {folder}."
-    )
+    MOVE_AND_RESUME = "Move {move} away, then resume the run in {folder}."
+    MOVE_AND_TRY_AGAIN = "Move {move} away, and try again."
+    COPY_HISTORY = "Copy history.csv from {origin} again."
+    TRAIN_AGAIN = "Put back a copy of it, or train again from {path} in a new folder; what is here can stay."
+    PUT_BACK_CONFIG = "Put it back: {report} lists the settings."
     REPAIR_ORIGINAL = "Repair the original again: {origin}, with components={components}."
-    REMOVE_AND_REPAIR_ORIGINAL = "Remove {remove}, then repair the original again: {origin}."
+    MOVE_AND_REPAIR_ORIGINAL = "Move {move} away, then repair the original again: {origin}."
 
     START_A_SWEEP = "Start one, or name the folder of another."
     START_SWEEP_FROM_FILE = "Start a sweep from {path}."
     CONTINUE_SWEEP = "Continue the sweep in {folder}."
     REPORT_SWEEP = "Write the report of the sweep in {folder}, or name one of its runs."
-    REMOVE_AND_CONTINUE_SWEEP = "Remove {remove}, then continue the sweep in {folder}."
+    MOVE_AND_CONTINUE_SWEEP = "Move {move} away, then continue the sweep in {folder}, which computes it again."
     VARY_A_SETTING = "Name a setting to vary, and its values."
-    RESTORE_SWEEP_OR_CHOOSE_ANOTHER_FOLDER = "Put back the sweep.toml of these runs, or choose another folder."
+    RESTORE_SWEEP_OR_CHOOSE_ANOTHER_FOLDER = (
+        "Put back the sweep.toml of these runs, name the values that they were begun with, or choose another folder."
+    )
     LEAVE_OUT_OR_CHOOSE_ANOTHER_FOLDER = "Leave out {setting}, or choose another folder."
     NAME_ALL_VALUES = "To add runs beside it, name all values of {setting}: {values}."
 

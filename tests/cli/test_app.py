@@ -161,7 +161,9 @@ def test_a_truncated_checkpoint_is_refused(tmp_path: Path, capsys: pytest.Captur
     folder = tmp_path / "run"
     assert call(["train", *QUICK, "--out", str(folder)], capsys)[0] == 0
     (folder / "state.json").unlink()
-    (folder / "checkpoint.safetensors").write_bytes((folder / "model.safetensors").read_bytes()[:1000])
+    whole = (folder / "model.safetensors").read_bytes()
+    (folder / "model.safetensors").unlink()
+    (folder / "checkpoint.safetensors").write_bytes(whole[:1000])
     code, _, err = call(["train", "--resume", str(folder)], capsys)
     assert (code, err.count("\n")) == (2, 1)
     assert "checkpoint.safetensors: damaged" in err
@@ -303,18 +305,22 @@ def put_folder(folder: Path, name: str) -> None:
 DAMAGE: list[tuple[Callable[[Path], object], str]] = [
     (
         weights_not_finite,
-        "not finite numbers). Remove FOLDER/model.safetensors, then: swissroll train",
+        "again at step 1, and ends in the same bits. Move FOLDER/model.safetensors away, then: swissroll train",
     ),
     (
         cut_history,
-        "the weights have seen). Remove FOLDER/model.safetensors, then: swissroll train",
+        "leave this one as it is: swissroll train --config FOLDER/config.toml --out NEW",
     ),
     (lambda f: (f / "history.csv").unlink(), "does not hold the 20 steps"),
-    (lambda f: (f / "state.json").write_text("{", encoding="utf-8"), "state.json: damaged"),
+    (
+        lambda f: (f / "state.json").write_text("{", encoding="utf-8"),
+        "Move FOLDER/state.json away, and give the same swissroll command again",
+    ),
+    (lambda f: (f / "config.toml").unlink(), "Put it back; FOLDER/report.html lists the settings"),
     (lambda f: put_folder(f, "state.json"), "state.json: damaged"),
     (
         lambda f: (f / "snapshots/step-000000000.safetensors").write_bytes(b"x"),
-        "Remove FOLDER/snapshots/step-0",
+        "does without it. Move FOLDER/snapshots/step-000000000.safetensors away",
     ),
     (lambda f: put_folder(f, "report.html"), "report.html: is a folder, where a file is to be. Move it away"),
     (lambda f: put_folder(f, "metrics.json"), "metrics.json: is a folder"),

@@ -118,7 +118,7 @@ def test_a_copy_whose_state_is_lost_is_not_trained_over(repaired: Run, tmp_path:
 def test_damaged_weights_of_a_copy_are_to_be_made_by_repair_again(repaired: Run, tmp_path: Path) -> None:
     shutil.copytree(repaired.folder, tmp_path / "copy")
     (tmp_path / "copy/model.safetensors").write_bytes(b"x" * 100)
-    with pytest.raises(RunError, match=r"Remove .*, then repair the original again"):
+    with pytest.raises(RunError, match=r"Move .* away, then repair the original again"):
         _ = swissroll.load(tmp_path / "copy").model
 
 
@@ -129,8 +129,7 @@ def test_a_run_whose_history_is_short_is_not_repaired(run: Run, tmp_path: Path, 
     (tmp_path / "run/history.csv").write_text("".join(lines[:left]), encoding="utf-8")
     with pytest.raises(RunError, match="does not hold the 400 steps") as caught:
         repair(swissroll.load(tmp_path / "run"), tmp_path / "copy", components=2)
-    assert caught.value.fix == Fix.REMOVE_AND_RESUME
-    assert caught.value.facts["remove"] == tmp_path / "run/model.safetensors"
+    assert caught.value.fix == Fix.TRAIN_AGAIN
     assert [p.name for p in tmp_path.iterdir()] == ["run"]
 
 

@@ -118,7 +118,10 @@ def test_two_processes_cannot_train_one_folder(tmp_path: Path) -> None:
         (lambda f: (f / "checkpoint.safetensors").write_bytes(b"\x08" * 100), "damaged"),
         (lambda f: os.truncate(f / "checkpoint.safetensors", 5000), "damaged"),
         (lambda f: (f / "checkpoint.safetensors").write_bytes(b""), "damaged"),
-        (lambda f: (f / "history.csv").write_text("step\n", encoding="utf-8"), "shorter than the checkpoint"),
+        (
+            lambda f: (f / "history.csv").write_text("step\n", encoding="utf-8"),
+            "is shorter than the checkpoint",
+        ),
         (lambda f: (f / "config.toml").write_text("beta = 3", encoding="utf-8"), "was changed since"),
     ],
 )

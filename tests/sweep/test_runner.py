@@ -269,7 +269,7 @@ def test_a_damaged_run_is_refused_with_what_to_do(undisturbed: Path, tmp_path: P
     shutil.copytree(undisturbed, folder)
     name = next(read_sweep(folder).names())
     (folder / "runs" / name / "metrics.json").write_text("{", encoding="utf-8")
-    with pytest.raises(ValueError, match=r"damaged .* Remove .*, then continue the sweep in"):
+    with pytest.raises(ValueError, match=r"damaged .* Move .* away, then continue the sweep in"):
         read_table(folder)
 
 
@@ -278,7 +278,7 @@ def test_damaged_weights_in_a_sweep_are_refused_with_what_to_do(undisturbed: Pat
     shutil.copytree(undisturbed, folder)
     run = folder / "runs" / next(read_sweep(folder).names())
     (run / "model.safetensors").write_bytes(b"")
-    with pytest.raises(RunError, match=f"Remove {run}, then continue the sweep in {folder}"):
+    with pytest.raises(RunError, match=f"Move {run} away, then continue the sweep in {folder}"):
         swissroll.load(run).model.eval()
 
 
@@ -298,6 +298,17 @@ def test_a_run_of_other_settings_that_was_copied_here_is_not_counted(undisturbed
     shutil.copytree(second, first)
     with pytest.raises(ValueError, match=f"{first}/model.safetensors: damaged .it is of other settings"):
         read_table(folder)
+
+
+def test_a_definition_that_is_gone_is_made_again_by_the_flags_that_made_it(undisturbed: Path, tmp_path: Path) -> None:
+    folder = tmp_path / "lost"
+    shutil.copytree(undisturbed, folder)
+    (folder / "sweep.toml").unlink()
+    with pytest.raises(ValueError, match=r"sweep.toml is gone\. Put back"):
+        define(folder, {})
+    with open_sweep(folder, define(folder, TINY)) as groups:
+        assert groups == []
+    assert (folder / "sweep.toml").read_bytes() == (undisturbed / "sweep.toml").read_bytes()
 
 
 def emptied(path: Path) -> None:
@@ -326,7 +337,9 @@ def test_a_run_that_lost_something_is_named(
     shutil.copytree(undisturbed, folder)
     run = folder / "runs" / next(read_sweep(folder).names())
     harm(run / name)
-    with pytest.raises(ValueError, match=f"{run / name}: {told}.* Remove {run}, then continue the sweep in {folder}"):
+    with pytest.raises(
+        ValueError, match=f"{run / name}: {told}.* Move {run} away, then continue the sweep in {folder}"
+    ):
         read_table(folder)
 
 
@@ -351,7 +364,7 @@ def test_an_emptied_run_is_computed_again_and_a_half_one_is_named(
     shutil.rmtree(emptied)
     emptied.mkdir()
     (half / "state.json").unlink()
-    with pytest.raises(ValueError, match=f"{half}: damaged .* Remove {half}, then continue the sweep in {folder}"):
+    with pytest.raises(ValueError, match=f"{half}: damaged .* Move {half} away, then continue the sweep in {folder}"):
         swept(folder, TINY, pool)
     shutil.rmtree(half)
     swept(folder, TINY, pool)

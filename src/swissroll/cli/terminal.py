@@ -38,23 +38,31 @@ FIXES = {
     Fix.TRAIN_AGAIN_ON_ANOTHER_DEVICE: (
         "Resume it where there is one, or train again: swissroll train --config {path} --device auto --out NEW_FOLDER"
     ),
-    Fix.REMOVE_AND_RESUME: "Remove {remove}, then: swissroll train --resume {folder}",
-    Fix.REPAIR_OR_REMOVE_AND_RESUME: (
-        "If this run is a repaired copy, repair the original again. Otherwise remove {remove}, "
-        "then: swissroll train --resume {folder}"
+    Fix.MOVE_AND_RESUME: "Move {move} away, then: swissroll train --resume {folder}",
+    Fix.MOVE_AND_TRY_AGAIN: "Move {move} away, and give the same swissroll command again.",
+    Fix.COPY_HISTORY: "It is the original's; to copy it again: cp {origin}/history.csv {path}",
+    Fix.TRAIN_AGAIN: (
+        "Put back a copy of it. Or train again in a new folder, and leave this one as it is: "
+        "swissroll train --config {path} --out NEW_FOLDER"
     ),
+    Fix.PUT_BACK_CONFIG: "Put it back; {report} lists the settings, and 'swissroll train --help' their names.",
     Fix.REPAIR_ORIGINAL: (
         "Repair the original again: swissroll repair {origin} --components {components} --out NEW_FOLDER"
     ),
-    Fix.REMOVE_AND_REPAIR_ORIGINAL: "Remove {remove}, then repair the original again: swissroll repair {origin}",
+    Fix.MOVE_AND_REPAIR_ORIGINAL: (
+        "Move {move} away, then repair the original again: swissroll repair {origin} --out {move}"
+    ),
     Fix.START_A_SWEEP: "To make one: swissroll sweep",
     Fix.START_SWEEP_FROM_FILE: "To start it: swissroll sweep --config {path}",
     Fix.CONTINUE_SWEEP: "To continue it: swissroll sweep --out {folder}",
     Fix.REPORT_SWEEP: "To write its report: swissroll sweep --out {folder}",
-    Fix.REMOVE_AND_CONTINUE_SWEEP: "Remove {remove}, then: swissroll sweep --out {folder}",
+    Fix.MOVE_AND_CONTINUE_SWEEP: (
+        "Move {move} away, and it is computed again, to the same bits: swissroll sweep --out {folder}"
+    ),
     Fix.VARY_A_SETTING: "Name what to vary, such as --beta 0.001,0.01,0.1",
     Fix.RESTORE_SWEEP_OR_CHOOSE_ANOTHER_FOLDER: (
-        "Put back the sweep.toml of these runs, or choose another folder with --out."
+        "Put back the sweep.toml of these runs, give the flags that they were begun with, "
+        "or choose another folder with --out."
     ),
     Fix.LEAVE_OUT_OR_CHOOSE_ANOTHER_FOLDER: "Leave out {flag}, or choose another folder with --out.",
     Fix.INSTALL_JAX: f"To install it: {INSTALL_JAX}. Or choose --engine torch.",

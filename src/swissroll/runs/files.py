@@ -21,8 +21,6 @@ from swissroll.runs.errors import RunError
 from swissroll.training.engines.engine import State
 from swissroll.training.loop import DivergedError
 
-TAIL_BYTES = 4096
-"""More than the longest row of a history."""
 PARTIAL_FILES = (
     ".tmp*",
     "snapshots/.tmp*",
@@ -158,8 +156,8 @@ def read_state(folder: Path) -> dict[str, Any]:
         pass
 
     if not isinstance(found, dict):
-        fix = Fix.REPAIR_OR_REMOVE_AND_RESUME
-        raise RunError(f"{path}: damaged.", fix, folder=folder, path=path, remove=path)
+        reason = f"{path}: damaged. The weights say without it whether the run is finished."
+        raise RunError(reason, Fix.MOVE_AND_TRY_AGAIN, folder=folder, path=path, move=path)
     return found
 
 
@@ -182,6 +180,35 @@ def metadata(config: Config, step: int, repaired_from: str = "") -> dict[str, st
     return {"run": json.dumps(told)}
 
 
+def read_metadata(path: Path) -> dict[str, Any]:
+    """What a file of weights says of itself, as :func:`metadata` wrote it; the weights are not read.
+
+    Raises:
+        RunError: The file is damaged.
+    """
+    try:
+        with safe_open(path, framework="pt") as file:
+            return _metadata_of(file)
+    except (SafetensorError, OSError, ValueError, AttributeError) as error:
+        raise explain_damage(path, str(error)) from None
+
+
+def _metadata_of(file: Any) -> dict[str, Any]:
+    told: dict[str, Any] = json.loads((file.metadata() or {}).get("run", "{}"))
+    return told
+
+
+def is_of_the_end(path: Path, steps: int) -> bool:
+    """Whether a file holds the weights of a finished run: after its last step, or those of a repaired copy.
+
+    They are written after the history is on the disk, so they alone say that a run is whole.
+    """
+    with suppress(RunError):
+        told = read_metadata(path)
+        return told.get("step") == steps or bool(told.get("repaired_from"))
+    return False
+
+
 def read_tensors(path: Path) -> StoredTensors:
     """A file's tensors, and of which run and step they are.
 
@@ -191,7 +218,7 @@ def read_tensors(path: Path) -> StoredTensors:
     try:
         with safe_open(path, framework="pt") as file:
             tensors = {key: file.get_tensor(key) for key in file.keys()}  # noqa: SIM118
-            found = json.loads((file.metadata() or {}).get("run", "{}"))
+            found = _metadata_of(file)
             return StoredTensors(
                 tensors=tensors,
                 step=int(found.get("step", 0)),
@@ -209,55 +236,6 @@ def remove_partial_files(folder: Path) -> None:
             path.unlink(missing_ok=True)
 
 
-def require_end(folder: Path, step: int, settings: Config) -> None:
-    """Require that a run's folder is of some settings, and that its weights and its history end at a step.
-
-    It reads the ends of files, so that thousands of runs are looked through in seconds.
-
-    Raises:
-        RunError: They do not.
-    """
-    config = folder / "config.toml"
-    if not config.is_file():
-        raise explain_damage(config, "it is missing")
-
-    weights = folder / "model.safetensors"
-    try:
-        with safe_open(weights, framework="pt") as file:
-            told = json.loads((file.metadata() or {}).get("run", "{}"))
-            seen = told.get("step")
-    except (SafetensorError, OSError, ValueError, AttributeError) as error:
-        raise explain_damage(weights, str(error)) from None
-
-    if told.get("config", "") not in ("", digest(settings)):
-        raise explain_damage(weights, "it is of other settings than this folder's name says: was it copied here?")
-    if seen != step:
-        raise explain_damage(weights, f"it is of step {seen}, and the run ended at {step}")
-
-    history = folder / "history.csv"
-    if read_last_step(history) < step:
-        raise explain_damage(history, f"it does not reach step {step}, where the run ended")
-
-
-def read_last_step(path: Path) -> int:
-    """The step of a history's last row; 0 where it has none."""
-    try:
-        with path.open("rb") as file:
-            file.seek(max(0, path.stat().st_size - TAIL_BYTES))
-            tail = file.read()
-    except OSError:
-        return 0
-
-    # Half a row counts as none.
-    lines = tail[: tail.rfind(b"\n") + 1].splitlines()
-    if not lines:
-        return 0
-
-    # The header's first word is no number.
-    word = lines[-1].split(b",")[0]
-    return int(word) if word.isdigit() else 0
-
-
 def explain_damage(path: Path, why: str) -> RunError:
     """Look at the folder of a file that cannot be used, and make the error that says what helps there."""
     reason = f"{path}: damaged ({' '.join(why.split())})."
@@ -268,17 +246,23 @@ def explain_damage(path: Path, why: str) -> RunError:
     origin = ""
     with suppress(RunError):
         origin = read_state(folder).get("repaired_from", "")
+    if origin and path.name == "history.csv":
+        return RunError(reason, Fix.COPY_HISTORY, folder=folder, path=path, origin=origin)
     if origin:
-        fix = Fix.REMOVE_AND_REPAIR_ORIGINAL
-        return RunError(reason, fix, folder=folder, path=path, remove=folder, origin=origin)
+        fix = Fix.MOVE_AND_REPAIR_ORIGINAL
+        return RunError(reason, fix, folder=folder, path=path, move=folder, origin=origin)
 
     sweep = folder.parent.parent
     if (sweep / "sweep.toml").is_file():
-        return RunError(reason, Fix.REMOVE_AND_CONTINUE_SWEEP, folder=sweep, path=path, remove=folder)
+        return RunError(reason, Fix.MOVE_AND_CONTINUE_SWEEP, folder=sweep, path=path, move=folder)
 
-    # A run resumes from its weights, so those are what to remove where the history does not reach them.
-    remove = path
+    # The weights are whole, and nothing but another training could write this again.
     if path.name == "history.csv":
-        candidates = (folder / "checkpoint.safetensors", folder / "model.safetensors", path)
-        remove = next((candidate for candidate in candidates if candidate.exists()), path)
-    return RunError(reason, Fix.REMOVE_AND_RESUME, folder=folder, path=path, remove=remove)
+        return RunError(reason, Fix.TRAIN_AGAIN, folder=folder, path=folder / "config.toml")
+    if path.parent.name == "snapshots":
+        return RunError(f"{reason} A report does without it.", Fix.MOVE_AND_TRY_AGAIN, path=path, move=path)
+
+    checkpoint = folder / "checkpoint.safetensors"
+    begins = "goes on from its checkpoint" if path != checkpoint and checkpoint.exists() else "begins again at step 1"
+    reason += f" Without it the run {begins}, and ends in the same bits."
+    return RunError(reason, Fix.MOVE_AND_RESUME, folder=folder, path=path, move=path)

@@ -19,6 +19,8 @@ from swissroll.training.loop import Record, Terms
 TERMS = ("loss", "mse", "kl", "rate", "distortion")
 COLUMNS = ("step", *TERMS, *(f"held_out_{name}" for name in TERMS), "seconds")
 HEADER = ",".join(COLUMNS) + "\n"
+TAIL_BYTES = 4096
+"""More than the longest row."""
 
 
 class History:
@@ -69,12 +71,42 @@ def read_lines(path: Path) -> list[str]:
     if not path.exists():
         return []
     try:
-        text = path.read_text(encoding="utf-8")
+        # Editors may have put a mark at its start.
+        text = path.read_text(encoding="utf-8-sig")
     except (OSError, UnicodeError) as error:
         raise explain_damage(path, str(error)) from None
+    return whole_lines(text)
 
-    whole = text[: text.rfind("\n") + 1]
-    return whole.splitlines()
+
+def read_last_step(path: Path) -> int:
+    """The step of a history's last row; 0 where it has none."""
+    try:
+        with path.open("rb") as file:
+            file.seek(max(0, path.stat().st_size - TAIL_BYTES))
+            tail = file.read()
+    except OSError:
+        return 0
+
+    lines = whole_lines(tail.decode("utf-8", "replace"))
+    if not lines:
+        return 0
+
+    # The header's first word is no number.
+    word = lines[-1].split(",")[0]
+    return int(word) if word.isdecimal() else 0
+
+
+def whole_lines(text: str) -> list[str]:
+    """The lines of a history, without empty ones, and without a last one that a kill has cut.
+
+    A last row that has all its columns counts although its line break is gone.
+    """
+    lines = text.splitlines()
+    if lines and not text.endswith("\n"):
+        *before, last = lines[-1].split(",")
+        if len(before) + 1 != len(COLUMNS) or not last:
+            lines.pop()
+    return [line for line in lines if line.strip()]
 
 
 def parse_lines(path: Path, lines: list[str]) -> np.recarray[Any, Any]:
@@ -89,11 +121,17 @@ def parse_lines(path: Path, lines: list[str]) -> np.recarray[Any, Any]:
     """
     types: list[tuple[str, type]] = [("step", np.int64)]
     types += [(name, np.float64) for name in COLUMNS[1:]]
-    try:
-        rows = [_parse_row(line) for line in lines[1:]]
-        return np.array(rows, dtype=types).view(np.recarray)
-    except (ValueError, OverflowError):
-        raise explain_damage(path, "a row does not have this version's columns of numbers") from None
+    if lines and ";" in lines[0]:
+        raise explain_damage(path, "its columns are separated by ';', as some spreadsheets write them, and not by ','")
+
+    rows = np.empty(max(0, len(lines) - 1), dtype=types)
+    for index, line in enumerate(lines[1:]):
+        try:
+            rows[index] = _parse_row(line)
+        except (ValueError, OverflowError):
+            why = f"line {index + 2}, {line!r:.40}, does not have this version's columns of numbers"
+            raise explain_damage(path, why) from None
+    return rows.view(np.recarray)
 
 
 def _parse_row(line: str) -> tuple[float, ...]:

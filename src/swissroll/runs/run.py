@@ -30,13 +30,15 @@ from swissroll.model.vae import VAE
 from swissroll.runs.errors import LockedError, RunError
 from swissroll.runs.files import (
     explain_damage,
+    is_of_the_end,
     read_divergence,
+    read_metadata,
     read_state,
     read_tensors,
     replace_file,
 )
 from swissroll.runs.folder import explain_taken, io_errors_as_run_errors, lock, require_unused
-from swissroll.runs.history import parse_lines, read_lines
+from swissroll.runs.history import parse_lines, read_last_step, read_lines
 from swissroll.runs.snapshots import Snapshots, film_steps
 from swissroll.training.build import build_model, decide
 from swissroll.training.engines.engine import State
@@ -138,10 +140,14 @@ class Run:
     @property
     def status(self) -> str:
         """'finished', 'stopped' (Ctrl-C), 'diverged', or 'unfinished' (killed, or still training)."""
-        status = str(self._state.get("status", "unfinished"))
-        if status == "finished" and not (self.folder / "model.safetensors").exists():
+        path = self.folder / "model.safetensors"
+        status = self._state.get("status")
+        if status is None:
+            # The weights say it too, should state.json be lost.
+            status = "finished" if is_of_the_end(path, self.config.steps) else "unfinished"
+        if status == "finished" and not path.exists():
             return "unfinished"
-        return status
+        return str(status)
 
     @property
     def message(self) -> str:
@@ -206,6 +212,31 @@ class Run:
         return model
 
 
+def require_end(folder: Path, step: int, settings: Config) -> None:
+    """Require that a run's folder is of some settings, and that its weights and its history end at a step.
+
+    It reads the ends of files, so that thousands of runs are looked through in seconds.
+
+    Raises:
+        RunError: They do not.
+    """
+    config = folder / "config.toml"
+    if not config.is_file():
+        raise explain_damage(config, "it is missing")
+
+    weights = folder / "model.safetensors"
+    told = read_metadata(weights)
+    seen = told.get("step")
+    if told.get("config", "") not in ("", digest(settings)):
+        raise explain_damage(weights, "it is of other settings than this folder's name says: was it copied here?")
+    if seen != step:
+        raise explain_damage(weights, f"it is of step {seen}, and the run ended at {step}")
+
+    history = folder / "history.csv"
+    if read_last_step(history) < step:
+        raise explain_damage(history, f"it does not reach step {step}, where the run ended")
+
+
 def require_run(value: object, name: str = "run") -> None:
     """Require an opened run; raises ValueError otherwise."""
     checks.instance(name, value, Run, "a run, such as load('runs/001')")
@@ -227,6 +258,9 @@ def load(folder: str | os.PathLike[str]) -> Run:
         what = f"{folder} is a sweep, and its runs are in {run.folder / 'runs'}."
         raise RunError(what, Fix.REPORT_SWEEP, folder=run.folder)
     if not (run.folder / "config.toml").is_file():
+        if any(run.folder.glob("*.safetensors")):
+            reason = f"{folder}: its config.toml is gone, which has the settings of its weights."
+            raise RunError(reason, Fix.PUT_BACK_CONFIG, folder=run.folder, report=run.folder / "report.html")
         raise RunError(f"{folder} is not a run: it holds no config.toml.", Fix.TRAIN_A_RUN, folder=run.folder)
 
     # Its settings are checked now, not when they are first used.

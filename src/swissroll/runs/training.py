@@ -235,8 +235,7 @@ def _restore(run: Run, training: Training) -> list[str]:
     history = run.folder / "history.csv"
     lines = read_lines(history)
     if lines[:1] != [HEADER.rstrip()] or len(lines) <= stored.step:
-        what = "history.csv is shorter than the checkpoint. Train again in another folder."
-        raise RunError(f"{run.folder}: {what}", folder=run.folder)
+        raise explain_damage(history, f"it is shorter than the checkpoint, which is of step {stored.step:,}")
 
     kept = lines[: stored.step + 1]
     parse_lines(history, kept)

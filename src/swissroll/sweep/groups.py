@@ -110,7 +110,8 @@ def read_groups(folder: Path) -> list[list[str]]:
     except (ValueError, RecursionError, IsADirectoryError):
         groups = None
     if not isinstance(groups, list) or not all(map(_is_list_of_names, groups)):
-        raise ValueError(f"{path}: damaged. Remove it: what is missing is then grouped again.")
+        reason = f"{path}: damaged. Without it, what is missing is grouped again."
+        raise FixableError(reason, Fix.MOVE_AND_TRY_AGAIN, path=path, move=path)
     return groups
 
 
@@ -158,9 +159,9 @@ def _finished_runs(folder: Path) -> set[str]:
         elif not path.is_dir() or any(path.iterdir()):
             raise FixableError(
                 f"{path}: damaged (it is not a complete run).",
-                Fix.REMOVE_AND_CONTINUE_SWEEP,
+                Fix.MOVE_AND_CONTINUE_SWEEP,
                 folder=folder,
-                remove=path,
+                move=path,
             )
     return found
 

@@ -59,12 +59,16 @@ def define(folder: Path, values: Mapping[str, Any]) -> Sweep:
         return choose_device_and_engine(sweep) if "device" in values or "engine" in values else sweep
 
     _require_new(folder)
+    if not values and (folder / "groups.json").is_file():
+        raise _explain_lost_definition(folder)
     if not values:
         raise FixableError(f"{folder} is not a sweep yet, and no setting is given.", Fix.VARY_A_SETTING, folder=folder)
     sweep = Sweep.of(values)
     for _ in islice(sweep.settings(), MAX_CHECKED_EARLY):
         pass
-    return choose_device_and_engine(sweep)
+    sweep = choose_device_and_engine(sweep)
+    _require_named(folder, sweep)
+    return sweep
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -110,14 +114,21 @@ def _require_new(folder: Path) -> None:
         return
     if folder.is_dir() and all(path.name.startswith(".") for path in folder.iterdir()):
         return
+    if not (folder / "groups.json").is_file():
+        raise FixableError(f"{folder} exists and is not a sweep.", Fix.CHOOSE_ANOTHER_FOLDER, folder=folder)
 
-    if (folder / "groups.json").is_file():
-        raise FixableError(
-            f"{folder} holds a sweep's runs, but its sweep.toml is gone.",
-            Fix.RESTORE_SWEEP_OR_CHOOSE_ANOTHER_FOLDER,
-            folder=folder,
-        )
-    raise FixableError(f"{folder} exists and is not a sweep.", Fix.CHOOSE_ANOTHER_FOLDER, folder=folder)
+
+def _require_named(folder: Path, sweep: Sweep) -> None:
+    """Require that a definition names the runs of a folder whose own definition is gone: then it takes its place."""
+    planned = read_groups(folder)
+    names: set[str] = set().union(*planned)
+    if names and not names <= set(sweep.names()):
+        raise _explain_lost_definition(folder)
+
+
+def _explain_lost_definition(folder: Path) -> FixableError:
+    reason = f"{folder} holds a sweep's runs, but its sweep.toml is gone."
+    return FixableError(reason, Fix.RESTORE_SWEEP_OR_CHOOSE_ANOTHER_FOLDER, folder=folder)
 
 
 def run_names(sweep: Sweep, *, quiet: bool = False) -> list[str]:

@@ -208,7 +208,7 @@ def _read_record(path: Path, *keys: str) -> dict[str, Any]:
 
 def _row_of_ended(run: Path, config: Config, setting: dict[str, Any], state: Any, found: Any, *, evidence: bool) -> Row:
     """The row of a run that finished or diverged, from its state.json and its metrics.json."""
-    from swissroll.runs.files import require_end
+    from swissroll.runs.run import require_end
 
     require_end(run, state["step"], config)
 
