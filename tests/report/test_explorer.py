@@ -1,6 +1,8 @@
 """The part of a run's page that decodes under the pointer: it gives PyTorch's points, in a real browser."""
 
 import json
+import re
+from importlib.resources import files
 from pathlib import Path
 from typing import Any
 
@@ -9,6 +11,7 @@ import torch
 from playwright.sync_api import Page
 
 from swissroll.config import Config
+from swissroll.report import colours
 from swissroll.report.explorer import MAX_EMBEDDED_WEIGHTS, explorer_data
 from swissroll.report.page import render
 from swissroll.report.scene import Scene
@@ -96,6 +99,35 @@ def test_a_large_decoder_is_interpolated_and_the_page_stays_small(tmp_path: Path
         assert "interpolated" in page.inner_text("body")
 
 
+def test_a_tap_does_what_hovering_does(run: Run, opened: Opened) -> None:
+    with opened(run.folder) as page:
+        hovered = hover(page, 0.7, 0.3)
+    with opened(run.folder, has_touch=True) as page:
+        plane = page.locator("#latent-plane")
+        plane.scroll_into_view_if_needed()
+        box = plane.bounding_box()
+        assert box is not None
+        page.touchscreen.tap(box["x"] + 0.7 * box["width"], box["y"] + 0.3 * box["height"])
+        readout = page.locator("#explorer-readout")
+        tapped = [json.loads(readout.get_attribute(name) or "") for name in ("data-z", "data-x")]
+        assert tapped[0] == pytest.approx(hovered[0], abs=0.02)
+        assert tapped[1] == pytest.approx(hovered[1], abs=0.05)
+        assert tapped[0] != [0, 0]
+
+
+@pytest.mark.parametrize(("width", "stacked"), [(390, True), (1000, False)])
+def test_the_planes_stand_one_above_the_other_on_a_narrow_screen(
+    width: int, stacked: bool, run: Run, opened: Opened
+) -> None:
+    with opened(run.folder, viewport={"width": width, "height": 800}) as page:
+        latent, data = (page.locator(name).bounding_box() for name in ("#latent-plane", "#data-plane"))
+        assert latent is not None
+        assert data is not None
+        assert (data["y"] >= latent["y"] + latent["height"]) == stacked
+        assert min(latent["width"], data["width"]) > 300
+        assert page.evaluate("document.documentElement.scrollWidth") == width
+
+
 def test_arrow_keys_move_the_point(run: Run, opened: Opened) -> None:
     with opened(run.folder) as page:
         page.focus("#latent-plane")
@@ -110,3 +142,11 @@ def test_points_without_a_coordinate_have_no_hues(run: Run) -> None:
 
     assert explorer_data(coloured)["hues"] is not None
     assert explorer_data(plain)["hues"] is None
+
+
+def test_the_page_draws_with_the_colours_of_the_figures(run: Run) -> None:
+    script = (files("swissroll") / "web" / "explorer.js").read_text(encoding="utf-8")
+    assert re.findall("#[0-9a-fA-F]{3,8}\\b", script) == []
+    found = explorer_data(Scene.of_run(run))["colours"]
+    assert (found["data"], found["posterior"]) == (colours.DATA, colours.POSTERIOR)
+    assert found["coordinate"] == colours.COORDINATE_STOPS

@@ -2,21 +2,26 @@
 
 import html
 import re
+import shlex
 from io import BytesIO
 from pathlib import Path
 from typing import Any
 
 import pytest
+from matplotlib.colors import to_rgba
 from PIL import Image
 
 import swissroll
+from swissroll.cli.app import main
 from swissroll.config import Config
 from swissroll.evaluation.tables import summary_rows
+from swissroll.report.colours import DATA, GRID, REFERENCE
 from swissroll.report.figures import available
 from swissroll.report.film import film_gif
 from swissroll.report.page import render, write_report
 from swissroll.report.scene import Scene
 from swissroll.runs.evaluate import evaluate
+from swissroll.runs.fit_prior import repair
 from swissroll.runs.run import Run
 from tests.oracles import Opened, trained_run
 
@@ -84,6 +89,53 @@ def test_the_same_run_has_the_same_report_to_the_last_byte(run: Run) -> None:
     assert (run.folder / "report.html").read_bytes() == before
 
 
+def test_a_picture_and_the_diagnosis_come_first_then_numbers_and_then_settings_folded(run: Run) -> None:
+    page = page_without_pictures(run)
+    places = [page.index(mark) for mark in ("Diagnosis:", "<img", "<table", "<details", "<dl", 'id="latent-plane"')]
+    assert places == sorted(places)
+    folded = re.findall(r"<details>.*?</details>", page, flags=re.DOTALL)
+    assert len(folded) == 1
+    assert folded[0].count("<dt>") == len([v for v in vars(run.config).values() if v is not None])
+
+
+@pytest.mark.parametrize("name", ["my run", "it's"])
+def test_the_command_that_makes_a_run_again_works_as_told(
+    name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    run = trained(tmp_path / name, steps=5)
+    page = all_text(page_without_pictures(run))
+    (holder, command) = re.findall(r"In the folder that holds <code>(.*?)</code>: <code>(.*?)</code>", page)[0]
+    assert holder == name
+
+    monkeypatch.chdir(tmp_path)
+    program, *arguments = shlex.split(command)
+    assert program == "swissroll"
+    with pytest.raises(SystemExit) as ended:
+        main([*arguments, "--quiet"])
+    assert ended.value.code == 0
+    again = swissroll.load(tmp_path / f"{name}-again")
+    assert again.model.fc_mu.weight.equal(run.model.fc_mu.weight)
+
+
+def test_a_repaired_copy_names_the_command_that_repairs_its_original(tmp_path: Path) -> None:
+    run = trained(tmp_path / "my run", steps=5)
+    copy = repair(run, tmp_path / "copy", components=2)
+    text = all_text(page_without_pictures(copy))
+    command = "swissroll repair 'my run' --components 2 --out copy-again"
+    assert f"In the folder that holds <code>my run</code>: <code>{command}</code>" in text
+
+
+def test_the_film_has_the_colours_of_the_figures_and_no_ground(run: Run) -> None:
+    with Image.open(BytesIO(film_gif(Scene.of_run(run)))) as film:
+        frame = film.convert("RGBA")
+    found = frame.getcolors(100)
+    assert found is not None
+    seen = {pixel for _, pixel in found if isinstance(pixel, tuple) and pixel[3] > 0}
+    assert len(found) == len(seen) + 1
+    drawn = {tuple(round(255 * part) for part in to_rgba(colour)) for colour in (DATA, GRID, REFERENCE)}
+    assert seen == drawn
+
+
 def test_the_animation_has_one_frame_per_snapshot(run: Run) -> None:
     with Image.open(BytesIO(film_gif(Scene.of_run(run)))) as film:
         assert getattr(film, "n_frames", 1) == len(run.snapshots) == 5
@@ -123,5 +175,5 @@ def test_every_kind_of_run_has_a_page_without_nan(settings: dict[str, Any], tmp_
     text = all_text(page_without_pictures(trained(tmp_path / "run", steps=5, **settings)))
 
     # The last heading is there: the text is that of the whole page.
-    assert "Generated points, three kinds kept apart" in text
+    assert "The aggregate posterior against the prior" in text
     assert not re.search(r"\b(nan|inf)\b", text, flags=re.IGNORECASE)

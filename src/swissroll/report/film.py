@@ -5,24 +5,35 @@ from __future__ import annotations
 from collections.abc import Iterator
 from io import BytesIO
 
+import numpy as np
+from matplotlib import rc_context
 from matplotlib.axes import Axes
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.collections import PathCollection
+from matplotlib.colors import to_rgb
 from matplotlib.figure import Figure
 from PIL import Image
 
 from swissroll.report import plots
-from swissroll.report.colours import DATA, GRID
-from swissroll.report.html import rgb_pixels
+from swissroll.report.colours import DATA, GRID, REFERENCE
 from swissroll.report.layout import GAP, row
+from swissroll.report.plots import Array
 from swissroll.report.scene import Scene
-from swissroll.report.style import house_style
+from swissroll.report.style import INK, STYLE, house_style
 from swissroll.runs.snapshots import film_steps
 from swissroll.selection import spread
 
 MAX_STRIP_FRAMES = 6
 """Most frames side by side in the figure."""
-GIF_COLOURS = 64
+GIF_DPI = 200
+FILM_COLOURS = (DATA, GRID, REFERENCE)
+UNSMOOTHED = {
+    "text.antialiased": False,
+    "lines.antialiased": False,
+    "patch.antialiased": False,
+    # No ink reads on every ground.
+    **{name: REFERENCE for name, value in STYLE.items() if value == INK},
+}
 FIRST_FRAME_MS = 900
 """Milliseconds for which the first frame is shown."""
 MIDDLE_FRAME_MS = 350
@@ -45,14 +56,13 @@ def film(scene: Scene) -> Figure:
 
 
 def film_gif(scene: Scene) -> bytes:
-    """More snapshots as an animated GIF."""
-    steps = film_steps(scene.snapshots)
-    with house_style():
-        frames = list(_frames(scene, steps))
+    """More snapshots as an animated GIF, whose transparent ground suits light and dark pages.
 
-    # One palette for all: frames that share it are smaller, and colours do not flicker.
-    palette = frames[-1].quantize(GIF_COLOURS)
-    first, *others = [frame.quantize(palette=palette, dither=Image.Dither.NONE) for frame in frames]
+    A GIF has no half-transparent pixels, so nothing is smoothed. It has twice the pixels that a page shows it with.
+    """
+    steps = film_steps(scene.snapshots)
+    with house_style(), rc_context(UNSMOOTHED):
+        first, *others = [_with_palette(frame) for frame in _frames(scene, steps)]
 
     file = BytesIO()
     first.save(
@@ -60,11 +70,28 @@ def film_gif(scene: Scene) -> bytes:
         "GIF",
         save_all=True,
         append_images=others,
-        duration=_durations(len(frames)),
-        # Without end.
+        duration=_durations(len(steps)),
+        # Without end; each frame takes the place of the last one.
         loop=0,
+        disposal=2,
+        transparency=0,
     )
     return file.getvalue()
+
+
+def _with_palette(pixels: Array) -> Image.Image:
+    """Pixels of shape (height, width, 4) as places in the palette: nothing, and the film's colours."""
+    ground = np.zeros((1, 3))
+    palette = np.concatenate([ground, [to_rgb(colour) for colour in FILM_COLOURS]])
+
+    indices = np.zeros(pixels.shape[:2], dtype=np.uint8)
+    is_drawn = pixels[..., 3] > 0
+    drawn = pixels[is_drawn][:, None, :3] / 255
+    indices[is_drawn] = 1 + np.abs(drawn - palette[1:]).sum(axis=-1).argmin(axis=-1)
+
+    image = Image.fromarray(indices, "P")
+    image.putpalette((255 * palette).round().astype(np.uint8).tobytes())
+    return image
 
 
 def _durations(frames: int) -> list[int]:
@@ -76,13 +103,16 @@ def _durations(frames: int) -> list[int]:
     return [FIRST_FRAME_MS, *between, LAST_FRAME_MS]
 
 
-def _frames(scene: Scene, steps: list[int]) -> Iterator[Image.Image]:
-    """The frames after these steps: everything that stays is drawn once."""
+def _frames(scene: Scene, steps: list[int]) -> Iterator[Array]:
+    """The pixels of the frames after these steps, red, green, blue and opacity: everything that stays is drawn once."""
     figure, (ax,) = row(3.4, [0.4], below=0.3)
-    figure.set_dpi(100)
+    figure.set_dpi(GIF_DPI)
+    figure.patch.set_visible(False)
     canvas = FigureCanvasAgg(figure)
 
     decoded = _draw_frame(ax, scene, steps[0])
+    for cloud in ax.collections:
+        cloud.set_antialiased(False)
     moving = (decoded, ax.title)
     for artist in moving:
         artist.set_animated(True)
@@ -99,7 +129,7 @@ def _frames(scene: Scene, steps: list[int]) -> Iterator[Image.Image]:
 
         for artist in moving:
             ax.draw_artist(artist)
-        yield Image.fromarray(rgb_pixels(canvas))
+        yield np.array(canvas.buffer_rgba())
 
 
 def _draw_frame(ax: Axes, scene: Scene, step: int) -> PathCollection:

@@ -9,9 +9,7 @@ from importlib.resources import files
 from io import StringIO
 from urllib.parse import quote
 
-import numpy as np
 from jinja2 import Environment, PackageLoader, Template
-from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.backends.backend_svg import FigureCanvasSVG
 from matplotlib.figure import Figure
 
@@ -25,7 +23,6 @@ from swissroll.report.colours import (
     TRUE_POSTERIOR,
     WORDS,
 )
-from swissroll.report.plots import Array
 from swissroll.report.style import INK, house_style
 
 UNSAFE_IN_ADDRESS = re.compile(r"[^\w ;/?:@&=+$,.!~*'()<>-]+", re.ASCII)
@@ -61,11 +58,6 @@ def _environment() -> Environment:
 def script(name: str) -> str:
     """The text of a script of the folder ``web``, by its file name."""
     return (files("swissroll") / "web" / name).read_text(encoding="utf-8")
-
-
-def rgb_pixels(canvas: FigureCanvasAgg) -> Array:
-    """The pixels of a drawn canvas without their opacity, shape (height, width, 3), whole numbers to 255."""
-    return np.array(canvas.buffer_rgba())[..., :3]
 
 
 def gif_uri(animation: bytes) -> str:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import shlex
 from collections.abc import Callable
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -115,9 +116,28 @@ class RunPage:
         return {name: value for name, value in settings.items() if value is not None}
 
     @property
+    def name(self) -> str:
+        """Name of the run's folder. A page travels, so it tells no more of where it was made."""
+        return self.run.folder.resolve().name
+
+    @property
     def origin(self) -> str:
         """Name of the folder of the run that this one is a repaired copy of; empty where it is none."""
         return Path(self.run.repaired_from).name
+
+    @property
+    def repeat_command(self) -> str:
+        """The command that makes the run again, in the folder that holds its folder, or that of its original."""
+        out = shlex.quote(f"{self.name}-again")
+        if self.origin:
+            components = self.run.config.components
+            return f"swissroll repair {shlex.quote(self.origin)} --components {components} --out {out}"
+        return f"swissroll train --config {shlex.quote(f'{self.name}/config.toml')} --out {out}"
+
+    @property
+    def evaluate_command(self) -> str:
+        """The command that measures all of the run, in the folder that holds its folder."""
+        return f"swissroll evaluate {shlex.quote(self.name)}"
 
     @property
     def diagnosis(self) -> dict[str, str]:

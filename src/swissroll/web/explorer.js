@@ -182,12 +182,15 @@
     readout.dataset.x = JSON.stringify(x);
   }
 
-  latent.addEventListener("pointermove", (event) => {
+  // A mouse moves over the plane; a finger may only tap it, which moves nothing.
+  const follow = (event) => {
     const box = latent.getBoundingClientRect();
     const across = ((event.clientX - box.left) / box.width) * 2 - 1;
     const up = 1 - ((event.clientY - box.top) / box.height) * 2;
     show(across * data.latentExtent, up * data.latentExtent);
-  });
+  };
+  latent.addEventListener("pointermove", follow);
+  latent.addEventListener("pointerdown", follow);
   latent.addEventListener("keydown", (event) => {
     const moves = { ArrowLeft: [-1, 0], ArrowRight: [1, 0], ArrowUp: [0, 1], ArrowDown: [0, -1] };
     const move = moves[event.key];
