@@ -65,6 +65,8 @@ SYMPTOMS: Columns = {
 WORTH: Columns = {
     "off-curve median": (lambda r: r["off_median"], 4),
     "90th percentile": (lambda r: r["off_p90"], 4),
+    "99th percentile": (lambda r: r["off_p99"], 4),
+    "strays, %": (lambda r: 100 * r["strays"], 2),
     "W2": (lambda r: r["w2"], 3),
     "its noise floor": (lambda r: r["w2_noise_floor"], 3),
     "C2ST accuracy": (lambda r: r["c2st"], 3),
@@ -105,6 +107,8 @@ def _measure(run: Run) -> Row:
         "symptoms": asdict(found),
         "off_median": made.fit.off_median,
         "off_p90": made.fit.off_p90,
+        "off_p99": made.fit.off_p99,
+        "strays": made.fit.strays,
         "w2": made.distances.w2.value,
         "w2_noise_floor": made.distances.w2.noise_floor,
         "c2st": made.distances.c2st.value,

@@ -556,22 +556,22 @@ plt.show()
 # this seed? Only more seeds can tell:
 
 # %% tags=["output:seeds"]
-SEEDS = 5
+SEEDS = (42, 1, 2, 3, 4)
 
 
 def neg_elbo(dim, seed):
-    """At fixed sigma, in nats per point; of seed 0 as it was trained above."""
+    """At fixed sigma, in nats per point; seed 42 is the default, which was trained above."""
     config = Config(latent_dim=dim, beta=0.005 * dim, steps=STEPS, seed=seed)
-    terms = train(config)[1] if seed else at_sigma[dim][1]
+    terms = at_sigma[dim][1] if seed == Config().seed else train(config)[1]
     return terms.rate + terms.distortion
 
 
-two, four = ([neg_elbo(dim, seed) for seed in range(SEEDS)] for dim in (2, 4))
+two, four = ([neg_elbo(dim, seed) for seed in SEEDS] for dim in (2, 4))
 print("-ELBO [nats] at fixed sigma\nseed   L = 2   L = 4  difference")
-for seed, (a, b) in enumerate(zip(two, four, strict=True)):
+for seed, a, b in zip(SEEDS, two, four, strict=True):
     print(f"{seed:4} {a:7.3f} {b:7.3f} {b - a:11.3f}")
 difference = np.subtract(four, two)
-error = difference.std(ddof=1) / SEEDS**0.5
+error = difference.std(ddof=1) / len(SEEDS) ** 0.5
 print(f"mean {np.mean(two):7.3f} {np.mean(four):7.3f} {difference.mean():11.3f} ± {error:.3f} (standard error)")
 
 # %% [markdown]
