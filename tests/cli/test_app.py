@@ -9,8 +9,8 @@ import signal
 import subprocess
 import sys
 import tomllib
-from collections.abc import Callable
-from contextlib import redirect_stderr, redirect_stdout
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, redirect_stderr, redirect_stdout
 from pathlib import Path
 
 import pytest
@@ -416,10 +416,55 @@ def test_a_file_that_finds_no_room_is_one_line(tmp_path: Path) -> None:
     command = [sys.executable, "-m", "swissroll", "train", "--steps", "20", "--hidden-dim", "128", "--out", "run"]
     limited = ["sh", "-c", 'ulimit -f 200 && exec "$0" "$@"', *command]
     done = subprocess.run(limited, cwd=tmp_path, capture_output=True, text=True, check=False)
-    told = f"swissroll: run/snapshots/step-000000000.safetensors: {os.strerror(errno.EFBIG)}."
+    told = f"swissroll: run/snapshots/step-000000000.safetensors: {os.strerror(errno.EFBIG)}. "
     assert (done.returncode, done.stdout) == (2, "")
-    assert done.stderr.splitlines()[-1].startswith(told)
+    assert done.stderr.splitlines()[-1] == f"{told}Make room on that disk, then: swissroll train --resume run"
     assert [path.name for path in (tmp_path / "run" / "snapshots").iterdir()] == []
+
+
+@contextmanager
+def files_of_at_most(size: int) -> Iterator[None]:
+    """As on a disk that is nearly full: no file may grow beyond a size."""
+    resource = pytest.importorskip("resource")
+    before = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (size, before[1]))
+    try:
+        yield
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, before)
+
+
+@pytest.mark.parametrize(
+    ("command", "size", "name", "again"),
+    [
+        (["report", "my run"], 20_000, "my run/report.html", "swissroll report 'my run'"),
+        (["evaluate", "my run"], 1000, "my run/metrics.json", "swissroll evaluate 'my run'"),
+        (["train", "--out", "b"], 100, "b", "Choose another folder with --out."),
+        (
+            ["train", "--steps", "900", "--hidden-dim", "4", "--out", "c"],
+            40_000,
+            "c/history.csv",
+            "swissroll train --resume c",
+        ),
+        (["sweep", "--beta", "0.1"], 10, "sweeps/001/sweep.toml", "the same swissroll sweep command again"),
+    ],
+)
+def test_a_full_disk_names_the_file_and_the_way_on(
+    command: list[str], size: int, name: str, again: str, finished: Path, tmp_path: Path,
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch,
+) -> None:  # fmt: skip
+    monkeypatch.chdir(tmp_path)
+    shutil.copytree(finished, "my run")
+    capsys.readouterr()
+    with files_of_at_most(size):
+        code, _, err = call([*command, "--quiet"], capsys)
+    last = err.splitlines()[-1]
+    assert code == 2
+    assert last.startswith(f"swissroll: {name}: ")
+    assert os.strerror(errno.EFBIG) in last
+    assert last.endswith(again)
+    assert not Path("b").exists()
+    assert not Path("sweeps").exists()
 
 
 def test_train_names_the_unfinished_run_of_the_same_settings(

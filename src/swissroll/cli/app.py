@@ -19,7 +19,14 @@ from swissroll.cli.figures import figures
 from swissroll.cli.runs import evaluate, repair, report
 from swissroll.cli.streams import STANDARD_OUTPUT, drop_output, flush_output, prepare_streams
 from swissroll.cli.sweep import sweep
-from swissroll.cli.terminal import BAD_INPUT, BROKEN_PIPE, INTERRUPTED, fix_line, note_origin, note_versions
+from swissroll.cli.terminal import (
+    BAD_INPUT,
+    BROKEN_PIPE,
+    INTERRUPTED,
+    fix_line,
+    note_origin,
+    note_versions,
+)
 from swissroll.cli.train import train
 from swissroll.config import PRESETS, read_values, versions
 from swissroll.errors import FixableError
@@ -181,8 +188,7 @@ def _ran_out_of_memory(error: Exception) -> bool:
 def _complain(reason: str, fix: str) -> None:
     """Say in one line what was wrong and what helps; a command in it stays whole."""
     line = LONG_WORD.sub(r"\1...\2", " ".join(reason.split()))
-    advice = " ".join(fix.splitlines())
-    print(f"swissroll: {line} {advice}".rstrip(), file=sys.stderr)
+    print(f"swissroll: {line} {fix}".rstrip(), file=sys.stderr)
 
 
 if __name__ == "__main__":

@@ -6,7 +6,8 @@ import json
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from swissroll.cli.terminal import FittingBar, Flag, advice_line, quote
+from swissroll.cli.terminal import FittingBar, Flag, advice_line, disk_errors_with
+from swissroll.shell import quote
 
 if TYPE_CHECKING:
     from swissroll.evaluation.evaluation import Evaluation
@@ -27,7 +28,8 @@ def report(folder: Path, /, *, quiet: Flag = False) -> int:
     from swissroll.runs.run import load
 
     run = load(folder)
-    report_run(run, evidence=has_evidence(folder), quiet=quiet)
+    with disk_errors_with(lambda: f"swissroll report {quote(folder)}"):
+        report_run(run, evidence=has_evidence(folder), quiet=quiet)
     _say_unfinished(run)
     return 0
 
@@ -45,7 +47,8 @@ def evaluate(folder: Path, /, *, quiet: Flag = False) -> int:
     from swissroll.runs.run import load
 
     run = load(folder)
-    report_run(run, evidence=True, tables=True, quiet=quiet)
+    with disk_errors_with(lambda: f"swissroll evaluate {quote(folder)}"):
+        report_run(run, evidence=True, tables=True, quiet=quiet)
     _say_unfinished(run)
     return 0
 
@@ -72,7 +75,9 @@ def repair(folder: Path, /, *, out: Path | None = None, components: int = 20, qu
     with FittingBar(quiet=quiet) as bar:
         repaired = write_repaired(run, copy, components=components, progress=bar)
 
-    report_run(repaired, evidence=has_evidence(folder), quiet=quiet)
+    # The copy is whole by now.
+    with disk_errors_with(lambda: f"swissroll report {quote(copy)}"):
+        report_run(repaired, evidence=has_evidence(folder), quiet=quiet)
     return 0
 
 

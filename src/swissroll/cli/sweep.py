@@ -18,6 +18,7 @@ from swissroll.cli.terminal import (
     DIVERGED,
     INTERRUPTED,
     Flag,
+    disk_errors_with,
     fix_line,
     flag,
     new_folder,
@@ -25,9 +26,9 @@ from swissroll.cli.terminal import (
     note,
     note_origin,
     note_versions,
-    quote,
 )
 from swissroll.config import FLOATS, HELP, Config
+from swissroll.shell import quote
 from swissroll.sweep.plan import FIELDS, FIXED_FIELDS, SWEEP_PRESETS, Hold, Sweep, read_values
 
 if TYPE_CHECKING:
@@ -124,7 +125,8 @@ def sweep(
             _read_settings(folder / "sweep.toml")
         defined = define(folder, values)
         if not dry_run:
-            return _run(folder, defined, where, quiet=quiet)
+            with disk_errors_with(lambda: where.continue_command(folder)):
+                return _run(folder, defined, where, quiet=quiet)
 
     from swissroll.cli.sweep_summary import describe_plan
 
@@ -165,6 +167,8 @@ class Workers:
 
     def continue_command(self, folder: Path) -> str:
         """The command that continues a sweep with these workers."""
+        if not (folder / "sweep.toml").is_file():
+            return "the same swissroll sweep command again"
         command = f"swissroll sweep --out {quote(folder)}"
         return command if self.cluster is None else f"{command} --cluster {quote(self.cluster)}"
 

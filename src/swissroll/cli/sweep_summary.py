@@ -11,9 +11,9 @@ from time import monotonic
 from types import TracebackType
 from typing import Any, NamedTuple
 
-from swissroll.cli.terminal import quote
 from swissroll.evaluation.measures import heading
 from swissroll.evaluation.tables import text
+from swissroll.shell import quote
 from swissroll.sweep import cost
 from swissroll.sweep.analysis.blocks import changes_sigma, settings
 from swissroll.sweep.analysis.comparisons import SIGMA_METRICS, headline_metrics

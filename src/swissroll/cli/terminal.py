@@ -2,18 +2,20 @@
 
 from __future__ import annotations
 
-import shlex
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
+from errno import EDQUOT, EFBIG, ENOSPC
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, TextIO
 
 from cyclopts import Parameter
 
+from swissroll.cli.streams import STANDARD_OUTPUT
 from swissroll.config import read_origin, versions
 from swissroll.errors import Fix, FixableError
 from swissroll.runs.folder import numbered
+from swissroll.shell import quote
 
 if TYPE_CHECKING:
     from swissroll.evaluation.advice import Advice
@@ -76,6 +78,8 @@ FIXES = {
 
 def fix_line(error: FixableError) -> str:
     """What helps, with the command to run; empty where nothing is known to."""
+    if isinstance(error, CommandError):
+        return error.advice
     if error.fix is None:
         return ""
 
@@ -83,6 +87,32 @@ def fix_line(error: FixableError) -> str:
     if "setting" in error.facts:
         words["flag"] = flag(str(error.facts["setting"]))
     return FIXES[error.fix].format(**words)
+
+
+class CommandError(FixableError):
+    """Something that stopped a command, and what to do about that, with the command to type then."""
+
+    def __init__(self, reason: str, advice: str) -> None:
+        super().__init__(reason)
+        self.advice = advice
+
+
+@contextmanager
+def disk_errors_with(command: Callable[[], str]) -> Iterator[None]:
+    """Turn an error of a file, such as that of a full disk, into one that says how to go on: with this command.
+
+    Args:
+        command: Makes the command when it is needed.
+    """
+    try:
+        yield
+    except OSError as error:
+        # Those of the streams are not of a disk.
+        if isinstance(error, BrokenPipeError) or error.filename in (None, STANDARD_OUTPUT):
+            raise
+        is_full = error.errno in (ENOSPC, EDQUOT, EFBIG)
+        remedy = "Make room on that disk" if is_full else "Make it a file that may be written"
+        raise CommandError(f"{error.filename}: {error.strerror}.", f"{remedy}, then: {command()}") from None
 
 
 def reason_of(error: ValueError) -> str:
@@ -120,11 +150,6 @@ def resume_command(folder: Path) -> str:
     return f"swissroll train --resume {quote(folder)}"
 
 
-def quote(value: object) -> str:
-    """A path or another word, as a shell takes it."""
-    return shlex.quote(str(value))
-
-
 def flag(setting: str) -> str:
     """The flag of a setting."""
     return "--" + setting.replace("_", "-")
@@ -156,8 +181,10 @@ def new_folder(parent: Path) -> Iterator[Path]:
     try:
         yield folder
     finally:
-        # A folder that holds something is not removed.
+        # A folder that holds something is not removed. A lock is nothing.
         with suppress(OSError):
+            if [path.name for path in folder.iterdir()] == [".lock"]:
+                (folder / ".lock").unlink()
             for path in (folder, *parents):
                 path.rmdir()
 

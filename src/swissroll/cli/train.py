@@ -20,13 +20,14 @@ from swissroll.cli.terminal import (
     INTERRUPTED,
     FittingBar,
     Flag,
+    disk_errors_with,
     next_folder,
     note,
-    quote,
     reason_of,
     resume_command,
 )
 from swissroll.config import Config
+from swissroll.shell import quote
 
 if TYPE_CHECKING:
     from swissroll.runs.run import Run
@@ -74,8 +75,9 @@ def train(
     run = _open(resume) if resume is not None else create_run(out, config)
     try:
         is_finished = run.status == "finished"
-        status = 0 if is_finished else train_run(run, quiet=quiet)
-        report_run(load(run.folder), evidence=is_finished and has_evidence(run.folder), quiet=quiet)
+        with disk_errors_with(lambda: resume_command(run.folder)):
+            status = 0 if is_finished else train_run(run, quiet=quiet)
+            report_run(load(run.folder), evidence=is_finished and has_evidence(run.folder), quiet=quiet)
     except KeyboardInterrupt:
         status = INTERRUPTED
         ended = load(run.folder).status

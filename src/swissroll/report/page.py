@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import os
-import shlex
 from collections.abc import Callable
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -33,6 +32,7 @@ from swissroll.runs.errors import RunError
 from swissroll.runs.evaluate import evaluate
 from swissroll.runs.files import replace_file
 from swissroll.runs.run import Run, require_run
+from swissroll.shell import quote
 
 
 def write_report(
@@ -128,16 +128,17 @@ class RunPage:
     @property
     def repeat_command(self) -> str:
         """The command that makes the run again, in the folder that holds its folder, or that of its original."""
-        out = shlex.quote(f"{self.name}-again")
+        out = quote(Path(f"{self.name}-again"))
         if self.origin:
             components = self.run.config.components
-            return f"swissroll repair {shlex.quote(self.origin)} --components {components} --out {out}"
-        return f"swissroll train --config {shlex.quote(f'{self.name}/config.toml')} --out {out}"
+            return f"swissroll repair {quote(Path(self.origin))} --components {components} --out {out}"
+        settings = quote(Path(self.name) / "config.toml")
+        return f"swissroll train --config {settings} --out {out}"
 
     @property
     def evaluate_command(self) -> str:
         """The command that measures all of the run, in the folder that holds its folder."""
-        return f"swissroll evaluate {shlex.quote(self.name)}"
+        return f"swissroll evaluate {quote(Path(self.name))}"
 
     @property
     def diagnosis(self) -> dict[str, str]:

@@ -70,6 +70,16 @@ def save_tensors(path: Path, tensors: State, metadata: dict[str, str] | None = N
 
 
 @contextmanager
+def naming(path: Path) -> Iterator[None]:
+    """Name the file in errors of what is written to it: those of a full disk do not say which it was."""
+    try:
+        yield
+    except OSError as error:
+        code = error.errno or EIO
+        raise OSError(code, os.strerror(code), str(path)) from None
+
+
+@contextmanager
 def _replacing(path: Path, *, durable: bool) -> Iterator[Path]:
     """A file to write, which then takes the place of another."""
     # Two processes may write a report at once, so each needs a name of its own.

@@ -13,7 +13,7 @@ from typing import Any
 
 import numpy as np
 
-from swissroll.runs.files import explain_damage, replace_file
+from swissroll.runs.files import explain_damage, naming, replace_file
 from swissroll.training.loop import Record, Terms
 
 TERMS = ("loss", "mse", "kl", "rate", "distortion")
@@ -40,16 +40,19 @@ class History:
         return self
 
     def __exit__(self, *_: object) -> None:
-        self.file.close()
+        with naming(self.path):
+            self.file.close()
 
     def add(self, record: Record) -> None:
         """Write a step's row."""
-        self.file.write(history_row(record))
+        with naming(self.path):
+            self.file.write(history_row(record))
 
     def sync(self) -> None:
         """Bring all rows to the disk."""
-        self.file.flush()
-        os.fsync(self.file.fileno())
+        with naming(self.path):
+            self.file.flush()
+            os.fsync(self.file.fileno())
 
 
 def history_row(record: Record) -> str:

@@ -15,6 +15,7 @@ from __future__ import annotations
 
 import dataclasses
 import os
+import shutil
 from collections.abc import Mapping
 from functools import cached_property
 from pathlib import Path
@@ -293,6 +294,7 @@ def make_folder(folder: Path, config: Config, *, origin: str = "") -> Run:
     """
     with io_errors_as_run_errors(folder):
         require_unused(folder)
+        is_new = not folder.exists()
         folder.mkdir(parents=True, exist_ok=True)
         try:
             with lock(folder):
@@ -301,4 +303,9 @@ def make_folder(folder: Path, config: Config, *, origin: str = "") -> Run:
                 replace_file(folder / "config.toml", config.to_toml(origin=origin).encode())
         except LockedError:
             raise explain_taken(folder) from None
+        except OSError:
+            # Where there was no room for its settings, no empty folder stays.
+            if is_new:
+                shutil.rmtree(folder, ignore_errors=True)
+            raise
     return Run(folder)

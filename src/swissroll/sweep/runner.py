@@ -262,11 +262,13 @@ def _write_group(folder: Path, group: Group, files_of_runs: list[Files]) -> None
 
 def write_run(runs: Path, name: str, files: Files) -> None:
     """Write a run's folder aside, sync it, and put it in place: all of it is there, or nothing."""
+    from swissroll.runs.files import naming
+
     aside = runs / f".{name}.tmp"
     shutil.rmtree(aside, ignore_errors=True)
     aside.mkdir()
     for file_name, data in files.items():
-        with (aside / file_name).open("wb") as file:
+        with naming(runs / name / file_name), (aside / file_name).open("wb") as file:
             file.write(data)
             file.flush()
             os.fsync(file.fileno())

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import dataclasses
-import shlex
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -15,6 +14,7 @@ from swissroll.config import Config
 from swissroll.report.html import template, vector_uri
 from swissroll.report.style import house_style
 from swissroll.runs.files import replace_file
+from swissroll.shell import quote
 from swissroll.sweep.analysis.axis_panels import MAX_PANEL_COLUMNS, draw_axis
 from swissroll.sweep.analysis.blocks import confounds, sigmas
 from swissroll.sweep.analysis.comparison_tables import AxisSection, BestSetting, axis_section, best_settings
@@ -263,7 +263,7 @@ def _link_runs(table: Table) -> list[RunLink]:
             seed=row.config.seed,
             ended=row.diagnosis or row.status,
             address=f"runs/{row.name}/report.html" if has_report else "",
-            command=f"swissroll report {shlex.quote(str(folder))}",
+            command=f"swissroll report {quote(folder)}",
         )
         links.append(link)
     return links
