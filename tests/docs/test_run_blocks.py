@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
-from docs.run_blocks import find_differences, find_steps, follow
+from docs.run_blocks import PAGES, ROOT, Reader, find_differences, find_steps, follow
 
 PAGE = """
 Make a file, and look at it.
@@ -119,3 +120,22 @@ def test_a_table_that_a_step_makes_again_is_compared_with_the_page(tmp_path: Pat
 )
 def test_words_must_be_the_same_and_numbers_about_the_same(shown: str, printed: str, agrees: bool) -> None:
     assert (not list(find_differences(shown, printed))) == agrees
+
+
+def test_the_tutorials_gradients_are_those_that_it_shows(tmp_path: Path) -> None:
+    page = (ROOT / "docs" / "tutorial.md").read_text(encoding="utf-8")
+    (step,) = [step for step in find_steps(page) if "def gradients" in step.code]
+    reader = Reader(tmp_path)
+    printed, failure = reader.run(replace(step, code=f"import torch\n{step.code}"))
+    reader.leave()
+    assert failure == ""
+    assert list(find_differences(page[slice(*step.printed)], printed)) == []
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
+def test_every_block_is_found_and_what_does_not_run_says_why(page: Path) -> None:
+    text = page.read_text(encoding="utf-8")
+    steps = find_steps(text)
+    assert sum(step.in_shell for step in steps) == text.count("\n$ ")
+    assert sum(not step.in_shell for step in steps) == text.count("\n```python\n")
+    assert all(len(step.why) > 5 for step in steps if step.mark)
