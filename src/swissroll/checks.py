@@ -30,7 +30,7 @@ class NotFiniteError(ValueError):
 def whole(name: str, value: object, low: int, high: int) -> None:
     """Require an integer in [low, high], of Python or NumPy; raises ValueError otherwise."""
     if isinstance(value, bool) or not isinstance(value, Integral) or not low <= int(value) <= high:
-        raise ValueError(f"{name} must be a whole number from {low} to {high}; got {_short(value)}.")
+        raise ValueError(f"{name} must be a whole number from {low} to {high}; got {short(value)}.")
 
 
 def real(name: str, value: object, low: float, high: float, *, open_low: bool = False) -> None:
@@ -41,10 +41,10 @@ def real(name: str, value: object, low: float, high: float, *, open_low: bool = 
             number = float(value)
     if not math.isfinite(number) or not low <= number <= high or (open_low and number == low):
         least = f"above {low:g}" if open_low else f"of at least {low:g}"
-        raise ValueError(f"{name} must be a finite number {least} and at most {high:g}; got {_short(value)}.")
+        raise ValueError(f"{name} must be a finite number {least} and at most {high:g}; got {short(value)}.")
 
 
-def _short(value: object) -> str:
+def short(value: object) -> str:
     """A value's text in one line, cut where it is long; a whole number may be too long to print at all."""
     if isinstance(value, int) and abs(value) >= 10**30:
         return "a number of over 30 digits"
@@ -58,26 +58,34 @@ def _short(value: object) -> str:
 def flag(name: str, value: object) -> None:
     """Require True or False; raises ValueError otherwise."""
     if not isinstance(value, bool):
-        raise ValueError(f"{name} must be True or False; got {_short(value)}.")
+        raise ValueError(f"{name} must be True or False; got {short(value)}.")
+
+
+def generator(name: str, value: object) -> None:
+    """Require one of PyTorch's generators, or None; raises ValueError otherwise."""
+    import torch
+
+    if value is not None:
+        instance(name, value, torch.Generator, "a torch.Generator, or None for PyTorch's global one")
 
 
 def one_of(name: str, value: object, allowed: Collection[str]) -> None:
     """Require one of some words; raises ValueError with the closest word as a suggestion."""
     if not isinstance(value, str) or value not in allowed:
-        raise ValueError(f"{name} must be one of {', '.join(allowed)}; got {_short(value)}.{closest(value, allowed)}")
+        raise ValueError(f"{name} must be one of {', '.join(allowed)}; got {short(value)}.{closest(value, allowed)}")
 
 
 def instance(name: str, value: object, kind: type, allowed: str) -> None:
     """Require an object of some class; raises ValueError, which says what to pass, otherwise."""
     if not isinstance(value, kind):
-        raise ValueError(f"{name} must be {allowed}; got {_short(value)}, of type {type(value).__name__}.")
+        raise ValueError(f"{name} must be {allowed}; got {short(value)}, of type {type(value).__name__}.")
 
 
 def folder(name: str, value: object) -> Path:
     """Take a folder's path, a string or a path; raises ValueError for anything else."""
     given: Any = value
     if not isinstance(given, str | os.PathLike) or not os.fspath(given):
-        raise ValueError(f"{name} must be a folder, such as 'runs/001'; got {_short(value)}.")
+        raise ValueError(f"{name} must be a folder, such as 'runs/001'; got {short(value)}.")
     return Path(given)
 
 
@@ -102,7 +110,7 @@ def points(name: str, value: Any, *, dim: int | None = None, least: int = 1) -> 
     bad = (~x.isfinite()).any(dim=1).nonzero()
     if len(bad):
         row = int(bad[0, 0])
-        found = f"{len(bad)} of {len(x)} points are not, first row {row}: {_short(x[row].tolist())}"
+        found = f"{len(bad)} of {len(x)} points are not, first row {row}: {short(x[row].tolist())}"
         raise NotFiniteError(f"{name} must be finite; {found}.", name=name)
     return x
 
@@ -133,9 +141,9 @@ def numbers(name: str, value: Any) -> Tensor:
     try:
         array = np.ma.asanyarray(value)
     except (TypeError, ValueError, RuntimeError):
-        raise ValueError(f"{wanted}; got {_short(value)}.") from None
+        raise ValueError(f"{wanted}; got {short(value)}.") from None
     if array.dtype.kind not in "biuf":
-        raise ValueError(f"{wanted}; got {_short(value)}.")
+        raise ValueError(f"{wanted}; got {short(value)}.")
 
     # A copy in plain order; what is masked is no number.
     with np.errstate(over="ignore"):
@@ -145,5 +153,7 @@ def numbers(name: str, value: Any) -> Tensor:
 
 def closest(word: object, allowed: Collection[str]) -> str:
     """A ' Did you mean …?' for a misspelt word, or nothing."""
-    found = difflib.get_close_matches(str(word), allowed, n=1)
+    if not isinstance(word, str):
+        return ""
+    found = difflib.get_close_matches(word, allowed, n=1)
     return f" Did you mean {found[0]!r}?" if found else ""

@@ -14,6 +14,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from swissroll import checks
 from swissroll.config import PRESETS, Config
 from swissroll.evaluation.advice import Action, Advice
 from swissroll.evaluation.metrics import Metrics
@@ -206,6 +207,7 @@ TRAIN_LONGER = RULES[1].advice
 
 def diagnose(symptoms: Symptoms) -> Diagnosis:
     """Name the first rule that holds, with its numbers."""
+    checks.instance("symptoms", symptoms, Symptoms, "what collect_symptoms(loss, history, metrics) returns")
     rule = next((rule for rule in RULES if rule.holds(symptoms)), HEALTHY)
     evidence = {name: getattr(symptoms, name) for name in rule.evidence}
     return Diagnosis(name=rule.name, evidence=evidence, advice=rule.advice)
@@ -234,6 +236,10 @@ def collect_symptoms(loss: Loss, history: LossHistory, metrics: Metrics, *, fini
         metrics: What :func:`swissroll.evaluation.metrics.measure` found.
         finite: Whether training ended without a number that was not finite.
     """
+    checks.instance("loss", loss, Loss, "a loss, such as swissroll.training.loss_of(config)")
+    checks.instance("history", history, LossHistory, "the losses of a training, such as LossHistory.unknown()")
+    checks.instance("metrics", metrics, Metrics, "what swissroll.measure found")
+    checks.flag("finite", finite)
     error = metrics.reconstruction
     latent = metrics.latent
 

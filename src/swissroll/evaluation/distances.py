@@ -129,6 +129,7 @@ def sliced_wasserstein(a: Any, b: Any, *, projections: int = PROJECTIONS, genera
     Source: Bonneel et al. (2015), "Sliced and Radon Wasserstein Barycenters of Measures".
     """
     checks.whole("projections", projections, 1, 10**6)
+    checks.generator("generator", generator)
     x, y = _pair(a, b)
 
     # A Gaussian vector over its length is uniform on the unit sphere.
@@ -217,6 +218,7 @@ def c2st_accuracy(
     from scipy.spatial import KDTree
 
     checks.real("blur", blur, 0, math.inf)
+    checks.generator("generator", generator)
     x, y = _pair(a, b)
     checks.whole("neighbours", neighbours, 1, len(x) + len(y) - 1)
     if neighbours % 2 == 0:
@@ -267,18 +269,17 @@ class ReferenceSample:
     ) -> None:
         checks.whole("exact", exact, 1, 10**5)
         checks.whole("seed", seed, 0, 2**63 - 1)
-        if len(real_again) < 2:
-            raise ValueError(
-                f"real_again must hold at least 2 samples, for the spread of a noise floor; got {len(real_again)}."
-            )
+        checks.real("blur", blur, 0, math.inf)
+        checks.real("bandwidth", bandwidth, 0, math.inf, open_low=True)
         self.real = checks.points("real", real)
+        others = _samples("real_again", real_again, dim=self.real.shape[1])
         self.exact = exact
         self.blur = blur
         self.bandwidth = bandwidth
         self.seed = seed
         self._own_means: dict[int, list[float]] = {}
 
-        draws = [self.measure(sample) for sample in real_again]
+        draws = [self.measure(sample) for sample in others]
         self.noise_floors = {}
         for name in NAMES:
             values = [draw[name][0] for draw in draws]
@@ -343,7 +344,9 @@ def compare(generated: Any, real: Any, real_again: Sequence[Any], **settings: An
     Raises:
         ValueError: As :class:`ReferenceSample` says.
     """
-    return ReferenceSample(real, real_again, **settings).compare(generated)
+    points = checks.points("generated", generated)
+    reference = ReferenceSample(real, real_again, **settings)
+    return reference.compare(checks.points("generated", points, dim=reference.real.shape[1]))
 
 
 def import_pot() -> ModuleType:
@@ -354,6 +357,13 @@ def import_pot() -> ModuleType:
 
     module: ModuleType = ot
     return module
+
+
+def _samples(name: str, values: Any, *, dim: int) -> list[Tensor]:
+    """At least two samples of points: their spread is that of a noise floor."""
+    if not isinstance(values, Sequence) or isinstance(values, str) or len(values) < 2:
+        raise ValueError(f"{name} must hold at least 2 samples, for the spread of a noise floor.")
+    return [checks.points(name, value, dim=dim) for value in values]
 
 
 def _pair(a: Any, b: Any) -> tuple[Array, Array]:

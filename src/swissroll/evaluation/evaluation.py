@@ -184,7 +184,9 @@ def evaluate_model(
         given = f"{distribution.name} has {distribution.data_dim}"
         raise ValueError(f"The model takes {model.data_dim} coordinates, but {given}.")
 
-    past = past or PastTraining()
+    if past is None:
+        past = PastTraining()
+    checks.instance("past", past, PastTraining, "a PastTraining, or None")
     translation = loss.at_sigma(model.decoder_sigma)
     metrics: Metrics | None = None
     try:

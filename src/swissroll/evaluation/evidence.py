@@ -103,7 +103,7 @@ def log_evidence(
     Arguments and errors as for :func:`measure_evidence`, which also says how far to trust it.
     """
     vae, points, sigma = _check(model, x, sigma)
-    _check_sampling(tolerance, samples)
+    _check_sampling(tolerance, samples, generator)
 
     if is_exact(vae):
         log_p = quadrature.integrate(vae, points, sigma, tolerance=tolerance).log_p
@@ -142,7 +142,8 @@ def measure_evidence(
             result is not finite.
     """
     vae, points, sigma = _check(model, x, sigma)
-    _check_sampling(tolerance, samples)
+    _check_sampling(tolerance, samples, generator)
+    checks.flag("gap_split", gap_split)
 
     if is_exact(vae):
         return _exact_evidence(vae, points, sigma, tolerance=tolerance, gap_split=gap_split)
@@ -287,7 +288,8 @@ def _what_exact_needs(model: VAE) -> str:
     return f"a prior that is a mixture of Gaussians; got {type(model.prior).__name__}"
 
 
-def _check_sampling(tolerance: float, samples: int) -> None:
+def _check_sampling(tolerance: float, samples: int, generator: Generator | None) -> None:
+    checks.generator("generator", generator)
     checks.real("tolerance", tolerance, 1e-5, 1e3)
     checks.whole("samples", samples, 2, 10**7)
 

@@ -108,7 +108,7 @@ def elbo(recon_x: Tensor, x: Tensor, mu: Tensor, logvar: Tensor, sigma: float) -
 
     Arguments and errors are those of :func:`distortion` and :func:`rate`, with the same number of points in all.
     """
-    if len(checks.numbers("mu", mu)) != len(checks.numbers("x", x)):
+    if len(checks.points("mu", mu)) != len(checks.points("x", x)):
         raise ValueError(f"mu must be of as many points as x, {len(x)}; got {len(mu)}.")
     return -(distortion(recon_x, x, sigma) + rate(mu, logvar))
 
@@ -211,6 +211,13 @@ class Loss:
     latent_dim: int
     reduction: Reduction = "mean"
     learned_variance: bool = False
+
+    def __post_init__(self) -> None:
+        checks.real("beta", self.beta, 0, 1e100)
+        checks.whole("data_dim", self.data_dim, 1, 10**9)
+        checks.whole("latent_dim", self.latent_dim, 1, 10**9)
+        checks.one_of("reduction", self.reduction, ("mean", "sum"))
+        checks.flag("learned_variance", self.learned_variance)
 
     @classmethod
     def of(cls, config: Config, data_dim: int) -> Loss:

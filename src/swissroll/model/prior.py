@@ -54,6 +54,7 @@ class Prior(nn.Module):
 
     def __init__(self, latent_dim: int) -> None:
         super().__init__()
+        checks.whole("latent_dim", latent_dim, 1, 10**6)
         self.latent_dim = latent_dim
 
     def log_prob(self, z: Tensor) -> Tensor:
@@ -138,6 +139,7 @@ class Mixture(Prior):
     def __init__(self, latent_dim: int, components: int, *, generator: Generator | None = None) -> None:
         super().__init__(latent_dim)
         checks.whole("components", components, 1, MAX_COMPONENTS)
+        checks.generator("generator", generator)
         self.logits = nn.Parameter(torch.zeros(components))
         self.means = nn.Parameter(torch.randn(components, latent_dim, generator=generator))
         self.logvars = nn.Parameter(torch.full((components, latent_dim), START_LOGVAR))
@@ -165,6 +167,8 @@ class Mixture(Prior):
 
 def make_prior(latent_dim: int, components: int, *, generator: Generator | None = None) -> Prior:
     """The prior with so many Gaussians; with 0 the standard normal one. Arguments as for :class:`Mixture`."""
+    checks.whole("components", components, 0, MAX_COMPONENTS)
+    checks.generator("generator", generator)
     if components == 0:
         return StandardNormal(latent_dim)
     return Mixture(latent_dim, components, generator=generator)

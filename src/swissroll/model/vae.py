@@ -83,6 +83,7 @@ class VAE(nn.Module):
         checks.one_of("initialization", initialization, get_args(Initialization))
         checks.whole("components", components, 0, MAX_COMPONENTS)
         checks.flag("learned_variance", learned_variance)
+        checks.generator("generator", generator)
         if decoder_sigma is not None:
             checks.real("decoder_sigma", decoder_sigma, 0, 1e100)
             if learned_variance:

@@ -17,6 +17,7 @@ from swissroll.runs.run import Run, load, make_folder, require_run
 from swissroll.training.refit import DRAWS, Progress, refit_prior, show_nothing
 
 
+@ordinary_modes()
 def repair(run: Run, folder: str | os.PathLike[str], *, components: int = 20, progress: Progress = show_nothing) -> Run:
     """Write a copy of a run whose prior is a mixture of Gaussians fitted to its aggregate posterior.
 

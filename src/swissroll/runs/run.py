@@ -252,7 +252,7 @@ def load(folder: str | os.PathLike[str]) -> Run:
     """
     given: Any = folder
     if not isinstance(given, str | os.PathLike) or not os.fspath(given):
-        raise RunError(f"A run is opened by its folder, such as 'runs/001'; got {folder!r:.60}.")
+        raise RunError(f"A run is opened by its folder, such as 'runs/001'; got {checks.short(folder)}.")
 
     run = Run(Path(folder))
     if (run.folder / "sweep.toml").is_file():

@@ -8,6 +8,7 @@ from dataclasses import replace
 from pathlib import Path
 from time import monotonic
 
+from swissroll import checks
 from swissroll.config import Config, digest, require_config
 from swissroll.errors import Fix
 from swissroll.runs.errors import RunError
@@ -50,7 +51,7 @@ def train(config: Config, folder: str | os.PathLike[str]) -> Run:
     """
     given: object = folder
     if not isinstance(given, str | os.PathLike) or not os.fspath(given):
-        raise RunError(f"A run needs a folder of its own, such as 'runs/001'; got {folder!r:.60}.")
+        raise RunError(f"A run needs a folder of its own, such as 'runs/001'; got {checks.short(folder)}.")
     require_config(config)
 
     run = create(Path(folder), config)

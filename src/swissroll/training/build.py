@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, Literal
 
 import torch
 
-from swissroll import rng
+from swissroll import checks, rng
 from swissroll.config import Config, require_config
 from swissroll.data import Sample, open_distribution
 from swissroll.model.loss import Loss, Translation
@@ -86,6 +86,8 @@ def build(config: Config | Plan, *, loss: Loss | None = None) -> Training:
     """
     plan = config if isinstance(config, Plan) else decide(config)
     settings = plan.config
+    if loss is not None:
+        checks.instance("loss", loss, Loss, "a swissroll.model.Loss, or None for the config's own")
     if loss is not None and plan.engine == "xla":
         raise ValueError("The fast engine computes the config's own loss only; choose engine 'torch' for another one.")
 
@@ -169,6 +171,7 @@ def translation_of(config: Config, model: VAE | None = None) -> Translation:
 @ordinary_modes()
 def held_out_points(config: Config, n: int = HELD_OUT_POINTS) -> Sample:
     """Points that training never draws, fixed by the seed."""
+    require_config(config)
     generator = rng.generator(config.seed, "evaluation")
     return open_distribution(config).sample(n, generator=generator)
 

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, Literal, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from swissroll import checks
 from swissroll.checks import NotFiniteError
 from swissroll.config import Config, require_config
 from swissroll.model.loss import Loss, LossTerms
@@ -109,6 +110,7 @@ def train_many(configs: Sequence[Config]) -> list[Outcome]:
     Raises:
         ValueError: The configs do not share a shape, or their device or engine is not on this machine.
     """
+    checks.instance("configs", configs, Sequence, "settings of runs, such as [swissroll.Config(seed=1)]")
     for config in configs:
         require_config(config, "configs")
     if len({shape_of(config) for config in configs}) > 1:

@@ -51,6 +51,7 @@ def show_nothing(_: int) -> None:
     """The progress of somebody who does not want to see it."""
 
 
+@ordinary_modes()
 def refit_prior(model: VAE, config: Config, *, components: int, progress: Progress = show_nothing) -> Mixture:
     """The mixture of Gaussians that fits a model's aggregate posterior; the model stays as it is.
 

@@ -224,9 +224,11 @@ def paired_difference(table: Table, metric: str, axis: str, a: Any, b: Any) -> P
     checks.one_of("metric", metric, METRICS)
     checks.one_of("axis", axis, tuple(table.axes))
     for level in (a, b):
-        if level not in table.axes[axis]:
+        is_plain = level is None or isinstance(level, (str, int, float))
+        if not is_plain or level not in table.axes[axis]:
             allowed = ", ".join(map(str, table.axes[axis]))
-            raise ValueError(f"{axis} must be one of its values in this sweep: {allowed}; got {level!r}.")
+            found = f"{checks.short(a)} and {checks.short(b)}"
+            raise ValueError(f"a and b must be values of {axis} in this sweep: {allowed}; got {found}.")
     blocks = complete_blocks(table, metric, axis, only=(a, b))
     if blocks.levels != (a, b):
         raise ValueError(f"No seed has finished runs of both {axis} {a} and {axis} {b}, so they cannot be compared.")
