@@ -401,6 +401,7 @@ def _open_for_picture(model: nn.Module, n_points: int, points: Any) -> tuple[VAE
     return vae, vae.like_weights(distribution.sample(n_points).points), note
 
 
+@ordinary_modes(gradients=True)
 def _prepare(
     n_steps: int,
     batch_size: int,
@@ -417,8 +418,7 @@ def _prepare(
     checks.real("beta", beta, 0, 1e6)
 
     device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
-    with ordinary_modes(gradients=True):
-        model = VAE(latent_dim, hidden_dim).to(device)
+    model = VAE(latent_dim, hidden_dim).to(device)
     model.distribution = SWISS_ROLL
     engine = TorchEngine(
         model,

@@ -182,7 +182,8 @@ def points_for(model: nn.Module, value: Any, *, name: str = "x") -> Tensor:
     """
     checked = checks.points(name, value, dim=model.data_dim if isinstance(model, VAE) else None)
     like = next((p for p in model.parameters() if p.is_floating_point()), torch.empty(0))
-    x = (value if isinstance(value, Tensor) else checked).to(like.device, like.dtype)
+    has_gradient = isinstance(value, Tensor) and value.requires_grad
+    x = (value if has_gradient else checked).to(like.device, like.dtype)
     if not bool(torch.isfinite(x).all()):
         raise checks.NotFiniteError(
             f"{name} must be finite in the model's precision, {x.dtype}; its largest is {checked.abs().max():g}.",

@@ -122,7 +122,7 @@ def _same_shape(**tensors: Any) -> tuple[Tensor, Tensor]:
     found = []
     for name, value in tensors.items():
         checked = checks.points(name, value)
-        is_real = isinstance(value, Tensor) and value.is_floating_point()
+        is_real = isinstance(value, Tensor) and value.is_floating_point() and not value.is_inference()
         found.append(value if is_real else checked)
 
     first, second = found

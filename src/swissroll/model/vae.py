@@ -254,10 +254,10 @@ def latent_grid(size: int, extent: float, latent_dim: int, dims: tuple[int, ...]
     """The latents that :meth:`VAE.decode_grid` decodes, shape (size**2, L)."""
     checks.whole("size", size, 1, 10**4)
     checks.real("extent", extent, 0, 1e6, open_low=True)
-    z = torch.zeros(size * size, latent_dim)
+    z = torch.zeros(size * size, latent_dim, dtype=torch.float32)
 
     if latent_dim == 1:
-        z[:, 0] = torch.linspace(-extent, extent, size * size)
+        z[:, 0] = torch.linspace(-extent, extent, size * size, dtype=torch.float32)
         return z
 
     if [len(dims), len({*dims})] != [2, 2] or not {*dims} <= {*range(latent_dim)}:

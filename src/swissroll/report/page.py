@@ -22,6 +22,7 @@ from swissroll.evaluation.tables import (
     summary_rows,
 )
 from swissroll.evaluation.wording import to_plain
+from swissroll.modes import ordinary_modes
 from swissroll.report.explorer import embeds_decoder, explorer_data
 from swissroll.report.figures import available, draw
 from swissroll.report.film import film_gif
@@ -35,6 +36,7 @@ from swissroll.runs.run import Run, require_run
 from swissroll.shell import quote
 
 
+@ordinary_modes()
 def write_report(
     run: Run, evaluation: Evaluation | None = None, progress: Callable[[str], object] = lambda _: None
 ) -> Path:

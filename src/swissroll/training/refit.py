@@ -26,6 +26,7 @@ from swissroll.data import Distribution, open_distribution
 from swissroll.model.latents import draw_latents
 from swissroll.model.prior import Components, Mixture
 from swissroll.model.vae import VAE
+from swissroll.modes import ordinary_modes
 
 DRAWS = 20_000
 """Draws from the aggregate posterior that the mixture is fitted to, some 40 for each of the most Gaussians."""

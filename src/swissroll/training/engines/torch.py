@@ -43,7 +43,6 @@ class TorchEngine:
         seed: Fixes the latent noise of the measurements.
     """
 
-    @training_modes()
     def __init__(
         self,
         model: VAE,
@@ -118,7 +117,6 @@ class TorchEngine:
         """Whether every weight is a finite number."""
         return all(bool(torch.isfinite(p).all()) for p in self.parameters)
 
-    @training_modes()
     def weights(self) -> State:
         """A copy of the model's weights, on the CPU."""
         return {k: v.detach().to("cpu", copy=True).contiguous() for k, v in self.model.state_dict().items()}
@@ -127,7 +125,6 @@ class TorchEngine:
         """Take other weights of the model; all else stays."""
         self.model.load_state_dict(weights)
 
-    @training_modes()
     def state(self) -> State:
         """A copy of all that the next steps depend on: weights, Adam's moments, generators."""
         state = {f"model.{k}": v for k, v in self.weights().items()}
@@ -135,7 +132,6 @@ class TorchEngine:
             state |= {f"optimizer.{k}": v.to("cpu", copy=True) for k, v in self.optimizer.state().items()}
         return state | {f"generator.{k}": g.get_state() for k, g in self.generators.items()}
 
-    @training_modes()
     def load_state(self, state: State, step: int) -> None:
         """Go to a state, taken after ``step`` steps; raises KeyError or RuntimeError where it does not fit."""
         groups: dict[str, State] = {"model": {}, "optimizer": {}, "generator": {}}
