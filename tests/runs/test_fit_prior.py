@@ -247,7 +247,7 @@ def test_a_copys_settings_say_that_they_train_another_model(
     with pytest.raises(SystemExit) as ended:
         main(["train", "--config", str(path), "--steps", "1", "--quiet", "--out", out])
     assert ended.value.code == 0
-    assert f"note: {path}: {note}" in capsys.readouterr().err.splitlines()
+    assert f"swissroll: note: {path}: {note}" in capsys.readouterr().err.splitlines()
     assert read_origin(Path(out) / "config.toml") == ""
 
 
