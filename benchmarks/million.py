@@ -118,7 +118,7 @@ def run_files(width: int) -> dict[str, bytes]:
 
     config = Config(hidden_dim=width, threads=1, device="cpu", engine="torch", snapshot_every=1000)
     values = {k: v for k, v in asdict(config).items() if v is not None}
-    files: dict[str, bytes] = compute_group([values], False)[0]
+    files: dict[str, bytes] = compute_group([values])[0]
     return files
 
 

@@ -97,7 +97,7 @@ def measured(run: Run) -> Row:
 
 
 def _measure(run: Run) -> Row:
-    metrics, _ = examine(run, evidence=True)
+    metrics, _ = examine(run)
     if metrics is None:
         return {"symptoms": None}
     history, made = LossHistory.of(run.config, run.history.__getitem__), metrics.prior

@@ -233,14 +233,15 @@ def test_evaluate_prints_the_metrics_with_their_bounds_and_keeps_them(
     folder = tmp_path / "run"
     assert call(["train", *QUICK, "--out", str(folder)], capsys)[0] == 0
     first = json.loads((folder / "metrics.json").read_text(encoding="utf-8"))
-    assert first["metrics"]["evidence"] is None
     code, out, err = call(["evaluate", str(folder), "--quiet"], capsys)
     assert (code, err) == (0, "")
     found = json.loads((folder / "metrics.json").read_text(encoding="utf-8"))
+    assert found == first
     evidence = found["metrics"]["evidence"]
     assert evidence["lower_bound"] <= evidence["neg_log_evidence"]
     assert out.splitlines()[-1] == f"report: {folder / 'report.html'}"
-    assert out.splitlines()[-3].startswith("to try: ")
+    assert out.splitlines()[-4].startswith("to try: ")
+    assert out.splitlines()[-3] == found["diagnosis"]["checked"]
     shown = [
         with_error(evidence["neg_log_evidence"], evidence["numerical_error"] + evidence["neg_log_evidence_se"]),
         with_error(evidence["lower_bound"], evidence["lower_bound_error"]),

@@ -196,7 +196,7 @@ def test_a_file_gives_axes_and_flags_win(tmp_path: Path, monkeypatch: pytest.Mon
     assert written.pop("versions")
     assert written == {
         "beta": [0.1, 0.2], "lr": 0.001, "seeds": [8], "hold": "sigma", "steps": 20, "hidden_dim": 4, "engine": "torch",
-        "device": "cpu", "evidence": False,
+        "device": "cpu",
     }  # fmt: skip
     assert sorted(itertools.chain(*read_groups(Path("a")))) == sorted(read_sweep(Path("a")).names())
 

@@ -45,7 +45,7 @@ def names_in(cell: str) -> list[str]:
 def evaluated(tmp_path_factory: pytest.TempPathFactory) -> Evaluation:
     run = trained_run(tmp_path_factory.mktemp("documented") / "run", SMALL)
     with few_points_measured():
-        return evaluate(run, evidence=True)
+        return evaluate(run)
 
 
 def test_the_table_of_numbers_has_every_name_with_the_text_that_is_printed() -> None:

@@ -16,21 +16,12 @@ from numpy.typing import NDArray
 
 from swissroll.config import PRESETS, Config
 from swissroll.data import CURVES
-from swissroll.evaluation.advice import Action, Advice
-from swissroll.evaluation.diagnosis import (
-    FALLING,
-    RULES,
-    Diagnosis,
-    LossHistory,
-    Rule,
-    Symptoms,
-    adapt_advice,
-    collect_symptoms,
-    diagnose,
-)
+from swissroll.evaluation.advice import Action, Advice, fit_advice
+from swissroll.evaluation.diagnosis import FALLING, LONGER, RULES, UNFINISHED, Diagnosis, Rule, diagnose
 from swissroll.evaluation.diagnosis import HEALTHY as NO_RULE
 from swissroll.evaluation.metrics import Metrics, measure
-from swissroll.evaluation.wording import advice_text, evidence_text
+from swissroll.evaluation.symptoms import LossHistory, Symptoms, collect_symptoms
+from swissroll.evaluation.wording import advice_text, checked_text, evidence_text
 from swissroll.model.vae import VAE
 from swissroll.runs.evaluate import adapt_advice_to_run, examine
 from swissroll.runs.run import Run, load
@@ -52,6 +43,11 @@ HEALTHY = Symptoms(
     peak=0.12,
     start=0.12,
     sigma=0.1,
+    steps=1000,
+    jumps=0,
+    strays=0.0,
+    c2st=0.5,
+    deviations={"w2": 4.9, "c2st": -1.0, "aggregate_w2": 0.3, "aggregate_c2st": 4.9},
 )
 
 
@@ -127,6 +123,21 @@ def test_a_sane_run_is_healthy() -> None:
             {"above_lower_bound": 0.61, "aggregate_c2st": 0.74},
             {"above_lower_bound": 0.61, "aggregate_c2st": 0.76},
         ),
+        ("under-trained", {"steps": 999, "above_lower_bound": 0.11}, {"steps": 1000, "above_lower_bound": 0.11}),
+        ("under-trained", {"steps": 999, "above_lower_bound": 0.11}, {"steps": 999, "above_lower_bound": 0.09}),
+        ("torn latent", {"jumps": 1}, {"jumps": 0}),
+        ("torn latent", {"jumps": 1, "mse": 0.2, "latent_dim": 1}, {"jumps": 1, "mse": 0.2}),
+        ("strays", {"strays": 0.0006}, {"strays": 0.0005}),
+        ("strays", {"strays": 0.0006}, {"strays": math.nan}),
+        ("too blurred", {"deviations": {"c2st": 5.1}}, {"deviations": {"c2st": 4.9}}),
+        (
+            "inaccurate decoder",
+            {"deviations": {"c2st": 5.1}, "above_lower_bound": 0.11},
+            {"deviations": {"c2st": 5.1, "aggregate_w2": 5.1}, "above_lower_bound": 0.11},
+        ),
+        ("imprecise", {"deviations": {"c2st": 5.1, "aggregate_w2": 5.1}}, {"deviations": {"aggregate_w2": 4.9}}),
+        ("imprecise", {"deviations": {"w2": 5.1}}, {"deviations": {"w2": 4.9}}),
+        ("imprecise", {"above_lower_bound": 0.11}, {"above_lower_bound": 0.09}),
         ("holes in the prior", {"aggregate_c2st": 0.59}, {"aggregate_c2st": 0.57}),
         (
             "holes in the prior",
@@ -141,17 +152,37 @@ def test_a_rule_holds_on_one_side_of_its_threshold(name: str, inside: Any, outsi
 
 
 def test_the_first_rule_that_holds_wins() -> None:
-    ill = {"finite": False, "active": 0, "mse": 0.95, "aggregate_c2st": 0.72, "above_lower_bound": 0.6, "peak": 0.3}
+    ill: dict[str, Any] = {
+        "finite": False,
+        "active": 0,
+        "mse": 0.95,
+        "aggregate_c2st": 0.72,
+        "above_lower_bound": 0.6,
+        "peak": 0.3,
+        "steps": 999,
+        "jumps": 1,
+        "latent_dim": 1,
+        "strays": 0.1,
+        "deviations": {"c2st": 9.0, "w2": 9.0, "aggregate_w2": 0.0},
+    }
     cures: list[tuple[str, dict[str, Any]]] = [
         ("diverged", {"finite": True}),
         ("under-trained", {"mse": 0.5}),
         ("collapsed", {"active": 1}),
         ("partly collapsed", {"active": 2}),
+        ("under-trained", {"steps": 1000}),
+        ("torn latent", {"latent_dim": 2}),
         ("over-regularised", {"mse": 0.005, "above_lower_bound": 1.0, "loss_drop": 0.3}),
         ("under-regularised", {"mse": 0.02}),
         ("under-trained", {"loss_drop": 0.1}),
-        ("too narrow", {"above_lower_bound": 0.2}),
+        ("too narrow", {"above_lower_bound": 0.1}),
         ("holes in the prior", {"aggregate_c2st": 0.5}),
+        ("torn latent", {"jumps": 0}),
+        ("strays", {"strays": 0.0}),
+        ("too blurred", {"above_lower_bound": 0.2}),
+        ("inaccurate decoder", {"deviations": {"w2": 9.0, "aggregate_w2": 9.0}}),
+        ("imprecise", {"deviations": {"w2": 9.0}}),
+        ("imprecise", {"deviations": {}, "above_lower_bound": 0.1}),
         ("healthy", {}),
     ]
     for name, cure in cures:
@@ -182,12 +213,12 @@ def test_without_a_kl_term_nothing_is_over_regularised() -> None:
 
 @pytest.mark.parametrize("rule", [*RULES, NO_RULE], ids=lambda rule: rule.name)
 def test_evidence_quotes_numbers_and_advice_names_no_command(rule: Rule) -> None:
-    told = evidence_text({name: getattr(HEALTHY, name) for name in rule.evidence})
+    ill = dataclasses.replace(HEALTHY, above_lower_bound=0.3, deviations={"aggregate_w2": 7.2, "c2st": 9.0})
+    told = evidence_text(rule.quote(ill))
     assert any(c.isdigit() for c in told)
     assert "{" not in told
     for config in (Config(), Config(beta=0.0), Config(depth=0), Config(**PRESETS["best-long"])):
-        found = adapt_advice(Diagnosis(name=rule.name, evidence={}, advice=rule.advice), config)
-        advice = advice_text(found.advice)
+        advice = advice_text(fit_advice(rule.advice, config, sigma=0.07, variance=0.2))
         assert advice.endswith(".")
         assert "--" not in advice
         assert "swissroll" not in advice
@@ -196,7 +227,7 @@ def test_evidence_quotes_numbers_and_advice_names_no_command(rule: Rule) -> None
 def test_the_evidence_is_the_rules_measured_numbers() -> None:
     found = diagnose(dataclasses.replace(HEALTHY, aggregate_c2st=0.66))
     assert found.evidence == {"aggregate_c2st": 0.66}
-    told = "C2ST accuracy 0.66 between aggregate posterior and prior (chance 0.50)"
+    told = "C2ST accuracy 0.66 between aggregate posterior and prior (chance 0.5)"
     assert evidence_text(found.evidence) == told
 
 
@@ -237,7 +268,7 @@ def test_a_run_that_has_hardly_begun_is_under_trained(settings: dict[str, Any], 
     diagnosis = examine(trained(tmp_path / "run", **settings))[1]
     assert diagnosis.name == "under-trained"
     advice = diagnosis.advice
-    assert (advice.setting, advice.factor) == ("steps", 10)
+    assert (advice.setting, advice.factor, advice.value) in (("steps", None, 1000), ("steps", 10, None))
     assert advice.otherwise is not None
     assert advice.otherwise.setting == ("depth" if settings.get("depth") == 0 else "hidden_dim")
 
@@ -266,10 +297,7 @@ def test_a_diverged_run_of_an_older_version_is_still_diverged(tmp_path: Path) ->
     run = load(run.folder)
     assert run.divergence is None
     diagnosis = examine(run)[1]
-    assert (diagnosis.name, diagnosis.advice) == ("diverged", Advice(setting="lr", factor=0.1))
-
-
-LONGER = Advice(setting="steps", factor=10, otherwise=Advice(setting="hidden_dim", factor=2))
+    assert (diagnosis.name, diagnosis.advice) == ("diverged", Advice(setting="lr", value=1e-3))
 
 
 @pytest.mark.parametrize(
@@ -278,43 +306,87 @@ LONGER = Advice(setting="steps", factor=10, otherwise=Advice(setting="hidden_dim
         ("holes in the prior", {}, Advice(action=Action.FIT_PRIOR, preset="best")),
         ("holes in the prior", PRESETS["best"], Advice(action=Action.FIT_PRIOR)),
         ("under-regularised", {"beta": 0.0}, Advice(setting="beta", value=0.01)),
-        ("over-regularised", {"beta": 0.0}, LONGER),
+        ("over-regularised", {"beta": 0.0}, Advice(setting="steps", factor=10)),
         ("too narrow", {"depth": 0}, Advice(setting="depth", value=3)),
         ("healthy", {}, Advice(action=Action.NOTHING, preset="best-long")),
         ("healthy", PRESETS["best-long"], Advice(action=Action.NOTHING)),
+        # Multiples that would still be of no use.
+        ("under-regularised", {"beta": 1e-12}, Advice(setting="beta", value=0.01)),
+        ("under-regularised", {"beta": 1e-3}, Advice(setting="beta", factor=10)),
+        ("collapsed", {"beta": 1e6}, Advice(setting="beta", value=0.01)),
+        ("collapsed", {"beta": 1.0}, Advice(setting="beta", factor=0.1)),
+        ("too narrow", {"hidden_dim": 2}, Advice(setting="hidden_dim", value=256)),
+        ("diverged", {"lr": 1e4}, Advice(setting="lr", value=1e-3)),
+        ("diverged", {"lr": 0.1}, Advice(setting="lr", factor=0.1)),
     ],
 )
-def test_advice_is_none_that_the_settings_follow_already(name: str, settings: dict[str, Any], advice: Advice) -> None:
+def test_advice_is_none_that_the_settings_follow_already_and_lands_where_it_helps(
+    name: str, settings: dict[str, Any], advice: Advice
+) -> None:
     rule = next(rule for rule in (*RULES, NO_RULE) if rule.name == name)
-    found = adapt_advice(Diagnosis(name=name, evidence={}, advice=rule.advice), Config(**settings))
-    assert found.advice == advice
+    config = Config(**settings)
+    assert fit_advice(rule.advice, config, sigma=loss_of(config).sigma, variance=0.205) == advice
+
+
+def test_few_steps_are_told_to_become_as_many_as_the_notebooks() -> None:
+    def steps(before: int) -> Advice:
+        return fit_advice(LONGER, Config(steps=before), sigma=0.07, variance=0.2)
+
+    assert steps(5).value == 1000
+    assert steps(100).factor == 10
 
 
 FINISH = Advice(action=Action.FINISH_RUN, folder="run")
 
 
+MORE = Advice(action=Action.REPAIR_ORIGINAL, folder="a", components=40)
+
+
 @pytest.mark.parametrize(
-    ("name", "state", "advice"),
+    ("name", "given", "state", "advice"),
     [
-        ("holes in the prior", {"status": "unfinished"}, FINISH),
-        ("under-trained", {"status": "stopped"}, FINISH),
-        ("holes in the prior", {"status": "stopped"}, None),
-        ("holes in the prior", {}, None),
+        (UNFINISHED, LONGER, {"status": "unfinished"}, FINISH),
+        (UNFINISHED, LONGER, {"status": "stopped"}, FINISH),
+        ("holes in the prior", Advice(action=Action.FIT_PRIOR), {}, Advice(action=Action.FIT_PRIOR)),
+        ("strays", Advice(action=Action.FIT_PRIOR), {"repaired_from": "a"}, MORE),
+        ("imprecise", LONGER, {"repaired_from": "a"}, dataclasses.replace(LONGER, repair_again=True)),
         (
-            "holes in the prior",
-            {"repaired_from": "a"},
-            Advice(action=Action.REPAIR_ORIGINAL, folder="a", components=40),
+            "strays",
+            Advice(action=Action.FIT_PRIOR),
+            {"repaired_from": "a", "config": Config(components=500)},
+            Advice(setting="steps", factor=10, repair_again=True),
         ),
     ],
 )
 def test_advice_suits_the_state_of_a_run(
-    name: str, state: dict[str, Any], advice: Advice | None, monkeypatch: pytest.MonkeyPatch
+    name: str, given: Advice, state: dict[str, Any], advice: Advice, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    given = {"config": Config(components=20), "status": "finished", "repaired_from": ""} | state
-    for key, value in given.items():
+    for key, value in ({"config": Config(components=20), "status": "finished", "repaired_from": ""} | state).items():
         monkeypatch.setattr(Run, key, value)
-    found = Diagnosis(name=name, evidence={}, advice=Advice(action=Action.FIT_PRIOR))
-    assert adapt_advice_to_run(found, Run(Path("run"))).advice == (advice or found.advice)
+    found = adapt_advice_to_run(Diagnosis(name=name, evidence={}, advice=given), Run(Path("run"))).advice
+    assert found == advice
+    assert advice_text(found).endswith(".")
+
+
+@pytest.mark.parametrize(
+    "ill", [{"above_lower_bound": 0.65, "aggregate_c2st": 0.7}, {"mse": 0.2}, {"strays": 0.1}], ids=str
+)
+def test_a_training_that_was_cut_short_is_unfinished_whatever_else_is_wrong(ill: dict[str, Any]) -> None:
+    assert named(**ill) not in (UNFINISHED, "healthy")
+    assert named(**ill, steps=400, planned=1000) == UNFINISHED
+    assert named(**ill, steps=1000, planned=1000) != UNFINISHED
+    assert named(steps=400, planned=1000) == "healthy"
+    assert named(peak=99.0, steps=400, planned=1000) == "diverged"
+
+
+def test_the_verdict_says_what_was_checked_and_what_could_not_be() -> None:
+    found = diagnose(dataclasses.replace(HEALTHY, jumps=math.nan, unchecked={"jumps": "the data have no curve"}))
+    assert found.name == "healthy"
+    assert "jumps" not in found.checked
+    assert "aggregate_w2" in found.checked
+    told = checked_text(found)
+    assert "share of strays; 4 distances against their noise floors." in told
+    assert told.endswith("Not checked: jumps along the data's curve (the data have no curve).")
 
 
 @pytest.mark.parametrize("lr", [1.0, 1e4])
@@ -354,15 +426,15 @@ def flat_schedule(losses: NDArray[np.float64]) -> LossHistory:
 def of_a_perfect_model() -> tuple[Config, Metrics]:
     config = Config(dataset="circles", latent_dim=1, beta=0.005)
     curve = CURVES["circles"]
-    return config, measure(Perfect(curve, logvar=-12.0), curve, sigma=loss_of(config).sigma, n=400, evidence=True)
+    return config, measure(Perfect(curve, logvar=-12.0), curve, sigma=loss_of(config).sigma, n=400)
 
 
 @pytest.mark.parametrize("seed", range(5))
 def test_a_model_that_is_its_data_is_healthy(seed: int) -> None:
-    config = Config(dataset="circles", latent_dim=1, beta=0.005)
-    curve = CURVES["circles"]
+    config = Config(latent_dim=1, beta=0.005)
+    curve = CURVES["swiss_roll"]
     model = Perfect(curve, logvar=-12.0)
-    metrics = measure(model, curve, sigma=0.0707, n=400, seed=seed, evidence=True)
+    metrics = measure(model, curve, sigma=0.0707, n=400, seed=seed)
     losses = torch.linspace(0.5, 0.1, 1000).double().numpy()
     found = collect_symptoms(loss_of(config), flat_schedule(np.minimum(losses, 0.12)), metrics)
     assert abs(found.above_lower_bound) < 0.02
@@ -402,7 +474,6 @@ def test_peak_is_of_the_whole_run() -> None:
 
 def test_the_page_has_every_rule_in_order_with_its_advice() -> None:
     page = (Path(__file__).resolve().parents[2] / "docs" / "diagnosis.md").read_text(encoding="utf-8")
-    rows = [[cell.strip() for cell in line.strip("|").split("|")] for line in page.splitlines() if line[:2] == "| "]
-    assert [(row[0], row[2]) for row in rows[1:]] == [
-        (rule.name, advice_text(rule.advice)) for rule in (*RULES, NO_RULE)
-    ]
+    table = page.partition("| diagnosis | condition |")[2].partition("\n\n")[0]
+    rows = [[cell.strip() for cell in line.strip("|").split("|")] for line in table.splitlines() if line[:2] == "| "]
+    assert [(row[0], row[2]) for row in rows] == [(rule.name, advice_text(rule.advice)) for rule in (*RULES, NO_RULE)]

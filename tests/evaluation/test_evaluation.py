@@ -52,8 +52,8 @@ def test_it_needs_no_config_where_distribution_and_sigma_are_given(run: Run) -> 
 
 
 def test_a_perfect_model_in_memory_is_healthy() -> None:
-    curve = CURVES["circles"]
-    found = swissroll.evaluate(Perfect(curve, logvar=-12.0), distribution=NoisyCurve(curve), sigma=0.07, evidence=True)
+    curve = CURVES["swiss_roll"]
+    found = swissroll.evaluate(Perfect(curve, logvar=-12.0), distribution=NoisyCurve(curve), sigma=0.07)
     assert found.diagnosis.name == "healthy"
     assert found.diagnosis.advice.action is Action.NOTHING
 
@@ -92,7 +92,10 @@ def test_metrics_json_keeps_the_diagnosis_in_words(run: Run) -> None:
         "name": "collapsed",
         "evidence": kept["evidence"],
         "advice": "Divide beta by ten.",
+        "checked": kept["checked"],
     }
+    assert kept["checked"].startswith("Checked: loss, ")
+    assert "10 distances" in kept["checked"]
     assert kept["evidence"].startswith("active units 0, rate 0.0")
 
 

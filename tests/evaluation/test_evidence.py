@@ -377,7 +377,7 @@ def test_a_prior_without_components_has_a_bound_that_agrees_with_an_integral() -
 def test_a_model_whose_prior_has_no_components_is_measured() -> None:
     model = VAE(2, 8, generator=Generator().manual_seed(0))
     model.prior = LaplacePrior(2)
-    found = measure(model, CURVES["moons"], sigma=0.3, n=100, evidence=True)
+    found = measure(model, CURVES["moons"], sigma=0.3, n=100)
     assert found.evidence is not None
     assert found.evidence.bound
     assert found.evidence.lower_bound is not None

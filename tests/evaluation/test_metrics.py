@@ -17,7 +17,7 @@ from swissroll.config import Config
 from swissroll.data import CURVES, NoisyCurve, Sample
 from swissroll.evaluation import references
 from swissroll.evaluation.latent_plane import rates
-from swissroll.evaluation.metrics import PARTS, Metrics, activity, measure
+from swissroll.evaluation.metrics import PARTS, SHARED_NOISE, Metrics, activity, measure
 from swissroll.model.vae import VAE
 from swissroll.training.build import build, translation_of
 from tests.oracles import Perfect, seeded
@@ -146,12 +146,12 @@ def test_measuring_twice_gives_the_same_numbers() -> None:
 
 
 @pytest.mark.parametrize(
-    ("sigma", "evidence", "left_out"), [(0.1, True, set()), (0.1, False, set(PARTS[5:])), (0.0, True, set(PARTS[4:]))]
+    ("sigma", "noise", "left_out"), [(0.1, 0.02, set()), (0.1, 0.0, {SHARED_NOISE}), (0.0, 0.0, set(PARTS[4:]))]
 )
-def test_progress_is_told_part_by_part(sigma: float, evidence: bool, left_out: set[str]) -> None:
+def test_progress_is_told_part_by_part(sigma: float, noise: float, left_out: set[str]) -> None:
     done: list[str] = []
     model = VAE(2, 4, generator=Generator().manual_seed(0))
-    measure(model, CURVES["swiss_roll"], sigma=sigma, n=100, evidence=evidence, progress=done.append)
+    measure(model, CURVES["swiss_roll"], sigma=sigma, noise=noise, n=100, progress=done.append)
     assert done == [part for part in PARTS if part not in left_out]
 
 
@@ -169,7 +169,9 @@ def test_every_curve_is_measured_and_written_as_json(dataset: str) -> None:
     text = json.dumps(found.to_dict(), allow_nan=False)
     assert json.loads(text) == found.to_dict()
     assert found.to_dict()["prior"]["distances"]["w2"]["value"] == found.prior.distances.w2.value
-    assert found.evidence is None
+    assert found.evidence is not None
+    assert found.prior.fit is not None
+    assert found.prior.fit.n_tails == 20_000
     assert found.real is not None
     assert found.real.off_p90 < 1e-6
 
@@ -271,7 +273,7 @@ def test_a_distribution_without_a_curve_is_measured() -> None:
         # q(z|x) = N(0, I) and p(x|z) = N(0, 0.3^2 I): a collapsed model, which is the data's own density.
         for parameter in model.parameters():
             parameter.zero_()
-    found = measure(model, Gaussian(), sigma=0.3, n=300, evidence=True)
+    found = measure(model, Gaussian(), sigma=0.3, n=300)
     assert (found.real, found.prior.fit, found.grid.fit, found.latent.continuity) == (None, None, None, None)
     assert found.evidence is not None
     assert (found.evidence.lower_bound, found.evidence.above_lower_bound) == (None, None)
@@ -292,5 +294,5 @@ def test_what_cannot_be_hashed_is_measured_alike() -> None:
 
 def test_the_bound_is_left_out_of_the_progress_without_a_curve() -> None:
     done: list[str] = []
-    measure(VAE(2, 4), Gaussian(), sigma=0.3, n=100, evidence=True, progress=done.append)
-    assert done == list(PARTS[:-1])
+    measure(VAE(2, 4), Gaussian(), sigma=0.3, n=100, progress=done.append)
+    assert done == [part for part in PARTS[:-1] if part != SHARED_NOISE]

@@ -79,7 +79,7 @@ class Recomputed(NamedTuple):
 def model(tmp_path_factory: pytest.TempPathFactory) -> Recomputed:
     config = Config(steps=250, hidden_dim=16, batch_size=64, beta=BETA, lr=5e-3, eval_every=50)
     run = trained_run(tmp_path_factory.mktemp("recomputed") / "run", config)
-    write_metrics(run, evaluate(run, evidence=True))
+    write_metrics(run, evaluate(run))
     with (run.folder / "history.csv").open(encoding="utf-8", newline="") as file:
         history = list(csv.DictReader(file))
     return Recomputed(

@@ -204,6 +204,6 @@ def test_a_cluster_that_loses_a_worker_and_its_scheduler_ends_in_the_same_runs(
     for run in (there / "runs").iterdir():
         config = load(run).config
         plain = {name: value for name, value in asdict(config).items() if value is not None}
-        expected = compute_group([plain], False)[0]
+        expected = compute_group([plain])[0]
         for file in ("config.toml", "metrics.json", "model.safetensors", "state.json"):
             assert (run / file).read_bytes() == expected[file]

@@ -28,7 +28,6 @@ def test_a_sweep_grows_by_values_and_seeds() -> None:
         ({"lr": 0.1}, "lr is 0.001 in this sweep; got 0.1.", Fix.NAME_ALL_VALUES),
         ({"engine": "xla"}, "engine is torch in this sweep; got xla.", Fix.NAME_ALL_VALUES),
         ({"hold": "sigma"}, "hold is beta in this sweep; got sigma.", Fix.LEAVE_OUT_OR_CHOOSE_ANOTHER_FOLDER),
-        ({"evidence": True}, "evidence is false in this sweep; got true.", Fix.LEAVE_OUT_OR_CHOOSE_ANOTHER_FOLDER),
         # A setting without a value cannot be named beside others.
         ({"beta_start": 0.03}, "beta_start is None in this sweep; got 0.03.", Fix.LEAVE_OUT_OR_CHOOSE_ANOTHER_FOLDER),
     ],

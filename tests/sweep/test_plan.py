@@ -100,7 +100,6 @@ def test_its_file_makes_the_same_sweep_again(values: dict[str, Any]) -> None:
         ({"threads": 4}, "not a sweep's to choose"),
         ({"beta": []}, "beta must be a value or a list"),
         ({"beta": [[1.0]]}, "beta must be a value or a list"),
-        ({"evidence": "yes"}, "evidence must be true or false"),
     ],
 )
 def test_a_bad_definition_is_refused(values: dict[str, Any], message: str) -> None:

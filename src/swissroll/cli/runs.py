@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -29,13 +28,13 @@ def report(folder: Path, /, *, quiet: Flag = False) -> int:
 
     run = load(folder)
     with disk_errors_with(lambda: f"swissroll report {quote(folder)}"):
-        report_run(run, evidence=has_evidence(folder), quiet=quiet)
+        report_run(run, quiet=quiet)
     _say_unfinished(run)
     return 0
 
 
 def evaluate(folder: Path, /, *, quiet: Flag = False) -> int:
-    """Measure all that a run's model is worth, evidence included, and write its report again.
+    """Measure all that a run's model is worth, print it, and write the run's report again.
 
     Parameters
     ----------
@@ -48,7 +47,7 @@ def evaluate(folder: Path, /, *, quiet: Flag = False) -> int:
 
     run = load(folder)
     with disk_errors_with(lambda: f"swissroll evaluate {quote(folder)}"):
-        report_run(run, evidence=True, tables=True, quiet=quiet)
+        report_run(run, tables=True, quiet=quiet)
     _say_unfinished(run)
     return 0
 
@@ -77,7 +76,7 @@ def repair(folder: Path, /, *, out: Path | None = None, components: int = 20, qu
 
     # The copy is whole by now.
     with disk_errors_with(lambda: f"swissroll report {quote(copy)}"):
-        report_run(repaired, evidence=has_evidence(folder), quiet=quiet)
+        report_run(repaired, quiet=quiet)
     return 0
 
 
@@ -88,12 +87,11 @@ def _with_name(folder: Path) -> Path:
     return folder
 
 
-def report_run(run: Run, *, evidence: bool = False, tables: bool = False, quiet: bool) -> None:
+def report_run(run: Run, *, tables: bool = False, quiet: bool) -> None:
     """Evaluate a run once, and show that in metrics.json, in the report and on the terminal.
 
     Args:
         run: A run with weights.
-        evidence: Also measure the evidence.
         tables: Print all metrics, too.
         quiet: Show no bar.
     """
@@ -109,7 +107,7 @@ def report_run(run: Run, *, evidence: bool = False, tables: bool = False, quiet:
     total = len(PARTS) + len(FIGURES) + 1
     # The bar appears with the first part: an error before it is one line alone.
     with tqdm(total=total, desc="Measuring", unit=" parts", disable=quiet, delay=1e-3) as bar:
-        evaluation = evaluate_run(run, evidence=evidence, progress=lambda _: bar.update())
+        evaluation = evaluate_run(run, progress=lambda _: bar.update())
         bar.update(len(PARTS) - bar.n)
         write_metrics(run, evaluation)
 
@@ -123,15 +121,6 @@ def report_run(run: Run, *, evidence: bool = False, tables: bool = False, quiet:
         _print_tables(evaluation.metrics)
     _print_diagnosis(run, evaluation)
     print(f"\nreport: {path}")
-
-
-def has_evidence(folder: Path) -> bool:
-    """Whether the run was evaluated before, so that its report keeps what it showed."""
-    try:
-        found = json.loads((folder / "metrics.json").read_text(encoding="utf-8"))
-        return bool(found["metrics"]["evidence"])
-    except (OSError, ValueError, KeyError, TypeError):
-        return False
 
 
 def _say_unfinished(run: Run) -> None:
@@ -166,8 +155,10 @@ def _print_tables(metrics: Metrics) -> None:
 
 
 def _print_diagnosis(run: Run, evaluation: Evaluation) -> None:
-    from swissroll.evaluation.wording import evidence_text
+    from swissroll.evaluation.wording import checked_text, evidence_text
 
     found = evaluation.diagnosis
     print(f"\n{found.name}: {evidence_text(found.evidence)}.")
     print(f"to try: {advice_line(found.advice, run.folder)}")
+    if found.checked:
+        print(checked_text(found))

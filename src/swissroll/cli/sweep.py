@@ -72,7 +72,6 @@ def sweep(
     *,
     seeds: Annotated[Tokens | None, Parameter(negative="")] = None,
     hold: Hold | None = None,
-    evidence: Flag = False,
     settings: Annotated[Path | None, Parameter(name="--config")] = None,
     preset: Preset | None = None,
     out: Path | None = None,
@@ -92,8 +91,6 @@ def sweep(
         Number of seeds, 5 by default, or a list of seeds.
     hold
         What stays as the latent dimension changes: beta, or the decoder sigma that beta implies at two dimensions.
-    evidence
-        Measure the evidence of each run, too, which takes seconds.
     settings
         TOML file with settings, lists being axes, such as a sweep's sweep.toml; those on the command line win.
     preset
@@ -114,7 +111,7 @@ def sweep(
     if workers is not None and cluster is not None:
         raise ValueError("--workers is for this machine and --cluster for others; leave out one of them.")
     where = Workers(count=_number_of_workers(workers) if cluster is None else 1, cluster=cluster)
-    given = _given_values(axes, seeds, hold, evidence=evidence)
+    given = _given_values(axes, seeds, hold)
 
     values = _add_open_settings(given, settings, preset)
     if out is None:
@@ -200,7 +197,7 @@ def _number_of_workers(text: str | None) -> int:
     return number
 
 
-def _given_values(axes: Any, seeds: Tokens | None, hold: str | None, *, evidence: bool) -> dict[str, Any]:
+def _given_values(axes: Any, seeds: Tokens | None, hold: str | None) -> dict[str, Any]:
     """What the command line says, as :meth:`Sweep.of` takes it."""
     tokens_by_name = {} if axes is None else dataclasses.asdict(axes)
     given: dict[str, Any] = {}
@@ -213,8 +210,6 @@ def _given_values(axes: Any, seeds: Tokens | None, hold: str | None, *, evidence
         given["seeds"] = numbers[0] if len(numbers) == 1 else numbers
     if hold:
         given["hold"] = hold
-    if evidence:
-        given["evidence"] = True
     return given
 
 

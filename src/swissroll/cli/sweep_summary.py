@@ -222,7 +222,7 @@ def _shape(sweep: Sweep, groups: list[Group], rate: float) -> _Shape:
         values=tuple(getattr(config, name) for name in _shape_axes(sweep)),
         runs=sum(len(group.missing) for group in groups),
         groups=len(groups),
-        cost=cost.cost(config, evidence=sweep.evidence, rate=rate),
+        cost=cost.cost(config, rate=rate),
     )
 
 

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal, TextIO
 
 from cyclopts import Parameter
 
-from swissroll.cli.runs import has_evidence, report_run
+from swissroll.cli.runs import report_run
 from swissroll.cli.terminal import (
     DIVERGED,
     INSTALL_JAX,
@@ -77,7 +77,7 @@ def train(
         is_finished = run.status == "finished"
         with disk_errors_with(lambda: resume_command(run.folder)):
             status = 0 if is_finished else train_run(run, quiet=quiet)
-            report_run(load(run.folder), evidence=is_finished and has_evidence(run.folder), quiet=quiet)
+            report_run(load(run.folder), quiet=quiet)
     except KeyboardInterrupt:
         status = INTERRUPTED
         ended = load(run.folder).status

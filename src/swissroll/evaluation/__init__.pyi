@@ -1,9 +1,6 @@
 from .advice import Action as Action
 from .advice import Advice as Advice
 from .diagnosis import Diagnosis as Diagnosis
-from .diagnosis import LossHistory as LossHistory
-from .diagnosis import Symptoms as Symptoms
-from .diagnosis import collect_symptoms as collect_symptoms
 from .diagnosis import diagnose as diagnose
 from .distances import Distance as Distance
 from .distances import Distances as Distances
@@ -41,3 +38,6 @@ from .metrics import Latent as Latent
 from .metrics import Metrics as Metrics
 from .metrics import Reconstruction as Reconstruction
 from .metrics import measure as measure
+from .symptoms import LossHistory as LossHistory
+from .symptoms import Symptoms as Symptoms
+from .symptoms import collect_symptoms as collect_symptoms

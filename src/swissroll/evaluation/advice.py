@@ -2,8 +2,18 @@
 
 from __future__ import annotations
 
+import dataclasses
 from dataclasses import dataclass
 from enum import Enum
+
+from swissroll.config import PRESETS, Config
+
+LEAST_SIGMA = 0.02
+"""Decoder standard deviation, in data standard deviations, below which a step of beta is too small to matter."""
+MOST_SIGMA = 1.0
+"""The same, above which the best model ignores its latent."""
+MIN_WIDTH = 32
+MAX_LR = 20 * Config.lr
 
 
 class Action(Enum):
@@ -28,6 +38,7 @@ class Advice:
         otherwise: What to try if that changes nothing.
         preset: The name of a recipe (:data:`swissroll.config.PRESETS`) that helps.
         folder: The run that the action is about.
+        repair_again: Whether a new run is to be repaired, as the one that the action is about was.
         components: Gaussians for the mixture that is to be fitted.
     """
 
@@ -38,4 +49,59 @@ class Advice:
     otherwise: Advice | None = None
     preset: str = ""
     folder: str = ""
+    repair_again: bool = False
     components: int | None = None
+
+
+def fit_advice(advice: Advice, config: Config, *, sigma: float, variance: float) -> Advice:
+    """The advice, as far as these settings do not follow it already, and with values that can help.
+
+    Args:
+        advice: What a rule says.
+        config: The settings of the run.
+        sigma: The decoder's standard deviation, in data units; nan where it is not known.
+        variance: The data's variance, averaged over coordinates; nan where it is not known.
+    """
+    if advice.action is Action.FIT_PRIOR and config.components:
+        return dataclasses.replace(advice, preset="")
+    if advice.action is Action.NOTHING:
+        is_long = config.components and config.steps >= PRESETS["best-long"]["steps"]
+        return dataclasses.replace(advice, preset="") if is_long else advice
+    if advice.action is not Action.CHANGE_SETTING:
+        return advice
+
+    if advice.otherwise is not None:
+        other = fit_advice(advice.otherwise, config, sigma=sigma, variance=variance)
+        advice = dataclasses.replace(advice, otherwise=other)
+    if advice.factor is None:
+        return advice
+    return _land(advice, config, advice.factor, sigma=sigma, variance=variance)
+
+
+def _land(advice: Advice, config: Config, factor: float, *, sigma: float, variance: float) -> Advice:
+    """The advice to multiply a setting, with the value to set where that multiple would still be of no use."""
+    value: float | None = None
+    match advice.setting:
+        case "beta":
+            if config.beta == 0 and factor < 1:
+                # No multiple of 0 is another beta.
+                return _longer(config)
+            # sigma^2 is proportional to beta.
+            relative = sigma * factor**0.5 / variance**0.5
+            is_useless = relative < LEAST_SIGMA if factor > 1 else relative > MOST_SIGMA
+            if config.beta == 0 or is_useless:
+                value = Config.beta
+        case "steps" if config.steps * factor < Config.steps:
+            value = Config.steps
+        case "hidden_dim" if config.depth == 0:
+            # A network without hidden layers has no width.
+            return Advice(setting="depth", value=Config.depth)
+        case "hidden_dim" if config.hidden_dim * factor < MIN_WIDTH:
+            value = Config.hidden_dim
+        case "lr" if config.lr * factor > MAX_LR:
+            value = Config.lr
+    return advice if value is None else dataclasses.replace(advice, factor=None, value=value)
+
+
+def _longer(config: Config) -> Advice:
+    return _land(Advice(setting="steps", factor=10), config, 10.0, sigma=1.0, variance=1.0)

@@ -6,89 +6,25 @@ The thresholds were found on the Swiss roll and tried on other shapes; docs/diag
 from __future__ import annotations
 
 import dataclasses
-import math
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
-from typing import NamedTuple
-
-import numpy as np
-from numpy.typing import NDArray
+from dataclasses import dataclass, field
 
 from swissroll import checks
-from swissroll.config import PRESETS, Config
+from swissroll.config import Config
 from swissroll.evaluation.advice import Action, Advice
-from swissroll.evaluation.metrics import Metrics
-from swissroll.model.loss import Loss
-from swissroll.training.loop import BETA_SHARE, DivergedError
+from swissroll.evaluation.symptoms import FAR, NATS_ABOVE, Symptoms
+from swissroll.training.loop import DivergedError
 
 FALLING = 0.2
 """A loss that fell by more than this share over the last two thirds of a run is still falling."""
-FAR = 0.7
+FAR_ABOVE = 0.7
 """Nats above the lower bound that neither beta nor the prior alone explains."""
+MAX_STRAYS = 5e-4
+"""Share of generated points that may be strays."""
+SHORT = Config.steps
+"""Steps of the notebook's recipe: with fewer, a model is first told to train longer."""
 PRIOR = "holes in the prior"
-
-
-class LossHistory(NamedTuple):
-    """The losses of a training, one per step, each of shape (steps,).
-
-    Attributes:
-        all: The training loss; the squared error where the decoder's variance is learned: a loss in nats has no zero.
-        after_beta_schedule: The same after beta has come to rest: while a schedule moves it, the loss follows.
-    """
-
-    all: NDArray[np.float64]
-    after_beta_schedule: NDArray[np.float64]
-
-    @classmethod
-    def of(cls, config: Config, column: Callable[[str], NDArray[np.float64]]) -> LossHistory:
-        """The losses of a training with these settings; ``column`` gives a column of its history by its name."""
-        name = "mse" if config.decoder_variance == "learned" else "loss"
-        values = column(name)
-        if config.beta_start is None:
-            return cls(values, values)
-        at_rest = math.ceil(BETA_SHARE * config.steps)
-        return cls(values, values[at_rest:])
-
-    @classmethod
-    def unknown(cls) -> LossHistory:
-        """That of a model whose training was not followed."""
-        return cls(np.empty(0), np.empty(0))
-
-
-@dataclass(frozen=True, kw_only=True)
-class Symptoms:
-    """What the rules look at.
-
-    Attributes:
-        finite: Whether every loss and gradient was a finite number.
-        loss: Held-out loss per coordinate, in the notebook's convention, in squared data units.
-        variance: V, the data's variance averaged over coordinates: what a decoder that ignores z reaches.
-        mse: Squared error of a decoded posterior draw, averaged over coordinates.
-        rate: KL of q(z|x) from the prior, in nats per point.
-        active: Active units.
-        useful: Units that could be active: min(D, L).
-        aggregate_c2st: C2ST accuracy between aggregate posterior and prior: 0.5 is chance, 1 is a perfect classifier.
-        above_lower_bound: Negative log evidence less its lower bound, in nats; nan where it was not measured.
-        loss_drop: Share by which the loss fell over the last two thirds of the run; of its last part, where beta
-            moves; nan where it is not known.
-        peak: Highest training loss of the whole run, in the units of ``loss``; nan where it is not known.
-        start: Training loss of the first step, in the units of ``loss``; 0 where it is not known.
-        sigma: Decoder standard deviation that the loss implies, in data units; nan where it is not known.
-    """
-
-    finite: bool
-    loss: float
-    variance: float
-    mse: float
-    rate: float
-    active: int
-    useful: int
-    aggregate_c2st: float
-    above_lower_bound: float
-    loss_drop: float
-    peak: float
-    start: float = 0.0
-    sigma: float = math.nan
+UNFINISHED = "unfinished"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -99,13 +35,19 @@ class Diagnosis:
 
     Attributes:
         name: The diagnosis, such as 'holes in the prior'.
-        evidence: The measured numbers that it rests on, by name: those of :class:`Symptoms`, or what was not finite.
+        evidence: The measured numbers that it rests on, by name: those of
+            :class:`swissroll.evaluation.symptoms.Symptoms`, how many standard deviations a distance is above its noise
+            floor, or what was not finite.
         advice: One thing to try.
+        checked: The numbers that were looked at, by name.
+        unchecked: Those that could not be measured, by name, and why.
     """
 
     name: str
     evidence: Mapping[str, float | str]
     advice: Advice
+    checked: tuple[str, ...] = ()
+    unchecked: Mapping[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -116,6 +58,18 @@ class Rule:
     holds: Callable[[Symptoms], bool]
     evidence: tuple[str, ...]
     advice: Advice
+
+    def quote(self, symptoms: Symptoms) -> dict[str, float]:
+        """The symptoms that are its evidence, by name."""
+        return {name: getattr(symptoms, name) for name in self.evidence}
+
+
+class WorstRule(Rule):
+    """A rule whose evidence is whatever is farthest off."""
+
+    def quote(self, symptoms: Symptoms) -> dict[str, float]:
+        """The worst numbers, by name."""
+        return symptoms.worst
 
 
 def has_diverged(s: Symptoms) -> bool:
@@ -139,6 +93,18 @@ def has_hardly_begun(s: Symptoms) -> bool:
     )
 
 
+def is_too_short(s: Symptoms) -> bool:
+    """Fewer steps than the notebook takes, and not at the bound: with more of them most of the rest goes away."""
+    return s.steps < SHORT and s.above_lower_bound > NATS_ABOVE
+
+
+def has_inaccurate_decoder(s: Symptoms) -> bool:
+    """The prior is where the latents are, and yet the decoded points are told from the real ones."""
+    return s.deviations.get("c2st", 0.0) > FAR and not s.aggregate_deviates
+
+
+LONGER = Advice(setting="steps", factor=10, otherwise=Advice(setting="hidden_dim", factor=2))
+
 RULES = (
     Rule(
         name="diverged",
@@ -150,7 +116,7 @@ RULES = (
         name="under-trained",
         holds=has_hardly_begun,
         evidence=("mse", "variance", "loss_drop"),
-        advice=Advice(setting="steps", factor=10, otherwise=Advice(setting="hidden_dim", factor=2)),
+        advice=LONGER,
     ),
     Rule(
         name="collapsed",
@@ -165,9 +131,22 @@ RULES = (
         advice=Advice(setting="beta", factor=1 / 3),
     ),
     Rule(
+        name="under-trained",
+        holds=is_too_short,
+        evidence=("steps", "above_lower_bound"),
+        advice=LONGER,
+    ),
+    Rule(
+        name="torn latent",
+        # In fewer dimensions than the data have, a latent that follows a bent curve is often torn, and stays so.
+        holds=lambda s: s.jumps > 0 and s.latent_dim < s.data_dim,
+        evidence=("jumps", "latent_dim", "data_dim"),
+        advice=Advice(setting="latent_dim", factor=2),
+    ),
+    Rule(
         name="over-regularised",
         # An evidence far from its lower bound is not beta's fault: the bound allows for the sigma that beta implies.
-        holds=lambda s: s.mse > 0.1 * s.variance and not s.above_lower_bound > FAR,
+        holds=lambda s: s.mse > 0.1 * s.variance and not s.above_lower_bound > FAR_ABOVE,
         evidence=("mse", "variance"),
         advice=Advice(setting="beta", factor=1 / 3),
     ),
@@ -179,7 +158,7 @@ RULES = (
     ),
     Rule(
         name="under-trained",
-        holds=lambda s: s.above_lower_bound > FAR and s.loss_drop > FALLING,
+        holds=lambda s: s.above_lower_bound > FAR_ABOVE and s.loss_drop > FALLING,
         evidence=("above_lower_bound", "loss_drop"),
         advice=Advice(setting="steps", factor=10),
     ),
@@ -195,6 +174,43 @@ RULES = (
         evidence=("aggregate_c2st",),
         advice=Advice(action=Action.FIT_PRIOR, preset="best"),
     ),
+    Rule(
+        name="torn latent",
+        holds=lambda s: s.jumps > 0,
+        evidence=("jumps",),
+        advice=LONGER,
+    ),
+    Rule(
+        name="strays",
+        holds=lambda s: s.strays > MAX_STRAYS,
+        evidence=("strays",),
+        advice=Advice(action=Action.FIT_PRIOR, preset="best"),
+    ),
+    Rule(
+        name="too blurred",
+        holds=lambda s: has_inaccurate_decoder(s) and s.above_lower_bound <= NATS_ABOVE,
+        evidence=("c2st", "above_lower_bound", "sigma"),
+        # At the bound only another sigma makes better points, and beta decides it.
+        advice=Advice(setting="beta", factor=1 / 3),
+    ),
+    Rule(
+        name="inaccurate decoder",
+        holds=has_inaccurate_decoder,
+        evidence=("c2st", "above_lower_bound"),
+        advice=LONGER,
+    ),
+    WorstRule(
+        name="imprecise",
+        holds=lambda s: s.aggregate_deviates,
+        evidence=(),
+        advice=Advice(action=Action.FIT_PRIOR, preset="best"),
+    ),
+    WorstRule(
+        name="imprecise",
+        holds=lambda s: bool(s.worst),
+        evidence=(),
+        advice=LONGER,
+    ),
 )
 HEALTHY = Rule(
     name="healthy",
@@ -202,15 +218,28 @@ HEALTHY = Rule(
     evidence=("active", "aggregate_c2st"),
     advice=Advice(action=Action.NOTHING, preset="best-long"),
 )
-TRAIN_LONGER = RULES[1].advice
+CHECKED = ("loss", "mse", "rate", "active", "above_lower_bound", "jumps", "strays")
+"""What the rules look at beside the distances."""
 
 
 def diagnose(symptoms: Symptoms) -> Diagnosis:
-    """Name the first rule that holds, with its numbers."""
+    """Name the first rule that holds, with its numbers.
+
+    A training that was cut short is 'unfinished' whatever else is wrong, unless it diverged.
+    """
     checks.instance("symptoms", symptoms, Symptoms, "what collect_symptoms(loss, history, metrics) returns")
     rule = next((rule for rule in RULES if rule.holds(symptoms)), HEALTHY)
-    evidence = {name: getattr(symptoms, name) for name in rule.evidence}
-    return Diagnosis(name=rule.name, evidence=evidence, advice=rule.advice)
+    found = Diagnosis(
+        name=rule.name,
+        evidence=rule.quote(symptoms),
+        advice=rule.advice,
+        checked=(*[name for name in CHECKED if name not in symptoms.unchecked], *symptoms.deviations),
+        unchecked=symptoms.unchecked,
+    )
+    if symptoms.steps < symptoms.planned and rule is not HEALTHY and rule.name != "diverged":
+        done = {"steps": symptoms.steps, "planned": symptoms.planned}
+        return dataclasses.replace(found, name=UNFINISHED, evidence=done | dict(found.evidence), advice=LONGER)
+    return found
 
 
 def diagnose_divergence(error: DivergedError) -> Diagnosis:
@@ -225,95 +254,3 @@ def diagnose_divergence(error: DivergedError) -> Diagnosis:
 def diagnose_output(name: str) -> Diagnosis:
     """The diagnosis of a model that gives numbers which are not finite; ``name`` says which."""
     return Diagnosis(name="diverged", evidence={"not_finite": name}, advice=RULES[0].advice)
-
-
-def collect_symptoms(loss: Loss, history: LossHistory, metrics: Metrics, *, finite: bool = True) -> Symptoms:
-    """Collect what the rules look at.
-
-    Args:
-        loss: What the model was trained with.
-        history: The losses of its training.
-        metrics: What :func:`swissroll.evaluation.metrics.measure` found.
-        finite: Whether training ended without a number that was not finite.
-    """
-    checks.instance("loss", loss, Loss, "a loss, such as swissroll.training.loss_of(config)")
-    checks.instance("history", history, LossHistory, "the losses of a training, such as LossHistory.unknown()")
-    checks.instance("metrics", metrics, Metrics, "what swissroll.measure found")
-    checks.flag("finite", finite)
-    error = metrics.reconstruction
-    latent = metrics.latent
-
-    # The loss per coordinate: squared error, plus the rate by its weight beside it.
-    held_out = error.mse + loss.rate_weight(metrics.sigma) * latent.rate
-
-    # The training loss per coordinate; of a learned variance, the squared error itself was followed.
-    peak = math.nan
-    # Of a training that was not followed, nothing can be said of its beginning.
-    start = held_out
-    if len(history.all):
-        weight = 1.0 if loss.learned_variance else loss.mse_weight
-        peak = float(history.all.max(initial=0.0)) / weight
-        start = float(history.all[0]) / weight
-
-    above_lower_bound = math.nan
-    if metrics.evidence is not None and metrics.evidence.above_lower_bound is not None:
-        above_lower_bound = metrics.evidence.above_lower_bound
-
-    return Symptoms(
-        finite=finite,
-        loss=held_out,
-        variance=error.variance,
-        mse=error.mse,
-        rate=latent.rate,
-        active=latent.active,
-        useful=min(metrics.data_dim, len(latent.rates)),
-        aggregate_c2st=latent.aggregate.c2st.value,
-        above_lower_bound=above_lower_bound,
-        loss_drop=measure_loss_drop(history.after_beta_schedule),
-        peak=peak,
-        start=start,
-        sigma=metrics.sigma,
-    )
-
-
-def measure_loss_drop(losses: NDArray[np.float64]) -> float:
-    """Share by which a noisy series fell over its last two thirds, by medians of ninths; nan for less than nine."""
-    ninth = len(losses) // 9
-    if ninth == 0:
-        return math.nan
-
-    # The fourth ninth and the last one, which are five ninths of the run apart.
-    before = np.median(losses[-6 * ninth : -5 * ninth])
-    after = np.median(losses[-ninth:])
-    if before <= 0:
-        return 0.0
-    return float(1 - after / before)
-
-
-def adapt_advice(found: Diagnosis, config: Config) -> Diagnosis:
-    """The diagnosis with advice that these settings do not follow already, and that helps them."""
-    return dataclasses.replace(found, advice=_advice_for(found, config))
-
-
-def _advice_for(found: Diagnosis, config: Config) -> Advice:
-    advice = found.advice
-    if found.name == "diverged":
-        return advice
-    if advice.action is Action.FIT_PRIOR and config.components:
-        return Advice(action=Action.FIT_PRIOR)
-    if advice.action is Action.NOTHING and config.components and config.steps >= PRESETS["best-long"]["steps"]:
-        return Advice(action=Action.NOTHING)
-
-    # No multiple of 0 is another beta.
-    if config.beta == 0 and advice.setting == "beta":
-        if advice.factor is not None and advice.factor > 1:
-            return Advice(setting="beta", value=Config.beta)
-        advice = TRAIN_LONGER
-
-    # A network without hidden layers has no width.
-    add_layers = Advice(setting="depth", value=Config.depth)
-    if config.depth == 0 and advice.setting == "hidden_dim":
-        return add_layers
-    if config.depth == 0 and advice.otherwise is not None:
-        return dataclasses.replace(advice, otherwise=add_layers)
-    return advice

@@ -5,6 +5,7 @@ It needs no run: a model in memory is evaluated as one on disk.
 
 from __future__ import annotations
 
+import dataclasses
 import json
 import math
 from collections.abc import Callable
@@ -17,16 +18,10 @@ from swissroll.checks import NotFiniteError
 from swissroll.config import Config
 from swissroll.data import Distribution, open_distribution
 from swissroll.evaluation import wording
-from swissroll.evaluation.diagnosis import (
-    Diagnosis,
-    LossHistory,
-    adapt_advice,
-    collect_symptoms,
-    diagnose,
-    diagnose_divergence,
-    diagnose_output,
-)
+from swissroll.evaluation.advice import fit_advice
+from swissroll.evaluation.diagnosis import Diagnosis, diagnose, diagnose_divergence, diagnose_output
 from swissroll.evaluation.metrics import Metrics, measure, measure_loss
+from swissroll.evaluation.symptoms import LossHistory, collect_symptoms
 from swissroll.model.adapter import as_vae, measurable
 from swissroll.model.loss import Loss, Translation
 from swissroll.modes import ordinary_modes
@@ -46,6 +41,7 @@ class PastTraining:
 
     Attributes:
         steps: Steps done.
+        planned: Steps that it was to take, where it was cut short; None where it was not.
         seconds: Time of the steps, without measuring and drawing.
         losses: The loss of each step.
         diverged: Whether it ended at a number that was not finite.
@@ -53,6 +49,7 @@ class PastTraining:
     """
 
     steps: int | None = None
+    planned: int | None = None
     seconds: float | None = None
     losses: LossHistory = field(default_factory=LossHistory.unknown)
     diverged: bool = False
@@ -95,9 +92,10 @@ class Evaluation:
     diagnosis: Diagnosis
 
     def __str__(self) -> str:
-        """The diagnosis in two sentences."""
+        """The diagnosis in sentences: its evidence, what to try, and what was checked."""
         found = self.diagnosis
-        return f"{found.name}: {wording.evidence_text(found.evidence)}. {wording.advice_text(found.advice)}"
+        because = wording.evidence_text(found.evidence)
+        return f"{found.name}: {because}. {wording.advice_text(found.advice)} {wording.checked_text(found)}"
 
     def to_json(self) -> bytes:
         """What metrics.json holds: every number that was measured, and the diagnosis in words."""
@@ -115,7 +113,6 @@ def evaluate_trained(
     config: Config,
     past: PastTraining | None = None,
     *,
-    evidence: bool = False,
     progress: Progress = show_nothing,
 ) -> Evaluation:
     """Evaluate a model that was trained with these settings.
@@ -124,7 +121,6 @@ def evaluate_trained(
         model: The trained model: a VAE, or any module with ``encode`` and ``decode``.
         config: Its settings.
         past: What is known of its training.
-        evidence: Also measure the evidence, which two of the rules need.
         progress: As of :func:`swissroll.evaluation.metrics.measure`.
 
     Raises:
@@ -141,14 +137,16 @@ def evaluate_trained(
         loss_of(config),
         past,
         seed=config.seed,
-        evidence=evidence,
         progress=progress,
     )
-    return Evaluation(
-        summary=found.summary,
-        metrics=found.metrics,
-        diagnosis=adapt_advice(found.diagnosis, config),
+    variance = math.nan if found.metrics is None else found.metrics.reconstruction.variance
+    advice = fit_advice(
+        found.diagnosis.advice,
+        config,
+        sigma=found.summary.translation.sigma,
+        variance=variance,
     )
+    return dataclasses.replace(found, diagnosis=dataclasses.replace(found.diagnosis, advice=advice))
 
 
 @ordinary_modes()
@@ -159,7 +157,6 @@ def evaluate_model(
     past: PastTraining | None = None,
     *,
     seed: int = 0,
-    evidence: bool = False,
     progress: Progress = show_nothing,
 ) -> Evaluation:
     """Evaluate a model.
@@ -170,7 +167,6 @@ def evaluate_model(
         loss: What it was trained with.
         past: What is known of its training.
         seed: Decides every draw.
-        evidence: Also measure the evidence, which two of the rules need.
         progress: As of :func:`swissroll.evaluation.metrics.measure`.
 
     Raises:
@@ -195,10 +191,17 @@ def evaluate_model(
             distribution,
             sigma=translation.sigma,
             seed=seed,
-            evidence=evidence,
             progress=progress,
         )
-        found = diagnose(collect_symptoms(loss, past.losses, metrics, finite=not past.diverged))
+        symptoms = collect_symptoms(
+            loss,
+            past.losses,
+            metrics,
+            finite=not past.diverged,
+            steps=past.steps,
+            planned=past.planned,
+        )
+        found = diagnose(symptoms)
     except NotFiniteError as error:
         found = diagnose_output(error.name)
     if past.divergence is not None:

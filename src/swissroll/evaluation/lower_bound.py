@@ -19,9 +19,11 @@ from __future__ import annotations
 import itertools
 import math
 from dataclasses import dataclass
+from typing import Any, NamedTuple
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor
 
 from swissroll import checks
@@ -35,12 +37,18 @@ MAX_NODES = 2**15
 """Most nodes along a curve; eight times as many with noise about it."""
 MAX_LATTICE = 2**21
 """Most points of a lattice."""
+FIRST_ROUND = 20
+"""Steps before the first certificate; from one to the next they double, up to :data:`ROUND`."""
 ROUND = 100
-"""Steps between two certificates."""
+"""Most steps between two certificates."""
 CLIMB_STEPS = 20
 """Steps of mean shift towards the maxima of the certificate's function."""
+CLIMBERS = 200
+"""Points, beside the atoms, that climb."""
 MAX_PAIRS = 2**22
 """Pairs of a point and an atom near it that an iteration may hold, about 0.3 GiB in all."""
+DENSE_GAIN = 14
+"""How many times as fast a pair is computed where all pairs are taken, and none is looked up."""
 MAX_WORK = 10**8
 """Pairs times steps, summed over the iterations, after which a bound is given up: some 20 s on one core."""
 REACH = 10.0
@@ -72,6 +80,12 @@ class LowerBound:
     noise: float
     atoms: Tensor
     weights: Tensor
+
+    def log_density(self, x: Tensor) -> Tensor:
+        """Log density of the mixture that reaches ``value`` at points (N, D), in nats, shape (N,), float64."""
+        spread = max(self.sigma, self.noise)
+        kernels = _log_kernel(x.double(), self.atoms, spread)
+        return (kernels + self.weights.log()).logsumexp(dim=1) - _log_constant(x.shape[1], spread)
 
 
 @ordinary_modes()
@@ -131,15 +145,20 @@ def _mixture_bound(curve: Curve, noise: float, sigma: float, tolerance: float, s
     x, mass = _noisy_nodes(curve, noise, sigma)
     atoms, _ = _curve_nodes(curve, sigma, spacing=1.2)
     weights = torch.full((len(atoms),), 1 / len(atoms), dtype=torch.float64)
-    entropy = _entropy_below(curve, noise)
+    # With little noise the entropy is far below the bound, and would be computed for nothing.
+    entropy = _entropy_below(curve, noise) if noise > sigma / 2 else -math.inf
 
     # The cost of a step is its number of pairs, which decides how many steps are affordable.
-    points_of_pairs, _ = _pairs(x, atoms, REACH * sigma)
-    affordable = max(1, MAX_WORK // len(points_of_pairs))
-    every = max(1, min(ROUND, affordable // 4))
+    pairs = _near_pairs(x, atoms, sigma)
+    count = len(x) * len(atoms) // DENSE_GAIN if pairs is None else len(pairs.atoms)
+    affordable = max(1, MAX_WORK // count)
 
-    for done in range(0, min(steps, affordable), every):
-        atoms, weights = _improve(x, mass, atoms, weights, sigma, min(every, steps - done))
+    # The certificates cost more than the steps, the first of which gain most.
+    done = 0
+    while done < min(steps, affordable):
+        few = min(done + FIRST_ROUND, ROUND, max(1, affordable // 4), steps - done)
+        atoms, weights = _improve(x, mass, atoms, weights, sigma, few)
+        done += few
         value, excess = _certify(x, mass, atoms, weights, sigma)
         lower = min(value, max(value - excess, entropy))
         if value - lower < tolerance:
@@ -259,47 +278,25 @@ def _improve(
     """Improve a mixture's atoms, shape (K, D), and weights, shape (K,); no step makes it worse.
 
     A step of expectation maximisation. For the weights it is the iteration of Blahut and Arimoto; each atom moves to
-    the mean of the points that it explains. Only pairs within ``REACH`` sigma take part: what is left out is below
-    e^-50 of a point's density.
+    the mean of the points that it explains.
     """
-    i, j = _pairs(x, atoms, REACH * sigma)
+    pairs = _near_pairs(x, atoms, sigma)
     for _ in range(steps):
         # p(x_i) = sum over j of w_j N(x_i; m_j), up to the Gaussian's constant.
-        kernel = _kernel_of_pairs(x[i], atoms[j], sigma)
-        density = torch.zeros_like(mass).index_add_(0, i, kernel * weights[j])
+        kernel = _kernel(x, atoms, sigma, pairs)
+        density = kernel @ weights.numpy()
 
         # w_j <- w_j D(m_j), with D(m) = E_x [N(x; m) / p(x)].
-        gain, atoms = _shift(x[i], kernel * (mass / density)[i], j, len(atoms))
+        gain, atoms = _shift(x, kernel, mass.numpy() / density)
         weights = weights * gain
     return atoms, weights
 
 
-def _shift(x: Tensor, shares: Tensor, j: Tensor, size: int) -> tuple[Tensor, Tensor]:
-    """Sums (K,) of shares (P,) by their atom j, and the means (K, D) of the points x (P, D) that they weigh."""
-    sums = torch.zeros(size, dtype=x.dtype).index_add_(0, j, shares)
-    weighted = torch.zeros(size, x.shape[1], dtype=x.dtype).index_add_(0, j, shares[:, None] * x)
-    return sums, weighted / sums[:, None]
-
-
-def _kernel_of_pairs(x: Tensor, m: Tensor, sigma: float) -> Tensor:
-    """N(x; m, sigma^2 I) without its constant, shape (P,), of pairs of points, each of shape (P, D)."""
-    squares = (x - m).square().sum(dim=1)
-    return torch.exp(squares / (-2 * sigma**2))
-
-
-def _pairs(x: Tensor, m: Tensor, reach: float) -> tuple[Tensor, Tensor]:
-    """Indices of all pairs of a point and an atom within reach, each of shape (P,), ordered by point."""
-    from scipy.spatial import KDTree
-
-    tree = KDTree(m.numpy())
-    counts = torch.from_numpy(tree.query_ball_point(x.numpy(), reach, return_length=True))
-    if int(counts.sum()) > MAX_PAIRS:
-        raise ValueError(f"sigma must be larger beside the curve: {int(counts.sum())} pairs, over {MAX_PAIRS}.")
-
-    near = tree.query_ball_point(x.numpy(), reach)
-    i = torch.arange(len(x)).repeat_interleave(counts)
-    j = torch.tensor(np.concatenate(near), dtype=torch.long)
-    return i, j
+def _shift(x: Tensor, kernel: Any, shares: NDArray[np.float64]) -> tuple[Tensor, Tensor]:
+    """Sums (K,) of shares (N,) times each atom's column of the kernel (N, K), and the means (K, D) of x they weigh."""
+    columns = np.column_stack([shares, shares[:, None] * x.numpy()])
+    sums = torch.from_numpy(kernel.T @ columns)
+    return sums[:, 0], sums[:, 1:] / sums[:, :1]
 
 
 def _certify(x: Tensor, mass: Tensor, atoms: Tensor, weights: Tensor, sigma: float) -> tuple[float, float]:
@@ -308,19 +305,58 @@ def _certify(x: Tensor, mass: Tensor, atoms: Tensor, weights: Tensor, sigma: flo
     D is a sum of bumps at the points. Mean shift climbs to its maxima from the atoms and from some of the points.
     """
     # p(x_i) = sum over j of w_j N(x_i; m_j), up to the Gaussian's constant.
-    i, j = _pairs(x, atoms, REACH * sigma)
-    kernel = _kernel_of_pairs(x[i], atoms[j], sigma)
-    density = torch.zeros_like(mass).index_add_(0, i, kernel * weights[j])
+    density = _kernel(x, atoms, sigma, _near_pairs(x, atoms, sigma)) @ weights.numpy()
 
     # D(m) = E_x [N(x; m) / p(x)], at every m that climbs.
-    m = torch.cat([x[:: max(1, len(x) // 500)], atoms])
-    i, j = _pairs(x, m, REACH * sigma)
+    m = torch.cat([x[:: max(1, len(x) // CLIMBERS)], atoms])
+    pairs = _near_pairs(x, m, sigma)
     for _ in range(CLIMB_STEPS):
-        kernel = _kernel_of_pairs(x[i], m[j], sigma)
-        gain, m = _shift(x[i], kernel * (mass / density)[i], j, len(m))
+        gain, m = _shift(x, _kernel(x, m, sigma, pairs), mass.numpy() / density)
 
-    value = _log_constant(x.shape[1], sigma) - float(mass @ density.log())
+    value = _log_constant(x.shape[1], sigma) - float(mass.numpy() @ np.log(density))
     return value, max(0.0, math.log(float(gain.max())))
+
+
+class _Pairs(NamedTuple):
+    """Pairs of a point and an atom near it, by point: where those of each point begin, and their atoms."""
+
+    begins: NDArray[np.int64]
+    atoms: NDArray[np.int64]
+
+
+def _near_pairs(x: Tensor, m: Tensor, sigma: float) -> _Pairs | None:
+    """The pairs within ``REACH`` sigma of one another; None where all of them are few enough to take.
+
+    What is left out is below e^-50 of a point's density.
+    """
+    if len(x) * len(m) <= MAX_PAIRS:
+        return None
+    from scipy.spatial import KDTree
+
+    tree = KDTree(m.numpy())
+    reach = REACH * sigma
+    counts = tree.query_ball_point(x.numpy(), reach, return_length=True)
+    if int(counts.sum()) > MAX_PAIRS:
+        raise ValueError(f"sigma must be larger beside the curve: {int(counts.sum())} pairs, over {MAX_PAIRS}.")
+
+    near = tree.query_ball_point(x.numpy(), reach, return_sorted=True)
+    begins = np.concatenate([[0], np.cumsum(counts)])
+    return _Pairs(begins, np.concatenate(near).astype(np.int64))
+
+
+def _kernel(x: Tensor, m: Tensor, sigma: float, pairs: _Pairs | None) -> Any:
+    """N(x_i; m_j, sigma^2 I) without its constant: a matrix (N, K), sparse where only some pairs are taken."""
+    if pairs is None:
+        # |x - m|^2 = |x|^2 + |m|^2 - 2 x.m, as one matrix product.
+        squares = torch.addmm(x.square().sum(dim=1, keepdim=True) + m.square().sum(dim=1), x, m.T, alpha=-2)
+        return squares.div_(-2 * sigma**2).exp_().numpy()
+
+    from scipy.sparse import csr_array
+
+    points = np.repeat(np.arange(len(x)), np.diff(pairs.begins))
+    squares = (x[points] - m[pairs.atoms]).square().sum(dim=1)
+    values = torch.exp(squares / (-2 * sigma**2)).numpy()
+    return csr_array((values, pairs.atoms, pairs.begins), shape=(len(x), len(m)))
 
 
 def _lattice(nodes: Tensor, spacing: float, reach: float) -> Tensor:

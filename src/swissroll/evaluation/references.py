@@ -21,8 +21,8 @@ from swissroll.model.vae import VAE
 
 LATENT_BANDWIDTH = 0.5
 """Kernel of the MMD between aggregate posterior and prior; N(0, I) has scale 1."""
-NOISE_FLOOR_DRAWS = 3
-"""Samples of real points whose mean distance is a noise floor."""
+NOISE_FLOOR_DRAWS = 10
+"""Samples of real points whose mean distance is a noise floor, and whose spread says what is beyond it."""
 TAIL_POINTS = 20_000
 """Points in which rare ones are seen: a share of 0.05 % is ten of them."""
 MAX_KEPT = 64

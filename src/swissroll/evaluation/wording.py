@@ -7,6 +7,8 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
 from swissroll.evaluation.advice import Action, Advice
+from swissroll.evaluation.distances import NAMES as DISTANCES
+from swissroll.evaluation.measures import MEASURES
 
 if TYPE_CHECKING:
     from swissroll.evaluation.diagnosis import Diagnosis
@@ -19,6 +21,14 @@ FACTS = {
     "rate": "rate {:.3f} nats per point",
     "active": "active units {}",
     "useful": "useful units {}",
+    "steps": "{:,.0f} steps",
+    "planned": "of {:,.0f} planned",
+    "jumps": "jumps of the latent along the data's curve {}",
+    "latent_dim": "latent dimensions {}",
+    "data_dim": "data dimensions {}",
+    "strays": "share of strays {:.2%}",
+    "c2st": "C2ST accuracy {:.2f} against real points (chance 0.5)",
+    "sigma": "decoder sigma {:.3g}",
     "aggregate_c2st": "C2ST accuracy {:.2f} between aggregate posterior and prior (chance 0.5)",
     "above_lower_bound": "negative log evidence {:.2f} nats above its lower bound",
     "not_finite": "{} not finite",
@@ -26,6 +36,8 @@ FACTS = {
     "lr": "learning rate {:g}",
 }
 """How each measured number is told, by its name in a diagnosis's evidence."""
+DEVIATION = "_deviation"
+"""What ends the name of a distance's excess over its noise floor, in standard deviations of the floor."""
 SETTINGS = {"lr": "the learning rate", "hidden_dim": "the hidden width"}
 """What sentences call a setting whose own name is not a word."""
 MULTIPLES = {2: "two", 3: "three", 10: "ten"}
@@ -53,19 +65,41 @@ def advice_text(advice: Advice) -> str:
     return "Nothing ails this model."
 
 
+def checked_text(diagnosis: Diagnosis) -> str:
+    """Which numbers a diagnosis looked at, and which could not be measured; empty where none was looked at."""
+    if not diagnosis.checked:
+        return ""
+    distances = [name for name in diagnosis.checked if name.removeprefix("aggregate_") in DISTANCES]
+    named = [label(name) for name in diagnosis.checked if name not in distances]
+    text = f"Checked: {', '.join(named)}; {len(distances)} distances against their noise floors."
+    missing = [f"{label(name)} ({why})" for name, why in diagnosis.unchecked.items()]
+    return f"{text} Not checked: {', '.join(missing)}." if missing else text
+
+
 def to_plain(diagnosis: Diagnosis) -> dict[str, str]:
     """A diagnosis as metrics.json holds it."""
     return {
         "name": diagnosis.name,
         "evidence": evidence_text(diagnosis.evidence),
         "advice": advice_text(diagnosis.advice),
+        "checked": checked_text(diagnosis),
     }
 
 
 def _fact(name: str, value: float | str) -> str:
     if name == "loss_drop":
         return _loss_drop(float(value))
+    if name.endswith(DEVIATION):
+        return f"{label(name.removesuffix(DEVIATION))} {value:.0f} standard deviations above its noise floor"
     return FACTS[name].format(value)
+
+
+def label(name: str) -> str:
+    """What a checked number is called."""
+    if name in MEASURES:
+        return MEASURES[name].label
+    known = MEASURES[name.removeprefix("aggregate_")].label
+    return known.replace("to real points", "of the aggregate posterior to the prior")
 
 
 def _loss_drop(share: float) -> str:
@@ -78,6 +112,8 @@ def _loss_drop(share: float) -> str:
 
 def _change(advice: Advice) -> str:
     sentence = _changed_setting(advice)
+    if advice.repair_again:
+        sentence += " in a new run, and repair that one"
     if advice.otherwise is None:
         return f"{sentence}."
     other = advice_text(advice.otherwise)
@@ -92,7 +128,8 @@ def _changed_setting(advice: Advice) -> str:
     if advice.setting == "depth":
         return f"Add hidden layers: set depth to {advice.value}"
     if advice.value is not None:
-        return f"Set {name} to {advice.value:g}"
+        value = f"{advice.value:,}" if isinstance(advice.value, int) else f"{advice.value:g}"
+        return f"Set {name} to {value}"
 
     factor = advice.factor or 1.0
     if factor == 2:

@@ -44,7 +44,7 @@ def write_report(
 
     Args:
         run: A run with weights; an unfinished one is drawn as far as it is.
-        evaluation: What :func:`swissroll.evaluate` found; by default it is asked, without the evidence.
+        evaluation: What :func:`swissroll.evaluate` found; by default it is asked.
         progress: Called with the name of each figure once it is drawn.
 
     Returns:

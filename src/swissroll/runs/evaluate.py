@@ -10,7 +10,7 @@ from swissroll import checks
 from swissroll.config import MAX_COMPONENTS, Config
 from swissroll.data import Distribution
 from swissroll.evaluation.advice import Action, Advice
-from swissroll.evaluation.diagnosis import PRIOR, Diagnosis, LossHistory
+from swissroll.evaluation.diagnosis import UNFINISHED, Diagnosis
 from swissroll.evaluation.evaluation import (
     Evaluation,
     PastTraining,
@@ -20,6 +20,7 @@ from swissroll.evaluation.evaluation import (
     show_nothing,
 )
 from swissroll.evaluation.metrics import Metrics
+from swissroll.evaluation.symptoms import LossHistory
 from swissroll.model.adapter import as_vae
 from swissroll.model.loss import Loss
 from swissroll.model.vae import VAE
@@ -32,7 +33,6 @@ def evaluate(
     *,
     distribution: Distribution | None = None,
     sigma: float | None = None,
-    evidence: bool = False,
     progress: Progress = show_nothing,
 ) -> Evaluation:
     """Measure a model once, for all that shows it, and say what ails it.
@@ -42,7 +42,6 @@ def evaluate(
         config: The settings that a model in memory was trained with.
         distribution: What the points of a model come from that has no settings, such as a subclass of one's own.
         sigma: That model's decoder standard deviation, in data units; 0 is a decoder without noise.
-        evidence: Also measure the evidence, which two of the rules need. It takes seconds.
         progress: As of :func:`swissroll.measure`.
 
     Raises:
@@ -55,13 +54,13 @@ def evaluate(
     if isinstance(run_or_model, Run):
         if (config, distribution, sigma) != (None, None, None):
             raise ValueError("A run has its own config; leave out config, distribution and sigma.")
-        return _evaluate_run(run_or_model, evidence=evidence, progress=progress)
+        return _evaluate_run(run_or_model, progress=progress)
 
     checks.instance("run_or_model", run_or_model, nn.Module, "a run, such as load(folder), or a VAE")
     if config is not None and (distribution is not None or sigma is not None):
         raise ValueError("A config says what distribution and sigma are; leave out it or them.")
     if config is not None:
-        return evaluate_trained(run_or_model, config, evidence=evidence, progress=progress)
+        return evaluate_trained(run_or_model, config, progress=progress)
     if distribution is None or sigma is None:
         raise ValueError("A model in memory is evaluated with its config, or with its distribution and sigma.")
 
@@ -73,17 +72,15 @@ def evaluate(
         model,
         distribution,
         _elbo_loss(model, sigma),
-        evidence=evidence,
         progress=progress,
     )
 
 
-def examine(run: Run, *, evidence: bool = False, progress: Progress = show_nothing) -> tuple[Metrics | None, Diagnosis]:
+def examine(run: Run, *, progress: Progress = show_nothing) -> tuple[Metrics | None, Diagnosis]:
     """Measure a run's model and say what ails it: the metrics and the diagnosis of :func:`evaluate`.
 
     Args:
         run: A run with weights.
-        evidence: Also measure the evidence, which two of the rules need.
         progress: As of :func:`swissroll.measure`.
 
     Raises:
@@ -94,39 +91,46 @@ def examine(run: Run, *, evidence: bool = False, progress: Progress = show_nothi
         The metrics, None where the model's outputs are not finite, and the diagnosis.
     """
     require_run(run)
-    found = _evaluate_run(run, evidence=evidence, progress=progress)
+    found = _evaluate_run(run, progress=progress)
     return found.metrics, found.diagnosis
 
 
-def _evaluate_run(run: Run, *, evidence: bool, progress: Progress) -> Evaluation:
+def _evaluate_run(run: Run, *, progress: Progress) -> Evaluation:
     run.require_whole()
     history = run.history
     past = PastTraining(
         steps=run.step,
+        planned=run.config.steps if run.status in ("unfinished", "stopped") else None,
         seconds=float(history.seconds[: run.step].sum()),
         losses=LossHistory.of(run.config, history.__getitem__),
         diverged=run.status == "diverged",
         divergence=run.divergence,
     )
-    found = evaluate_trained(run.model, run.config, past, evidence=evidence, progress=progress)
+    found = evaluate_trained(run.model, run.config, past, progress=progress)
     return dataclasses.replace(found, diagnosis=adapt_advice_to_run(found.diagnosis, run))
 
 
 def adapt_advice_to_run(found: Diagnosis, run: Run) -> Diagnosis:
     """The diagnosis with advice that suits the state of a run: whether it is finished, and how it was made."""
-    is_cut_short = run.status in ("unfinished", "stopped")
-    needs_more_steps = found.name == "under-trained" or (found.name == PRIOR and run.status == "unfinished")
-    if is_cut_short and needs_more_steps:
-        return dataclasses.replace(found, advice=Advice(action=Action.FINISH_RUN, folder=str(run.folder)))
+    advice = found.advice
+    if found.name == UNFINISHED:
+        advice = Advice(action=Action.FINISH_RUN, folder=str(run.folder))
+    elif run.repaired_from:
+        advice = _advise_repaired(advice, run)
+    return dataclasses.replace(found, advice=advice)
 
-    if found.name == PRIOR and run.repaired_from:
-        advice = Advice(
-            action=Action.REPAIR_ORIGINAL,
-            folder=run.repaired_from,
-            components=min(2 * run.config.components, MAX_COMPONENTS),
-        )
-        return dataclasses.replace(found, advice=advice)
-    return found
+
+def _advise_repaired(advice: Advice, run: Run) -> Advice:
+    """What helps a repaired run, which is never trained on: more components, or another original."""
+    components = run.config.components
+    if advice.action is Action.FIT_PRIOR and components < MAX_COMPONENTS:
+        more = min(2 * components, MAX_COMPONENTS)
+        return Advice(action=Action.REPAIR_ORIGINAL, folder=run.repaired_from, components=more)
+    if advice.action is Action.FIT_PRIOR:
+        advice = Advice(setting="steps", factor=10)
+    if advice.action is Action.CHANGE_SETTING:
+        return dataclasses.replace(advice, repair_again=True)
+    return advice
 
 
 def _elbo_loss(model: VAE, sigma: float) -> Loss:

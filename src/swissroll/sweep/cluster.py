@@ -104,9 +104,9 @@ class ClusterPool:
         """A few groups per thread of the cluster, so that a plan of any size needs little memory."""
         return GROUPS_PER_THREAD * max(1, self.size())
 
-    def submit(self, configs: list[dict[str, Any]], evidence: bool) -> FilesFuture:
+    def submit(self, configs: list[dict[str, Any]]) -> FilesFuture:
         """Send a group to the cluster."""
-        future: FilesFuture = self.executor.submit(compute_group, configs, evidence)
+        future: FilesFuture = self.executor.submit(compute_group, configs)
         return future
 
     def worker_died(self, error: BaseException) -> bool:

@@ -13,10 +13,8 @@ from swissroll.config import Config
 
 START_SECONDS = 6.0
 """Starting the workers, and their first measurement."""
-MEASURE_SECONDS = 0.6
-"""Measuring a run."""
-EVIDENCE_SECONDS = 8.0
-"""Its evidence, and the lower bound of that."""
+MEASURE_SECONDS = 1.6
+"""Measuring a run, its evidence included."""
 STEP_SECONDS = {"torch": 1.4e-3, "xla": 6e-5}
 """The fixed part of a step, by engine."""
 RATE_SHARE = {"torch": 0.4, "xla": 0.7}
@@ -53,17 +51,16 @@ class Cost:
     memory: float
 
 
-def seconds(config: Config, *, evidence: bool = False, rate: float = CORE_RATE) -> float:
+def seconds(config: Config, *, rate: float = CORE_RATE) -> float:
     """Time of a run on one core, measuring included."""
     from swissroll.training.build import choose_engine, flops
 
     engine = choose_engine(config)
     step = STEP_SECONDS[engine] + flops(config) / (RATE_SHARE[engine] * rate)
-    total_seconds = config.steps * step + MEASURE_SECONDS
-    return total_seconds + EVIDENCE_SECONDS if evidence else total_seconds
+    return config.steps * step + MEASURE_SECONDS
 
 
-def cost(config: Config, *, evidence: bool = False, rate: float = CORE_RATE) -> Cost:
+def cost(config: Config, *, rate: float = CORE_RATE) -> Cost:
     """What one run costs."""
     from swissroll.training.build import flops
     from swissroll.training.many import members_per_batch
@@ -77,7 +74,7 @@ def cost(config: Config, *, evidence: bool = False, rate: float = CORE_RATE) -> 
     member_bytes = 4 * FLOAT_BYTES * weights + FLOAT_BYTES * activations + RECORD_BYTES * config.steps
     return Cost(
         flops=config.steps * flops(config),
-        seconds=seconds(config, evidence=evidence, rate=rate),
+        seconds=seconds(config, rate=rate),
         disk=FLOAT_BYTES * weights + HISTORY_BYTES * config.steps + METRICS_BYTES,
         memory=WORKER_BYTES + members_per_batch(config) * member_bytes,
     )

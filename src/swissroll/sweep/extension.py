@@ -21,11 +21,8 @@ def extend(sweep: Sweep, values: Mapping[str, Any]) -> Sweep:
         ValueError: The values contradict the sweep.
     """
     more = Sweep.of(values)
-    for name in ("hold", "evidence"):
-        mine = getattr(sweep, name)
-        given = getattr(more, name)
-        if name in values and given != mine:
-            raise _contradiction(name, _as_toml(mine), _as_toml(given))
+    if "hold" in values and more.hold != sweep.hold:
+        raise _contradiction("hold", sweep.hold, more.hold)
 
     # Settings at their default alone stay unnamed, as in a new sweep.
     named = {}
@@ -66,10 +63,6 @@ def _contradiction(name: str, mine: Any, given: Any) -> FixableError:
     return FixableError(reason, Fix.LEAVE_OUT_OR_CHOOSE_ANOTHER_FOLDER, setting=name)
 
 
-def _as_toml(value: Any) -> str:
-    return str(value).lower() if isinstance(value, bool) else str(value)
-
-
 def is_same(sweep: Sweep, other: Sweep) -> bool:
     """Whether two definitions plan the same runs; where the other one leaves device or engine open, any will do."""
     for name in FIELDS:
@@ -82,7 +75,7 @@ def is_same(sweep: Sweep, other: Sweep) -> bool:
 
 def includes(sweep: Sweep, other: Sweep) -> bool:
     """Whether all values and seeds of another sweep are in this one, too."""
-    if sweep.hold != other.hold or sweep.evidence != other.evidence:
+    if sweep.hold != other.hold:
         return False
     if not set(other.seeds) <= set(sweep.seeds):
         return False

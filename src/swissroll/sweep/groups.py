@@ -60,7 +60,7 @@ def plan_groups(sweep: Sweep, names: list[str], planned: list[list[str]]) -> lis
     for indices in _new_indices_by_shape(sweep, names, planned):
         # Equal seeds share data and noise: side by side, a batch draws them once.
         indices.sort(key=lambda index: (index % seeds, index))
-        size = _group_size(sweep.config(indices[0]), len(indices), evidence=sweep.evidence)
+        size = _group_size(sweep.config(indices[0]), len(indices))
         for start in range(0, len(indices), size):
             groups.append([names[index] for index in indices[start : start + size]])
     return groups
@@ -80,11 +80,11 @@ def _new_indices_by_shape(sweep: Sweep, names: list[str], planned: list[list[str
     return [indices for indices in by_shape.values() if indices]
 
 
-def _group_size(config: Config, runs: int, *, evidence: bool) -> int:
+def _group_size(config: Config, runs: int) -> int:
     """Runs in each group: even shares of at most about 20 s, of whole batches where a batch has several members."""
     from swissroll.training.many import members_per_batch
 
-    most = max(1, int(MAX_GROUP_SECONDS / cost.seconds(config, evidence=evidence)))
+    most = max(1, int(MAX_GROUP_SECONDS / cost.seconds(config)))
     groups = math.ceil(runs / most)
     even = math.ceil(runs / groups)
     members = members_per_batch(config)
@@ -180,5 +180,5 @@ def _group(sweep: Sweep, names: list[str], indices: list[int], there: set[str]) 
         indices=tuple(indices),
         missing=frozenset(chosen) - there,
         steps=config.steps * len(chosen),
-        seconds=cost.seconds(config, evidence=sweep.evidence) * len(chosen),
+        seconds=cost.seconds(config) * len(chosen),
     )

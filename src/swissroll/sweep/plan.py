@@ -1,6 +1,6 @@
 """What a sweep is: the values of each setting, and the runs that they make.
 
-    sweep.toml    any setting of a run as a value, or as a list of values (an axis); ``seeds``, ``hold``, ``evidence``
+    sweep.toml    any setting of a run as a value, or as a list of values (an axis); ``seeds``, ``hold``
 
 Nothing here needs PyTorch.
 """
@@ -27,6 +27,7 @@ DEFAULT_SEEDS = 5
 QUOTED_LATENT_DIM = 2
 """Latent dimensions at which beta is quoted where sigma is held: Config's own."""
 SWEEP_KEYS = ("seeds", "hold", "evidence")
+"""Keys beside the settings; ``evidence``, which is always measured now, is in files of earlier versions."""
 """What a sweep's file has beside the settings of a run."""
 FIXED_FIELDS = ("threads", "snapshot_every")
 """Settings that a sweep decides itself: one thread per run, and no snapshots but the first and the last."""
@@ -53,7 +54,6 @@ class Sweep:
         hold: What stays as quoted where the latent dimension changes. With ``sigma``, a run's beta is the quoted one
             times latent_dim / 2 (for reduction ``mean``), so that it implies the decoder sigma that the quoted beta
             implies at two latent dimensions.
-        evidence: Whether to measure the evidence of each run, which takes seconds.
 
     Raises:
         ValueError: A value is out of range, or the runs are more than a million.
@@ -62,12 +62,9 @@ class Sweep:
     values: dict[str, tuple[Any, ...]]
     seeds: tuple[int, ...]
     hold: Hold = "beta"
-    evidence: bool = False
 
     def __post_init__(self) -> None:
         checks.one_of("hold", self.hold, get_args(Hold))
-        if not isinstance(self.evidence, bool):
-            raise ValueError(f"evidence must be true or false; got {self.evidence!r}.")
         if len(self) > MAX_RUNS:
             raise ValueError(f"The sweep would have {len(self):,} runs; at most {MAX_RUNS:,} are allowed. Name fewer.")
 
@@ -92,7 +89,6 @@ class Sweep:
             values={name: _as_values(name, values[name]) for name in named},
             seeds=_as_seeds(values),
             hold=values.get("hold", "beta"),
-            evidence=values.get("evidence", False),
         )
 
     @property
@@ -139,7 +135,6 @@ class Sweep:
         counted = self.seeds == tuple(range(len(self.seeds)))
         written["seeds"] = len(self.seeds) if counted else list(self.seeds)
         written["hold"] = self.hold
-        written["evidence"] = self.evidence
         written["versions"] = versions(xla=True)
         return tomli_w.dumps(written)
 

@@ -30,7 +30,7 @@ class Pool(Protocol):
     def max_in_flight(self) -> int:
         """Return how many groups should be in flight."""
 
-    def submit(self, configs: list[dict[str, Any]], evidence: bool) -> FilesFuture:
+    def submit(self, configs: list[dict[str, Any]]) -> FilesFuture:
         """Begin a group; see :func:`swissroll.sweep.worker.compute_group`."""
 
     def worker_died(self, error: BaseException) -> bool:
@@ -57,7 +57,7 @@ class LocalPool:
         work: What they do with a group.
     """
 
-    def __init__(self, workers: int, work: Callable[[list[dict[str, Any]], bool], list[Files]] = compute_group) -> None:
+    def __init__(self, workers: int, work: Callable[[list[dict[str, Any]]], list[Files]] = compute_group) -> None:
         self.workers = workers
         self.work = work
         self.idle: list[_Worker] = []
@@ -67,13 +67,13 @@ class LocalPool:
         """One group per process."""
         return self.workers
 
-    def submit(self, configs: list[dict[str, Any]], evidence: bool) -> FilesFuture:
+    def submit(self, configs: list[dict[str, Any]]) -> FilesFuture:
         """Begin a group in a process that is free, or in a new one."""
         self._collect_idle()
         while True:
             worker = self.idle.pop() if self.idle else _Worker()
             with suppress(BrokenProcessPool):  # It was killed while it was idle.
-                future = worker.executor.submit(self.work, configs, evidence)
+                future = worker.executor.submit(self.work, configs)
                 self.busy[future] = worker
                 return future
 

@@ -240,7 +240,7 @@ def _submit(sweep: Sweep, waiting: deque[Group], in_flight: dict[FilesFuture, Gr
     while waiting and len(in_flight) < most:
         group = waiting.popleft()
         configs = [_as_plain(sweep, index) for index in group.indices]
-        in_flight[pool.submit(configs, sweep.evidence)] = group
+        in_flight[pool.submit(configs)] = group
 
 
 def _as_plain(sweep: Sweep, index: int) -> dict[str, Any]:

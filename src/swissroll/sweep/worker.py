@@ -48,12 +48,11 @@ def _end_with_parent() -> None:
         os._exit(1)
 
 
-def compute_group(configs: list[dict[str, Any]], evidence: bool) -> list[dict[str, bytes]]:
+def compute_group(configs: list[dict[str, Any]]) -> list[dict[str, bytes]]:
     """Train and measure runs that share a shape.
 
     Args:
         configs: Their settings, as plain dicts.
-        evidence: Also measure their evidence.
 
     Returns:
         The files of each run's folder, by name.
@@ -73,7 +72,7 @@ def compute_group(configs: list[dict[str, Any]], evidence: bool) -> list[dict[st
         warnings.simplefilter("ignore")
         for batch in batches([Config.from_dict(values) for values in configs]):
             for outcome in train_many(batch):
-                files_of_runs.append(pack(outcome) | {"metrics.json": _measure(outcome, evidence)})
+                files_of_runs.append(pack(outcome) | {"metrics.json": _measure(outcome)})
     return files_of_runs
 
 
@@ -103,12 +102,12 @@ def pack(outcome: Outcome) -> dict[str, bytes]:
     }
 
 
-def _measure(outcome: Outcome, evidence: bool) -> bytes:
+def _measure(outcome: Outcome) -> bytes:
     """The metrics.json of a run that ended."""
     import numpy as np
 
-    from swissroll.evaluation.diagnosis import LossHistory
     from swissroll.evaluation.evaluation import PastTraining, evaluate_trained
+    from swissroll.evaluation.symptoms import LossHistory
     from swissroll.training.build import build_model
 
     model = build_model(outcome.config)
@@ -118,8 +117,9 @@ def _measure(outcome: Outcome, evidence: bool) -> bytes:
         return np.array([getattr(record.train, name) for record in outcome.records])
 
     past = PastTraining(
+        steps=outcome.step,
         losses=LossHistory.of(outcome.config, column),
         diverged=outcome.status == "diverged",
         divergence=outcome.divergence,
     )
-    return evaluate_trained(model, outcome.config, past, evidence=evidence).to_json()
+    return evaluate_trained(model, outcome.config, past).to_json()

@@ -51,8 +51,6 @@ COLUMNS = (
 )
 METRICS: dict[str, Measure] = {name: MEASURES[name] for name in COLUMNS}
 """The measured columns: losses and errors of fresh points, distances of decoded prior samples without noise."""
-EVIDENCE_METRICS = ("neg_log_evidence", "above_lower_bound", "inference_gap")
-"""The columns that a sweep has only where it measures the evidence."""
 FIT_METRICS = ("off_median", "off_p90", "off_p99", "off_p999", "strays", "coverage", "ks")
 CONTINUITY_METRICS = ("jumps", "monotonicity", "trustworthiness")
 RENAMED_KEYS = {
@@ -153,10 +151,10 @@ def read_rows(sweep: Sweep, folder: Path) -> Iterator[Row]:
     """Read a sweep's runs one by one, in its order."""
     for index, config in enumerate(sweep.configs()):
         run = folder / "runs" / run_name(config)
-        yield _read_row(run, config, sweep.setting(index), evidence=sweep.evidence)
+        yield _read_row(run, config, sweep.setting(index))
 
 
-def _read_row(run: Path, config: Config, setting: dict[str, Any], *, evidence: bool) -> Row:
+def _read_row(run: Path, config: Config, setting: dict[str, Any]) -> Row:
     from swissroll.runs.files import explain_damage
 
     if not (run / "state.json").exists():
@@ -170,7 +168,7 @@ def _read_row(run: Path, config: Config, setting: dict[str, Any], *, evidence: b
     try:
         state = _read_record(run / "state.json", "step", "status", "message")
         found = with_new_keys(_read_record(metrics, "metrics", "diagnosis"))
-        return _row_of_ended(run, config, setting, state, found, evidence=evidence)
+        return _row_of_ended(run, config, setting, state, found)
     except _DamagedError as error:
         raise explain_damage(error.path, f"{error.why}; {whose}") from None
     except KeyError as error:
@@ -206,7 +204,7 @@ def _read_record(path: Path, *keys: str) -> dict[str, Any]:
     return record
 
 
-def _row_of_ended(run: Path, config: Config, setting: dict[str, Any], state: Any, found: Any, *, evidence: bool) -> Row:
+def _row_of_ended(run: Path, config: Config, setting: dict[str, Any], state: Any, found: Any) -> Row:
     """The row of a run that finished or diverged, from its state.json and its metrics.json."""
     from swissroll.runs.run import require_end
 
@@ -231,7 +229,7 @@ def _row_of_ended(run: Path, config: Config, setting: dict[str, Any], state: Any
         status="finished",
         message=state["message"] or "",
         diagnosis=diagnosis["name"],
-        values=_values(config, found, evidence=evidence),
+        values=_values(config, found),
         learned_sigma=metrics["sigma"],
     )
 
@@ -257,11 +255,8 @@ def with_new_keys(value: Any) -> Any:
     return found
 
 
-def _values(config: Config, found: dict[str, Any], *, evidence: bool) -> dict[str, float]:
-    """The columns of a run, from its metrics.json, without those that could not be measured.
-
-    A single run of a sweep may have been evaluated later, with the evidence that the others lack: it is not shown.
-    """
+def _values(config: Config, found: dict[str, Any]) -> dict[str, float]:
+    """The columns of a run, from its metrics.json, without those that could not be measured."""
     from swissroll.model.loss import Loss
 
     metrics = found["metrics"]
@@ -288,7 +283,7 @@ def _values(config: Config, found: dict[str, Any], *, evidence: bool) -> dict[st
     values |= _pick(prior["fit"], FIT_METRICS)
     values |= {name: distance["value"] for name, distance in prior["distances"].items()}
     values |= _pick(latent["continuity"], CONTINUITY_METRICS)
-    if evidence and metrics["evidence"] is not None:
+    if metrics["evidence"] is not None:
         values |= _evidence_values(metrics["evidence"])
 
     return {name: values[name] for name in METRICS if values.get(name) is not None}
@@ -332,11 +327,10 @@ def write_table(sweep: Sweep, folder: Path) -> Counter[str]:
 
 def _columns(sweep: Sweep) -> list[str]:
     axes = [_axis_column(sweep, name) for name in sweep.axes]
-    measured = [name for name in METRICS if sweep.evidence or name not in EVIDENCE_METRICS]
     shared = _shared_columns(sweep)
 
     columns = ["name", "status", *axes, "seed", *shared, "sigma"]
-    columns += measured
+    columns += METRICS
     columns += ["diagnosis", "message"]
     return columns
 
