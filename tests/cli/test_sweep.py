@@ -6,6 +6,8 @@ import contextlib
 import csv
 import io
 import itertools
+import os
+import sys
 import tomllib
 from pathlib import Path
 
@@ -103,6 +105,10 @@ BAD = [
     (["--beta", "0.1,x"], "--beta must be numbers; got 'x'"),
     (["--beta", "0.1,,0.2"], "--beta must be values separated by commas; one of them is empty"),
     (["--beta", "0.1,nan"], "beta must be a finite number"),
+    (["--noise", "0,05"], "'05' begins with a zero that says nothing. Where 0,05 was meant as one number, write 0.05"),
+    (["--beta", "0,1,0,05"], "write 0.05"),
+    (["--lr", "-00.1"], "begins with a zero"),
+    (["--beta", "1_0,2"], "--beta must be numbers; got '1_0'"),
     (["--hidden-dim", "32,2.5"], "--hidden-dim must be whole numbers; got '2.5'"),
     (["--hidden-dim", "32,0"], "hidden_dim must be a whole number from 1"),
     (["--activation", "rellu"], "activation must be one of"),
@@ -113,6 +119,7 @@ BAD = [
     (["--stepz", "3"], "Did you mean --steps"),
     (["--hold", "lr"], "--hold"),
     (["--workers", "0", "--beta", "1"], "workers must be a whole number from 1"),
+    (["--workers", str(max(8, 4 * (os.cpu_count() or 1)) + 1), "--beta", "1"], "workers must be a whole number from 1"),
     (["--workers", "2", "--cluster", "tcp://x:1"], "leave out one of them"),
     (["--config", "absent.toml"], "Name an existing TOML file"),
     (["--config", "unknown.toml"], "unknown key 'betta'. Did you mean 'beta'?"),
@@ -160,7 +167,8 @@ def test_any_flags_are_planned_or_refused_in_one_line(
         patch.setattr("swissroll.sweep.cost.measured_rate", lambda: 1e11)
         code, out, err = call(*(f"{k}={v}" for k, v in flags.items()), "--dry-run", "--out", str(folder))
     assert code in (0, 2)
-    assert (err.count("\n"), out == "") == ((1, True) if code == 2 else (0, False))
+    notes = [line for line in err.splitlines() if line.startswith("swissroll: note: ")]
+    assert (err.count("\n") - len(notes), out == "") == ((1, True) if code == 2 else (0, False))
     assert not folder.exists()
 
 
@@ -179,6 +187,47 @@ def test_a_dry_run_says_what_there_is_to_do(tmp_path: Path, monkeypatch: pytest.
         ["32", "10"], ["256", "10"], ["1024", "10"]
     ]  # fmt: skip
     assert not list(tmp_path.iterdir())
+
+
+def test_a_sweep_of_an_engine_that_is_gone_says_so_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setitem(sys.modules, "jax", None)
+    Path("my sweep").mkdir()
+    settings = 'beta = [0.1, 0.2]\nseeds = 1\nengine = "xla"\ndevice = "cpu"\n'
+    Path("my sweep/sweep.toml").write_text(settings, encoding="utf-8")
+    code, out, err = call("--out", "my sweep", "--workers", "1", "--quiet")
+    assert (code, out) == (2, "")
+    assert err == (
+        "swissroll: my sweep cannot go on here: engine 'xla' needs JAX, which is not installed. "
+        "To install it: pip install 'jax>=0.8'. "
+        "Or begin another sweep here, with --engine torch --device auto and a new --out.\n"
+    )
+
+
+LOUD = "noise 5 hides the data, which reach about 1."
+TWICE = "beta names 0.1 more than once; each value is taken once."
+
+
+@pytest.mark.parametrize(
+    ("flags", "told"),
+    [
+        (["--beta", "0,1"], ["--beta 0,1 is two values, 0 and 1; one number is written 0.1"]),
+        (["--noise", "0,5"], ["--noise 0,5 is two values, 0 and 5; one number is written 0.5", LOUD]),
+        (["--beta", "0.1,0.1"], [TWICE]),
+        (["--beta", "0.1", "--beta", "1e-1,2.0"], [TWICE]),
+        (["--beta", "0.1", "--seeds", "3,3,4"], ["seeds names 3 more than once; each value is taken once."]),
+        (["--config", "my.toml"], ["activation names relu more than once; each value is taken once."]),
+        (["--beta", "0.0,1.0", "--seeds", "1,2", "--hidden-dim", "4,8"], []),
+    ],
+)
+def test_what_may_not_be_meant_is_told(
+    flags: list[str], told: list[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr("swissroll.sweep.cost.measured_rate", lambda: 1e11)
+    Path("my.toml").write_text('activation = ["relu", "relu"]\n', encoding="utf-8")
+    code, _, err = call(*flags, "--dry-run")
+    assert (code, err.splitlines()) == (0, [f"swissroll: note: {line}" for line in told])
 
 
 def test_a_file_gives_axes_and_flags_win(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

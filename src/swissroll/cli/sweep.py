@@ -6,6 +6,7 @@ import dataclasses
 import os
 import re
 import sys
+from collections import Counter
 from collections.abc import Iterator
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 from pathlib import Path
@@ -16,7 +17,9 @@ from cyclopts import Parameter
 from swissroll import checks
 from swissroll.cli.terminal import (
     DIVERGED,
+    INSTALL_JAX,
     INTERRUPTED,
+    CommandError,
     Flag,
     disk_errors_with,
     fix_line,
@@ -24,10 +27,13 @@ from swissroll.cli.terminal import (
     new_folder,
     next_folder,
     note,
+    note_loud,
     note_origin,
     note_versions,
+    reason_of,
 )
 from swissroll.config import FLOATS, HELP, Config
+from swissroll.errors import Fix, FixableError
 from swissroll.shell import quote
 from swissroll.sweep.plan import FIELDS, FIXED_FIELDS, SWEEP_PRESETS, Hold, Sweep, read_values
 
@@ -38,6 +44,12 @@ if TYPE_CHECKING:
 
 Tokens = list[str]
 MAX_WORKERS = 1024
+MAX_WORKERS_PER_CORE = 4
+MIN_ALLOWED_WORKERS = 8
+"""So many are allowed on any machine. Each takes some 0.4 GB, and more than a few per core are slower than one."""
+LEADING_ZERO = re.compile(r"[+-]?0[0-9]")
+DECIMAL_COMMA = re.compile(r"[0-9]+,[0-9]+")
+"""Two whole numbers, where a setting takes fractions: a list, or one number as half the world writes it."""
 SWEEPS = Path("sweeps")
 """Where a sweep goes whose folder is not named."""
 HINTS = get_type_hints(Config)
@@ -121,6 +133,7 @@ def sweep(
         if (folder / "sweep.toml").is_file():
             _read_settings(folder / "sweep.toml")
         defined = define(folder, values)
+        _note_doubtful(axes, values, defined)
         if not dry_run:
             with disk_errors_with(lambda: where.continue_command(folder)):
                 return _run(folder, defined, where, quiet=quiet)
@@ -187,13 +200,15 @@ class Workers:
 
 def _number_of_workers(text: str | None) -> int:
     """The number that is named; by default one for each core that this process may use."""
-    if text is not None:
-        number = int(_parse_word("workers", int, text))
-    elif hasattr(os, "sched_getaffinity"):
-        number = len(os.sched_getaffinity(0))
-    else:
-        number = os.cpu_count() or 1
-    checks.whole("workers", number, 1, MAX_WORKERS)
+    cores = os.cpu_count() or 1
+    if hasattr(os, "sched_getaffinity"):
+        cores = len(os.sched_getaffinity(0))
+    if text is None:
+        return min(cores, MAX_WORKERS)
+
+    number = int(_parse_word("workers", int, text))
+    most = max(MIN_ALLOWED_WORKERS, MAX_WORKERS_PER_CORE * cores)
+    checks.whole("workers", number, 1, min(most, MAX_WORKERS))
     return number
 
 
@@ -227,15 +242,38 @@ def _parse_tokens(name: str, tokens: Tokens) -> list[Any]:
 def _parse_word(name: str, kind: type, word: str) -> Any:
     if not word:
         raise ValueError(f"{flag(name)} must be values separated by commas; one of them is empty.")
+    if kind in (int, float) and LEADING_ZERO.match(word):
+        told = f"{flag(name)} takes values separated by commas; {word!r:.60} begins with a zero that says nothing."
+        digits = word.lstrip("+-")
+        raise ValueError(f"{told} Where 0,{digits:.60} was meant as one number, write 0.{digits:.60}")
     if kind is bool:
         checks.one_of(flag(name), word, ("true", "false"))
         return word == "true"
     if kind is int and not re.fullmatch(r"[+-]?\d{1,30}", word, re.ASCII):
         raise ValueError(f"{flag(name)} must be whole numbers; got {word!r:.60}.")
     try:
-        return kind(word)
+        # Python would read 1_0 as 10.
+        return kind(word.replace("_", "?") if kind is float else word)
     except ValueError:
         raise ValueError(f"{flag(name)} must be numbers; got {word!r:.60}.") from None
+
+
+def _note_doubtful(axes: Any, values: dict[str, Any], defined: Sweep) -> None:
+    """Tell what may not be what was meant: a decimal comma, a value that is named twice, noise that hides the data."""
+    tokens_by_name = {} if axes is None else dataclasses.asdict(axes)
+    for name in FLOATS & tokens_by_name.keys():
+        for token in tokens_by_name[name] or ():
+            if DECIMAL_COMMA.fullmatch(token):
+                two = " and ".join(token.split(","))
+                note(f"{flag(name)} {token} is two values, {two}; one number is written {token.replace(',', '.')}")
+
+    for name, value in values.items():
+        repeated = [one for one, count in Counter(value).items() if count > 1] if isinstance(value, list) else []
+        if repeated:
+            note(f"{name} names {', '.join(map(str, repeated))} more than once; each value is taken once.")
+
+    for noise in defined.values_of("noise"):
+        note_loud(noise)
 
 
 def _add_open_settings(given: dict[str, Any], settings: Path | None, preset: str | None) -> dict[str, Any]:
@@ -275,6 +313,8 @@ def _run(folder: Path, defined: Sweep, where: Workers, *, quiet: bool) -> int:
 
     try:
         with _closing(where.open_pool(quiet=quiet)) as pool, open_sweep(folder, defined, quiet=quiet) as groups:
+            if groups and where.cluster is None:
+                _require_engines(folder, defined)
             with Progress(len(defined), groups, quiet=quiet) as progress:
                 _compute(folder, defined, groups, pool, progress, where)
             print(finish(folder, defined, progress))
@@ -288,6 +328,19 @@ def _run(folder: Path, defined: Sweep, where: Workers, *, quiet: bool) -> int:
         again = where.continue_command(folder)
         print(f"swissroll: {runs} runs are missing: {reason} To try them again: {again}", file=sys.stderr)
     return DIVERGED if progress.failed else 0
+
+
+def _require_engines(folder: Path, defined: Sweep) -> None:
+    """Require that this machine has what a sweep was begun with, before each of its groups fails for it."""
+    from swissroll.sweep.extension import choose_device_and_engine
+
+    try:
+        choose_device_and_engine(defined)
+    except ValueError as error:
+        needs_jax = isinstance(error, FixableError) and error.fix is Fix.INSTALL_JAX
+        remedy = f"To install it: {INSTALL_JAX}. Or" if needs_jax else "Go on with it on another machine, or"
+        advice = f"{remedy} begin another sweep here, with --engine torch --device auto and a new --out."
+        raise CommandError(f"{folder} cannot go on here: {reason_of(error)}", advice) from None
 
 
 def _where_it_stands(folder: Path, defined: Sweep, where: Workers) -> str:

@@ -28,6 +28,8 @@ BROKEN_PIPE = 1
 BAD_INPUT = 2
 INTERRUPTED = 130
 
+DATA_REACH = 1.0
+"""About how far the data are from their centre, in data units."""
 INSTALL_JAX = "pip install 'jax>=0.8'"
 """JAX by its own name: the name of this package on the index is another project's."""
 FIXES = {
@@ -194,6 +196,12 @@ def note(text: str) -> None:
     print(f"swissroll: note: {text}", file=sys.stderr)
 
 
+def note_loud(noise: float) -> None:
+    """Tell that noise hides the data."""
+    if noise > DATA_REACH:
+        note(f"noise {noise:g} hides the data, which reach about {DATA_REACH:g}.")
+
+
 def note_versions(path: Path, recorded: dict[str, str]) -> None:
     """Tell which versions a file of settings was written under, where they differ from this machine's."""
     now = versions(xla=True)
@@ -202,7 +210,7 @@ def note_versions(path: Path, recorded: dict[str, str]) -> None:
         if now.get(name, version) != version:
             changed.append(f"{name} {version} (now {now[name]})")
     if changed:
-        note(f"{path} was written under {', '.join(changed)}; bits may differ.")
+        note(f"{path} was written under {', '.join(changed)}; bits may differ. For the same bits, use those versions.")
 
 
 def note_origin(path: Path) -> None:

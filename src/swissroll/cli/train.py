@@ -23,6 +23,7 @@ from swissroll.cli.terminal import (
     disk_errors_with,
     next_folder,
     note,
+    note_loud,
     reason_of,
     resume_command,
 )
@@ -114,6 +115,7 @@ def create_run(folder: Path | None, config: Config) -> Run:
     from swissroll.runs.run import create
 
     _note_slower_engine(config)
+    note_loud(config.noise)
     if folder is not None:
         return create(folder, config)
 
