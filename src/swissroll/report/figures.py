@@ -114,23 +114,30 @@ def posterior(scene: Scene) -> Figure:
         colours = draw_latent_line(ax, scene)
     else:
         draw_prior(ax, scene)
-        colours = _draw_posterior_ellipses(ax, scene)
+        colours = draw_posteriors(ax, scene)
         _fix_latent_square(ax, scene)
 
     _add_colour_bar(figure, ax, scene, colours)
     return figure
 
 
-def _draw_posterior_ellipses(ax: Axes, scene: Scene) -> Any:
-    """Draw the means of q(z|x), and 1-sigma ellipses of some; returns what a colour bar needs."""
-    mu, logvar = (scene.in_plane(values) for values in scene.posterior)
-    t = scene.coordinate
+def draw_posteriors(ax: Axes, scene: Scene, most: int | None = None, *, size: float = 5) -> Any:
+    """Draw the means of q(z|x), and 1-sigma ellipses of some; returns what a colour bar needs.
+
+    Args:
+        ax: Where to draw.
+        scene: With two latent dimensions or more.
+        most: Draw the first points only, so many; by default all.
+        size: Of the means, in square points.
+    """
+    mu, logvar = (scene.in_plane(values)[:most] for values in scene.posterior)
+    t = None if scene.coordinate is None else scene.coordinate[:most]
 
     some = slice(None, None, ELLIPSE_EVERY)
     some_t = None if t is None else t[some]
     plots.ellipses(ax, mu[some], logvar[some], some_t)
 
-    return plots.coloured(ax, mu, t, colour=POSTERIOR, size=5)
+    return plots.coloured(ax, mu, t, colour=POSTERIOR, size=size)
 
 
 def draw_latent_line(ax: Axes, scene: Scene, most: int | None = None) -> Any:

@@ -1,6 +1,14 @@
 """Which settings have pictures, and of which run."""
 
-from swissroll.sweep.analysis.gallery import open_gallery
+import gc
+from collections.abc import Callable
+
+import pytest
+from matplotlib.figure import Figure
+
+from swissroll.model.vae import VAE
+from swissroll.report.style import house_style
+from swissroll.sweep.analysis.gallery import Gallery, draw_generated, draw_latents, open_gallery
 from swissroll.sweep.analysis.results import Table
 
 
@@ -10,7 +18,30 @@ def test_the_gallery_shows_each_setting_once_and_says_how_many(table: Table) -> 
     assert (found.shown, found.total) == (8, 8)
     assert len({cell.setting.values for cell in cells}) == 8
     for cell in cells:
-        assert (cell.scene is None) == (cell.setting.levels["lr"] == 1e4)
-        if cell.scene:
-            assert cell.scene.config.latent_dim == cell.setting.levels["latent_dim"]
-            assert cell.scene.config.seed == 0
+        scene = cell.open_scene()
+        assert (scene is None) == (cell.setting.levels["lr"] == 1e4)
+        if scene:
+            assert scene.config.latent_dim == cell.setting.levels["latent_dim"]
+            assert scene.config.seed == 0
+
+
+def models_in_memory() -> int:
+    gc.collect()
+    return sum(issubclass(type(found), VAE) for found in gc.get_objects())
+
+
+@pytest.mark.parametrize("draw", [draw_latents, draw_generated])
+def test_a_gallery_keeps_no_model(draw: Callable[[Gallery], Figure], table: Table) -> None:
+    before = models_in_memory()
+    gallery = open_gallery(table)
+    with house_style():
+        figure = draw(gallery)
+    assert len(figure.axes) == 8
+    assert models_in_memory() == before
+
+
+def test_all_latent_spaces_have_the_same_extent(table: Table) -> None:
+    with house_style():
+        figure = draw_latents(open_gallery(table))
+    drawn = [ax for ax in figure.axes if ax.collections]
+    assert len({ax.get_ylim() for ax in drawn}) == 1

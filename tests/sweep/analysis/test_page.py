@@ -160,7 +160,7 @@ def test_ten_thousand_rows_stay_small() -> None:
     with house_style():
         drawn = {"rate and error": vector_uri(draw_rate_and_error(table))}
         drawn["latent_dim"] = vector_uri(draw_axis(table, "latent_dim"))
-    panel = Panel(setting=settings(table)[0], title="", side="", row=None, scene=None)
+    panel = Panel(setting=settings(table)[0], title="", side="", row=None, folder=None)
     html = render(table, drawn, Gallery(rows=[[panel] * MAX_PANELS], total=2000))
     # A dot for every run.
     assert unquote(drawn["rate and error"]).count("<use ") >= 10_000

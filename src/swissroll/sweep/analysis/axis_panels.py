@@ -282,7 +282,6 @@ def _draw_dots(ax: Axes, dots: Array, window: _Window, colour: str) -> None:
         inside[:, 1],
         s=9,
         color=colour,
-        alpha=0.6,
         linewidths=0,
         rasterized=many,
     )

@@ -12,8 +12,8 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from swissroll.report import plots
-from swissroll.report.colours import DATA, GENERATED, POSTERIOR, REFERENCE
-from swissroll.report.figures import draw_latent_line, draw_prior, prior_samples
+from swissroll.report.colours import DATA, GENERATED
+from swissroll.report.figures import draw_latent_line, draw_posteriors, draw_prior, prior_samples
 from swissroll.report.scene import Scene
 from swissroll.runs.run import load
 from swissroll.selection import spread
@@ -29,7 +29,7 @@ MAX_DRAWN_POINTS = 500
 MAX_LATENT_EXTENT = 6.0
 """Most standard deviations of the prior that a latent space is drawn to; a wilder model's points lie outside."""
 DEFAULT_LATENT_EXTENT = 3.3
-"""The same where no run finished."""
+"""Least of the same: a little more than the prior's third ring."""
 MAX_PANEL_SIZE = 1.9
 """Most inches of a panel's side."""
 MAX_WIDTH = 8.4
@@ -45,14 +45,24 @@ class Panel:
         title: Text above it.
         side: Text to its left.
         row: Its first finished run; None where none finished.
-        scene: What that run's pictures are drawn from.
+        folder: That run's folder.
     """
 
     setting: Setting
     title: str
     side: str
     row: Row | None
-    scene: Scene | None
+    folder: Path | None
+
+    def open_scene(self) -> Scene | None:
+        """What the run's pictures are drawn from, without its history and snapshots, which are not drawn here.
+
+        It holds the model, so a gallery keeps none: wide models of many settings would fill the memory.
+        """
+        if self.folder is None:
+            return None
+        run = load(self.folder)
+        return Scene(run.config, run.model)
 
 
 @dataclass(frozen=True)
@@ -80,7 +90,7 @@ class Gallery:
 
 
 def open_gallery(table: Table) -> Gallery:
-    """Choose at most :data:`MAX_PANELS` settings, evenly spread, and open the first finished run of each."""
+    """Choose at most :data:`MAX_PANELS` settings, evenly spread, and the first finished run of each."""
     groups = settings(table)
     column_axes = _column_axes(table)
     rows = _grid(table, groups, column_axes) if column_axes else _wrapped_rows(table, groups)
@@ -168,38 +178,39 @@ def _row(table: Table, row: list[Setting | None], titles: list[str], side: str) 
 
 def _open_panel(table: Table, setting: Setting, title: str, side: str = "") -> Panel:
     row = next(iter(setting.finished), None)
-    scene = None if row is None else _open_scene(table.folder / "runs" / row.name)
-    return Panel(setting=setting, title=title, side=side, row=row, scene=scene)
-
-
-def _open_scene(folder: Path) -> Scene:
-    """The scene of a run without its history and snapshots, which are not drawn here."""
-    run = load(folder)
-    return Scene(run.config, run.model)
+    folder = None if row is None else table.folder / "runs" / row.name
+    return Panel(setting=setting, title=title, side=side, row=row, folder=folder)
 
 
 def draw_latents(gallery: Gallery) -> Figure:
-    """Posterior means coloured by t over draws from the aggregate posterior (grey) and the prior's rings."""
-    extents = [panel.scene.latent_extent for panel in gallery.panels if panel.scene]
-    extent = min(max(extents, default=DEFAULT_LATENT_EXTENT), MAX_LATENT_EXTENT)
+    """Posterior means coloured by t, with ellipses of some, over the prior; a single latent against t."""
+    extents = [DEFAULT_LATENT_EXTENT]
+    lines: list[Axes] = []
+    planes: list[Axes] = []
 
     def draw(ax: Axes, scene: Scene) -> None:
+        extents.append(scene.latent_extent)
         if scene.config.latent_dim == 1:
             draw_latent_line(ax, scene, MAX_DRAWN_POINTS)
             for drawn in ax.collections:
                 drawn.set_rasterized(True)
-            ax.set_ylim(-extent, extent)
+            lines.append(ax)
             return
 
-        means = scene.in_plane(scene.posterior[0])[:MAX_DRAWN_POINTS]
-        coordinate = None if scene.coordinate is None else scene.coordinate[:MAX_DRAWN_POINTS]
-
-        plots.points(ax, scene.in_plane(scene.posterior_draws)[:MAX_DRAWN_POINTS], colour=REFERENCE, size=1)
         draw_prior(ax, scene)
-        plots.coloured(ax, means, coordinate, colour=POSTERIOR, size=3)
-        plots.square(ax, extent)
+        draw_posteriors(ax, scene, MAX_DRAWN_POINTS, size=3)
+        ax.set_aspect("equal")
+        planes.append(ax)
 
-    return _draw_gallery(gallery, draw)
+    figure = _draw_gallery(gallery, draw)
+
+    # The same for all, and known once all are drawn.
+    extent = min(max(extents), MAX_LATENT_EXTENT)
+    for ax in (*lines, *planes):
+        ax.set_ylim(-extent, extent)
+    for ax in planes:
+        ax.set_xlim(-extent, extent)
+    return figure
 
 
 def draw_generated(gallery: Gallery) -> Figure:
@@ -241,12 +252,13 @@ def _draw_panel(ax: Axes, panel: Panel | None, draw: Callable[[Axes, Scene], Non
         ax.set_visible(False)
         return
 
-    if panel.scene is None:
+    scene = panel.open_scene()
+    if scene is None:
         states = sorted({row.status for row in panel.setting.rows})
         ax.text(0.5, 0.5, " and ".join(states), ha="center", va="center", fontsize=8, transform=ax.transAxes)
         ax.set_aspect("equal")
     else:
-        draw(ax, panel.scene)
+        draw(ax, scene)
 
     ax.set(xticks=[], yticks=[], xlabel="", ylabel="")
     ax.set_box_aspect(1)

@@ -8,6 +8,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 from matplotlib.axes import Axes
+from matplotlib.colors import to_rgba
 from matplotlib.figure import Figure
 
 from swissroll.report.colours import LEVELS
@@ -149,4 +150,4 @@ def _draw_curve(ax: Axes, curve: _Curve, colour: str, line_style: LineStyle) -> 
     highest = curve.values.max(axis=0)
 
     ax.plot(curve.steps, median, color=colour, linestyle=line_style, linewidth=1.1)
-    ax.fill_between(curve.steps, lowest, highest, color=colour, alpha=0.2, linewidth=0)
+    ax.fill_between(curve.steps, lowest, highest, facecolor=to_rgba(colour, 0.2), edgecolor=colour, linewidth=0.4)

@@ -148,7 +148,6 @@ def _draw_cloud(ax: Axes, points: list[PlanePoint], style: _Style) -> None:
         runs[:, 1],
         s=9,
         color=style.colour,
-        alpha=0.5,
         linewidths=0,
         rasterized=many,
     )
@@ -174,7 +173,7 @@ def _draw_lines(ax: Axes, table: Table, axes: PlaneAxes, points: list[PlanePoint
 
     for (colour, _), group in lines.items():
         means = _means(group)
-        ax.plot(means[:, 0], means[:, 1], color=colour, linewidth=0.8, alpha=0.6)
+        ax.plot(means[:, 0], means[:, 1], color=colour, linewidth=0.8)
 
 
 def _draw_frontier(ax: Axes, points: list[PlanePoint]) -> None:
