@@ -6,6 +6,7 @@ number means is in docs/measures.md.
 
 from __future__ import annotations
 
+import textwrap
 from typing import Literal, NamedTuple
 
 
@@ -60,6 +61,14 @@ MEASURES: dict[str, Measure] = {
     "inference_gap": Measure("inference gap", NATS, "low"),
 }
 """Every measured number that has a name of its own, by this name."""
+
+
+def axis_label(name: str, width: int = 24) -> str:
+    """The heading of a number beside an axis, in lines of so many characters; without its unit if it takes three."""
+    lines = textwrap.wrap(heading(name), width)
+    if len(lines) > 2:
+        lines = textwrap.wrap(MEASURES[name].label, width)
+    return "\n".join(lines)
 
 
 def heading(name: str) -> str:

@@ -11,6 +11,7 @@ from matplotlib.figure import Figure
 
 from swissroll import rng
 from swissroll.evaluation.evidence import is_exact
+from swissroll.evaluation.measures import axis_label
 from swissroll.report import plots
 from swissroll.report.colours import (
     DATA,
@@ -53,13 +54,12 @@ def losses(scene: Scene) -> Figure:
         raise ValueError("The losses are drawn from a history, and this scene has none.")
 
     figure, axes = row(9, [0.75] * 3, height=2.6, above=GAP)
-    labels = {"loss": "loss", "mse": "mean squared error", "rate": "rate (nats per point)"}
-    for ax, (name, label) in zip(axes, labels.items(), strict=True):
+    for ax, name in zip(axes, ("loss", "mse", "rate"), strict=True):
         lines = {
             "training batch": Series(history[name], TRAINING),
             "held-out": Series(history[f"held_out_{name}"], HELD_OUT),
         }
-        plots.curves(ax, history["step"], lines, ylabel=label)
+        plots.curves(ax, history["step"], lines, ylabel=axis_label(name))
 
     loss_axes, mse_axes, _ = axes
     if scene.config.decoder_variance == "learned":

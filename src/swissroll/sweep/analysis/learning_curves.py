@@ -11,6 +11,7 @@ from matplotlib.axes import Axes
 from matplotlib.colors import to_rgba
 from matplotlib.figure import Figure
 
+from swissroll.evaluation.measures import axis_label
 from swissroll.report.colours import LEVELS
 from swissroll.report.plots import Array
 from swissroll.runs.run import load
@@ -34,8 +35,8 @@ MAX_SEEDS = 5
 """Most seeds of a setting that its learning curve is read from."""
 MAX_STEPS = 60
 """Most steps that a curve is drawn through."""
-TERMS = {"mse": "squared error", "rate": "rate (nats per point)", "loss": "loss"}
-"""The held-out columns of history.csv that are drawn, and their names for readers."""
+TERMS = ("mse", "rate", "loss")
+"""The held-out columns of history.csv that are drawn."""
 
 
 class _Curve(NamedTuple):
@@ -67,7 +68,7 @@ def draw_learning_curves(table: Table) -> Figure:
                 _draw_curve(ax, curve, colour, line_style)
 
     for column, term in zip(axes.T, TERMS, strict=True):
-        column[0].set_title(TERMS[term])
+        column[0].set_title(axis_label(term, 36))
         column[-1].set_xlabel("step")
         if term != "rate":
             draw_decades(column)

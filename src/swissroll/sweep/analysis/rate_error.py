@@ -9,6 +9,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
+from swissroll.evaluation.measures import heading
 from swissroll.report.colours import LEVELS
 from swissroll.report.style import INK
 from swissroll.sweep.analysis.blocks import Array, Setting, is_measured, other_levels, settings
@@ -111,7 +112,7 @@ def draw_rate_and_error(table: Table) -> Figure:
         _draw_lines(ax, table, axes, points)
     _draw_frontier(ax, points)
 
-    ax.set(xlabel="rate (nats per point)", ylabel="squared error (squared data units)")
+    ax.set(xlabel=heading("rate"), ylabel=heading("mse"))
     draw_decades([ax])
     handles = [
         *legend_heading(axes.colour),
