@@ -313,7 +313,8 @@ def along(ax: Axes, t: Array, mu: Array, sigma: Array, *, colour: str | None = N
     drawn_sigma = np.minimum(sigma, MAX_DRAWN_STD)
     low = mu - drawn_sigma
     high = mu + drawn_sigma
-    ax.vlines(t, low, high, colors=REFERENCE, linewidth=0.5)
+    # Below the points.
+    ax.vlines(t, low, high, colors=REFERENCE, linewidth=0.5, zorder=0)
 
     if colour is not None:
         return ax.scatter(t, mu, c=colour, s=5, linewidths=0)
