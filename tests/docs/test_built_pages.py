@@ -25,6 +25,7 @@ TOO_WIDE = """() => [...document.querySelectorAll("article table, article pre")]
 @pytest.fixture(scope="module")
 def built(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The pages, built as `make docs` builds them."""
+    pytest.importorskip("furo", reason="needs the documentation's tools: pip install -c constraints.txt -e '.[docs]'")
     folder = tmp_path_factory.mktemp("html")
     command = [sys.executable, "-m", "sphinx", "-W", "--keep-going", "-q", "-b", "html", str(DOCS), str(folder)]
     done = subprocess.run(command, capture_output=True, text=True, check=False)
