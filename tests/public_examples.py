@@ -99,6 +99,9 @@ def examples() -> dict[str, Example]:
         Example(evaluation.data_entropy, {"curve": ROLL, "noise": 0.5}),
         Example(evaluation.energy_distance, {"a": POINTS, "b": OTHERS}),
         Example(evaluation.fit, {"curve": ROLL, "points": POINTS, "tolerance": 0.1, "bins": 9}),
+        Example(VAE.sample, {"self": vae, "n": 3, "noise": True, "generator": None}),
+        Example(VAE.reconstruct, {"self": vae, "x": POINTS, "sampled": True, "generator": None}),
+        Example(VAE.decode_grid, {"self": vae, "size": 3, "extent": 1.0, "dims": (0, 1)}),
         Example(evaluation.is_exact, {"model": vae}),
         Example(
             evaluation.measure_evidence,

@@ -13,6 +13,7 @@ from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager
 from functools import cache
 from importlib import import_module
+from itertools import product
 from pathlib import Path
 from typing import Any
 
@@ -133,41 +134,23 @@ OPTIONAL: dict[tuple[str, str], set[str]] = {
 
 def misuse(example: Example) -> Iterator[tuple[str, str, str]]:
     """What goes wrong with the refusal of wrong arguments, one by one."""
-    function, arguments = example
-    for name, right in arguments.items():
-        for kind, wrong in WRONG.items():
-            if kind == "None" and right is None:
-                continue
-            try:
-                result = function(**{**arguments, name: wrong})
-                if inspect.isgenerator(result):
-                    next(result)
-            except (ValueError, TypeError) as error:
-                message = str(error)
-                if "\n" in message or name not in message:
-                    yield name, kind, message
-            except Exception as error:  # Whatever comes, it is to be shown.
-                yield name, kind, repr(error)
-            else:
-                if kind not in OPTIONAL.get((function.__name__, name), ()):
-                    yield name, kind, "is taken"
-
-
-OPTIONAL = {
-    ("train_many", "configs"): {"an empty list"},
-    # A default that is there to be left out.
-    ("measure_evidence", "sigma"): {"None"},
-    ("posterior_on_grid", "sigma"): {"None"},
-    ("log_evidence", "sigma"): {"None"},
-    ("visualize_reconstructions", "points"): {"None"},
-    ("sliced_wasserstein", "generator"): {"None"},
-    ("evaluate", "run_or_model"): set(),
-    ("write_report", "evaluation"): {"None"},
-    # A folder of this name can be made.
-    ("train", "folder"): {"a word"},
-    ("create", "folder"): {"a word"},
-    ("repair", "folder"): {"a word"},
-}
+    for name, kind in product(example.arguments.keys() - {"self"}, WRONG):
+        taken = OPTIONAL.get((example.function.__name__, name), set())
+        if kind == "None" and example.arguments[name] is None:
+            continue
+        try:
+            result = example.function(**{**example.arguments, name: WRONG[kind]})
+            if inspect.isgenerator(result):
+                next(result)
+        except (ValueError, TypeError) as error:
+            message = str(error)
+            if "\n" in message or name not in message:
+                yield name, kind, message
+        except Exception as error:  # Whatever comes, it is to be shown.
+            yield name, kind, repr(error)
+        else:
+            if kind not in taken:
+                yield name, kind, "is taken"
 
 
 @pytest.mark.parametrize("name", EXAMPLES)
@@ -243,7 +226,7 @@ MODES: dict[str, Callable[[], AbstractContextManager[Any]]] = {
 CHOSEN_BY_THE_CALLER = {
     # These make what the caller's mode asks for, as PyTorch's own layers do.
     "float64": {"VAE", "Mixture", "make_prior"},
-    "autocast": {"compute_vae_loss"},
+    "autocast": {"compute_vae_loss", "sample", "reconstruct", "decode_grid"},
 }
 
 

@@ -61,6 +61,12 @@ def flag(name: str, value: object) -> None:
         raise ValueError(f"{name} must be True or False; got {short(value)}.")
 
 
+def function(name: str, value: object) -> None:
+    """Require something that can be called; raises ValueError otherwise."""
+    if not callable(value):
+        raise ValueError(f"{name} must be a function; got {short(value)}.")
+
+
 def generator(name: str, value: object) -> None:
     """Require one of PyTorch's generators, or None; raises ValueError otherwise."""
     import torch

@@ -185,8 +185,24 @@ class Breaks(Students):
         raise KeyError("two\nlines")
 
 
+class OneLatent(Students):
+    def reparameterize(self, mu: Tensor, logvar: Tensor) -> Tensor:
+        return super().reparameterize(mu, logvar)[:1]
+
+
+class WidePrior(Students):
+    def __init__(self) -> None:
+        super().__init__()
+        self.prior = StandardNormal(3)
+
+
 class OddPrior(Students):
     prior = "normal"
+
+
+def test_latents_of_another_shape_are_refused() -> None:
+    with pytest.raises(ValueError, match=r"model.reparameterize must return latents, a tensor of shape \(100, 2\)"):
+        measure(OneLatent(), ROLL, sigma=0.1, n=100)
 
 
 class WithLock(Students):
@@ -208,6 +224,7 @@ class WithLock(Students):
         (Images(), r"model.decode must return points.* got shape \(2, 2, 1\)"),
         (Breaks(), r"model.encode failed: KeyError: 'two\\nlines'"),
         (OddPrior(), "model.prior must be"),
+        (WidePrior(), r"model.prior has 3 latent dimensions; model.encode returns 2"),
         (WithLock(), "model cannot be copied"),
     ],
 )

@@ -236,6 +236,7 @@ def measure(
     checks.real("sigma", sigma, 0, 1e6)
     checks.whole("n", n, 100, 20_000)
     checks.whole("seed", seed, 0, 2**63 - 1)
+    checks.function("progress", progress)
 
     real = data_reference(source, n, seed, vae.dtype)
     progress(PARTS[0])

@@ -72,7 +72,10 @@ class AdaptedModule(VAE):
         own: Any = self.module
         if not callable(getattr(own, "reparameterize", None)):
             return super().reparameterize(mu, logvar, generator=generator)
-        drawn: Tensor = ask(f"{self.name}.reparameterize", lambda: draw_latents(own, mu, logvar, generator=generator))
+        drawn = ask(f"{self.name}.reparameterize", lambda: draw_latents(own, mu, logvar, generator=generator))
+        if not isinstance(drawn, Tensor) or drawn.shape != mu.shape:
+            wanted = f"latents, a tensor of shape {tuple(mu.shape)}"
+            raise ValueError(f"{self.name}.reparameterize must return {wanted}; got {_describe(drawn)}.")
         return drawn
 
 
@@ -288,6 +291,8 @@ def _prior_of(module: nn.Module, name: str, latent_dim: int) -> Prior:
     if not isinstance(prior, Prior):
         wanted = "a swissroll.model.Prior, a torch.distributions.Distribution, or None for N(0, I)"
         raise ValueError(f"{name}.prior must be {wanted}; got {_describe(prior)}.")
+    if prior.latent_dim != latent_dim:
+        raise ValueError(f"{name}.prior has {prior.latent_dim} latent dimensions; {name}.encode returns {latent_dim}.")
     return prior
 
 

@@ -177,9 +177,11 @@ class VAE(nn.Module):
         return self.decode(z), mu, logvar
 
     @torch.no_grad()
-    def reconstruct(self, x: Tensor, *, sampled: bool = False, generator: Generator | None = None) -> Tensor:
+    def reconstruct(self, x: Any, *, sampled: bool = False, generator: Generator | None = None) -> Tensor:
         """Decode the posterior mean of every point, or one draw from its posterior; shape (B, D)."""
-        mu, logvar = self.encode(x)
+        checks.flag("sampled", sampled)
+        checks.generator("generator", generator)
+        mu, logvar = self.encode(self.like_weights(checks.points("x", x, dim=self.data_dim)))
         z = draw_latents(self, mu, logvar, generator=generator) if sampled else mu
         return self.decode(z)
 
@@ -199,6 +201,8 @@ class VAE(nn.Module):
             ValueError: n is below 1, or noise is asked of a model whose decoder_sigma is not set.
         """
         checks.whole("n", n, 1, 10**9)
+        checks.flag("noise", noise)
+        checks.generator("generator", generator)
         if noise and self.decoder_sigma is None:
             raise ValueError(
                 "noise=True needs the decoder's standard deviation; set model.decoder_sigma, "
@@ -260,12 +264,15 @@ def latent_grid(size: int, extent: float, latent_dim: int, dims: tuple[int, ...]
         z[:, 0] = torch.linspace(-extent, extent, size * size, dtype=torch.float32)
         return z
 
-    if [len(dims), len({*dims})] != [2, 2] or not {*dims} <= {*range(latent_dim)}:
-        raise ValueError(f"dims must be two different latent dimensions below {latent_dim}; got {dims!r}.")
+    given: object = dims
+    chosen = list(given) if isinstance(given, (tuple, list)) else []
+    if len(chosen) != 2 or chosen[0] == chosen[1] or any(dim not in range(latent_dim) for dim in chosen):
+        found = checks.short(dims)
+        raise ValueError(f"dims must be two different latent dimensions below {latent_dim}; got {found}.")
 
     # NumPy's linspace in double precision, then rounded, has the notebook's bits.
     axis = torch.tensor(np.linspace(-extent, extent, size), dtype=torch.float32)
-    z[:, list(dims)] = torch.cartesian_prod(axis, axis)
+    z[:, chosen] = torch.cartesian_prod(axis, axis)
     return z
 
 

@@ -51,6 +51,7 @@ def write_report(
         The report's path.
     """
     require_run(run)
+    checks.function("progress", progress)
     if evaluation is not None:
         checks.instance("evaluation", evaluation, Evaluation, "what evaluate(run) found, or None")
     require_writable(run.folder)

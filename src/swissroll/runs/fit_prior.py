@@ -43,6 +43,7 @@ def repair(run: Run, folder: str | os.PathLike[str], *, components: int = 20, pr
     require_run(run)
     place = checks.folder("folder", folder)
     checks.whole("components", components, 1, MAX_COMPONENTS)
+    checks.function("progress", progress)
     _require_trained(run)
     if run.folder.resolve() in place.resolve().parents:
         raise RunError(f"{place} lies in the run that is copied.", Fix.CHOOSE_ANOTHER_FOLDER, folder=place)

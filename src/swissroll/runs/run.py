@@ -63,6 +63,9 @@ class Run:
 
     folder: Path
 
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "folder", checks.folder("folder", self.folder))
+
     @cached_property
     def config(self) -> Config:
         """The run's settings."""
