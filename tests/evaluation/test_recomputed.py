@@ -160,7 +160,8 @@ def test_active_units(model: Recomputed) -> None:
 
 def test_evidence_and_the_inference_gap(model: Recomputed) -> None:
     """The integral over z as a plain sum over a square, and the ELBO by Gauss and Hermite."""
-    t = START + (STOP - START) * (np.arange(500) + 0.5) / 500
+    evidence = model.found["metrics"]["evidence"]
+    t = START + (STOP - START) * (np.arange(evidence["n"]) + 0.5) / evidence["n"]
     x = roll(t)
 
     axis = np.linspace(-5.5, 5.5, 221)
@@ -178,8 +179,8 @@ def test_evidence_and_the_inference_gap(model: Recomputed) -> None:
         decoded = model.decode(mu + np.exp(logvar / 2) * node)
         elbo += weight * stats.norm.logpdf(x, decoded, SIGMA).sum(axis=1)
 
-    evidence = model.found["metrics"]["evidence"]
-    assert -log_p.mean() == pytest.approx(evidence["neg_log_evidence"], abs=2e-3)
+    error = evidence["numerical_error"] + evidence["neg_log_evidence_se"] + evidence["lower_bound_error"]
+    assert -log_p.mean() == pytest.approx(evidence["neg_log_evidence"], abs=4 * error)
     assert (log_p - elbo).mean() == pytest.approx(evidence["inference_gap"], abs=2e-3)
 
 

@@ -150,8 +150,8 @@ def test_jumps_make_a_map_not_continuous() -> None:
         assert row(model_rows(changed), "jumps")[1:] == (str(jumps), "0", word)
 
 
-def test_one_perfect_model_in_forty_is_above_chance() -> None:
-    found, rare = metrics(), stats.t(2).isf(0.025) * math.sqrt(1 + 1 / 3) * 0.03
+def test_one_perfect_model_in_two_thousand_is_above_chance() -> None:
+    found, rare = metrics(), stats.t(9).isf(1 / 2000) * math.sqrt(1 + 1 / 10) * 0.03
     for value, word in ((0.5 + rare - 0.002, "at chance (0.5)"), (0.5 + rare + 0.002, "above chance (0.5)")):
         distance = dataclasses.replace(found.latent.aggregate.c2st, value=value, noise_floor=0.5, noise_floor_sd=0.03)
         aggregate = dataclasses.replace(found.latent.aggregate, c2st=distance)

@@ -9,16 +9,13 @@ from swissroll.evaluation.geometry import BINS, Fit, FitSpread
 from swissroll.evaluation.latent_plane import name_dims
 from swissroll.evaluation.measures import heading
 from swissroll.evaluation.metrics import Generated, Latent, Metrics, Reconstruction
+from swissroll.evaluation.symptoms import FAR
 from swissroll.evaluation.uncertainty import fixed, rounded, with_error
 
 SAMPLED_FITS = ("off_median", "off_p90", "off_p99", "off_p999", "strays")
 """The numbers of a fit that have a standard error."""
 SPREAD_FITS = ("coverage", "longest_gap", "ks")
 """The others, beside the standard deviation over several real samples."""
-FAR = 5
-"""A value is above its noise floor from this many standard deviations of the floor's three draws on.
-
-By Student's t with two degrees of freedom, one perfect model in forty is."""
 MAX_RATES = 8
 """Most latent dimensions whose own rates are shown."""
 GENERATED_HEAD = ("generated points", "decoded grid", "prior samples", "with decoder noise", "real points")
