@@ -15,6 +15,8 @@ START_SECONDS = 6.0
 """Starting the workers, and their first measurement."""
 MEASURE_SECONDS = 1.6
 """Measuring a run, its evidence included."""
+FIT_SECONDS = 0.02
+"""Fitting a prior after training, for each of its Gaussians."""
 STEP_SECONDS = {"torch": 1.4e-3, "xla": 6e-5}
 """The fixed part of a step, by engine."""
 RATE_SHARE = {"torch": 0.4, "xla": 0.7}
@@ -57,7 +59,8 @@ def seconds(config: Config, *, rate: float = CORE_RATE) -> float:
 
     engine = choose_engine(config)
     step = STEP_SECONDS[engine] + flops(config) / (RATE_SHARE[engine] * rate)
-    return config.steps * step + MEASURE_SECONDS
+    fit_seconds = FIT_SECONDS * config.components if config.refit_prior else 0.0
+    return config.steps * step + fit_seconds + MEASURE_SECONDS
 
 
 def cost(config: Config, *, rate: float = CORE_RATE) -> Cost:

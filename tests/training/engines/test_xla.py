@@ -3,7 +3,9 @@
 import os
 import subprocess
 import sys
+import tomllib
 from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
 from typing import Any, get_args
@@ -341,3 +343,74 @@ def test_a_flag_that_xla_does_not_know_is_one_line_and_no_folder(tmp_path: Path)
         "Mend that, or choose --engine torch.\n"
     )
     assert not list(tmp_path.iterdir())
+
+
+REFIT = replace(SMALL, components=4, activation="silu", refit_prior=True)
+
+
+def test_members_whose_priors_are_fitted_end_as_they_would_alone() -> None:
+    many = [REFIT, replace(REFIT, seed=1), replace(REFIT, refit_prior=False)]
+    fitted, other, plain = train_many(many)
+    for config, outcome in zip(many, (fitted, other, plain), strict=True):
+        alone = train_one(config)
+        assert outcome.step == alone.step == 60
+        last, expected = outcome.records[-1].held_out, alone.records[-1].held_out
+        assert last is not None
+        assert expected is not None
+        assert last.loss == pytest.approx(expected.loss, rel=1e-3)
+        for name, value in alone.weights.items():
+            torch.testing.assert_close(outcome.weights[name], value, rtol=1e-2, atol=1e-3)
+    for name, value in plain.weights.items():
+        assert torch.equal(fitted.weights[name], value) != name.startswith("prior."), name
+
+
+def test_a_member_says_that_it_was_not_trained_alone() -> None:
+    first, _ = train_many([SMALL, replace(SMALL, seed=1)])
+    note = tomllib.loads(pack(first)["config.toml"].decode())["origin"]["note"]
+    assert note.startswith("This run was trained in one batch with another one. Trained alone, the same settings give")
+    assert b"origin" not in pack(train_many([SMALL])[0])["config.toml"]
+
+
+def test_a_run_that_was_cut_off_before_its_fit_ends_in_the_same_prior(tmp_path: Path) -> None:
+    whole = oracles.trained_run(tmp_path / "whole", REFIT)
+    run = create(tmp_path / "run", REFIT)
+    for record in advance(run):
+        if record.step == 59:
+            break
+    list(advance(run))
+    assert (run.folder / "model.safetensors").read_bytes() == (whole.folder / "model.safetensors").read_bytes()
+
+
+@contextmanager
+def double_by_default() -> Iterator[None]:
+    torch.set_default_dtype(torch.float64)
+    try:
+        yield
+    finally:
+        torch.set_default_dtype(torch.float32)
+
+
+JAX_MODES = {
+    "without compiling": jax.disable_jit,
+    "strict shapes": lambda: jax.numpy_rank_promotion("raise"),
+    "strict types": lambda: jax.numpy_dtype_promotion("strict"),
+    "no implicit transfers": lambda: jax.transfer_guard("disallow"),
+    "rounded products": lambda: jax.default_matmul_precision("bfloat16"),
+    "PyTorch's double precision": double_by_default,
+    "PyTorch's meta device": lambda: torch.device("meta"),
+}
+
+
+@pytest.mark.parametrize("mode", JAX_MODES)
+def test_a_run_is_the_same_in_every_mode(mode: str) -> None:
+    plain = train_one(REFIT)
+    with JAX_MODES[mode]():
+        found = train_one(REFIT)
+    assert [r.train for r in found.records] == [r.train for r in plain.records]
+    for name, value in plain.weights.items():
+        assert torch.equal(found.weights[name], value), name
+
+
+def test_a_diverging_run_says_so_where_jax_looks_for_such_numbers_too() -> None:
+    with jax.debug_nans(True), jax.debug_infs(True):
+        assert train_one(replace(SMALL, lr=1e5)).status == "diverged"

@@ -13,7 +13,7 @@ import os
 import subprocess
 import sys
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import replace
 from functools import cache
 from pathlib import Path
@@ -94,6 +94,21 @@ def _environment(name: str, value: str | None) -> Iterator[None]:
             os.environ.pop(name, None)
         else:
             os.environ[name] = before
+
+
+@contextmanager
+def ordinary_jax(jax: Any) -> Iterator[None]:
+    """Compute as JAX does by default, in full precision, whatever its settings for the process are."""
+    with ExitStack() as settings:
+        settings.enter_context(jax.default_matmul_precision("highest"))
+        settings.enter_context(jax.disable_jit(False))
+        settings.enter_context(jax.transfer_guard("allow"))
+        settings.enter_context(jax.numpy_rank_promotion("allow"))
+        settings.enter_context(jax.numpy_dtype_promotion("standard"))
+        # The loop itself looks for numbers that are not finite, and says where the first one was.
+        settings.enter_context(jax.debug_nans(False))
+        settings.enter_context(jax.debug_infs(False))
+        yield
 
 
 def _keep_programs(jax: Any) -> None:
@@ -289,7 +304,7 @@ class XlaBatch:
         run, _ = compile_program(self.jax, self.program)
         drawn = (self._pad(x, n), self._pad(eps, n))
         schedules = (self._put(torch.from_numpy(values)) for values in (rates, beta, roots))
-        with self.jax.default_matmul_precision("highest"):
+        with ordinary_jax(self.jax):
             after, measured = run(moments, n, *drawn, *schedules)
 
         held_out = self._measure(after.weights) if self.is_due(done + n) else None
@@ -320,7 +335,7 @@ class XlaBatch:
 
     def _measure(self, weights: Any) -> Any:
         _, measure = compile_program(self.jax, self.program)
-        with self.jax.default_matmul_precision("highest"):
+        with ordinary_jax(self.jax):
             return measure(weights, self.held_out, self.held_out_noise)
 
     def _draw_held_out_noise(self, n: int) -> Tensor:
