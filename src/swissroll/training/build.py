@@ -117,8 +117,8 @@ def refitted_weights(config: Config, weights: State, progress: Progress = show_n
     """
     model = build_model(config)
     model.load_state_dict(weights)
-    model.prior = refit_prior(model, config, components=config.components, progress=progress)
-    return model.state_dict()
+    prior = refit_prior(model, config, components=config.components, progress=progress)
+    return weights | {f"prior.{name}": value for name, value in prior.state_dict().items()}
 
 
 def build_batch(configs: Sequence[Config]) -> XlaBatch:
