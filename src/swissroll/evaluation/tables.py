@@ -190,8 +190,11 @@ def _continuity_rows(latent: Latent) -> Rows:
 
 
 def _sampled_fit_row(name: str, fits: list[Fit | None]) -> tuple[str, ...]:
-    cells = ["-" if one is None else with_error(getattr(one, name), getattr(one, f"{name}_se")) for one in fits]
-    return (heading(name), *cells)
+    """A number with a standard error in each column but the first: the decoded grid is no sample."""
+    grid, *samples = fits
+    cells = ["-" if one is None else with_error(getattr(one, name), getattr(one, f"{name}_se")) for one in samples]
+    first = "-" if grid is None else rounded(getattr(grid, name), getattr(grid, f"{name}_se"))
+    return (heading(name), first, *cells)
 
 
 def _spread_fit_row(name: str, fits: list[Fit | None], spread: FitSpread | None) -> tuple[str, ...]:
