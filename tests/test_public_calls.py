@@ -41,7 +41,7 @@ def run_examples(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str,
     new = iter(range(1000))
     with few_points_measured():
         run = trained_run(place / "run", SMALL)
-        table = trained_sweep(place / "sweep", beta=[0.01, 0.1], seeds=2)
+        table = trained_sweep(place / "sweep", beta=[0.01, 0.1], seeds=2, steps=5)
         evaluated = swissroll.evaluate(run)
         vae = small_vae()
         history = evaluation.LossHistory.unknown()

@@ -1,6 +1,7 @@
 """What figures are drawn from, by a model whose posterior is known and by points without a coordinate."""
 
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -10,7 +11,9 @@ from torch import Tensor
 from swissroll.config import Config
 from swissroll.data.distribution import Sample
 from swissroll.model.vae import VAE
+from swissroll.report.figures import available, draw
 from swissroll.report.scene import MAX_DRAWN, MIN_LATENT_EXTENT, Scene
+from tests.model.test_adapter import Students
 from tests.oracles import trained_run
 
 
@@ -82,3 +85,18 @@ def test_points_without_a_coordinate_are_lined_up_by_their_first_one() -> None:
 @pytest.mark.parametrize(("components", "expected"), [(0, 1), (1, 1), (3, 3)])
 def test_a_standard_normal_prior_is_one_gaussian(components: int, expected: int) -> None:
     assert Scene(Config(components=components), VAE(2, 4, components=components)).prior_components == expected
+
+
+@pytest.mark.parametrize("precision", [torch.float32, torch.float64, torch.bfloat16])
+def test_every_figure_of_a_students_own_module_is_drawn(precision: torch.dtype) -> None:
+    module: Any = Students().to(precision)
+    scene = Scene(Config(latent_dim=2), module)
+    assert scene.model.latent_dim == 2
+    for name in available(scene):
+        assert draw(name, scene).axes, name
+
+
+@pytest.mark.parametrize("wrong", ["runs/001", None, torch.nn.Linear(2, 2)])
+def test_what_is_no_model_is_refused(wrong: Any) -> None:
+    with pytest.raises(ValueError, match="model must be"):
+        Scene(Config(), wrong)

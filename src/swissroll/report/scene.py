@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
@@ -12,14 +13,16 @@ import torch
 from torch import Tensor
 
 from swissroll import rng
-from swissroll.config import Config
+from swissroll.config import Config, require_config
+from swissroll.data import open_distribution
 from swissroll.data.distribution import Sample
 from swissroll.evaluation.latent_plane import busiest_dims, name_dims
+from swissroll.model.adapter import measurable
 from swissroll.model.latents import draw_latents
 from swissroll.model.vae import VAE
 from swissroll.report.plots import Array, plane
 from swissroll.runs.run import Run
-from swissroll.training.build import held_out_points
+from swissroll.training.build import held_out_points, translation_of
 
 SCENE_POINTS = 1000
 """Held-out points that are drawn."""
@@ -43,10 +46,13 @@ class Scene:
 
     Attributes:
         config: The model's settings.
-        model: The trained model.
+        model: The trained model: a VAE, or any module with ``encode`` and ``decode``.
         snapshots: The model after some of its steps, by the step; the film needs them.
         history: Columns of one row per step, named as in history.csv; the losses need them.
         sample: The held-out points; by default they are drawn from what the config names.
+
+    Raises:
+        ValueError: ``config`` or ``model`` is none.
     """
 
     config: Config
@@ -54,6 +60,16 @@ class Scene:
     snapshots: Mapping[int, VAE] = field(default_factory=dict)
     history: Columns | None = None
     sample: Sample | None = None
+
+    def __post_init__(self) -> None:
+        require_config(self.config)
+        data_dim = open_distribution(self.config).data_dim if self.sample is None else self.sample.points.shape[1]
+        model = measurable(self.model, data_dim=data_dim)
+        if model.decoder_sigma is None:
+            # Not the caller's own: a model that does not know its sigma has the one that its settings imply.
+            model = copy.copy(model)
+            model.decoder_sigma = translation_of(self.config).sigma
+        object.__setattr__(self, "model", model)
 
     @classmethod
     def of_run(cls, run: Run) -> Self:
