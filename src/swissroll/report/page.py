@@ -139,11 +139,6 @@ class RunPage:
         return f"swissroll train --config {settings} --out {out}"
 
     @property
-    def evaluate_command(self) -> str:
-        """The command that measures all of the run, in the folder that holds its folder."""
-        return f"swissroll evaluate {quote(Path(self.name))}"
-
-    @property
     def diagnosis(self) -> dict[str, str]:
         """The diagnosis in words: its name, evidence and advice."""
         return to_plain(self.evaluation.diagnosis)
