@@ -16,9 +16,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from swissroll.cli.app import main
-from swissroll.cli.sweep_summary import size, span
+from swissroll.cli.sweep_summary import MAX_TABLE_METRICS, size, span
 from swissroll.cli.terminal import new_folder
 from swissroll.runs.folder import lock
+from swissroll.sweep.analysis.comparisons import headline_metrics
+from swissroll.sweep.analysis.results import read_table
 from swissroll.sweep.groups import read_groups
 from swissroll.sweep.plan import read_sweep
 
@@ -42,6 +44,9 @@ def test_a_sweep_prints_its_table_and_a_second_call_adds_what_is_missing(
     lines = out.splitlines()
     assert lines[0].split() == ["runs", "finished", "2"]
     assert [line.split()[:2] for line in lines if line[:2] == "0."] == [["0.01", "1"], ["0.1", "1"]]
+    # The metrics of the conclusions, under the names of table.csv.
+    (head,) = [line.split() for line in lines if line.startswith("beta ")]
+    assert head == ["beta", "runs", *headline_metrics(read_table("sweeps/001"))[:MAX_TABLE_METRICS]]
     assert "table: sweeps/001/table.csv" in lines
     assert lines[-1] == "to add seeds: swissroll sweep --out sweeps/001 --seeds 5"
 

@@ -186,6 +186,16 @@ def test_comparing_what_never_finished_together_is_an_error() -> None:
     assert rank(table, "mse", "hidden_dim").best is None
 
 
+@pytest.mark.filterwarnings("error")
+def test_a_metric_that_is_unknown_or_was_not_measured_is_refused_without_a_warning() -> None:
+    table = one_axis({8: [1.0, 2.0], 16: [2.0, 3.0]})
+    with pytest.raises(ValueError, match="metric must be one of loss, mse"):
+        paired_difference(table, "mes", "hidden_dim", 8, 16)
+    with pytest.raises(ValueError, match="w2 was not measured in any run of this sweep"):
+        paired_difference(table, "w2", "hidden_dim", 8, 16)
+    assert rank(table, "w2", "hidden_dim").best is None
+
+
 @given(st.lists(st.tuples(st.integers(0, 6), st.integers(0, 6)), max_size=25))
 def test_frontier_is_what_brute_force_finds(points: list[tuple[int, int]]) -> None:
     array = np.array(points, dtype=float).reshape(-1, 2)

@@ -133,6 +133,9 @@ def complete_blocks(table: Table, metric: str, axis: str | None, only: Sequence[
         if is_measured(row, metric):
             measured[place] = row.values[metric]
 
+    if not measured:
+        nothing = np.zeros((0, 0, 0))
+        return CompleteBlocks(levels=(), left_out=tuple(levels), other_settings=(), seeds=(), values=nothing)
     return _without_gaps(list(levels), measured)
 
 

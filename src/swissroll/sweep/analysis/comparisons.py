@@ -223,6 +223,8 @@ def paired_difference(table: Table, metric: str, axis: str, a: Any, b: Any) -> P
     require_table(table)
     checks.one_of("metric", metric, METRICS)
     checks.one_of("axis", axis, tuple(table.axes))
+    if metric not in measured_metrics(table):
+        raise ValueError(f"{metric} was not measured in any run of this sweep, so nothing can be compared by it.")
     for level in (a, b):
         is_plain = level is None or isinstance(level, (str, int, float))
         if not is_plain or level not in table.axes[axis]:
