@@ -207,7 +207,8 @@ def evaluate_model(
     if past.divergence is not None:
         found = diagnose_divergence(past.divergence)
 
-    value, value_se = math.nan, math.nan
+    value = math.nan
+    value_se = math.nan
     if metrics is not None:
         value, value_se = measure_loss(model, distribution, loss, n=metrics.n, seed=seed)
     summary = Summary(

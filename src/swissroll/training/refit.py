@@ -111,7 +111,8 @@ def fit_mixture(z: Tensor, start: Components, *, progress: Progress = show_nothi
         shares = torch.exp(joint - highest)
         total = shares.sum(dim=1, keepdim=True)
 
-        before, reached = reached, (highest + total.log()).mean().item()
+        before = reached
+        reached = (highest + total.log()).mean().item()
         if reached - before < TOLERANCE:
             break
         fitted = _weighted_mixture(z, squares, shares / total)
