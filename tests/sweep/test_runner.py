@@ -430,6 +430,15 @@ def as_version_0_2(found: dict[str, Any]) -> dict[str, Any]:
     for name in ("grid", "prior", "noisy_prior"):
         fit = metrics[name]["fit"]
         fit["gap"] = fit.pop("longest_gap")
+
+    evidence = metrics["evidence"]
+    metrics["evidence"] = {
+        "log_evidence": -evidence["neg_log_evidence"],
+        "error": evidence["numerical_error"],
+        "standard_error": evidence["neg_log_evidence_se"],
+        "gap": evidence["inference_gap"],
+        "above_lower_bound": evidence["above_lower_bound"],
+    }
     return {name: found[name] for name in ("metrics", "diagnosis")}
 
 
@@ -448,7 +457,10 @@ def test_metrics_with_the_keys_of_earlier_versions_are_read_alike(undisturbed: P
             text = text.replace(f'"{new}":', f'"{old}":')
         path.write_text(text, encoding="utf-8")
         assert '"tears"' in text
-    assert [row.values for row in read_table(folder).rows] == [row.values for row in read_table(undisturbed).rows]
+
+    # The loss was not in the file: it is computed from its terms, in another precision.
+    for found, expected in zip(read_table(folder).rows, read_table(undisturbed).rows, strict=True):
+        assert found.values == pytest.approx(expected.values, rel=1e-5)
 
 
 def test_the_names_that_meant_two_things_are_told_by_their_record() -> None:
