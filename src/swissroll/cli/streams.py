@@ -51,6 +51,11 @@ def prepare_streams() -> None:
     if sys.stderr is sys.__stderr__:
         sys.stderr = _wrap(_Lossy, sys.stderr)
 
+    # A path may hold bytes that no encoding knows.
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="backslashreplace")
+
 
 def flush_output() -> None:
     """Write out what is left.
@@ -79,7 +84,6 @@ def _wrap(kind: type[io.FileIO], stream: Any) -> Any:
     return io.TextIOWrapper(
         io.BufferedWriter(raw),
         encoding=stream.encoding,
-        errors="backslashreplace",
         line_buffering=stream.line_buffering,
         write_through=stream.write_through,
     )
