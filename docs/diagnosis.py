@@ -104,7 +104,8 @@ def collapse(model: VAE) -> None:
 
 def spoil(model: VAE) -> None:
     """One weight of the decoder."""
-    model.decoder[-1].weight[0, 0] += 3.0
+    last: Any = model.decoder[-1]
+    last.weight[0, 0] += 3.0
 
 
 def cases() -> Iterator[Case]:
@@ -160,19 +161,18 @@ def trained(folder: Path, case: Case) -> Run:
 
 def opened(folder: Path, case: Case) -> Run:
     """The run that a case is about."""
-    base = "-".join(case.name.replace(",", "").replace(":", "").split())
-    run = trained(folder / _shared_name(case, base), case)
+    run = trained(folder / _shared_name(case), case)
     if case.repaired:
-        copy = folder / base
+        copy = folder / base_name(case)
         return load(copy) if (copy / "config.toml").exists() else repair(run, copy, components=20)
     return run
 
 
-def _shared_name(case: Case, base: str) -> str:
+def _shared_name(case: Case) -> str:
     """Repaired and broken runs are made from one that is there."""
     if case.damage is not None or case.repaired:
         return "of-best" if case.settings else "of-notebook"
-    return base
+    return base_name(case)
 
 
 @dataclass(frozen=True)
@@ -214,9 +214,19 @@ class Row:
         return ""
 
 
+def row_file(folder: Path, case: Case) -> Path:
+    """Where the row of a case is kept."""
+    return folder / f"{base_name(case)}.json"
+
+
+def base_name(case: Case) -> str:
+    """The name of a case as a file's."""
+    return "-".join(case.name.replace(",", "").replace(":", "").split())
+
+
 def found(folder: Path, case: Case) -> Row:
     """The row of a case, from its row.json if it was measured before."""
-    path = folder / f"{'-'.join(case.name.replace(',', '').replace(':', '').split())}.json"
+    path = row_file(folder, case)
     if not path.exists():
         path.write_text(json.dumps(_measure(opened(folder, case), case)), encoding="utf-8")
     values = json.loads(path.read_text(encoding="utf-8"))
@@ -225,7 +235,8 @@ def found(folder: Path, case: Case) -> Row:
 
 def _measure(run: Run, case: Case) -> dict[str, Any]:
     if case.damage is None:
-        first, again = evaluate(run), evaluate(load(run.folder))
+        first = evaluate(run)
+        again = evaluate(load(run.folder))
     else:
         model = run.model
         with torch.no_grad():
@@ -252,7 +263,7 @@ def _measure(run: Run, case: Case) -> dict[str, Any]:
     }
 
 
-def runs(folder: Path) -> list[str]:
+def runs(folder: Path, *, only_measured: bool) -> list[str]:
     """Print the table of runs; returns what is wrong with it."""
     folder.mkdir(parents=True, exist_ok=True)
     print("| run | train | evaluate | nats above bound | worst distance | MSE / V | jumps | strays |")
@@ -260,6 +271,8 @@ def runs(folder: Path) -> list[str]:
     faults = []
     verdicts: Counter[str] = Counter()
     for case in cases():
+        if only_measured and not row_file(folder, case).exists():
+            continue
         row = found(folder, case)
         above = _number(row.above, 3) + (" (bound)" if row.bounded else "")
         worst = f"{row.worst[0]} {_number(row.worst[1], 1)}"
@@ -305,9 +318,10 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("table", choices=["runs", "perfect"])
     parser.add_argument("--folder", type=Path, default=Path("runs/diagnosis"))
+    parser.add_argument("--only-measured", action="store_true", help="leave out the runs that were not measured yet")
     given = parser.parse_args()
     torch.set_num_threads(1)
-    faults = runs(given.folder) if given.table == "runs" else perfect()
+    faults = perfect() if given.table == "perfect" else runs(given.folder, only_measured=given.only_measured)
     if faults:
         sys.exit("\n".join(faults))
 

@@ -1,6 +1,5 @@
-"""Measure the doctor and the recipes over several seeds; print the tables as Markdown.
+"""Measure the recipes over several seeds; print the table as Markdown.
 
-    python docs/recipes.py doctor            what the doctor says about unhealthy runs, and about other distributions
     python docs/recipes.py recipes           the notebook's recipe, the same repaired, and --preset best (5 seeds)
     python docs/recipes.py recipes --long    the same with --preset best-long, which takes minutes per seed
 
@@ -12,7 +11,6 @@ from __future__ import annotations
 
 import argparse
 import json
-from collections import Counter
 from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import asdict, replace
@@ -24,44 +22,15 @@ import torch
 
 from swissroll import Config, Run, examine, load
 from swissroll.config import PRESETS
-from swissroll.evaluation import LossHistory, Symptoms, collect_symptoms, diagnose
+from swissroll.evaluation import LossHistory, collect_symptoms
 from swissroll.runs import advance, create, repair
 from swissroll.training import DivergedError, loss_of
 
-SEEDS, FEWER = 5, 3
-ILL: dict[str, dict[str, Any]] = {
-    "lr 1": {"lr": 1.0},
-    "lr 0.03": {"lr": 0.03},
-    "beta 1": {"beta": 1.0},
-    "beta 0.38": {"beta": 0.38},
-    "beta 0.1": {"beta": 0.1},
-    "beta 0.001": {"beta": 1e-3},
-    "beta 0.00001": {"beta": 1e-5},
-    "100 steps": {"steps": 100},
-    "width 32": {"hidden_dim": 32},
-    "notebook": PRESETS["notebook"],
-    "best": PRESETS["best"],
-}
-OTHERS: dict[str, dict[str, Any]] = {
-    f"{curve}, {preset}": {"dataset": curve, **PRESETS[preset]}
-    for curve in ("moons", "circles", "spirals", "helix")
-    for preset in ("notebook", "best")
-} | {f"{curve}, notebook, width 512": {"dataset": curve, "hidden_dim": 512} for curve in ("spirals", "helix")}
-
+SEEDS = 5
 Row = dict[str, Any]
 Columns = dict[str, tuple[Callable[[Row], float], int]]
 """For each column: what it shows of a row, and with how many decimals."""
 
-SYMPTOMS: Columns = {
-    "peak / V": (lambda r: r["symptoms"]["peak"] / r["symptoms"]["variance"], 2),
-    "loss / V": (lambda r: r["symptoms"]["loss"] / r["symptoms"]["variance"], 3),
-    "MSE / V": (lambda r: r["symptoms"]["mse"] / r["symptoms"]["variance"], 4),
-    "rate": (lambda r: r["symptoms"]["rate"], 2),
-    "active": (lambda r: r["symptoms"]["active"], 1),
-    "C2ST, q(z) and p(z)": (lambda r: r["symptoms"]["aggregate_c2st"], 3),
-    "above bound": (lambda r: r["symptoms"]["above_lower_bound"], 3),
-    "loss drop": (lambda r: r["symptoms"]["loss_drop"], 3),
-}
 WORTH: Columns = {
     "off-curve median": (lambda r: r["off_median"], 4),
     "90th percentile": (lambda r: r["off_p90"], 4),
@@ -115,12 +84,6 @@ def _measure(run: Run) -> Row:
     }
 
 
-def verdicts(rows: list[Row]) -> str:
-    """What the doctor says about these rows, most frequent first: '4 healthy, 1 too narrow'."""
-    names = [diagnose(Symptoms(**row["symptoms"])).name if row["symptoms"] else "diverged" for row in rows]
-    return ", ".join(f"{count} {name}" for name, count in Counter(names).most_common())
-
-
 def cell(rows: list[Row], value: Callable[[Row], float], digits: int) -> str:
     """Mean ± standard deviation of one column, over the rows that could be measured."""
     values = np.array([value(row) for row in rows if row["symptoms"] and np.isfinite(value(row))])
@@ -149,16 +112,6 @@ def runs(folder: Path, name: str, settings: dict[str, Any], seeds: int) -> list[
     return [trained(folder / f"{base}-{config.seed}", config) for config in configs]
 
 
-def doctor(folder: Path) -> None:
-    """What the doctor says about unhealthy runs, and about the same recipes on other distributions."""
-    for label, settings, seeds in (("run", ILL, SEEDS), ("distribution, recipe", OTHERS, FEWER)):
-        head(label, f"verdict, of {seeds} seeds", *SYMPTOMS)
-        for name, values in settings.items():
-            rows = [measured(run) for run in runs(folder, name, values, seeds)]
-            line(name, rows, SYMPTOMS, verdicts(rows))
-        print()
-
-
 def recipes(folder: Path, *, long: bool) -> None:
     """How good the recipes are."""
     head("recipe", "seeds", *WORTH)
@@ -175,17 +128,14 @@ def repaired(run: Run) -> Run:
 
 
 def main() -> None:
-    """Read the command line and print the tables asked for."""
+    """Read the command line and print the table."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("table", choices=["doctor", "recipes"])
+    parser.add_argument("table", choices=["recipes"])
     parser.add_argument("--folder", type=Path, default=Path("runs/recipes"))
     parser.add_argument("--long", action="store_true", help="with --preset best-long, too")
     given = parser.parse_args()
     torch.set_num_threads(1)
-    if given.table == "doctor":
-        doctor(given.folder)
-    else:
-        recipes(given.folder, long=given.long)
+    recipes(given.folder, long=given.long)
 
 
 if __name__ == "__main__":

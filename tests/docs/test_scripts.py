@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from docs import experiments, recipes
+from docs import diagnosis, experiments, recipes
 from swissroll import Config
 
 
@@ -30,6 +30,14 @@ def test_a_recipe_measures_a_run_once(small: Config, tmp_path: Path) -> None:
     run = recipes.trained(tmp_path / "run", small)
     row = recipes.measured(run)
     assert recipes.measured(recipes.trained(tmp_path / "run", small)) == row
-    for value, _ in (recipes.SYMPTOMS | recipes.WORTH).values():
+    for value, _ in recipes.WORTH.values():
         assert math.isfinite(value(row))
-    assert recipes.verdicts([row]).startswith("1 ")
+
+
+@pytest.mark.usefixtures("few_points")
+def test_the_verdicts_of_a_run_are_those_of_its_command(tmp_path: Path) -> None:
+    case = diagnosis.Case("small", {"steps": 30, "hidden_dim": 8, "engine": "torch"})
+    row = diagnosis.found(tmp_path, case)
+    assert row == diagnosis.found(tmp_path, case)
+    assert (row.train, row.evaluate, row.fault()) == ("under-trained", "under-trained", "")
+    assert row.off()

@@ -224,9 +224,7 @@ def _unchecked(metrics: Metrics) -> dict[str, str]:
     elif evidence.above_lower_bound is None:
         missing["above_lower_bound"] = NO_CURVE if metrics.latent.continuity is None else NO_BOUND
     elif evidence.above_lower_bound > NATS_ABOVE >= _above_lower_bound(evidence):
-        missing["above_lower_bound"] = (
-            f"only a bound of the evidence is known, {evidence.above_lower_bound:.2f} above it"
-        )
+        missing["above_lower_bound"] = f"at most {evidence.above_lower_bound:.2f}, as the evidence is only bounded"
     return missing
 
 
