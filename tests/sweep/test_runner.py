@@ -243,7 +243,7 @@ def test_files_do_not_depend_on_threads(undisturbed: Path) -> None:
     code = (
         "import json, sys, torch; torch.set_num_threads(2)\n"
         "from swissroll.sweep.worker import compute_group\n"
-        "print(compute_group([json.loads(sys.argv[1])], False)[0]['metrics.json'].decode(), end='')"
+        "print(compute_group([json.loads(sys.argv[1])])[0]['metrics.json'].decode(), end='')"
     )
     told = subprocess.run(
         [sys.executable, "-c", code, plain],

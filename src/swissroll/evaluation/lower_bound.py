@@ -284,18 +284,17 @@ def _improve(
     for _ in range(steps):
         # p(x_i) = sum over j of w_j N(x_i; m_j), up to the Gaussian's constant.
         kernel = _kernel(x, atoms, sigma, pairs)
-        density = kernel @ weights.numpy()
+        density = _times(kernel, weights)
 
         # w_j <- w_j D(m_j), with D(m) = E_x [N(x; m) / p(x)].
-        gain, atoms = _shift(x, kernel, mass.numpy() / density)
+        gain, atoms = _shift(x, kernel, mass / density)
         weights = weights * gain
     return atoms, weights
 
 
-def _shift(x: Tensor, kernel: Any, shares: NDArray[np.float64]) -> tuple[Tensor, Tensor]:
+def _shift(x: Tensor, kernel: Any, shares: Tensor) -> tuple[Tensor, Tensor]:
     """Sums (K,) of shares (N,) times each atom's column of the kernel (N, K), and the means (K, D) of x they weigh."""
-    columns = np.column_stack([shares, shares[:, None] * x.numpy()])
-    sums = torch.from_numpy(kernel.T @ columns)
+    sums = _times(kernel.T, torch.cat([shares[:, None], shares[:, None] * x], dim=1))
     return sums[:, 0], sums[:, 1:] / sums[:, :1]
 
 
@@ -305,15 +304,15 @@ def _certify(x: Tensor, mass: Tensor, atoms: Tensor, weights: Tensor, sigma: flo
     D is a sum of bumps at the points. Mean shift climbs to its maxima from the atoms and from some of the points.
     """
     # p(x_i) = sum over j of w_j N(x_i; m_j), up to the Gaussian's constant.
-    density = _kernel(x, atoms, sigma, _near_pairs(x, atoms, sigma)) @ weights.numpy()
+    density = _times(_kernel(x, atoms, sigma, _near_pairs(x, atoms, sigma)), weights)
 
     # D(m) = E_x [N(x; m) / p(x)], at every m that climbs.
     m = torch.cat([x[:: max(1, len(x) // CLIMBERS)], atoms])
     pairs = _near_pairs(x, m, sigma)
     for _ in range(CLIMB_STEPS):
-        gain, m = _shift(x, _kernel(x, m, sigma, pairs), mass.numpy() / density)
+        gain, m = _shift(x, _kernel(x, m, sigma, pairs), mass / density)
 
-    value = _log_constant(x.shape[1], sigma) - float(mass.numpy() @ np.log(density))
+    value = _log_constant(x.shape[1], sigma) - float(mass @ density.log())
     return value, max(0.0, math.log(float(gain.max())))
 
 
@@ -344,12 +343,20 @@ def _near_pairs(x: Tensor, m: Tensor, sigma: float) -> _Pairs | None:
     return _Pairs(begins, np.concatenate(near).astype(np.int64))
 
 
+def _times(kernel: Any, values: Tensor) -> Tensor:
+    """The product of a kernel, or of its transpose, with a vector or a matrix."""
+    if isinstance(kernel, Tensor):
+        return kernel @ values
+    product: Tensor = torch.from_numpy(kernel @ values.numpy())
+    return product
+
+
 def _kernel(x: Tensor, m: Tensor, sigma: float, pairs: _Pairs | None) -> Any:
     """N(x_i; m_j, sigma^2 I) without its constant: a matrix (N, K), sparse where only some pairs are taken."""
     if pairs is None:
         # |x - m|^2 = |x|^2 + |m|^2 - 2 x.m, as one matrix product.
         squares = torch.addmm(x.square().sum(dim=1, keepdim=True) + m.square().sum(dim=1), x, m.T, alpha=-2)
-        return squares.div_(-2 * sigma**2).exp_().numpy()
+        return squares.div_(-2 * sigma**2).exp_()
 
     from scipy.sparse import csr_array
 
