@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import errno
 import os
+import select
 import subprocess
 import sys
 from pathlib import Path
@@ -35,6 +36,19 @@ def test_a_run_is_trained_to_its_end_whoever_listens(redirection: str, quiet: bo
     assert (tmp_path / "run/report.html").is_file()
     if ">&- 2" not in redirection:
         assert done.stdout.splitlines()[-1] == "report: run/report.html"
+
+
+@pytest.mark.parametrize("unbuffered", ["", "1"])
+def test_a_line_is_seen_at_once(unbuffered: str) -> None:
+    code = "import sys, time; from swissroll.cli.streams import prepare_streams; prepare_streams()\n"
+    code += "print('seen', file=sys.stderr); time.sleep(60)"
+    environment = os.environ | {"PYTHONUNBUFFERED": unbuffered}
+    command = [sys.executable, "-c", code]
+    with subprocess.Popen(command, stderr=subprocess.PIPE, text=True, env=environment) as process:
+        assert process.stderr is not None
+        is_ready = select.select([process.stderr], [], [], 30)[0]
+        process.kill()
+    assert is_ready
 
 
 @pytest.mark.usefixtures("few_points")

@@ -84,8 +84,8 @@ def _wrap(kind: type[io.FileIO], stream: Any) -> Any:
     return io.TextIOWrapper(
         io.BufferedWriter(raw),
         encoding=stream.encoding,
-        line_buffering=stream.line_buffering,
-        write_through=stream.write_through,
+        # Unbuffered, as PYTHONUNBUFFERED asks for: each line is seen at once.
+        line_buffering=stream.line_buffering or stream.write_through,
     )
 
 
