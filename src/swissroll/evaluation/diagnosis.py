@@ -6,6 +6,7 @@ The thresholds were found on the Swiss roll and tried on other shapes; docs/diag
 from __future__ import annotations
 
 import dataclasses
+import math
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 
@@ -60,8 +61,9 @@ class Rule:
     advice: Advice
 
     def quote(self, symptoms: Symptoms) -> dict[str, float]:
-        """The symptoms that are its evidence, by name."""
-        return {name: getattr(symptoms, name) for name in self.evidence}
+        """The symptoms that are its evidence, by name; what could not be measured is none."""
+        quoted = {name: getattr(symptoms, name) for name in self.evidence}
+        return {name: value for name, value in quoted.items() if not math.isnan(value)}
 
 
 class WorstRule(Rule):

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
@@ -103,8 +102,6 @@ def label(name: str) -> str:
 
 
 def _loss_drop(share: float) -> str:
-    if math.isnan(share):
-        return "a loss that was not followed long enough to say whether it falls"
     if round(share, 2) <= 0:
         return "a loss that did not fall over the last two thirds"
     return f"a loss that fell by {share:.0%} over the last two thirds"
