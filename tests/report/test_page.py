@@ -3,6 +3,7 @@
 import html
 import re
 import shlex
+from dataclasses import replace
 from io import BytesIO
 from pathlib import Path
 from typing import Any
@@ -13,7 +14,9 @@ from PIL import Image
 
 import swissroll
 from swissroll.cli.app import main
+from swissroll.cli.runs import print_diagnosis
 from swissroll.config import Config
+from swissroll.evaluation.advice import Action, Advice
 from swissroll.evaluation.tables import summary_rows
 from swissroll.report.colours import DATA, GRID, REFERENCE
 from swissroll.report.figures import available
@@ -123,6 +126,19 @@ def test_a_repaired_copy_names_the_command_that_repairs_its_original(tmp_path: P
     text = all_text(page_without_pictures(copy))
     command = "swissroll repair 'my run' --components 2 --out copy-again"
     assert f"In the folder that holds <code>my run</code>: <code>{command}</code>" in text
+    assert "Trained for 5 steps, then its prior was fitted." in text
+    assert "of 5 steps" not in text
+
+
+def test_only_what_can_be_tried_is_told_as_something_to_try(run: Run, capsys: pytest.CaptureFixture[str]) -> None:
+    evaluation = evaluate(run)
+    scene = Scene.of_run(run)
+    pictures = dict.fromkeys([*available(scene), "animation"], "")
+    well = replace(evaluation, diagnosis=replace(evaluation.diagnosis, advice=Advice(action=Action.NOTHING)))
+    for found, is_told in ((evaluation, True), (well, False)):
+        print_diagnosis(run, found)
+        assert ("to try: " in capsys.readouterr().out) is is_told
+        assert ("To try: " in render(run, scene, pictures, found)) is is_told
 
 
 def test_the_film_has_the_colours_of_the_figures_and_no_ground(run: Run) -> None:

@@ -119,7 +119,7 @@ def report_run(run: Run, *, tables: bool = False, quiet: bool) -> None:
     _print_pairs([*summary_rows(evaluation), ("diagnosis", evaluation.diagnosis.name)])
     if tables and evaluation.metrics is not None:
         _print_tables(evaluation.metrics)
-    _print_diagnosis(run, evaluation)
+    print_diagnosis(run, evaluation)
     print(f"\nreport: {path}")
 
 
@@ -154,11 +154,13 @@ def _print_tables(metrics: Metrics) -> None:
     print(f"\n{ERRORS_NOTE}")
 
 
-def _print_diagnosis(run: Run, evaluation: Evaluation) -> None:
+def print_diagnosis(run: Run, evaluation: Evaluation) -> None:
+    """Print what ails a run's model, and what to try where something does."""
     from swissroll.evaluation.wording import checked_text, evidence_text
 
     found = evaluation.diagnosis
     print(f"\n{found.name}: {evidence_text(found.evidence)}.")
-    print(f"to try: {advice_line(found.advice, run.folder)}")
+    prefix = "to try: " if found.advice.is_a_try else ""
+    print(f"{prefix}{advice_line(found.advice, run.folder)}")
     if found.checked:
         print(checked_text(found))

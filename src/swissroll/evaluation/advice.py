@@ -52,6 +52,11 @@ class Advice:
     repair_again: bool = False
     components: int | None = None
 
+    @property
+    def is_a_try(self) -> bool:
+        """Whether it says what to try; not where nothing ails the model."""
+        return self.action is not Action.NOTHING
+
 
 def fit_advice(advice: Advice, config: Config, *, sigma: float, variance: float) -> Advice:
     """The advice, as far as these settings do not follow it already, and with values that can help.

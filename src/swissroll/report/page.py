@@ -124,6 +124,13 @@ class RunPage:
         return self.run.folder.resolve().name
 
     @property
+    def state(self) -> str:
+        """How far the run is: its steps, and what ended them."""
+        if self.run.repaired_from:
+            return f"Trained for {self.run.step:,} steps, then its prior was fitted."
+        return f"{self.run.step:,} of {self.run.config.steps:,} steps; {self.run.status}."
+
+    @property
     def origin(self) -> str:
         """Name of the folder of the run that this one is a repaired copy of; empty where it is none."""
         return Path(self.run.repaired_from).name
