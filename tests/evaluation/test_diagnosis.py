@@ -206,7 +206,9 @@ def test_a_loss_that_rose_did_not_fall(share: float, told: str) -> None:
 
 @pytest.mark.parametrize("rule", [*RULES, NO_RULE], ids=lambda rule: rule.name)
 def test_what_was_not_measured_is_no_evidence(rule: Rule) -> None:
-    unknown = dict.fromkeys(("above_lower_bound", "loss_drop", "peak", "sigma", "steps", "jumps", "strays"), math.nan)
+    unknown: dict[str, Any] = dict.fromkeys(
+        ("above_lower_bound", "loss_drop", "peak", "sigma", "steps", "jumps", "strays"), math.nan
+    )
     assert "nan" not in evidence_text(rule.quote(dataclasses.replace(HEALTHY, **unknown)))
 
 
