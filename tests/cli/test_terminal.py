@@ -40,8 +40,8 @@ def test_paths_are_quoted_for_a_shell() -> None:
             "Finish this run first: swissroll train --resume 'my runs/a'",
         ),
         (
-            Advice(action=Action.REPAIR_ORIGINAL, folder="my runs/b", components=40),
-            "Repair the original with more components: swissroll repair 'my runs/b' --components 40 --out NEW_FOLDER",
+            Advice(action=Action.TRAIN_PRESET, preset="best"),
+            "The prior is fitted already; train a decoder with it: swissroll train --preset best",
         ),
         (
             Advice(action=Action.NOTHING, preset="best-long"),

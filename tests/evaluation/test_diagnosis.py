@@ -52,6 +52,8 @@ HEALTHY = Symptoms(
 
 
 WIDE = {"sigma": 0.8}
+BEST = Advice(action=Action.TRAIN_PRESET, preset="best")
+LONG = Advice(action=Action.TRAIN_PRESET, preset="best-long")
 
 
 def named(**changes: Any) -> str:
@@ -311,7 +313,10 @@ def test_a_diverged_run_of_an_older_version_is_still_diverged(tmp_path: Path) ->
     ("name", "settings", "advice"),
     [
         ("holes in the prior", {}, Advice(action=Action.FIT_PRIOR, preset="best")),
-        ("holes in the prior", PRESETS["best"], Advice(action=Action.FIT_PRIOR)),
+        ("holes in the prior", {"components": 20}, Advice(action=Action.FIT_PRIOR)),
+        ("holes in the prior", {"components": 160, "refit_prior": True}, BEST),
+        ("strays", PRESETS["best"], LONG),
+        ("strays", PRESETS["best-long"], Advice(setting="steps", factor=10)),
         ("under-regularised", {"beta": 0.0}, Advice(setting="beta", value=0.01)),
         ("over-regularised", {"beta": 0.0}, Advice(setting="steps", factor=10)),
         ("too narrow", {"depth": 0}, Advice(setting="depth", value=3)),
@@ -346,21 +351,24 @@ def test_few_steps_are_told_to_become_as_many_as_the_notebooks() -> None:
 FINISH = Advice(action=Action.FINISH_RUN, folder="run")
 
 
-MORE = Advice(action=Action.REPAIR_ORIGINAL, folder="a", components=40)
-
-
 @pytest.mark.parametrize(
     ("name", "given", "state", "advice"),
     [
         (UNFINISHED, LONGER, {"status": "unfinished"}, FINISH),
         (UNFINISHED, LONGER, {"status": "stopped"}, FINISH),
         ("holes in the prior", Advice(action=Action.FIT_PRIOR), {}, Advice(action=Action.FIT_PRIOR)),
-        ("strays", Advice(action=Action.FIT_PRIOR), {"repaired_from": "a"}, MORE),
+        ("strays", Advice(action=Action.FIT_PRIOR), {"repaired_from": "a"}, BEST),
         ("imprecise", LONGER, {"repaired_from": "a"}, dataclasses.replace(LONGER, repair_again=True)),
         (
             "strays",
             Advice(action=Action.FIT_PRIOR),
-            {"repaired_from": "a", "config": Config(components=500)},
+            {"repaired_from": "a", "config": Config(**PRESETS["best"])},
+            LONG,
+        ),
+        (
+            "strays",
+            Advice(action=Action.FIT_PRIOR),
+            {"repaired_from": "a", "config": Config(**PRESETS["best-long"])},
             Advice(setting="steps", factor=10, repair_again=True),
         ),
     ],

@@ -130,7 +130,7 @@ def advice_line(advice: Advice, folder: Path) -> str:
         folder: The run that it is about.
     """
     from swissroll.evaluation.advice import Action
-    from swissroll.evaluation.wording import advice_text
+    from swissroll.evaluation.wording import TRAIN_WITH_PRIOR, advice_text
 
     if advice.action is Action.FIT_PRIOR:
         sentence = "Fit the prior to the aggregate posterior"
@@ -139,9 +139,8 @@ def advice_line(advice: Advice, folder: Path) -> str:
         return f"{sentence}: swissroll repair {quote(folder)}"
     if advice.action is Action.FINISH_RUN:
         return f"Finish this run first: swissroll train --resume {quote(folder)}"
-    if advice.action is Action.REPAIR_ORIGINAL:
-        command = f"swissroll repair {quote(advice.folder)} --components {advice.components} --out NEW_FOLDER"
-        return f"Repair the original with more components: {command}"
+    if advice.action is Action.TRAIN_PRESET:
+        return f"{TRAIN_WITH_PRIOR}: swissroll train --preset {advice.preset}"
     if advice.action is Action.NOTHING and advice.preset:
         return f"Nothing ails this model. For a sharper one: swissroll train --preset {advice.preset}"
     return advice_text(advice)

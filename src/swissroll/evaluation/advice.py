@@ -22,7 +22,7 @@ class Action(Enum):
     CHANGE_SETTING = "change a setting"  # setting, and factor or value; otherwise
     FIT_PRIOR = "fit the prior to the aggregate posterior"  # preset, where one does it in training
     FINISH_RUN = "finish the run"  # folder
-    REPAIR_ORIGINAL = "repair the original run again"  # folder, components
+    TRAIN_PRESET = "train with a preset, whose decoder is trained with the fitted prior"  # preset
     NOTHING = "nothing ails the model"  # preset, where one makes a sharper model
 
 
@@ -39,7 +39,6 @@ class Advice:
         preset: The name of a recipe (:data:`swissroll.config.PRESETS`) that helps.
         folder: The run that the action is about.
         repair_again: Whether a new run is to be repaired, as the one that the action is about was.
-        components: Gaussians for the mixture that is to be fitted.
     """
 
     action: Action = Action.CHANGE_SETTING
@@ -50,7 +49,6 @@ class Advice:
     preset: str = ""
     folder: str = ""
     repair_again: bool = False
-    components: int | None = None
 
     @property
     def is_a_try(self) -> bool:
@@ -67,6 +65,8 @@ def fit_advice(advice: Advice, config: Config, *, sigma: float, variance: float)
         sigma: The decoder's standard deviation, in data units; nan where it is not known.
         variance: The data's variance, averaged over coordinates; nan where it is not known.
     """
+    if advice.action is Action.FIT_PRIOR and config.refit_prior:
+        return beyond_the_fit(config)
     if advice.action is Action.FIT_PRIOR and config.components:
         return dataclasses.replace(advice, preset="")
     if advice.action is Action.NOTHING:
@@ -81,6 +81,25 @@ def fit_advice(advice: Advice, config: Config, *, sigma: float, variance: float)
     if advice.factor is None:
         return advice
     return _land(advice, config, advice.factor, sigma=sigma, variance=variance)
+
+
+def beyond_the_fit(config: Config) -> Advice:
+    """What helps where the prior is fitted already: to fit it again, with whatever number of Gaussians, does not.
+
+    The decoder must be trained with such a prior: by a preset that these settings do not follow yet, or for longer.
+    """
+    if _follows(config, "best-long"):
+        return Advice(setting="steps", factor=10)
+    return Advice(action=Action.TRAIN_PRESET, preset="best-long" if _follows(config, "best") else "best")
+
+
+def _follows(config: Config, preset: str) -> bool:
+    """Whether settings are those of a recipe, or the same for more steps, with any number of Gaussians."""
+    recipe = dict(PRESETS[preset])
+    steps = recipe.pop("steps", Config.steps)
+    for fitted_anyhow in ("components", "refit_prior"):
+        del recipe[fitted_anyhow]
+    return config.steps >= steps and all(getattr(config, name) == value for name, value in recipe.items())
 
 
 def _land(advice: Advice, config: Config, factor: float, *, sigma: float, variance: float) -> Advice:

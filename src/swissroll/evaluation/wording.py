@@ -39,6 +39,7 @@ DEVIATION = "_deviation"
 """What ends the name of a distance's excess over its noise floor, in standard deviations of the floor."""
 SETTINGS = {"lr": "the learning rate", "hidden_dim": "the hidden width"}
 """What sentences call a setting whose own name is not a word."""
+TRAIN_WITH_PRIOR = "The prior is fitted already; train a decoder with it"
 MULTIPLES = {2: "two", 3: "three", 10: "ten"}
 
 
@@ -57,8 +58,8 @@ def advice_text(advice: Advice) -> str:
         return "Fit the prior to the aggregate posterior."
     if advice.action is Action.FINISH_RUN:
         return f"Finish the run in {advice.folder} first."
-    if advice.action is Action.REPAIR_ORIGINAL:
-        return f"Repair the original run again, with more components: {advice.folder}, components={advice.components}."
+    if advice.action is Action.TRAIN_PRESET:
+        return f"{TRAIN_WITH_PRIOR}, with the preset {advice.preset!r}."
     if advice.preset:
         return f"Nothing ails this model. For a sharper one, train with the preset {advice.preset!r}."
     return "Nothing ails this model."

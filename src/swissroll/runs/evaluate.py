@@ -7,9 +7,9 @@ import dataclasses
 from torch import nn
 
 from swissroll import checks
-from swissroll.config import MAX_COMPONENTS, Config
+from swissroll.config import Config
 from swissroll.data import Distribution
-from swissroll.evaluation.advice import Action, Advice
+from swissroll.evaluation.advice import Action, Advice, beyond_the_fit
 from swissroll.evaluation.diagnosis import UNFINISHED, Diagnosis
 from swissroll.evaluation.evaluation import (
     Evaluation,
@@ -121,13 +121,10 @@ def adapt_advice_to_run(found: Diagnosis, run: Run) -> Diagnosis:
 
 
 def _advise_repaired(advice: Advice, run: Run) -> Advice:
-    """What helps a repaired run, which is never trained on: more components, or another original."""
-    components = run.config.components
-    if advice.action is Action.FIT_PRIOR and components < MAX_COMPONENTS:
-        more = min(2 * components, MAX_COMPONENTS)
-        return Advice(action=Action.REPAIR_ORIGINAL, folder=run.repaired_from, components=more)
+    """What helps a repaired run, which is never trained on: a preset, or another original."""
     if advice.action is Action.FIT_PRIOR:
-        advice = Advice(setting="steps", factor=10)
+        # Its config.toml may be of a version that did not write refit_prior there.
+        advice = beyond_the_fit(run.config)
     if advice.action is Action.CHANGE_SETTING:
         return dataclasses.replace(advice, repair_again=True)
     return advice
