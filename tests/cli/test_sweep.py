@@ -6,6 +6,7 @@ import contextlib
 import csv
 import io
 import itertools
+import json
 import os
 import sys
 import tomllib
@@ -19,10 +20,12 @@ from swissroll.cli.app import main
 from swissroll.cli.sweep_summary import MAX_TABLE_METRICS, size, span
 from swissroll.cli.terminal import new_folder
 from swissroll.runs.folder import lock
+from swissroll.shell import quote
 from swissroll.sweep.analysis.comparisons import headline_metrics
 from swissroll.sweep.analysis.results import read_table
 from swissroll.sweep.groups import read_groups
 from swissroll.sweep.plan import read_sweep
+from tests.sweep.analysis.oracles import trained_sweep
 
 TINY = ["--steps", "20", "--hidden-dim", "4", "--engine", "torch", "--device", "cpu", "--workers", "1", "--quiet"]
 
@@ -274,3 +277,25 @@ def test_a_new_folder_goes_again_where_nothing_comes_of_it(tmp_path: Path) -> No
     (tmp_path / "dangling").symlink_to(tmp_path / "absent")
     with pytest.raises(FileExistsError), new_folder(tmp_path / "dangling"):
         pass
+
+
+@pytest.mark.usefixtures("few_points")
+def test_runs_that_an_earlier_version_measured_are_named_with_what_they_lack(tmp_path: Path) -> None:
+    first = next(iter(trained_sweep(tmp_path / "old", seeds=2).rows))
+    path = tmp_path / "old" / "runs" / first.name / "metrics.json"
+    found = json.loads(path.read_text())
+    found["metrics"]["evidence"]["above_lower_bound"] = None
+    del found["metrics"]["prior"]["fit"]["strays"]
+    path.write_text(json.dumps(found))
+
+    code, out, err = call("--out", str(tmp_path / "old"), "--quiet")
+    assert (code, err) == (0, "")
+    assert "above_lower_bound" not in out.split("mean ± standard deviation")[0]
+    assert "neg_log_evidence" in out
+    assert "1 of 2 finished runs (seed 0) lack strays and above_lower_bound" in out
+
+    again = f"swissroll evaluate {quote(path.parent)}"
+    assert again in out
+    with pytest.raises(SystemExit, match="0"):
+        main([*again.split()[1:], "--quiet"])
+    assert "lack" not in call("--out", str(tmp_path / "old"), "--quiet")[1]

@@ -10,6 +10,7 @@ import signal
 import subprocess
 import sys
 import time
+import tomllib
 from collections.abc import Callable, Iterator
 from dataclasses import asdict
 from pathlib import Path
@@ -235,6 +236,17 @@ def test_more_values_add_what_is_missing(undisturbed: Path, tmp_path: Path, pool
     assert {name: (folder / "runs" / name).stat().st_ino for name in before} == before
     assert (folder / "table.csv").read_bytes() == (undisturbed / "table.csv").read_bytes()
     assert swept(folder, {}, pool) == []
+
+
+def test_a_sweep_keeps_the_versions_that_began_it(tmp_path: Path) -> None:
+    path = tmp_path / "sweep.toml"
+    values = {"beta": [0.01, 0.1], "seeds": 2, "engine": "torch", "device": "cpu"}
+    path.write_text(define(tmp_path / "new", values).to_toml({"swissroll": "0.1.0"}))
+    for seeds in (3, 4):
+        with open_sweep(tmp_path, define(tmp_path, {"seeds": seeds}), quiet=True):
+            pass
+        found = tomllib.loads(path.read_text())
+        assert (found["seeds"], found["versions"]) == (seeds, {"swissroll": "0.1.0"})
 
 
 def test_files_do_not_depend_on_threads(undisturbed: Path) -> None:

@@ -15,10 +15,10 @@ from swissroll.evaluation.measures import heading
 from swissroll.evaluation.tables import text
 from swissroll.shell import quote
 from swissroll.sweep import cost
-from swissroll.sweep.analysis.blocks import changes_sigma, settings
+from swissroll.sweep.analysis.blocks import Setting, changes_sigma, partly_measured, settings
 from swissroll.sweep.analysis.comparisons import SIGMA_METRICS, headline_metrics
 from swissroll.sweep.analysis.conclusions import conclusions
-from swissroll.sweep.analysis.formatting import format_spread, format_value
+from swissroll.sweep.analysis.formatting import format_spread, format_value, join_names
 from swissroll.sweep.analysis.results import Table, read_table, write_table
 from swissroll.sweep.groups import Group, incomplete_groups, plan_groups, read_groups
 from swissroll.sweep.plan import Sweep, more_seeds
@@ -110,6 +110,8 @@ def finish(folder: Path, sweep: Sweep, progress: Progress) -> str:
     if concluded:
         lines += ["", *concluded]
 
+    lines += _say_partly_measured(folder, table)
+
     report = _draw(table, quiet=progress.quiet)
     lines += ["", f"table: {folder / 'table.csv'}", f"report: {report}"]
     lines += [f"to add seeds: swissroll sweep --out {quote(folder)} --seeds {more_seeds(len(sweep.seeds))}"]
@@ -148,7 +150,7 @@ def _settings_table(table: Table) -> list[str]:
     lines = []
     for setting in settings(table):
         levels = [format_value(value) for value in setting.values or ("all",)]
-        spreads = [format_spread(setting.measured(name)) for name in metrics]
+        spreads = [_spread(setting, name) for name in metrics]
         lines.append((*levels, str(len(setting.rows)), *spreads))
 
     told = [text((*axes, "runs", *metrics), lines), "mean ± standard deviation over seeds; as in table.csv,"]
@@ -156,6 +158,29 @@ def _settings_table(table: Table) -> list[str]:
         at_own_sigma = name in SIGMA_METRICS and changes_sigma(table, None)
         told.append(f"  {name}: {heading(name)}{' (each at its own sigma)' if at_own_sigma else ''}")
     return told
+
+
+def _spread(setting: Setting, metric: str) -> str:
+    """The mean and its deviation, and of how many runs where not all finished ones have the number."""
+    values = setting.measured(metric)
+    spread = format_spread(values)
+    if 0 < len(values) < len(setting.finished):
+        return f"{spread} ({len(values)} of {len(setting.finished)})"
+    return spread
+
+
+def _say_partly_measured(folder: Path, table: Table) -> list[str]:
+    """Which runs lack numbers that others of their setting have, and the command that measures one again."""
+    metrics, rows = partly_measured(table)
+    if not rows:
+        return []
+
+    seeds = [str(seed) for seed in sorted({row.config.seed for row in rows})]
+    finished = sum(row.status == "finished" for row in table.rows)
+    lack = f"{len(rows):,} of {finished:,} finished runs (seed {join_names(seeds)}) lack {join_names(metrics)}"
+    first = f"swissroll evaluate {quote(folder / 'runs' / rows[0].name)}"
+    every = f"for each of them, then swissroll sweep --out {quote(folder)}"
+    return ["", f"{lack}, as an earlier version measured them. To measure one again: {first}; {every}"]
 
 
 class _Shape(NamedTuple):

@@ -124,8 +124,8 @@ class Sweep:
         """The names of all runs, in the sweep's order."""
         return map(run_name, self.configs())
 
-    def to_toml(self) -> str:
-        """The sweep as TOML, with the versions that it was begun under."""
+    def to_toml(self, begun_under: Mapping[str, str] | None = None) -> str:
+        """The sweep as TOML, with the versions that it was begun under: by default, those of this machine."""
         import tomli_w
 
         written: dict[str, Any] = {}
@@ -135,7 +135,7 @@ class Sweep:
         counted = self.seeds == tuple(range(len(self.seeds)))
         written["seeds"] = len(self.seeds) if counted else list(self.seeds)
         written["hold"] = self.hold
-        written["versions"] = versions(xla=True)
+        written["versions"] = dict(begun_under or versions(xla=True))
         return tomli_w.dumps(written)
 
     def _combinations(self) -> int:

@@ -29,7 +29,7 @@ from typing import Any
 from swissroll.errors import Fix, FixableError
 from swissroll.sweep.extension import choose_device_and_engine, extend, includes, is_same
 from swissroll.sweep.groups import Group, count_finished, incomplete_groups, plan_groups, read_groups
-from swissroll.sweep.plan import Sweep, read_sweep
+from swissroll.sweep.plan import Sweep, read_sweep, read_values
 from swissroll.sweep.pools import Files, FilesFuture, Pool
 
 MAX_DEATHS = 3
@@ -177,7 +177,11 @@ def _write_plan(folder: Path, sweep: Sweep, names: list[str]) -> list[Group]:
     """Bring the definition and the groups on disk to those of a sweep; returns the groups that lack runs."""
     from swissroll.runs.files import replace_file
 
-    there = read_sweep(folder) if (folder / "sweep.toml").is_file() else None
+    there = None
+    begun_under: dict[str, str] = {}
+    if (folder / "sweep.toml").is_file():
+        values, begun_under = read_values(folder / "sweep.toml")
+        there = Sweep.of(values)
     if there is not None and not includes(sweep, there):
         raise ValueError(f"{folder} was changed by another process meanwhile. Try again.")
     for rest in (folder / "runs").glob(".*.tmp"):
@@ -188,7 +192,7 @@ def _write_plan(folder: Path, sweep: Sweep, names: list[str]) -> list[Group]:
     incomplete = incomplete_groups(folder, sweep, names, groups)
 
     if there != sweep:
-        replace_file(folder / "sweep.toml", sweep.to_toml().encode())
+        replace_file(folder / "sweep.toml", sweep.to_toml(begun_under).encode())
     (folder / "runs").mkdir(exist_ok=True)  # Later than its definition: a kill leaves nothing without one.
     if groups != planned:
         replace_file(folder / "groups.json", json.dumps(groups).encode())

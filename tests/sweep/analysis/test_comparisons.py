@@ -9,6 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from scipy import stats
 
+from swissroll.sweep.analysis.blocks import partly_measured
 from swissroll.sweep.analysis.comparisons import (
     deciding_seeds,
     headline_metrics,
@@ -209,3 +210,22 @@ def test_evidence_takes_the_place_of_the_elbo() -> None:
     assert headline_metrics(made_table({"hidden_dim": (8,)}, lambda *_: measured)) == ["above_lower_bound", "mse"]
     del measured["above_lower_bound"]
     assert headline_metrics(made_table({"hidden_dim": (8,)}, lambda *_: measured)) == ["neg_log_evidence", "mse"]
+
+
+@pytest.mark.parametrize("metric", ["above_lower_bound", "neg_log_evidence"])
+def test_a_number_that_some_runs_lack_takes_no_ones_place(metric: str) -> None:
+    def values(_: dict[str, Any], seed: int) -> dict[str, float]:
+        return {"neg_elbo": 1.0, "mse": 1.0} | ({metric: 0.5} if seed == 2 else {})
+
+    table = made_table({"hidden_dim": (8,)}, values)
+    assert headline_metrics(table) == ["neg_elbo", "mse"]
+    metrics, rows = partly_measured(table)
+    assert metrics == [metric]
+    assert [row.config.seed for row in rows] == [0, 1]
+
+
+def test_runs_that_diverged_take_no_number_away() -> None:
+    measured = {"neg_elbo": 1.0, "above_lower_bound": 0.1}
+    table = made_table({"hidden_dim": (8,)}, lambda _, seed: measured if seed else None)
+    assert headline_metrics(table) == ["above_lower_bound"]
+    assert partly_measured(table) == ([], [])

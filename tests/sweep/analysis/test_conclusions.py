@@ -2,6 +2,7 @@
 
 import re
 
+from swissroll.sweep.analysis.comparison_tables import axis_section
 from swissroll.sweep.analysis.conclusions import NO_COMPARISON, conclusions
 from tests.sweep.analysis.oracles import made_table, one_axis
 
@@ -30,11 +31,30 @@ def test_too_few_seeds_are_undecided_with_how_many_would_decide() -> None:
     assert "worse: 16 by" in decided
 
 
-def test_means_that_look_alike_are_one_number() -> None:
+def test_means_that_look_alike_are_shown_apart_where_they_differ() -> None:
     equal = conclusions(one_axis({8: [1.0, 1.0, 1.0], 16: [1.0, 1.0, 1.0]}))
     assert equal[-1].endswith("equal in every seed (all means 1.00)")
-    alike = conclusions(one_axis({8: [1.0001, 0.9999, 1.0002], 16: [0.9999, 1.0002, 1.0001]}))
-    assert alike[-1].endswith("a tie (all means 1.00): 100 seeds would not show differences as small as these")
+    alike = conclusions(one_axis({8: [1.1, 0.9, 1.000001], 16: [0.9, 1.1, 1.000002]}))
+    tie = ": 100 seeds would not show differences as small as these"
+    assert alike[-1].endswith(f"a tie (all means 1.00, alike to 6 digits){tie}")
+    near = conclusions(one_axis({8: [1.1, 0.9, 1.0003], 16: [0.9, 1.1, 1.0009]}))
+    assert near[-1].endswith(f"a tie (means 1.0001 to 1.0003){tie}")
+
+
+def test_one_setting_is_one_setting() -> None:
+    assert conclusions(made_table({}, lambda *_: {"mse": 1.0}, seeds=3))[0] == "3 runs of 1 setting: 3 finished."
+    assert conclusions(made_table({}, lambda *_: {"mse": 1.0}, seeds=1))[0] == "1 run of 1 setting: 1 finished."
+
+
+def test_a_dagger_stands_at_numbers_that_a_smaller_sigma_lowers_alone() -> None:
+    metrics = {"neg_elbo": 1.0, "neg_log_evidence": 1.0}
+
+    def daggers(more: dict[str, float]) -> list[bool]:
+        table = made_table({"beta": (0.01, 0.1)}, lambda at, seed: metrics | more | {"mse": at["beta"] + seed})
+        return [statement.lowered_by_sigma for statement in axis_section(table, "beta", "").statements]
+
+    assert daggers({}) == [True, False]
+    assert daggers({"above_lower_bound": 0.1}) == [False, False]
 
 
 def test_a_level_that_is_undecided_stands_beside_one_that_is_worse() -> None:

@@ -63,6 +63,11 @@ def test_the_table_sorts_and_filters(table: Table, opened: Opened) -> None:
             assert keys()[4:] == [""] * 4
         found.fill("#filter", "diverged")
         assert found.locator("table.settings tbody tr:visible").count() == 4
+        # Whole words: 0.1 is not in 0.16, and 0.00 is not in 0.001.
+        found.fill("#filter", "0.001")
+        assert found.locator("table.settings tbody tr:visible").count() == 4
+        found.fill("#filter", "0.00")
+        assert found.locator("table.settings tbody tr:visible").count() == 0
 
 
 def test_the_page_names_what_diverged_and_what_it_confounds(table: Table) -> None:

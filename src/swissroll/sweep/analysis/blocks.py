@@ -16,7 +16,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from swissroll.sweep.analysis.results import Row, Table
+from swissroll.sweep.analysis.results import METRICS, Row, Table
 
 Array = NDArray[np.float64]
 
@@ -89,6 +89,31 @@ def measured_metrics(table: Table) -> set[str]:
     for row in table.rows:
         found.update(name for name in row.values if is_measured(row, name))
     return found
+
+
+def is_measured_in_all(table: Table, metric: str) -> bool:
+    """Whether every finished run has a finite number for a metric, and there is one."""
+    finished = [row for row in table.rows if row.status == "finished"]
+    return bool(finished) and all(is_measured(row, metric) for row in finished)
+
+
+def partly_measured(table: Table) -> tuple[list[str], list[Row]]:
+    """The metrics that only some finished runs of a setting have, and the runs that lack one of them.
+
+    Runs that differ in the seed alone have the same metrics, unless an earlier version measured some of them.
+    """
+    metrics: set[str] = set()
+    rows = []
+    for setting in settings(table):
+        of_setting: set[str] = set()
+        for row in setting.finished:
+            of_setting |= row.values.keys()
+        for row in setting.finished:
+            lacking = of_setting - row.values.keys()
+            if lacking:
+                metrics |= lacking
+                rows.append(row)
+    return [name for name in METRICS if name in metrics], rows
 
 
 def other_levels(levels: dict[str, Any], axis: str | None) -> tuple[Any, ...]:

@@ -27,12 +27,12 @@ class Statement(NamedTuple):
 
     Attributes:
         metric: The metric's name.
-        own_sigma: Whether it is taken at decoder sigmas that differ between the levels.
+        lowered_by_sigma: Whether the levels differ in the decoder sigma, which alone may have lowered it.
         text: The sentence.
     """
 
     metric: str
-    own_sigma: bool
+    lowered_by_sigma: bool
     text: str
 
 
@@ -78,9 +78,9 @@ class AxisSection:
     figure: str
 
     @property
-    def own_sigma(self) -> bool:
-        """Whether any of its comparisons is of numbers at different decoder sigmas."""
-        return any(statement.own_sigma for statement in self.statements)
+    def lowered_by_sigma(self) -> bool:
+        """Whether a smaller decoder sigma alone may have lowered one of its numbers."""
+        return any(statement.lowered_by_sigma for statement in self.statements)
 
 
 class BestSetting(NamedTuple):
@@ -88,14 +88,14 @@ class BestSetting(NamedTuple):
 
     Attributes:
         metric: The metric's name.
-        own_sigma: Whether it is taken at decoder sigmas that differ between the settings.
+        lowered_by_sigma: Whether the settings differ in the decoder sigma, which alone may have lowered it.
         setting: The setting.
         mean: Its mean.
         not_worse: How many of the others are tied with it or undecided.
     """
 
     metric: str
-    own_sigma: bool
+    lowered_by_sigma: bool
     setting: str
     mean: str
     not_worse: str
@@ -109,7 +109,7 @@ def axis_section(table: Table, axis: str, figure: str) -> AxisSection:
     statements: list[Statement] = []
     for finding in found:
         if finding.seeds > 1:
-            statements.append(Statement(_label(finding), finding.own_sigma, sentence(finding)))
+            statements.append(Statement(_label(finding), finding.lowered_by_sigma, sentence(finding)))
 
     rows: list[ComparisonRow] = []
     if len(levels) <= MAX_COMPARED_LEVELS:
@@ -147,7 +147,7 @@ def _best_setting(table: Table, finding: Finding) -> BestSetting:
 
     return BestSetting(
         metric=_label(finding),
-        own_sigma=finding.own_sigma,
+        lowered_by_sigma=finding.lowered_by_sigma,
         setting=format_setting(levels),
         mean=format_number(ranking.best_mean),
         not_worse=not_worse,

@@ -27,7 +27,7 @@ from scipy import stats
 from scipy.special import nctdtr, stdtr
 
 from swissroll import checks
-from swissroll.sweep.analysis.blocks import Array, CompleteBlocks, complete_blocks, measured_metrics
+from swissroll.sweep.analysis.blocks import Array, CompleteBlocks, complete_blocks, is_measured_in_all, measured_metrics
 from swissroll.sweep.analysis.results import METRICS, Table, require_table
 
 CONFIDENCE = 0.95
@@ -36,9 +36,11 @@ POWER = 0.8
 MAX_DECIDING_SEEDS = 100
 """A difference that takes more seeds than this is a tie."""
 HEADLINE_METRICS = ("neg_elbo", "off_p90", "c2st", "aggregate_c2st", "w2", "mse")
-"""Metrics that conclusions are drawn on; evidence, where it was measured, takes the ELBO's place."""
+"""Metrics that conclusions are drawn on; evidence, where all runs have it, takes the ELBO's place."""
 SIGMA_METRICS = frozenset({"neg_elbo", "neg_log_evidence", "above_lower_bound", "distortion"})
 """Metrics that depend on a run's own decoder sigma."""
+LOWERED_BY_SIGMA = SIGMA_METRICS - {"above_lower_bound"}
+"""Those that a smaller sigma can lower without a better model; in the other one, the bound at that sigma is off."""
 INCOMPARABLE_AXES = frozenset({"dataset", "noise"})
 """Settings that change what is measured, not how good it is: no value of theirs is better than another."""
 
@@ -176,13 +178,13 @@ class Verdict:
 def headline_metrics(table: Table) -> list[str]:
     """The metrics that conclusions are drawn on: those of :data:`HEADLINE_METRICS` that were measured.
 
-    The negative log evidence above its lower bound takes the place of the ELBO where it was measured, or else the
-    negative log evidence.
+    The negative log evidence above its lower bound takes the place of the ELBO where all finished runs have it, or else
+    the negative log evidence.
     """
     measured = measured_metrics(table)
-    if "above_lower_bound" in measured:
+    if is_measured_in_all(table, "above_lower_bound"):
         in_nats = "above_lower_bound"
-    elif "neg_log_evidence" in measured:
+    elif is_measured_in_all(table, "neg_log_evidence"):
         in_nats = "neg_log_evidence"
     else:
         in_nats = "neg_elbo"

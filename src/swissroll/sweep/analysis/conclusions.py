@@ -10,6 +10,7 @@ from typing import Any
 from swissroll.sweep.analysis.blocks import changes_sigma, confounds, settings, sigmas
 from swissroll.sweep.analysis.comparisons import (
     INCOMPARABLE_AXES,
+    LOWERED_BY_SIGMA,
     MAX_DECIDING_SEEDS,
     SIGMA_METRICS,
     Ranking,
@@ -34,6 +35,8 @@ MAX_LINES = 12
 """Most lines of :func:`conclusions`."""
 FEW_SEEDS = 5
 """With fewer seeds than this, intervals are so wide that little is decided."""
+MAX_DIGITS = 6
+"""Most digits of means that would look alike with fewer."""
 MAX_WORSE = 3
 """Most worse levels that are all named with their differences; of more, only the nearest is."""
 
@@ -71,6 +74,11 @@ class Finding:
         """Verdicts on the levels that are worse than the best, the nearest first."""
         found = [verdict for verdict in self.verdicts.values() if not verdict.may_be_noise]
         return sorted(found, key=lambda verdict: abs(verdict.interval.mean))
+
+    @property
+    def lowered_by_sigma(self) -> bool:
+        """Whether a smaller sigma alone may have made a level the best."""
+        return self.own_sigma and self.ranking.metric in LOWERED_BY_SIGMA
 
     @property
     def seeds(self) -> int:
@@ -134,10 +142,19 @@ def _would_decide(seeds: int) -> str:
 
 
 def _range(means: Sequence[float]) -> str:
-    """The lowest and the highest mean, or the one number that both are to the digits shown."""
-    low = format_number(min(means))
-    high = format_number(max(means))
-    return f"means {low} to {high}" if low != high else f"all means {low}"
+    """The lowest and the highest mean, with more digits where they look alike, up to :data:`MAX_DIGITS`."""
+    lowest = min(means)
+    highest = max(means)
+    low = format_number(lowest)
+    high = format_number(highest)
+    for digits in range(4, MAX_DIGITS + 1):
+        if low == high:
+            low = f"{lowest:#.{digits}g}"
+            high = f"{highest:#.{digits}g}"
+    if low != high:
+        return f"means {low} to {high}"
+    low = format_number(lowest)
+    return f"all means {low}" if lowest == highest else f"all means {low}, alike to {MAX_DIGITS} digits"
 
 
 def run_counts(table: Table) -> str:
@@ -151,7 +168,9 @@ def run_counts(table: Table) -> str:
 
     runs = len(table.rows)
     of_settings = len(settings(table))
-    return f"{runs:,} runs of {of_settings:,} settings: {', '.join(parts)}"
+    of_runs = "run" if runs == 1 else "runs"
+    plural = "setting" if of_settings == 1 else "settings"
+    return f"{runs:,} {of_runs} of {of_settings:,} {plural}: {', '.join(parts)}"
 
 
 def conclusions(table: Table) -> list[str]:

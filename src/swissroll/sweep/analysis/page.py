@@ -131,10 +131,10 @@ class SweepPage:
     max_panel_columns = MAX_PANEL_COLUMNS
 
     @property
-    def own_sigma(self) -> bool:
+    def lowered_by_sigma(self) -> bool:
         """Whether any comparison is of numbers at different decoder sigmas."""
-        in_sections = any(section.own_sigma for section in self.axis_sections)
-        return in_sections or any(best.own_sigma for best in self.best_settings)
+        in_sections = any(section.lowered_by_sigma for section in self.axis_sections)
+        return in_sections or any(best.lowered_by_sigma for best in self.best_settings)
 
     @property
     def leaves_columns_out(self) -> bool:
