@@ -25,7 +25,7 @@ class Fix(Enum):
     COPY_HISTORY = "Copy history.csv from {origin} again."
     TRAIN_AGAIN = "Put back a copy of it, or train again from {path} in a new folder; what is here can stay."
     PUT_BACK_CONFIG = "Put it back: {report} lists the settings."
-    REPAIR_ORIGINAL = "Repair the original again: {origin}, with components={components}."
+    TRAIN_WITH_PRIOR = "Train another run from {path}, which has such a prior from its first step on."
     MOVE_AND_REPAIR_ORIGINAL = "Move {move} away, then repair the original again: {origin}."
 
     START_A_SWEEP = "Start one, or name the folder of another."

@@ -10,6 +10,7 @@ import torch
 
 import swissroll
 from swissroll.cli.app import main
+from swissroll.cli.terminal import fix_line
 from swissroll.config import Config, read_origin
 from swissroll.data import CURVES
 from swissroll.errors import Fix
@@ -86,6 +87,9 @@ def test_a_mixture_is_fitted_anew_and_the_same_way_twice(repaired: Run, tmp_path
     first, second = (repair(repaired, tmp_path / name, components=3) for name in "ab")
     assert first.model.prior.get_parameter("means").shape == (3, 2)
     assert contents(first.folder) == contents(second.folder)
+    # The run that was trained, not the copy.
+    assert first.repaired_from == repaired.repaired_from
+    assert repaired.repaired_from in read_origin(first.folder / "config.toml")
     assert contents(repaired.folder) == before
 
 
@@ -103,7 +107,7 @@ def test_a_copy_says_what_it_was_made_from_and_cannot_be_trained(
         assert ended.value.code == 2
     err = capsys.readouterr().err
     assert err.count("\n") == 2
-    assert f"Repair the original again: swissroll repair {run.folder} --components 12 --out NEW_FOLDER\n" in err
+    assert f"from its first step on: swissroll train --config {repaired.folder / 'config.toml'}\n" in err
 
 
 def test_a_copy_whose_state_is_lost_is_not_trained_over(repaired: Run, tmp_path: Path) -> None:
@@ -217,16 +221,26 @@ def test_the_command_writes_a_copy_beside_the_run_and_reports_it(
     monkeypatch.chdir(tmp_path)
     shutil.copytree(run.folder, "run")
     before = contents(Path("run"))
-    for code in (0, 2):
+    for _ in range(3):
         with pytest.raises(SystemExit) as ended:
             main(["repair", "run/", "--components", "5", "--quiet"])
-        assert ended.value.code == code
-    assert reported == [Path("run-repaired")]
+        assert ended.value.code == 0
+    assert reported == [Path("run-repaired"), Path("run-repaired-2"), Path("run-repaired-3")]
     assert swissroll.load("run-repaired").config.components == 5
     assert contents(Path("run")) == before
-    out, err = capsys.readouterr()
-    assert (out, err.count("\n")) == ("", 1)
-    assert "run-repaired already exists" in err
+    assert capsys.readouterr() == ("", "")
+
+
+def test_what_helps_a_damaged_copy_names_its_original_as_the_copy_was_named(
+    run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    shutil.copytree(run.folder, "my run")
+    copy = repair(swissroll.load("my run"), "copy", components=2)
+    (copy.folder / "model.safetensors").write_bytes(b"x" * 100)
+    with pytest.raises(RunError) as caught:
+        _ = swissroll.load("copy").model
+    assert fix_line(caught.value).endswith("swissroll repair 'my run' --out copy")
 
 
 def test_what_is_refused_is_one_line_without_a_bar(run: Run, capsys: pytest.CaptureFixture[str]) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from swissroll.cli.terminal import FittingBar, Flag, advice_line, disk_errors_with
+from swissroll.cli.terminal import FittingBar, Flag, advice_line, disk_errors_with, free_folder
 from swissroll.shell import quote
 
 if TYPE_CHECKING:
@@ -60,7 +60,7 @@ def repair(folder: Path, /, *, out: Path | None = None, components: int = 20, qu
     folder
         The run's folder; it stays as it is.
     out
-        New folder for the copy; the run's own with -repaired behind it by default.
+        New folder for the copy; the run's own with -repaired behind it by default, or -repaired-2, ....
     components
         Gaussians in the mixture, 1 to 500.
     quiet
@@ -70,7 +70,7 @@ def repair(folder: Path, /, *, out: Path | None = None, components: int = 20, qu
     from swissroll.runs.run import load
 
     run = load(folder)
-    copy = out or Path(f"{_with_name(folder)}-repaired")
+    copy = out or free_folder(Path(f"{_with_name(folder)}-repaired"))
     with FittingBar(quiet=quiet) as bar:
         repaired = write_repaired(run, copy, components=components, progress=bar)
 

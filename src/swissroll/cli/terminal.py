@@ -40,19 +40,17 @@ FIXES = {
     Fix.TRAIN_A_RUN: "To make one: swissroll train",
     Fix.RESUME: "To resume it: swissroll train --resume {folder}",
     Fix.TRAIN_AGAIN_ON_ANOTHER_DEVICE: (
-        "Resume it where there is one, or train again: swissroll train --config {path} --device auto --out NEW_FOLDER"
+        "Resume it where there is one, or train again: swissroll train --config {path} --device auto"
     ),
     Fix.MOVE_AND_RESUME: "Move {move} away, then: swissroll train --resume {folder}",
     Fix.MOVE_AND_TRY_AGAIN: "Move {move} away, and give the same swissroll command again.",
     Fix.COPY_HISTORY: "It is the original's; to copy it again: cp {origin}/history.csv {path}",
     Fix.TRAIN_AGAIN: (
         "Put back a copy of it. Or train again in a new folder, and leave this one as it is: "
-        "swissroll train --config {path} --out NEW_FOLDER"
+        "swissroll train --config {path}"
     ),
     Fix.PUT_BACK_CONFIG: "Put it back; {report} lists the settings, and 'swissroll train --help' their names.",
-    Fix.REPAIR_ORIGINAL: (
-        "Repair the original again: swissroll repair {origin} --components {components} --out NEW_FOLDER"
-    ),
+    Fix.TRAIN_WITH_PRIOR: "To train another with such a prior from its first step on: swissroll train --config {path}",
     Fix.MOVE_AND_REPAIR_ORIGINAL: (
         "Move {move} away, then repair the original again: swissroll repair {origin} --out {move}"
     ),
@@ -161,6 +159,16 @@ def next_folder(parent: Path) -> Path:
     taken = numbered(parent)
     last = int(taken[0].name) if taken else 0
     return parent / f"{last + 1:03d}"
+
+
+def free_folder(path: Path) -> Path:
+    """The path, or with -2, -3, ... behind it the first that is free."""
+    found = path
+    number = 2
+    while found.exists():
+        found = Path(f"{path}-{number}")
+        number += 1
+    return found
 
 
 @contextmanager

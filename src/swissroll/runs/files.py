@@ -246,6 +246,14 @@ def remove_partial_files(folder: Path) -> None:
             path.unlink(missing_ok=True)
 
 
+def _as_named(origin: str, folder: Path) -> str:
+    """An absolute path, from where a command is given if the other folder was named from there."""
+    here = Path.cwd()
+    if folder.is_absolute() or not Path(origin).is_relative_to(here):
+        return origin
+    return str(Path(origin).relative_to(here))
+
+
 def explain_damage(path: Path, why: str) -> RunError:
     """Look at the folder of a file that cannot be used, and make the error that says what helps there."""
     reason = f"{path}: damaged ({' '.join(why.split())})."
@@ -255,7 +263,7 @@ def explain_damage(path: Path, why: str) -> RunError:
 
     origin = ""
     with suppress(RunError):
-        origin = read_state(folder).get("repaired_from", "")
+        origin = _as_named(str(read_state(folder).get("repaired_from", "")), folder)
     if origin and path.name == "history.csv":
         return RunError(reason, Fix.COPY_HISTORY, folder=folder, path=path, origin=origin)
     if origin:

@@ -76,20 +76,29 @@ def _write_copy(run: Run, folder: Path, components: int, progress: Progress) -> 
         step=source.step,
         status="finished",
         message=message,
-        repaired_from=str(run.folder.resolve()),
+        repaired_from=_original(source),
     )
 
 
 def _origin(source: Run, config: Config) -> str:
     """What a copy's settings do not say of it."""
     trained = source.config
-    if trained.components == config.components:
+    if source.repaired_from:
+        # What that was trained with, its own folder says.
+        what = f"its {config.components} Gaussians were fitted after training"
+        again = "train another model, which has such Gaussians from its first step on"
+    elif trained.components == config.components:
         what = "trained with these Gaussians; they were fitted once more after training"
         again = "train the original again, and fit its Gaussians at the end"
     else:
         what = f"trained with components={trained.components}; its {config.components} Gaussians were fitted after that"
         again = f"train another model, which has {config.components} Gaussians from its first step on"
-    return f"This run is a repaired copy of {source.folder.resolve()}, {what}. These settings {again}."
+    return f"This run is a repaired copy of {_original(source)}, {what}. These settings {again}."
+
+
+def _original(source: Run) -> str:
+    """Folder of the run that was trained: a copy of a copy has its weights and its history."""
+    return source.repaired_from or str(source.folder.resolve())
 
 
 def _require_trained(run: Run) -> None:

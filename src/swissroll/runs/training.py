@@ -138,10 +138,9 @@ def refuse_repaired(run: Run) -> None:
     if run.repaired_from:
         raise RunError(
             f"{run.folder} was repaired and cannot be trained.",
-            Fix.REPAIR_ORIGINAL,
+            Fix.TRAIN_WITH_PRIOR,
             folder=run.folder,
-            origin=run.repaired_from,
-            components=run.config.components,
+            path=run.folder / "config.toml",
         )
 
 
