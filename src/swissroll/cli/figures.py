@@ -1,4 +1,4 @@
-"""The command ``figures``: a run's or a sweep's figures as files for a paper."""
+"""The command ``figures``: a run's or a sweep's figures as files for a paper or for slides."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ def figures(
     out: Path | None = None,
     quiet: Flag = False,
 ) -> int:
-    """Write the figures of a run's or a sweep's report as files for a paper.
+    """Write the figures of a run's or a sweep's report as files for a paper or for slides.
 
     Parameters
     ----------
@@ -111,6 +111,6 @@ def _plan_sweep(folder: Path) -> _Plan:
 
 def _next_step(folder: Path, file_format: Format) -> str:
     """The command that writes what goes with these files."""
-    purpose = "for print" if file_format == "png" else "for slides"
+    purpose = "as vectors" if file_format == "png" else "as pixels"
     other = "pdf" if file_format == "png" else "png"
     return f"{purpose}: swissroll figures {quote(folder)} --format {other}"

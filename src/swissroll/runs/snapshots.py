@@ -34,7 +34,7 @@ class Snapshots(Mapping[int, VAE]):
         return len(self._paths)
 
     def __repr__(self) -> str:
-        return f"<snapshots of the steps {', '.join(map(str, spread(list(self), 6)))}>"
+        return f"<{len(self)} snapshots, of steps {min(self)} to {max(self)}>" if self else "<no snapshots>"
 
 
 def film_steps(snapshots: Mapping[int, VAE]) -> list[int]:
