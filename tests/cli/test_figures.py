@@ -57,6 +57,12 @@ def test_what_cannot_be_drawn_is_one_line(tmp_path: Path, capsys: pytest.Capture
     assert (code, lines) == (2, [])
     assert f"none of its runs is finished. To continue it: swissroll sweep --out {tmp_path / 'sweep'}" in err
 
+    (tmp_path / "sweep" / "sweep.toml").unlink()
+    (tmp_path / "sweep" / "groups.json").write_text("[]")
+    code, lines, err = call(str(tmp_path / "sweep"), capsys=capsys)
+    assert (code, lines) == (2, [])
+    assert "holds a sweep's runs, but its sweep.toml is gone. Put back" in err
+
     code, lines, err = call(str(tmp_path), "--dpi", "2.5", capsys=capsys)
     assert (code, lines) == (2, [])
     assert "--dpi must be a whole number" in err

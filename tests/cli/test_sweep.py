@@ -91,9 +91,9 @@ def test_the_same_command_goes_on_and_a_finished_one_is_not_computed_again(
     with lock(Path("sweeps/001")):
         code, out, err = call(*command)
         assert (code, out) == (2, "")
-        assert err.splitlines()[-1] == (
+        assert err == (
             "swissroll: sweeps/001 is being computed by another process. Wait for it to end. "
-            "Choose another folder with --out."
+            "Choose another folder with --out.\n"
         )
 
     code, out, err = call(*command)

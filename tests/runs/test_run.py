@@ -22,6 +22,7 @@ import swissroll
 from swissroll.config import Config
 from swissroll.runs.errors import FolderTakenError, RunError
 from swissroll.runs.files import metadata, read_tensors, save_tensors
+from swissroll.runs.fit_prior import repair
 from swissroll.runs.folder import lock
 from swissroll.runs.run import create
 from swissroll.runs.training import advance
@@ -157,6 +158,8 @@ def test_a_finished_run_without_its_model_is_trained_again(tmp_path: Path) -> No
     whole = (run.folder / "model.safetensors").read_bytes()
     (run.folder / "model.safetensors").unlink()
     assert swissroll.load(run.folder).status == "unfinished"
+    with pytest.raises(RunError, match=r"has lost its weights, model.safetensors. Resuming computes them again"):
+        repair(run, tmp_path / "repaired")
     assert len(list(advance(run))) == 60
     assert (run.folder / "model.safetensors").read_bytes() == whole
 

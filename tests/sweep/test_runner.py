@@ -336,7 +336,7 @@ def shortened(path: Path) -> None:
     ("name", "harm", "told"),
     [
         ("model.safetensors", shortened, "damaged"),
-        ("model.safetensors", Path.unlink, "damaged"),
+        ("model.safetensors", Path.unlink, "damaged .it is missing"),
         ("history.csv", emptied, "damaged .it does not reach step 20"),
         ("history.csv", shortened, "damaged .it does not reach step 20"),
         ("history.csv", Path.unlink, "damaged .it does not reach step 20"),

@@ -48,7 +48,8 @@ def figures(
     from swissroll.runs.files import replace_file
 
     target = out or folder / "figures"
-    plan = _plan_sweep(folder) if (folder / "sweep.toml").is_file() else _plan_run(folder)
+    of_sweep = any((folder / name).is_file() for name in ("sweep.toml", "groups.json"))
+    plan = _plan_sweep(folder) if of_sweep else _plan_run(folder)
     drawn = ((name, draw()) for name, draw in plan.figures.items())
 
     # The bar appears with the first figure: an error before it is one line alone.

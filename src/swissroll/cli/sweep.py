@@ -8,7 +8,7 @@ import re
 import sys
 from collections import Counter
 from collections.abc import Iterator
-from contextlib import AbstractContextManager, contextmanager, nullcontext
+from contextlib import AbstractContextManager, contextmanager, nullcontext, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Literal, get_args, get_type_hints
 
@@ -127,7 +127,7 @@ def sweep(
 
     values = _add_open_settings(given, settings, preset)
     if out is None:
-        out = _find_same(values)
+        out = _find_same(values, dry_run=dry_run)
 
     with _sweep_folder(out, dry_run=dry_run) as folder:
         if (folder / "sweep.toml").is_file():
@@ -144,9 +144,9 @@ def sweep(
     return 0
 
 
-def _find_same(values: dict[str, Any]) -> Path | None:
+def _find_same(values: dict[str, Any], *, dry_run: bool) -> Path | None:
     """The folder of the same sweep, where the same command was given before; says so."""
-    from swissroll.sweep.runner import find_same
+    from swissroll.sweep.runner import find_same, sweep_lock
 
     found = find_same(SWEEPS, values) if values else None
     if found is None:
@@ -156,6 +156,10 @@ def _find_same(values: dict[str, Any]) -> Path | None:
     if found.finished == found.planned:
         note(f"{found.folder} is this sweep, and it is finished. {anew}")
     else:
+        # It does not go on where another process has it: that is an error, before any word of going on.
+        if not dry_run:
+            with suppress(OSError), sweep_lock(found.folder):
+                pass
         count = f"{found.finished:,} of {found.planned:,} runs are on disk"
         note(f"{found.folder} is this sweep, unfinished ({count}): it goes on. {anew}")
     return found.folder

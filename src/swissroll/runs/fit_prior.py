@@ -11,7 +11,7 @@ from swissroll.config import MAX_COMPONENTS, Config
 from swissroll.errors import Fix
 from swissroll.modes import ordinary_modes
 from swissroll.runs.errors import RunError
-from swissroll.runs.files import replace_file, save_end, save_snapshot
+from swissroll.runs.files import read_state, replace_file, save_end, save_snapshot
 from swissroll.runs.folder import staged
 from swissroll.runs.run import Run, load, make_folder, require_run
 from swissroll.training.refit import DRAWS, Progress, refit_prior, show_nothing
@@ -105,6 +105,10 @@ def _require_trained(run: Run) -> None:
     if run.status == "diverged":
         what = "diverged; a prior cannot repair that. Train again with a lower learning rate."
         raise RunError(f"{run.folder} {what}", folder=run.folder)
+    ended = read_state(run.folder)
+    if run.status == "unfinished" and ended.get("status") == "finished" and not ended.get("repaired_from"):
+        what = "has lost its weights, model.safetensors. Resuming computes them again."
+        raise RunError(f"{run.folder} {what}", Fix.RESUME, folder=run.folder)
     if run.status not in ("finished", "stopped") or not (run.folder / "model.safetensors").exists():
         raise RunError(f"{run.folder} is not trained yet.", Fix.RESUME, folder=run.folder)
     run.require_whole()

@@ -229,6 +229,8 @@ def require_end(folder: Path, step: int, settings: Config) -> None:
         raise explain_damage(config, "it is missing")
 
     weights = folder / "model.safetensors"
+    if not weights.is_file():
+        raise explain_damage(weights, "it is missing")
     told = read_metadata(weights)
     seen = told.get("step")
     if told.get("config", "") not in ("", digest(settings)):

@@ -199,10 +199,18 @@ def read_sweep(folder: str | os.PathLike[str]) -> Sweep:
     """
     place = checks.folder("folder", folder)
     path = place / "sweep.toml"
+    if not path.is_file() and (place / "groups.json").is_file():
+        raise explain_lost_definition(place)
     if not path.is_file():
         raise FixableError(f"{folder} is not a sweep: it has no sweep.toml.", Fix.START_A_SWEEP, folder=place)
     values, _ = read_values(path)
     return Sweep.of(values)
+
+
+def explain_lost_definition(folder: Path) -> FixableError:
+    """The error of a folder that holds a sweep's runs without their definition."""
+    reason = f"{folder} holds a sweep's runs, but its sweep.toml is gone."
+    return FixableError(reason, Fix.RESTORE_SWEEP_OR_CHOOSE_ANOTHER_FOLDER, folder=folder)
 
 
 def ordered(values: Iterable[Any]) -> tuple[Any, ...]:

@@ -29,7 +29,7 @@ from typing import Any
 from swissroll.errors import Fix, FixableError
 from swissroll.sweep.extension import choose_device_and_engine, extend, includes, is_same
 from swissroll.sweep.groups import Group, count_finished, incomplete_groups, plan_groups, read_groups
-from swissroll.sweep.plan import Sweep, read_sweep, read_values
+from swissroll.sweep.plan import Sweep, explain_lost_definition, read_sweep, read_values
 from swissroll.sweep.pools import Files, FilesFuture, Pool
 
 MAX_DEATHS = 3
@@ -60,7 +60,7 @@ def define(folder: Path, values: Mapping[str, Any]) -> Sweep:
 
     _require_new(folder)
     if not values and (folder / "groups.json").is_file():
-        raise _explain_lost_definition(folder)
+        raise explain_lost_definition(folder)
     if not values:
         raise FixableError(f"{folder} is not a sweep yet, and no setting is given.", Fix.VARY_A_SETTING, folder=folder)
     sweep = Sweep.of(values)
@@ -123,12 +123,7 @@ def _require_named(folder: Path, sweep: Sweep) -> None:
     planned = read_groups(folder)
     names: set[str] = set().union(*planned)
     if names and not names <= set(sweep.names()):
-        raise _explain_lost_definition(folder)
-
-
-def _explain_lost_definition(folder: Path) -> FixableError:
-    reason = f"{folder} holds a sweep's runs, but its sweep.toml is gone."
-    return FixableError(reason, Fix.RESTORE_SWEEP_OR_CHOOSE_ANOTHER_FOLDER, folder=folder)
+        raise explain_lost_definition(folder)
 
 
 def run_names(sweep: Sweep, *, quiet: bool = False) -> list[str]:
@@ -150,18 +145,29 @@ def open_sweep(folder: Path, sweep: Sweep, *, quiet: bool = False) -> Iterator[l
     Raises:
         ValueError: Settings contradict each other, the folder cannot be written, or another process has it.
     """
+    names = run_names(sweep, quiet=quiet)  # Checks the settings of every run before anything is written.
+    _make(folder)
+    with sweep_lock(folder):
+        yield _write_plan(folder, sweep, names)
+
+
+@contextmanager
+def sweep_lock(folder: Path) -> Iterator[None]:
+    """Keep other processes out of a sweep's folder.
+
+    Raises:
+        LockedError: Another process has it.
+    """
     from swissroll.runs.errors import LockedError
     from swissroll.runs.folder import lock
 
-    names = run_names(sweep, quiet=quiet)  # Checks the settings of every run before anything is written.
-    _make(folder)
     with ExitStack() as held:
         try:
             held.enter_context(lock(folder))
         except LockedError:
             reason = f"{folder} is being computed by another process. Wait for it to end."
             raise LockedError(reason, Fix.CHOOSE_ANOTHER_FOLDER, folder=folder) from None
-        yield _write_plan(folder, sweep, names)
+        yield
 
 
 def _make(folder: Path) -> None:
