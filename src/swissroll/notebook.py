@@ -96,7 +96,9 @@ def compute_vae_loss(model: nn.Module, x: Any, beta: float | Tensor) -> Tensor:
         beta: Weight of the KL term, at least 0.
 
     Returns:
-        The loss, a scalar that gradients flow from. :func:`swissroll.translate` says what it is in nats.
+        The loss, a scalar that gradients flow from. :func:`swissroll.translate` says what it is in nats. It is not
+        finite where the model's outputs, or their squares, are not: that is for a training loop to look at, as looking
+        here would hold up every step.
 
     Raises:
         ValueError: An argument is outside its range, or the model returns something else.
