@@ -168,7 +168,7 @@ class Config:
             # A geometric path never reaches 0.
             checks.real("beta, with beta_start,", self.beta, 0, 1e6, open_low=True)
         if self.refit_prior and not self.components:
-            raise ValueError("refit_prior fits a mixture prior again, and components=0 has none. Set it to false.")
+            raise FixableError("refit_prior fits a mixture prior again, and components=0 has none.", Fix.LEAVE_PRIOR)
         self._check_size()
 
     def _check_size(self) -> None:
@@ -203,6 +203,8 @@ class Config:
             typed[key] = _as_float(value) if key in FLOATS else value
         try:
             return cls(**typed)
+        except FixableError as error:
+            raise FixableError(f"{source}: {error.reason}", error.fix) from None
         except ValueError as error:
             raise ValueError(f"{source}: {error}") from None
 

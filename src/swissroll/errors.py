@@ -40,6 +40,7 @@ class Fix(Enum):
     LEAVE_OUT_OR_CHOOSE_ANOTHER_FOLDER = "Leave out {setting}, or choose another folder."
     NAME_ALL_VALUES = "To add runs beside it, name all values of {setting}: {values}."
 
+    LEAVE_PRIOR = "Set it to false."
     INSTALL_JAX = "Install JAX, or choose engine 'torch'."
     MEND_JAX = "Mend that, or choose engine 'torch'."
     INSTALL_DASK = "Install Dask, or use the processes of this machine."

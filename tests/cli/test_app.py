@@ -266,6 +266,20 @@ def test_presets_set_what_they_name_and_flags_win(tmp_path: Path, capsys: pytest
     assert (config.activation, config.lr, config.components, config.steps) == ("silu", 1e-2, 3, 20)
 
 
+def test_a_presets_fit_of_the_prior_gives_way_where_there_is_no_mixture(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    folder = str(tmp_path / "run")
+    best = ["train", *QUICK, "--preset", "best", "--components", "0", "--out", folder]
+    code, _, err = call([*best, "--refit-prior"], capsys)
+    assert (code, err.count("\n")) == (2, 1)
+    assert "--no-refit-prior" in err
+    code, _, err = call(best, capsys)
+    assert code == 0
+    assert "refit_prior is off" in err
+    assert not swissroll.load(folder).config.refit_prior
+
+
 def test_divergence_is_one_line_with_its_step_and_a_report(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     code, out, err = call(["train", *QUICK, "--lr", "1e5", "--out", str(tmp_path / "run")], capsys)
     assert code == 1

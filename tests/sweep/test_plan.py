@@ -147,3 +147,10 @@ def test_bad_values_are_refused_before_libraries_are_imported(tmp_path: Path) ->
     )
     assert "hidden_dim must be" in found.stdout
     assert found.stdout.endswith("False\n")
+
+
+def test_the_fit_after_training_is_of_the_runs_that_have_a_mixture() -> None:
+    swept = Sweep.of({"components": [0, 10], "refit_prior": True, "seeds": 1})
+    assert [(config.components, config.refit_prior) for config in swept.configs()] == [(0, False), (10, True)]
+    with pytest.raises(ValueError, match="components=0 has none"):
+        list(Sweep.of({"components": 0, "refit_prior": True}).settings())

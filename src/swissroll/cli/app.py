@@ -26,6 +26,7 @@ from swissroll.cli.terminal import (
     fix_line,
     note_origin,
     note_versions,
+    without_refit,
 )
 from swissroll.cli.train import train
 from swissroll.config import PRESETS, read_values, versions
@@ -79,6 +80,9 @@ def _settings_from_file(app: App, commands: tuple[str, ...], arguments: Argument
         values = _read_settings(Path(given["--config"]))
     else:
         values = PRESETS.get(given.get("--preset", "notebook"), {})
+    names_no_mixture = given.get("--components", "").strip("+-0") == "" and "--components" in given
+    if names_no_mixture and "--refit-prior" not in given:
+        values = without_refit(values)
     Dict(values, use_commands_as_keys=False)(app, commands, arguments)
 
 

@@ -31,6 +31,7 @@ from swissroll.cli.terminal import (
     note_origin,
     note_versions,
     reason_of,
+    without_refit,
 )
 from swissroll.config import FLOATS, HELP, Config
 from swissroll.errors import Fix, FixableError
@@ -295,6 +296,8 @@ def _add_open_settings(given: dict[str, Any], settings: Path | None, preset: str
     if "seed" in given or "seeds" in given:
         values.pop("seed", None)
         values.pop("seeds", None)
+    if given.get("components") == [0] and "refit_prior" not in given:
+        values = without_refit(values)
     return values | given
 
 

@@ -67,6 +67,7 @@ FIXES = {
         "or choose another folder with --out."
     ),
     Fix.LEAVE_OUT_OR_CHOOSE_ANOTHER_FOLDER: "Leave out {flag}, or choose another folder with --out.",
+    Fix.LEAVE_PRIOR: "Choose --no-refit-prior (in a sweep --refit-prior false), or more --components.",
     Fix.INSTALL_JAX: f"To install it: {INSTALL_JAX}. Or choose --engine torch.",
     Fix.MEND_JAX: "Mend that, or choose --engine torch.",
     Fix.INSTALL_DASK: "To install it: pip install 'distributed>=2025.1'. Or leave out --cluster.",
@@ -207,6 +208,14 @@ def note_loud(noise: float) -> None:
     """Tell that noise hides the data."""
     if noise > DATA_REACH:
         note(f"noise {noise:g} hides the data, which reach about {DATA_REACH:g}.")
+
+
+def without_refit(values: dict[str, Any]) -> dict[str, Any]:
+    """Settings of a preset or file for runs without a mixture: its fit after training gives way, with a note."""
+    if not values.get("refit_prior"):
+        return values
+    note("with 0 components there is no mixture to fit again: refit_prior is off.")
+    return values | {"refit_prior": False}
 
 
 def note_versions(path: Path, recorded: dict[str, str]) -> None:

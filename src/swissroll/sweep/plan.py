@@ -151,7 +151,11 @@ class Sweep:
         return chosen
 
     def _config_of(self, combination: int) -> Config:
-        config = Config.from_dict(self._values_at(combination), "sweep")
+        values = self._values_at(combination)
+        if 0 in self.axes.get("components", ()) and "refit_prior" not in self.axes and values["components"] == 0:
+            # The fit after training is that of the runs which have a mixture.
+            values["refit_prior"] = False
+        config = Config.from_dict(values, "sweep")
         if self.hold == "sigma" and config.reduction == "mean":
             config = _hold_sigma(config)
         return dataclasses.replace(config, threads=1, snapshot_every=config.steps, seed=self.seeds[0])
