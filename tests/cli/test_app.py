@@ -280,6 +280,14 @@ def test_a_presets_fit_of_the_prior_gives_way_where_there_is_no_mixture(
     assert not swissroll.load(folder).config.refit_prior
 
 
+def test_a_users_backend_is_never_loaded(tmp_path: Path) -> None:
+    command = [sys.executable, "-m", "swissroll", "train", *QUICK, "--out", str(tmp_path / "run")]
+    done = subprocess.run(
+        command, check=False, capture_output=True, text=True, env=os.environ | {"MPLBACKEND": "nosuch"}
+    )
+    assert (done.returncode, done.stderr) == (0, "")
+
+
 def test_divergence_is_one_line_with_its_step_and_a_report(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     code, out, err = call(["train", *QUICK, "--lr", "1e5", "--out", str(tmp_path / "run")], capsys)
     assert code == 1
@@ -324,7 +332,7 @@ DAMAGE: list[tuple[Callable[[Path], object], str]] = [
     ),
     (
         cut_history,
-        "leave this one as it is: swissroll train --config FOLDER/config.toml --out NEW",
+        "leave this one as it is: swissroll train --config FOLDER/config.toml",
     ),
     (lambda f: (f / "history.csv").unlink(), "does not hold the 20 steps"),
     (

@@ -130,6 +130,8 @@ def main(arguments: list[str] | None = None) -> NoReturn:
     with suppress(ValueError):
         signal.signal(signal.SIGTERM, lambda number, _: sys.exit(128 + number))
 
+    # Files are all that is drawn: a user's backend, which may not be on this machine, is never loaded.
+    os.environ["MPLBACKEND"] = "agg"
     prepare_streams()
     _bound_width()
     sys.exit(_run(sys.argv[1:] if arguments is None else arguments))
