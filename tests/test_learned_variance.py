@@ -126,7 +126,7 @@ def test_a_run_keeps_its_learned_sigma(
     assert sigma is not None
     assert sigma != pytest.approx(math.sqrt(0.005), rel=1e-3)
     told = capsys.readouterr().out
-    assert re.search(rf"learned decoder sigma +{sigma:.4f}\n", told)
+    assert re.search(rf"decoder sigma, learned, data units +{sigma:.4f}\n", told)
     assert "was learned" in (folder / "report.html").read_text(encoding="utf-8")
     found = json.loads((folder / "metrics.json").read_text(encoding="utf-8"))
     assert found["metrics"]["sigma"] == pytest.approx(sigma)

@@ -45,6 +45,6 @@ def test_a_damaged_run_is_told_in_one_line_by_its_file_and_setting(
 
     with pytest.raises(RunError) as caught:
         read_table(folder)
-    line = str(caught.value).partition(" Remove ")[0]
+    line = str(caught.value).partition(" Move ")[0]
     whose = f"the run of latent_dim 1, beta 0.001, lr 0.01, seed {row.config.seed}"
     assert line == f"{path}: damaged ({why}; {whose})."

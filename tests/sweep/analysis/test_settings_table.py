@@ -16,7 +16,7 @@ def test_the_settings_table_holds_the_means_of_table_csv(table: Table) -> None:
     with (table.folder / "table.csv").open(encoding="utf-8") as file:
         for row in csv.DictReader(file):
             groups[row["latent_dim"], row["beta"], row["lr"]].append(row["mse"])
-    html = page_text(table.folder).split('<table class="settings">')[1]
+    html = page_text(table.folder).split('<table class="settings">')[1].split("</table>")[0]
     rows = re.findall(r"<tr>(.*?)</tr>", html.split("<tbody>")[1], flags=re.DOTALL)
     assert len(rows) == len(groups) == 8
     column = [re.sub("<.*?>", "", h) for h in re.findall(r"<th.*?</th>", html)].index(METRICS["mse"].label)
