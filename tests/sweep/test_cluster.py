@@ -116,17 +116,24 @@ def test_what_answers_and_is_no_scheduler_is_told(banner: bytes, told: str, monk
     server = socket.create_server(("127.0.0.1", 0))
     port = server.getsockname()[1]
 
+    held: list[socket.socket] = []
+
     def greet() -> None:
-        held = []
         with contextlib.suppress(OSError):
             while True:
                 held.append(server.accept()[0])
                 held[-1].sendall(banner)
 
-    threading.Thread(target=greet, daemon=True).start()
+    thread = threading.Thread(target=greet, daemon=True)
+    thread.start()
     with pytest.raises(ClusterLostError, match=rf"127.0.0.1:{port} \(what listens there {told}") as caught:
         ClusterPool(f"tcp://127.0.0.1:{port}")
-    server.close()
+
+    # It ends the thread's accept. What is left open would be told of in another test.
+    server.shutdown(socket.SHUT_RDWR)
+    thread.join()
+    for end in (server, *held):
+        end.close()
     assert fix_line(caught.value) == f"To start one: dask scheduler --host 127.0.0.1 --port {port}"
 
 
