@@ -43,10 +43,10 @@ def worth(model: VAE, config: Config) -> dict[str, float]:
     """How good a model is; smaller is better."""
     import torch
 
-    from swissroll import rng
     from swissroll.data import CURVES
     from swissroll.evaluation.distances import sliced_wasserstein
     from swissroll.evaluation.geometry import fit
+    from swissroll.reproducibility import rng
     from swissroll.training.build import held_out_points, loss_of
     from swissroll.training.loop import evaluate_loss
 

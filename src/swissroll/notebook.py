@@ -26,11 +26,11 @@ from swissroll.model.adapter import as_vae, ask, measurable, points_for
 from swissroll.model.loss import Loss, mean_kl, reconstruction_mse
 from swissroll.model.prior import StandardNormal
 from swissroll.model.vae import VAE
-from swissroll.modes import ordinary_modes
 from swissroll.report import plots
 from swissroll.report.colours import DATA, GRID, RECONSTRUCTION
 from swissroll.report.plots import ShownFigure
 from swissroll.report.style import house_style
+from swissroll.reproducibility.modes import ordinary_modes
 from swissroll.training.engines.torch import TorchEngine
 from swissroll.training.loop import DivergedError, Training
 

@@ -25,7 +25,7 @@ from swissroll.evaluation import distances, evidence, geometry, lower_bound, met
 from swissroll.model import loss as objective
 from swissroll.model.prior import Mixture
 from swissroll.model.vae import VAE
-from swissroll.modes import ordinary_modes
+from swissroll.reproducibility.modes import ordinary_modes
 from swissroll.training.engines.torch import TorchEngine
 from swissroll.training.loop import Training, scheduled_lr_and_beta
 

@@ -19,8 +19,8 @@ from hypothesis import strategies as st
 from swissroll.cli.app import main
 from swissroll.cli.sweep_summary import MAX_TABLE_METRICS, size, span
 from swissroll.cli.terminal import new_folder
+from swissroll.report.shell import quote
 from swissroll.runs.folder import lock
-from swissroll.shell import quote
 from swissroll.sweep.analysis.comparisons import headline_metrics
 from swissroll.sweep.analysis.results import read_table
 from swissroll.sweep.groups import read_groups

@@ -6,7 +6,8 @@ from dataclasses import replace
 import pytest
 import torch
 
-from swissroll import VAE, generate_swiss_roll, rng, train_vae
+from swissroll import VAE, generate_swiss_roll, train_vae
+from swissroll.reproducibility import rng
 from swissroll.training.build import build, held_out_points
 from swissroll.training.loop import DivergedError, Training
 from tests.oracles import SMALL

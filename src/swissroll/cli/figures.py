@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Literal, NamedTuple
 from cyclopts import Parameter
 
 from swissroll.cli.terminal import Flag
-from swissroll.shell import quote
+from swissroll.report.shell import quote
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure

@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from swissroll.cli.terminal import FittingBar, Flag, advice_line, disk_errors_with, free_folder
-from swissroll.shell import quote
+from swissroll.report.shell import quote
 
 if TYPE_CHECKING:
     from swissroll.evaluation.evaluation import Evaluation

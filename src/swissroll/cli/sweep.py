@@ -35,7 +35,7 @@ from swissroll.cli.terminal import (
 )
 from swissroll.config import FLOATS, HELP, Config
 from swissroll.errors import Fix, FixableError
-from swissroll.shell import quote
+from swissroll.report.shell import quote
 from swissroll.sweep.plan import FIELDS, FIXED_FIELDS, SWEEP_PRESETS, Hold, Sweep, read_values
 
 if TYPE_CHECKING:

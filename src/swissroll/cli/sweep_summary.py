@@ -13,7 +13,7 @@ from typing import Any, NamedTuple
 
 from swissroll.evaluation.measures import heading
 from swissroll.evaluation.tables import text
-from swissroll.shell import quote
+from swissroll.report.shell import quote
 from swissroll.sweep import cost
 from swissroll.sweep.analysis.blocks import Setting, changes_sigma, partly_measured, settings
 from swissroll.sweep.analysis.comparisons import SIGMA_METRICS, headline_metrics

@@ -14,8 +14,8 @@ from cyclopts import Parameter
 from swissroll.cli.streams import STANDARD_OUTPUT
 from swissroll.config import read_origin, versions
 from swissroll.errors import Fix, FixableError
+from swissroll.report.shell import quote
 from swissroll.runs.folder import numbered
-from swissroll.shell import quote
 
 if TYPE_CHECKING:
     from swissroll.evaluation.advice import Advice

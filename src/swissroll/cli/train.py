@@ -28,7 +28,7 @@ from swissroll.cli.terminal import (
     resume_command,
 )
 from swissroll.config import Config
-from swissroll.shell import quote
+from swissroll.report.shell import quote
 
 if TYPE_CHECKING:
     from swissroll.runs.run import Run

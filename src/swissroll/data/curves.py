@@ -15,7 +15,7 @@ import torch
 from torch import Generator, Tensor
 
 from swissroll import checks
-from swissroll.modes import ordinary_modes
+from swissroll.reproducibility.modes import ordinary_modes
 
 
 @dataclass(frozen=True, kw_only=True)

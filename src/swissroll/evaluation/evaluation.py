@@ -24,7 +24,7 @@ from swissroll.evaluation.metrics import Metrics, measure, measure_loss
 from swissroll.evaluation.symptoms import LossHistory, collect_symptoms
 from swissroll.model.adapter import as_vae, measurable
 from swissroll.model.loss import Loss, Translation
-from swissroll.modes import ordinary_modes
+from swissroll.reproducibility.modes import ordinary_modes
 from swissroll.training.build import loss_of
 from swissroll.training.loop import DivergedError
 

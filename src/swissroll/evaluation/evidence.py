@@ -30,7 +30,7 @@ from swissroll.evaluation.elbo import best_elbo, elbo
 from swissroll.evaluation.importance import importance_bound
 from swissroll.model.adapter import as_vae, measurable
 from swissroll.model.vae import VAE
-from swissroll.modes import ordinary_modes
+from swissroll.reproducibility.modes import ordinary_modes
 
 EXACT_DIMS = 2
 """Most latent dimensions for which the evidence is exact."""

@@ -8,12 +8,12 @@ from functools import lru_cache
 
 from torch import Tensor
 
-from swissroll import rng
 from swissroll.data import Curve, Distribution
 from swissroll.evaluation.evidence import Evidence, measure_evidence
 from swissroll.evaluation.lower_bound import LowerBound, nll_lower_bound
 from swissroll.evaluation.uncertainty import standard_error
 from swissroll.model.vae import VAE
+from swissroll.reproducibility import rng
 
 IMPORTANCE_SAMPLES = 200
 """Draws per point where the evidence is only bounded."""

@@ -21,7 +21,7 @@ from swissroll import checks
 from swissroll.data import Curve
 from swissroll.data.curves import require_curve
 from swissroll.evaluation.uncertainty import quantile_se
-from swissroll.modes import ordinary_modes
+from swissroll.reproducibility.modes import ordinary_modes
 
 GRID = 512
 """Points on each piece among which the nearest t is searched first."""

@@ -18,7 +18,7 @@ from torch import Tensor
 from swissroll import checks
 from swissroll.data import Curve
 from swissroll.data.curves import require_curve
-from swissroll.modes import ordinary_modes
+from swissroll.reproducibility.modes import ordinary_modes
 
 Array = NDArray[np.float64]
 

@@ -29,7 +29,7 @@ from torch import Tensor
 from swissroll import checks
 from swissroll.data import Curve
 from swissroll.data.curves import require_curve
-from swissroll.modes import ordinary_modes
+from swissroll.reproducibility.modes import ordinary_modes
 
 PANEL = 16
 """Gauss-Legendre nodes in each piece of the coordinate."""

@@ -18,7 +18,7 @@ from typing import Any
 import torch
 from torch import Generator, Tensor, nn
 
-from swissroll import checks, rng
+from swissroll import checks
 from swissroll.data import Curve, Distribution, NoisyCurve
 from swissroll.evaluation.distances import Distances
 from swissroll.evaluation.evidence_summary import (
@@ -43,7 +43,8 @@ from swissroll.model.latents import draw_latents
 from swissroll.model.loss import Loss, distortion
 from swissroll.model.prior import log_normal
 from swissroll.model.vae import VAE
-from swissroll.modes import ordinary_modes
+from swissroll.reproducibility import rng
+from swissroll.reproducibility.modes import ordinary_modes
 
 ACTIVE = 0.01
 """Least variance of a posterior mean over the data for its latent unit to be active."""

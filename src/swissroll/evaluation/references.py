@@ -12,12 +12,12 @@ from typing import NamedTuple, cast
 import torch
 from torch import Tensor
 
-from swissroll import rng
 from swissroll.data import Curve, Distribution
 from swissroll.evaluation.distances import ReferenceSample
 from swissroll.evaluation.geometry import Fit, FitSpread, fit
 from swissroll.model.prior import Prior, StandardNormal
 from swissroll.model.vae import VAE
+from swissroll.reproducibility import rng
 
 LATENT_BANDWIDTH = 0.5
 """Kernel of the MMD between aggregate posterior and prior; N(0, I) has scale 1."""

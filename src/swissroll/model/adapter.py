@@ -25,7 +25,7 @@ from swissroll.data import Distribution
 from swissroll.model.latents import draw_latents, lend_to_global
 from swissroll.model.prior import Prior, StandardNormal
 from swissroll.model.vae import VAE
-from swissroll.modes import ordinary_modes
+from swissroll.reproducibility.modes import ordinary_modes
 
 PRECISIONS = (torch.float32, torch.float64)
 """Precisions that a model is measured in; weights of a lower one are measured in float32."""

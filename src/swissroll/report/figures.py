@@ -9,7 +9,6 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from swissroll import rng
 from swissroll.evaluation.evidence import is_exact
 from swissroll.evaluation.measures import axis_label
 from swissroll.report import plots
@@ -30,6 +29,7 @@ from swissroll.report.plots import Array, Series
 from swissroll.report.scene import SCENE_POINTS, Scene, to_array
 from swissroll.report.style import house_style
 from swissroll.report.true_posterior import true_posterior
+from swissroll.reproducibility import rng
 from swissroll.training.build import translation_of
 
 ELLIPSE_EVERY = 5

@@ -20,8 +20,8 @@ from swissroll.report.layout import GAP, row
 from swissroll.report.plots import Array
 from swissroll.report.scene import Scene
 from swissroll.report.style import INK, STYLE, house_style
+from swissroll.runs.selection import spread
 from swissroll.runs.snapshots import film_steps
-from swissroll.selection import spread
 
 MAX_STRIP_FRAMES = 6
 """Most frames side by side in the figure."""

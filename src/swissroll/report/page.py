@@ -22,18 +22,18 @@ from swissroll.evaluation.tables import (
     summary_rows,
 )
 from swissroll.evaluation.wording import to_plain
-from swissroll.modes import ordinary_modes
 from swissroll.report.explorer import embeds_decoder, explorer_data
 from swissroll.report.figures import available, draw
 from swissroll.report.film import film_gif
 from swissroll.report.html import gif_uri, script, template, vector_uri
 from swissroll.report.scene import Scene
+from swissroll.report.shell import quote
 from swissroll.report.style import house_style
+from swissroll.reproducibility.modes import ordinary_modes
 from swissroll.runs.errors import RunError
 from swissroll.runs.evaluate import evaluate
 from swissroll.runs.files import replace_file
 from swissroll.runs.run import Run, require_run
-from swissroll.shell import quote
 
 
 @ordinary_modes()

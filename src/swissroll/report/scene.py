@@ -12,7 +12,6 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from swissroll import rng
 from swissroll.config import Config, require_config
 from swissroll.data import open_distribution
 from swissroll.data.distribution import Sample
@@ -21,6 +20,7 @@ from swissroll.model.adapter import measurable
 from swissroll.model.latents import draw_latents
 from swissroll.model.vae import VAE
 from swissroll.report.plots import Array, plane
+from swissroll.reproducibility import rng
 from swissroll.runs.run import Run
 from swissroll.training.build import held_out_points, translation_of
 

@@ -9,7 +9,7 @@ from pathlib import Path
 from swissroll import checks
 from swissroll.config import MAX_COMPONENTS, Config
 from swissroll.errors import Fix
-from swissroll.modes import ordinary_modes
+from swissroll.reproducibility.modes import ordinary_modes
 from swissroll.runs.errors import RunError
 from swissroll.runs.files import read_state, replace_file, save_end, save_snapshot
 from swissroll.runs.folder import staged

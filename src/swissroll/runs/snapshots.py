@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 
 from swissroll.model.vae import VAE
-from swissroll.selection import spread
+from swissroll.runs.selection import spread
 
 MAX_FRAMES = 30
 """Most snapshots that a film shows."""

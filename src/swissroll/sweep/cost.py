@@ -101,7 +101,7 @@ def measured_rate(budget: float = 0.3) -> float:
     """
     import torch
 
-    from swissroll.modes import ordinary_modes
+    from swissroll.reproducibility.modes import ordinary_modes
 
     matrix = torch.ones(PROBE_DIM, PROBE_DIM)
     operations = 2 * PROBE_DIM**3

@@ -11,12 +11,13 @@ from typing import TYPE_CHECKING, Any, Literal
 
 import torch
 
-from swissroll import checks, rng
+from swissroll import checks
 from swissroll.config import Config, require_config
 from swissroll.data import Sample, open_distribution
 from swissroll.model.loss import Loss, Translation
 from swissroll.model.vae import VAE
-from swissroll.modes import ordinary_modes
+from swissroll.reproducibility import rng
+from swissroll.reproducibility.modes import ordinary_modes
 from swissroll.training.engines.engine import Engine, State
 from swissroll.training.engines.torch import MAX_CHUNK, TorchEngine
 from swissroll.training.loop import Training, is_due, scheduled_lr_and_beta

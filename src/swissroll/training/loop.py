@@ -20,7 +20,7 @@ from swissroll.checks import NotFiniteError
 from swissroll.config import Config
 from swissroll.model.adapter import measurable, points_for
 from swissroll.model.loss import Loss, LossTerms
-from swissroll.modes import ordinary_modes
+from swissroll.reproducibility.modes import ordinary_modes
 from swissroll.training.engines.engine import Engine, State
 from swissroll.training.engines.torch import measure_loss
 from swissroll.training.refit import Progress, show_nothing

@@ -14,7 +14,7 @@ from swissroll import checks
 from swissroll.checks import NotFiniteError
 from swissroll.config import Config, require_config
 from swissroll.model.loss import Loss, LossTerms
-from swissroll.modes import ordinary_modes
+from swissroll.reproducibility.modes import ordinary_modes
 from swissroll.training.build import build, build_batch, choose_engine, flops, loss_of, refitted_weights
 from swissroll.training.engines.engine import State
 from swissroll.training.loop import DivergedError, Record, Terms, chunk_length, is_due

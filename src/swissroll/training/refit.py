@@ -20,13 +20,14 @@ from collections.abc import Callable
 import torch
 from torch import Generator, Tensor, nn
 
-from swissroll import checks, rng
+from swissroll import checks
 from swissroll.config import Config
 from swissroll.data import Distribution, open_distribution
 from swissroll.model.latents import draw_latents
 from swissroll.model.prior import Components, Mixture
 from swissroll.model.vae import VAE
-from swissroll.modes import ordinary_modes
+from swissroll.reproducibility import rng
+from swissroll.reproducibility.modes import ordinary_modes
 
 DRAWS = 20_000
 """Draws from the aggregate posterior that the mixture is fitted to, some 40 for each of the most Gaussians."""

@@ -5,9 +5,9 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
-from swissroll import rng
 from swissroll.config import Config
 from swissroll.data import open_distribution
+from swissroll.reproducibility import rng
 
 RANDN_BLOCK = 16
 """PyTorch fills normal draws of a multiple of this size in blocks: several drawn at once are those drawn in turn."""

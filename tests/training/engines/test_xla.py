@@ -16,10 +16,10 @@ import torch
 from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
-from swissroll import rng
 from swissroll.cli.app import main
 from swissroll.config import PRESETS, Activation, Config, DecoderVariance
 from swissroll.model.vae import VAE
+from swissroll.reproducibility import rng
 from swissroll.runs.run import create, load
 from swissroll.runs.training import advance
 from swissroll.sweep.worker import pack

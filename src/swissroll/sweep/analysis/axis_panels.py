@@ -14,7 +14,7 @@ from matplotlib.figure import Figure
 
 from swissroll.report.colours import LEVELS
 from swissroll.report.plots import Array
-from swissroll.selection import spread
+from swissroll.runs.selection import spread
 from swissroll.sweep.analysis.blocks import is_measured, measured_metrics
 from swissroll.sweep.analysis.comparisons import Interval, headline_metrics, t_interval
 from swissroll.sweep.analysis.formatting import format_value

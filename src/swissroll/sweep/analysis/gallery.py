@@ -16,7 +16,7 @@ from swissroll.report.colours import DATA, GENERATED
 from swissroll.report.figures import draw_latent_line, draw_posteriors, draw_prior, prior_samples
 from swissroll.report.scene import Scene
 from swissroll.runs.run import load
-from swissroll.selection import spread
+from swissroll.runs.selection import spread
 from swissroll.sweep.analysis.blocks import Setting, settings
 from swissroll.sweep.analysis.formatting import format_setting
 from swissroll.sweep.analysis.results import Row, Table

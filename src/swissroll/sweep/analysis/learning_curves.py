@@ -15,7 +15,7 @@ from swissroll.evaluation.measures import axis_label
 from swissroll.report.colours import LEVELS
 from swissroll.report.plots import Array
 from swissroll.runs.run import load
-from swissroll.selection import spread
+from swissroll.runs.selection import spread
 from swissroll.sweep.analysis.blocks import Setting, settings
 from swissroll.sweep.analysis.formatting import format_setting
 from swissroll.sweep.analysis.results import Table

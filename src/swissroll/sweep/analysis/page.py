@@ -12,9 +12,9 @@ from matplotlib.figure import Figure
 
 from swissroll.config import Config
 from swissroll.report.html import template, vector_uri
+from swissroll.report.shell import quote
 from swissroll.report.style import house_style
 from swissroll.runs.files import replace_file
-from swissroll.shell import quote
 from swissroll.sweep.analysis.axis_panels import MAX_PANEL_COLUMNS, draw_axis
 from swissroll.sweep.analysis.blocks import confounds, sigmas
 from swissroll.sweep.analysis.comparison_tables import AxisSection, BestSetting, axis_section, best_settings

@@ -15,7 +15,7 @@ from matplotlib.lines import Line2D
 from matplotlib.ticker import NullFormatter
 
 from swissroll.report.colours import LEVELS
-from swissroll.selection import spread
+from swissroll.runs.selection import spread
 from swissroll.sweep.analysis.blocks import Setting
 from swissroll.sweep.analysis.formatting import format_value
 from swissroll.sweep.analysis.results import Table

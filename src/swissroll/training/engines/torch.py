@@ -7,10 +7,10 @@ from collections.abc import Callable
 import torch
 from torch import Generator, Tensor
 
-from swissroll import rng
 from swissroll.model.loss import Loss, LossTerms
 from swissroll.model.vae import VAE
-from swissroll.modes import ordinary_modes
+from swissroll.reproducibility import rng
+from swissroll.reproducibility.modes import ordinary_modes
 from swissroll.training.engines.engine import State
 from swissroll.training.engines.torch_adam import Adam
 

@@ -25,11 +25,11 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from swissroll import rng
 from swissroll.config import Config
 from swissroll.errors import Fix, FixableError
 from swissroll.model.loss import Loss, LossTerms
 from swissroll.model.vae import VAE
+from swissroll.reproducibility import rng
 from swissroll.training.engines.engine import State
 from swissroll.training.engines.xla_step import BETA_1, BETA_2, Moments, Program, Weights, compile_program
 from swissroll.training.sampler import Sampler

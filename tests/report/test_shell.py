@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from swissroll.shell import quote
+from swissroll.report.shell import quote
 
 WORDS = [
     "plain",

@@ -1,6 +1,6 @@
 """A few of many: with both ends, evenly, and never more than there are."""
 
-from swissroll.selection import spread
+from swissroll.runs.selection import spread
 
 
 def test_spread_keeps_both_ends() -> None:

@@ -11,7 +11,7 @@ import pytest
 import torch
 
 import swissroll
-from swissroll.modes import ordinary_modes
+from swissroll.reproducibility.modes import ordinary_modes
 from swissroll.runs import advance, create
 from swissroll.training.build import build
 from swissroll.training.loop import Record

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 import torch
 
-from swissroll import rng
+from swissroll.reproducibility import rng
 
 KEYS = {"initialisation": 0, "data": 1, "noise": 2, "evaluation": 3, "evaluation noise": 4, "repair": 5}
 

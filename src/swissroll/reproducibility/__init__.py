@@ -1,0 +1,1 @@
+"""What makes a computation the same wherever it runs: streams of random numbers, and PyTorch's modes."""
