@@ -116,7 +116,9 @@ def points(name: str, value: Any, *, dim: int | None = None, least: int = 1) -> 
     bad = (~x.isfinite()).any(dim=1).nonzero()
     if len(bad):
         row = int(bad[0, 0])
-        found = f"{len(bad)} of {len(x)} points are not, first row {row}: {short(x[row].tolist())}"
+        # They may be a batch of a table whose rows are not known here.
+        where = f"first row {row} of these {len(x)}, counted from 0"
+        found = f"{len(bad)} of {len(x)} points are not, {where}: {short(x[row].tolist())}"
         raise NotFiniteError(f"{name} must be finite; {found}.", name=name)
     return x
 

@@ -55,7 +55,7 @@ def test_train_writes_a_folder_and_ends_with_its_report(tmp_path: Path) -> None:
     lines = done.stdout.splitlines()
     assert [line.split("  ")[0] for line in lines[:8]] == [
         "steps", "training time", "loss", "reconstruction MSE, posterior draw, squared data units",
-        "rate, nats per point", "KL per latent dimension, nats per point", "distortion, nats per point",
+        "rate, nats per point", "KL from the prior per latent dimension, nats per point", "distortion, nats per point",
         "decoder sigma, implied, data units",
     ]  # fmt: skip
     assert lines[-1] == "report: runs/001/report.html"

@@ -404,6 +404,17 @@ def test_the_verdict_says_what_was_checked_and_what_could_not_be() -> None:
     assert told.endswith("Not checked: jumps along the data's curve (the data have no curve).")
 
 
+def test_what_was_checked_can_be_told_apart() -> None:
+    missing = {"mse": "a, b", "aggregate_c2st": "c"}
+    found = Diagnosis(name="", evidence={}, advice=Advice(), checked=("mse", "rate", "w2", "mmd"), unchecked=missing)
+    assert checked_text(found) == (
+        "Checked: reconstruction MSE, posterior draw; rate; 2 distances against their noise floors. "
+        "Not checked: reconstruction MSE, posterior draw (a, b); C2ST accuracy, aggregate posterior against prior (c)."
+    )
+    evidence = {"aggregate_c2st_deviation": 12.0, "w2_deviation": 7.0}
+    assert evidence_text(evidence).split("; ")[1].startswith("W2 to real points 7")
+
+
 @pytest.mark.parametrize("lr", [1.0, 1e4])
 def test_a_run_at_a_huge_learning_rate_is_diverged(tmp_path: Path, lr: float) -> None:
     assert examine(trained(tmp_path / "run", lr=lr))[1].name == "diverged"

@@ -3,17 +3,19 @@
 from __future__ import annotations
 
 import json
+import math
 from pathlib import Path
 from typing import Any
 
 import pytest
 import torch
+from torch import Generator
 
 import swissroll
 import swissroll.runs.run
 from swissroll.config import Config
 from swissroll.data import CURVES
-from swissroll.data.distribution import NoisyCurve
+from swissroll.data.distribution import NoisyCurve, Sample
 from swissroll.evaluation.advice import Action
 from swissroll.model.vae import VAE
 from swissroll.report.page import write_metrics
@@ -143,3 +145,21 @@ def test_settings_that_are_another_models_are_refused() -> None:
 def test_a_run_is_trained_in_a_folder_of_its_own(folder: Any) -> None:
     with pytest.raises(ValueError, match="needs a folder of its own"):
         swissroll.train(Config(steps=1), folder)
+
+
+class Spoiled(Gaussian):
+    """A table with a number that is missing."""
+
+    name = "my table"
+
+    def sample(self, n: int, *, generator: Generator | None = None, device: torch.device | str = "cpu") -> Sample:
+        drawn = super().sample(n, generator=generator, device=device)
+        drawn.points[3, 1] = math.nan
+        return drawn
+
+
+def test_what_is_missing_in_the_data_is_not_the_models_fault() -> None:
+    told = "points drawn from my table must be finite; 1 of 1000 points are not, first row 3 of these 1000, counted"
+    with pytest.raises(ValueError, match=told) as raised:
+        swissroll.evaluate(VAE(2, 8), distribution=Spoiled(), sigma=0.3)
+    assert str(raised.value).endswith("Remove such rows.")

@@ -176,7 +176,7 @@ def test_points_far_from_the_curve_cover_nothing() -> None:
         (torch.zeros(0, 2), r"shape \(N, 2\) with N of at least 1; got shape \(0, 2\)"),
         (torch.zeros(5, 3), r"got shape \(5, 3\)"),
         (torch.zeros(5), r"got shape \(5,\)"),
-        (torch.tensor([[0.0, 0.0], [0.0, math.nan]]), "1 of 2 points are not, first row 1"),
+        (torch.tensor([[0.0, 0.0], [0.0, math.nan]]), "1 of 2 points are not, first row 1 of these 2, counted from 0"),
         (torch.tensor([[0.0, math.inf]]), "must be finite"),
     ],
 )

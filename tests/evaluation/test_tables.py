@@ -10,19 +10,30 @@ import pytest
 import torch
 from scipy import stats
 
+from swissroll.config import Config
 from swissroll.data import CURVES
 from swissroll.evaluation.distances import NAMES
 from swissroll.evaluation.measures import heading
 from swissroll.evaluation.metrics import Metrics, measure
-from swissroll.evaluation.tables import GENERATED_HEAD, MODEL_HEAD, Rows, generated_rows, model_rows, text
+from swissroll.evaluation.symptoms import LossHistory, collect_symptoms
+from swissroll.evaluation.tables import (
+    MODEL_HEAD,
+    SAMPLED_FITS,
+    Rows,
+    generated_head,
+    generated_rows,
+    model_rows,
+    text,
+)
 from swissroll.evaluation.uncertainty import rounded, with_error
 from swissroll.model.vae import VAE
+from swissroll.training.build import loss_of
 
 
 @cache
-def metrics(latent_dim: int = 2, sigma: float = 0.3) -> Metrics:
+def metrics(latent_dim: int = 2, sigma: float = 0.3, noise: float = 0.0) -> Metrics:
     model = VAE(latent_dim, 8, generator=torch.Generator().manual_seed(0))
-    return measure(model, CURVES["swiss_roll"], sigma=sigma, n=100)
+    return measure(model, CURVES["swiss_roll"], noise=noise, sigma=sigma, n=100)
 
 
 def row(rows: Rows, start: str) -> tuple[str, ...]:
@@ -123,6 +134,14 @@ def test_every_part_of_the_error_above_the_lower_bound_is_in_it() -> None:
     assert verdict == "0.50 ± 0.09 above its lower bound"
 
 
+def test_the_rates_of_dimensions_say_what_they_are_from() -> None:
+    shown = row(model_rows(metrics()), "rate")[3]
+    start, _, rates = shown.partition(": ")
+    assert start == "from N(0, 1)"
+    for one, rate in zip(rates.split(", "), metrics().latent.rates, strict=True):
+        assert number(one[3:]) == pytest.approx(rate, abs=half_a_digit(one[3:]))
+
+
 def test_rates_that_are_left_out_are_not_passed_over_in_silence() -> None:
     found = metrics(3)
     for n, end in ((8, "z8 0.001"), (9, "z8 0.001, ...")):
@@ -163,13 +182,13 @@ def test_generated_rows_keep_the_ways_in_their_columns() -> None:
     found = metrics()
     assert found.noisy_prior is not None
     rows = generated_rows(found)
-    assert all(len(cells) == len(GENERATED_HEAD) for cells in rows)
+    assert all(len(cells) == len(generated_head(found)) for cells in rows)
     ways = (found.grid, found.prior, found.noisy_prior)
     fits = [fit for fit in (*(made.fit for made in ways), found.real) if fit is not None]
     assert len(fits) == 4
     grid, *sampled = row(rows, "off the curve, 90th")[1:]
     assert sampled == [with_error(f.off_p90, f.off_p90_se) for f in fits[1:]]
-    assert grid == rounded(fits[0].off_p90, fits[0].off_p90_se)
+    assert grid == rounded(fits[0].off_p90, fits[1].off_p90_se)
     assert found.real is not None
     assert found.real_sd is not None
     *covered, floor = row(rows, "share of the curve")[1:]
@@ -183,6 +202,26 @@ def test_generated_rows_keep_the_ways_in_their_columns() -> None:
         for cell, distance in zip(cells, measured, strict=True):
             assert number(cell) == pytest.approx(distance.value, abs=half_a_digit(cell))
             assert half_a_digit(cell) == half_a_digit(noise_floor)
+
+
+@pytest.mark.parametrize(
+    ("noise", "marked"), [(0.0, "prior samples *"), (0.1, "with the data's noise *"), (0.5, "with decoder noise *")]
+)
+def test_the_column_that_the_diagnosis_judges_is_marked(noise: float, marked: str) -> None:
+    found = metrics(noise=noise)
+    head = generated_head(found)
+    assert [cell for cell in head if cell.endswith("*")] == [marked]
+    judged = collect_symptoms(loss_of(Config()), LossHistory.unknown(), found)
+    for name in ("strays", "c2st"):
+        shown = row(generated_rows(found), heading(name))[head.index(marked)]
+        assert number(shown) == pytest.approx(getattr(judged, name), abs=half_a_digit(shown))
+
+
+def test_the_decoded_grid_has_the_digits_of_the_samples_beside_it() -> None:
+    rows = generated_rows(metrics())
+    for name in SAMPLED_FITS:
+        _, grid, prior, *_ = row(rows, heading(name))
+        assert half_a_digit(grid) == half_a_digit(prior)
 
 
 def test_a_decoder_without_noise_has_a_dash_in_its_column() -> None:

@@ -142,8 +142,8 @@ def _print_pairs(rows: list[tuple[str, str]]) -> None:
 
 def _print_tables(metrics: Metrics) -> None:
     from swissroll.evaluation.tables import (
-        ERRORS_NOTE,
         MODEL_HEAD,
+        TABLES_NOTE,
         generated_head,
         generated_rows,
         model_rows,
@@ -151,7 +151,7 @@ def _print_tables(metrics: Metrics) -> None:
     )
 
     print(f"\n{text(MODEL_HEAD, model_rows(metrics))}\n\n{text(generated_head(metrics), generated_rows(metrics))}")
-    print(f"\n{ERRORS_NOTE}")
+    print(f"\n{TABLES_NOTE}")
 
 
 def print_diagnosis(run: Run, evaluation: Evaluation) -> None:

@@ -106,6 +106,7 @@ def has_inaccurate_decoder(s: Symptoms) -> bool:
 
 
 LONGER = Advice(setting="steps", factor=10, otherwise=Advice(setting="hidden_dim", factor=2))
+FIT_PRIOR = Advice(action=Action.FIT_PRIOR, preset="best")
 
 RULES = (
     Rule(
@@ -174,7 +175,7 @@ RULES = (
         name=PRIOR,
         holds=lambda s: s.aggregate_c2st > 0.58,
         evidence=("aggregate_c2st",),
-        advice=Advice(action=Action.FIT_PRIOR, preset="best"),
+        advice=FIT_PRIOR,
     ),
     Rule(
         name="torn latent",
@@ -186,7 +187,7 @@ RULES = (
         name="strays",
         holds=lambda s: s.strays > MAX_STRAYS,
         evidence=("strays",),
-        advice=Advice(action=Action.FIT_PRIOR, preset="best"),
+        advice=FIT_PRIOR,
     ),
     Rule(
         name="too blurred",
@@ -205,7 +206,7 @@ RULES = (
         name="imprecise",
         holds=lambda s: s.aggregate_deviates,
         evidence=(),
-        advice=Advice(action=Action.FIT_PRIOR, preset="best"),
+        advice=FIT_PRIOR,
     ),
     WorstRule(
         name="imprecise",

@@ -34,7 +34,7 @@ MEASURES: dict[str, Measure] = {
     "loss": Measure("loss", "", "low"),
     "mse": Measure("reconstruction MSE, posterior draw", "squared data units", "low"),
     "posterior_mean_mse": Measure("reconstruction MSE, posterior mean", "squared data units", "low"),
-    "kl": Measure("KL per latent dimension", NATS, None),
+    "kl": Measure("KL from the prior per latent dimension", NATS, None),
     "rate": Measure("rate", NATS, None),
     "distortion": Measure("distortion", NATS, None),
     "neg_elbo": Measure("negative ELBO", NATS, "low"),

@@ -12,6 +12,8 @@ from typing import NamedTuple, cast
 import torch
 from torch import Tensor
 
+from swissroll import checks
+from swissroll.checks import NotFiniteError
 from swissroll.data import Curve, Distribution
 from swissroll.evaluation.distances import ReferenceSample
 from swissroll.evaluation.geometry import Fit, FitSpread, fit
@@ -80,8 +82,18 @@ def _kept_data(distribution: Distribution, n: int, seed: int, dtype: torch.dtype
 
 
 def fresh_points(distribution: Distribution, n: int, seed: int, dtype: torch.dtype) -> Tensor:
-    """The points that a model is measured on, shape (n, D): no part of its training."""
-    return distribution.sample(n, generator=rng.generator(seed, "measure: data")).points.to(dtype)
+    """The points that a model is measured on, shape (n, D): no part of its training.
+
+    Raises:
+        ValueError: A coordinate is not finite, or not in the model's precision.
+    """
+    drawn = distribution.sample(n, generator=rng.generator(seed, "measure: data")).points.to(dtype)
+    try:
+        checks.points(f"points drawn from {distribution.name}", drawn)
+    except NotFiniteError as error:
+        # Of another kind, since a NotFiniteError is taken for the model's own.
+        raise ValueError(f"{error} Remove such rows.") from None
+    return drawn
 
 
 def _draw_data(distribution: Distribution, n: int, seed: int, dtype: torch.dtype) -> DataReference:

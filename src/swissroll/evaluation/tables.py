@@ -18,10 +18,12 @@ SPREAD_FITS = ("coverage", "longest_gap", "ks")
 """The others, beside the standard deviation over several real samples."""
 MAX_RATES = 8
 """Most latent dimensions whose own rates are shown."""
-GENERATED_HEAD = ("generated points", "decoded grid", "prior samples", "with decoder noise", "real points")
-ERRORS_NOTE = (
+JUDGED = " *"
+"""What the head of a column ends in whose points the diagnosis compares with real ones."""
+TABLES_NOTE = (
     "± is one standard error over the points; of a noise floor, the standard deviation over other real samples.\n"
-    "A number without it has the digits that its noise floor allows, or is exact."
+    "A number without it has the digits that its noise floor allows (the grid: those of prior samples), or is exact.\n"
+    "* marks the points that the diagnosis compares with real ones."
 )
 MODEL_HEAD = ("the model", "value", "perfect model", "verdict")
 
@@ -56,8 +58,8 @@ def model_rows(metrics: Metrics) -> Rows:
 
 
 def generated_rows(metrics: Metrics) -> Rows:
-    """Points made in three ways, and real ones: distances to the curve, coverage and distances to real points."""
-    sets = (metrics.grid, metrics.prior, metrics.noisy_prior)
+    """Points made in several ways, and real ones: distances to the curve, coverage and distances to real points."""
+    sets = tuple(_ways(metrics).values())
     rows = [_distance_row(name, sets) for name in NAMES]
     if metrics.real is None:
         return rows
@@ -70,11 +72,22 @@ def generated_rows(metrics: Metrics) -> Rows:
 
 
 def generated_head(metrics: Metrics) -> tuple[str, ...]:
-    """The heads of :func:`generated_rows`, which name the grid's two dimensions where the latent has more."""
-    name, grid, *others = GENERATED_HEAD
+    """The heads of :func:`generated_rows`; the points that the diagnosis judges are marked."""
+    heads = [f"{head}{JUDGED}" if made is metrics.comparable else head for head, made in _ways(metrics).items()]
+    return ("generated points", *heads, "real points")
+
+
+def _ways(metrics: Metrics) -> dict[str, Generated | None]:
+    """The ways in which points are made, by the head of their column; None where they cannot be made."""
+    grid = "decoded grid"
     if len(metrics.latent.rates) > 2:
-        grid = f"{grid} of {name_dims(metrics.grid_dims)}"
-    return name, grid, *others
+        grid += f" of {name_dims(metrics.grid_dims)}"
+
+    ways = {grid: metrics.grid, "prior samples": metrics.prior, "with decoder noise": metrics.noisy_prior}
+    if metrics.shared_noise is not None:
+        # Only then is the diagnosis about points that are in no other column.
+        ways["with the data's noise"] = metrics.shared_noise
+    return ways
 
 
 def text(head: tuple[str, ...], rows: Rows) -> str:
@@ -120,12 +133,14 @@ def _reconstruction_rows(error: Reconstruction) -> Rows:
 
 def _rate_rows(latent: Latent) -> Rows:
     dimensions = len(latent.rates)
-    of_each = zip(latent.rates[:MAX_RATES], latent.rates_se, strict=False)
-    shown = [f"z{number} {rounded(rate, error)}" for number, (rate, error) in enumerate(of_each, start=1)]
+    rates = zip(latent.rates[:MAX_RATES], latent.rates_se, strict=False)
+    shown = [f"z{number} {rounded(rate, error)}" for number, (rate, error) in enumerate(rates, start=1)]
     if dimensions > MAX_RATES:
         shown.append("...")
+    # The rate itself is from the prior, which may be a mixture.
+    of_each = "from N(0, 1): " + ", ".join(shown)
     return [
-        (heading("rate"), with_error(latent.rate, latent.rate_se), "", ", ".join(shown)),
+        (heading("rate"), with_error(latent.rate, latent.rate_se), "", of_each),
         (heading("active"), str(latent.active), "", f"of {dimensions}"),
     ]
 
@@ -190,10 +205,14 @@ def _continuity_rows(latent: Latent) -> Rows:
 
 
 def _sampled_fit_row(name: str, fits: list[Fit | None]) -> tuple[str, ...]:
-    """A number with a standard error in each column but the first: the decoded grid is no sample."""
+    """A number with a standard error in each column but the first.
+
+    The decoded grid is no sample and has no error, so it has the digits of the prior samples beside it.
+    """
     grid, *samples = fits
     cells = ["-" if one is None else with_error(getattr(one, name), getattr(one, f"{name}_se")) for one in samples]
-    first = "-" if grid is None else rounded(getattr(grid, name), getattr(grid, f"{name}_se"))
+    prior = samples[0]
+    first = "-" if grid is None or prior is None else rounded(getattr(grid, name), getattr(prior, f"{name}_se"))
     return (heading(name), first, *cells)
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING
 
 from swissroll.evaluation.advice import Action, Advice
@@ -44,8 +44,8 @@ MULTIPLES = {2: "two", 3: "three", 10: "ten"}
 
 
 def evidence_text(evidence: Mapping[str, float | str]) -> str:
-    """The measured numbers of a diagnosis, separated by commas."""
-    return ", ".join(_fact(name, value) for name, value in evidence.items())
+    """The measured numbers of a diagnosis."""
+    return join_labels([_fact(name, value) for name, value in evidence.items()])
 
 
 def advice_text(advice: Advice) -> str:
@@ -71,9 +71,14 @@ def checked_text(diagnosis: Diagnosis) -> str:
         return ""
     distances = [name for name in diagnosis.checked if name.removeprefix("aggregate_") in DISTANCES]
     named = [label(name) for name in diagnosis.checked if name not in distances]
-    text = f"Checked: {', '.join(named)}; {len(distances)} distances against their noise floors."
+    text = f"Checked: {join_labels([*named, f'{len(distances)} distances against their noise floors'])}."
     missing = [f"{label(name)} ({why})" for name, why in diagnosis.unchecked.items()]
-    return f"{text} Not checked: {', '.join(missing)}." if missing else text
+    return f"{text} Not checked: {join_labels(missing)}." if missing else text
+
+
+def join_labels(labels: Sequence[str]) -> str:
+    """Labels one after the other: with semicolons where one of them has a comma of its own."""
+    return ("; " if any(", " in label for label in labels) else ", ").join(labels)
 
 
 def to_plain(diagnosis: Diagnosis) -> dict[str, str]:

@@ -13,8 +13,8 @@ from swissroll import checks
 from swissroll.errors import Fix
 from swissroll.evaluation.evaluation import Evaluation
 from swissroll.evaluation.tables import (
-    ERRORS_NOTE,
     MODEL_HEAD,
+    TABLES_NOTE,
     Rows,
     generated_head,
     generated_rows,
@@ -155,7 +155,7 @@ class RunPage:
         """What the training came to: names and values."""
         return summary_rows(self.evaluation)
 
-    errors_note = ERRORS_NOTE
+    tables_note = TABLES_NOTE
 
     @property
     def tables(self) -> list[tuple[tuple[str, ...], Rows]]:
