@@ -115,16 +115,14 @@ def test_a_tap_does_what_hovering_does(run: Run, opened: Opened) -> None:
         assert tapped[0] != [0, 0]
 
 
-@pytest.mark.parametrize(("width", "stacked"), [(390, True), (1000, False)])
-def test_the_planes_stand_one_above_the_other_on_a_narrow_screen(
-    width: int, stacked: bool, run: Run, opened: Opened
-) -> None:
-    with opened(run.folder, viewport={"width": width, "height": 800}) as page:
-        latent, data = (page.locator(name).bounding_box() for name in ("#latent-plane", "#data-plane"))
-        assert latent is not None
-        assert data is not None
-        assert (data["y"] >= latent["y"] + latent["height"]) == stacked
-        assert min(latent["width"], data["width"]) > 300
+@pytest.mark.parametrize(("width", "height"), [(390, 660), (1000, 800)])
+def test_both_planes_and_the_readout_fit_into_one_window(width: int, height: int, run: Run, opened: Opened) -> None:
+    with opened(run.folder, viewport={"width": width, "height": height}) as page:
+        names = ("#latent-plane", "#data-plane", "#explorer-readout")
+        boxes = [page.locator(name).bounding_box() for name in names]
+        latent, data, readout = (box for box in boxes if box is not None)
+        assert readout["y"] + readout["height"] - min(latent["y"], data["y"]) < height
+        assert min(latent["width"], data["width"]) > 0.4 * min(width, 832)
         assert page.evaluate("document.documentElement.scrollWidth") == width
 
 

@@ -8,6 +8,7 @@ from io import BytesIO
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 from matplotlib.colors import to_rgba
 from PIL import Image
@@ -150,6 +151,36 @@ def test_the_film_has_the_colours_of_the_figures_and_no_ground(run: Run) -> None
     assert len(found) == len(seen) + 1
     drawn = {tuple(round(255 * part) for part in to_rgba(colour)) for colour in (DATA, GRID, REFERENCE)}
     assert seen == drawn
+
+
+def test_the_letters_of_the_animation_are_large(run: Run) -> None:
+    """Its grey has a contrast of 3 to 1 with both pages: enough for bold letters of 14 points (WCAG 2.2, 1.4.3)."""
+    with Image.open(BytesIO(film_gif(Scene.of_run(run)))) as film:
+        pixels = np.array(film.convert("RGBA"))
+        scale = film.width / 340
+    is_grey = (pixels == [round(255 * part) for part in to_rgba(REFERENCE)]).all(axis=-1)
+    words = is_grey.any(axis=1).nonzero()[0]
+    # From the top of the title to its bottom; an upper-case letter takes 0.73 of the size of this font.
+    end = np.flatnonzero(np.diff(words) > 1)[0]
+    assert words[end] - words[0] >= scale * 0.73 * 14 * 96 / 72
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_what_scrolls_sideways_has_a_shadow_where_more_is_hidden(scheme: Any, run: Run, opened: Opened) -> None:
+    with opened(run.folder, viewport={"width": 390, "height": 800}, color_scheme=scheme) as page:
+        scrolling = "e => e.scrollWidth > e.clientWidth && getComputedStyle(e).overflowX === 'auto'"
+        scrolled = page.evaluate(f"[...document.querySelectorAll('body *')].filter({scrolling}).map(e => e.className)")
+        assert len(scrolled) > 8
+        assert set(scrolled) == {"wide"}
+
+        content = '<div class="wide" id="probe" style="height: 60px"><div style="width: 2000px"></div></div>'
+        page.evaluate("content => document.body.insertAdjacentHTML('afterbegin', content)", content)
+        probe = page.locator("#probe")
+        for place, expected in ((0, (False, True)), (500, (True, True)), (2000, (True, False))):
+            probe.evaluate("(e, place) => e.scrollLeft = place", place)
+            shades = np.array(Image.open(BytesIO(probe.screenshot())).convert("L"), dtype=float)[20]
+            paper = shades[len(shades) // 2]
+            assert (abs(shades[1] - paper) > 30, abs(shades[-2] - paper) > 30) == expected
 
 
 def test_the_animation_has_one_frame_per_snapshot(run: Run) -> None:

@@ -24,7 +24,7 @@ from swissroll.report.colours import (
     TRAINING,
 )
 from swissroll.report.film import film
-from swissroll.report.layout import COLOUR_BAR, GAP, LABELS, add_colour_bar, hide_labels_of_y, row
+from swissroll.report.layout import COLOUR_BAR, GAP, LABELS, TWO_LINES, add_colour_bar, hide_labels_of_y, row
 from swissroll.report.plots import Array, Series
 from swissroll.report.scene import SCENE_POINTS, Scene, to_array
 from swissroll.report.style import house_style
@@ -53,7 +53,7 @@ def losses(scene: Scene) -> Figure:
     if history is None:
         raise ValueError("The losses are drawn from a history, and this scene has none.")
 
-    figure, axes = row(9, [0.75] * 3, height=2.6, above=GAP)
+    figure, axes = row(9, [LABELS, TWO_LINES, LABELS], height=2.6, above=GAP)
     for ax, name in zip(axes, ("loss", "mse", "rate"), strict=True):
         lines = {
             "training batch": Series(history[name], TRAINING),

@@ -11,6 +11,8 @@ from matplotlib.figure import Figure
 
 LABELS = 0.72
 """Room for the labels of a vertical axis."""
+TWO_LINES = 0.95
+"""The same, where its title takes two lines."""
 GAP = 0.2
 """Room between two axes where the second has no labels."""
 COLOUR_BAR = 0.95

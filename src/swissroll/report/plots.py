@@ -172,6 +172,29 @@ def ellipses(ax: Axes, mu: Array, logvar: Array, t: Array | None = None, *, colo
     ax.add_collection(collection)
 
 
+def ring(
+    ax: Axes,
+    mean: Sequence[float] | Array,
+    std: Sequence[float] | Array,
+    radius: float,
+    *,
+    colour: str,
+    line: str,
+    width: float = 1.0,
+) -> None:
+    """Draw a Gaussian in the plane as an ellipse at so many standard deviations."""
+    ellipse = Ellipse(
+        (mean[0], mean[1]),
+        2 * radius * std[0],
+        2 * radius * std[1],
+        fill=False,
+        edgecolor=colour,
+        linewidth=width,
+        linestyle=line,
+    )
+    ax.add_patch(ellipse)
+
+
 def prior_rings(
     ax: Axes,
     radii: tuple[float, ...] = (1, 2, 3),
@@ -181,18 +204,7 @@ def prior_rings(
 ) -> None:
     """Draw rings at 1, 2 and 3 standard deviations of a Gaussian in the plane; by default, of N(0, I)."""
     for radius in radii:
-        width = 2 * radius * std[0]
-        height = 2 * radius * std[1]
-        ring = Ellipse(
-            (mean[0], mean[1]),
-            width,
-            height,
-            fill=False,
-            edgecolor=REFERENCE,
-            linewidth=0.8,
-            linestyle="--",
-        )
-        ax.add_patch(ring)
+        ring(ax, mean, std, radius, colour=REFERENCE, line="--", width=0.8)
 
 
 class Series(NamedTuple):

@@ -11,7 +11,6 @@ import torch
 from matplotlib.axes import Axes
 from matplotlib.colors import LinearSegmentedColormap
 from matplotlib.figure import Figure
-from matplotlib.patches import Ellipse
 from torch import Tensor
 
 from swissroll.evaluation.evidence import posterior_on_grid
@@ -155,16 +154,7 @@ def _draw_image(ax: Axes, window: Window, mu: Array, sigma: Array) -> None:
 
     # The encoder's Gaussian at 1 and 2 sigma.
     for radius, line in ((1, "-"), (2, "--")):
-        width, height = 2 * radius * sigma
-        ellipse = Ellipse(
-            (mu[0], mu[1]),
-            width,
-            height,
-            fill=False,
-            edgecolor=POSTERIOR,
-            linestyle=line,
-        )
-        ax.add_patch(ellipse)
+        plots.ring(ax, mu, sigma, radius, colour=POSTERIOR, line=line)
 
 
 def _outer_edges(axis: Array) -> tuple[float, float]:

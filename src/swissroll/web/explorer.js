@@ -79,6 +79,7 @@
   const means = unpack(data.means);
   const points = unpack(data.points);
   const hues = data.hues && unpack(data.hues);
+  const ink = () => getComputedStyle(document.body).color;
   let at = [0, 0];
 
   // Red, green and blue of the coordinate's colours at even places, with straight lines between them.
@@ -114,7 +115,7 @@
   function cross(surface, point) {
     const [x, y] = surface.toPixel(point);
     const { context } = surface;
-    context.strokeStyle = getComputedStyle(document.body).color;
+    context.strokeStyle = ink();
     context.lineWidth = 2;
     context.beginPath();
     context.arc(x, y, 7, 0, 2 * Math.PI);
@@ -138,7 +139,8 @@
       context.lineTo(x, y + 6);
     }
     context.stroke();
-    context.fillStyle = data.colours.reference;
+    context.fillStyle = ink();
+    context.font = "12px system-ui, sans-serif";
     context.textAlign = "center";
     for (const k of [-2, 0, 2]) {
       const [x, y] = surface.toPixel([k, 0]);

@@ -83,6 +83,16 @@ def test_the_page_names_what_diverged_and_what_it_confounds(table: Table) -> Non
     assert not re.search(r"""(src|href)=["']?(https?:)?//""", text)
 
 
+def test_on_a_narrow_screen_every_command_is_in_sight(table: Table, opened: Opened) -> None:
+    with opened(table.folder, viewport={"width": 390, "height": 800}) as page:
+        page.click("details.runs summary")
+        commands = [code.bounding_box() for code in page.locator("details.runs code").all()]
+        assert len(commands) == 16
+        for box in commands:
+            assert box is not None
+            assert 0 <= box["x"] < box["x"] + box["width"] <= 390
+
+
 def test_held_sigma_is_not_warned_of_and_axes_keep_the_quoted_beta(tmp_path: Path) -> None:
     table = trained_sweep(tmp_path / "sweep", latent_dim=[1, 2], beta=[0.01, 0.1], hold="sigma")
     write_page(table.folder)
