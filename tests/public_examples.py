@@ -55,6 +55,7 @@ def examples() -> dict[str, Example]:
     several = [OTHERS, OTHERS + 1]
     found = [
         Example(swissroll.build, {"config": TINY, "loss": None}),
+        Example(swissroll.check, {"thing": VAE}),
         Example(swissroll.compute_vae_loss, {"model": vae, "x": POINTS, "beta": 0.01}),
         Example(swissroll.distortion, {"recon_x": OTHERS, "x": POINTS, "sigma": 0.5}),
         Example(swissroll.elbo, {"recon_x": OTHERS, "x": POINTS, "mu": POINTS, "logvar": OTHERS, "sigma": 0.5}),

@@ -125,6 +125,7 @@ OPTIONAL: dict[tuple[str, str], set[str]] = {
     ("log_evidence", "sigma"): {"None"},
     ("visualize_reconstructions", "points"): {"None"},
     ("sliced_wasserstein", "generator"): {"None"},
+    ("check", "thing"): {"a class"},
     # A folder of this name can be made.
     ("train", "folder"): {"a word"},
     ("create", "folder"): {"a word"},

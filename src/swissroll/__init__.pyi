@@ -3,6 +3,7 @@ from .evaluation.evidence import log_evidence as log_evidence
 from .evaluation.lower_bound import evidence_floor as evidence_floor
 from .evaluation.lower_bound import nll_lower_bound as nll_lower_bound
 from .evaluation.metrics import measure as measure
+from .exercise.checking import check as check
 from .model.loss import distortion as distortion
 from .model.loss import elbo as elbo
 from .model.loss import rate as rate

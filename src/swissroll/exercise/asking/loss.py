@@ -1,0 +1,143 @@
+"""Compute the loss of a solution, with a model that returns what it was told to."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from .errors import as_answer, kind_of
+from .finding import SAMPLER_NAMES, Found, roles_of
+
+
+class Probe(nn.Module):
+    """A model that returns what it was told to, whatever it is asked."""
+
+    def __init__(self, recon: Tensor, mu: Tensor, head: Tensor) -> None:
+        super().__init__()
+        self.answers = (recon, mu, head)
+        self.weight = nn.Parameter(torch.zeros(()))
+        self.z = mu.detach() + 1.5
+        self.handed = ""
+        self.latent_dim = mu.shape[-1]
+        self.beta = 1.0
+
+    def forward(self, x: Tensor) -> tuple[Tensor, Tensor, Tensor]:  # noqa: ARG002
+        """The reconstruction, mu and the head."""
+        return self.answers
+
+    def encode(self, x: Tensor) -> tuple[Tensor, Tensor]:  # noqa: ARG002
+        """Mu and the head."""
+        return self.answers[1:]
+
+    def reparameterize(self, *arguments: Any) -> Tensor:  # noqa: ARG002
+        """A latent that is neither of them."""
+        return self.z
+
+    def decode(self, z: Tensor) -> Tensor:
+        """The reconstruction; what was handed over is remembered."""
+        self.handed = _what(z, self.z, self.answers[1])
+        return self.answers[0]
+
+    def encoder(self, x: Tensor) -> Tensor:
+        """The points themselves."""
+        return x
+
+    def fc_mu(self, h: Tensor) -> Tensor:  # noqa: ARG002
+        """Mu."""
+        return self.answers[1]
+
+    def fc_logvar(self, h: Tensor) -> Tensor:  # noqa: ARG002
+        """The head."""
+        return self.answers[2]
+
+    decoder = decode
+    reparametrize = reparameterize
+
+
+def _what(handed: Any, z: Tensor, mu: Tensor) -> str:
+    if isinstance(handed, Tensor):
+        for name, value in (("z", z), ("mu", mu)):
+            if handed.shape == value.shape and torch.equal(handed.detach(), value.detach()):
+                return name
+    return "other"
+
+
+def own_probe(found: Found, recon: Tensor, mu: Tensor, head: Tensor) -> tuple[Any, Probe]:
+    """The solution's own model, whose three steps are those of a probe."""
+    if found.build is None:
+        raise LookupError("There is no VAE.")
+    probe = Probe(recon, mu, head)
+    own: Any = found.build()
+    own.encode = probe.encode
+    own.decode = probe.decode
+    for name in SAMPLER_NAMES:
+        if hasattr(own, name):
+            setattr(own, name, probe.reparameterize)
+    return own, probe
+
+
+def answer_loss(found: Found, request: Mapping[str, Any]) -> dict[str, Any]:
+    """Compute the loss once for each case; see the head of the package."""
+    if found.loss is None:
+        raise LookupError("There is no compute_vae_loss.")
+    roles = roles_of(found.loss)
+    said: dict[str, list[Any]] = {"loss": [], "decoded": [], "grad_recon": [], "grad_mu": [], "grad_head": []}
+    shape: list[int] = []
+    returned = ""
+    x_changed = False
+
+    for index, beta in enumerate(request["beta"]):
+        leaves = {name: request[name][index].clone().requires_grad_() for name in ("recon", "mu", "head")}
+        values: dict[str, Any] = {name: leaf * 1 for name, leaf in leaves.items()}
+        values["x"] = request["x"][index].clone()
+        values["beta"] = beta
+        try:
+            probe = None
+            if "model" in roles.values():
+                own = request.get("probe") == "own"
+                planted = {name: values[name] for name in leaves}
+                plain = Probe(**planted)
+                values["model"], probe = own_probe(found, **planted) if own else (plain, plain)
+            result = found.loss(**{name: values[role] for name, role in roles.items()})
+            returned = type(result).__name__
+            loss = _first(result)
+            shape = list(loss.shape)
+            if loss.numel() != 1:
+                raise ValueError(f"the loss has the shape {tuple(loss.shape)}, not one number")
+        except Exception as error:  # Anything may be raised by somebody else's code, and all of it is an answer.
+            return as_answer(error, found) | {"case": index}
+
+        said["loss"].append(float(loss.detach().double().reshape(())))
+        said["decoded"].append("" if probe is None else probe.handed)
+        x_changed |= not torch.equal(values["x"], request["x"][index])
+        if request.get("gradients"):
+            gradients: tuple[Tensor | None, ...] = (None, None, None)
+            if loss.requires_grad:
+                gradients = torch.autograd.grad(loss.sum(), list(leaves.values()), allow_unused=True)
+            for name, gradient in zip(leaves, gradients, strict=True):
+                said[f"grad_{name}"].append(gradient)
+
+    answered: dict[str, Any] = {"loss": torch.tensor(said["loss"], dtype=torch.float64), "decoded": said["decoded"]}
+    answered |= {"shape": shape, "returned": returned, "x_changed": x_changed}
+    return answered | {name: _stacked(said[name]) for name in ("grad_recon", "grad_mu", "grad_head")}
+
+
+def _first(result: Any) -> Tensor:
+    """The loss itself of what a loss returned: a tensor, or the first one of several."""
+    if isinstance(result, Mapping):
+        named = [result[name] for name in ("loss", "total", "total_loss") if name in result]
+        result = named[0] if named else next(iter(result.values()), None)
+    elif isinstance(result, tuple | list) and result:
+        result = result[0]
+    if not isinstance(result, Tensor):
+        raise TypeError(f"the loss is {kind_of(result)}, not a tensor")
+    return result
+
+
+def _stacked(gradients: list[Any]) -> Tensor | None:
+    if not gradients or any(gradient is None for gradient in gradients):
+        return None
+    return torch.stack(gradients)

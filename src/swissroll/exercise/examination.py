@@ -1,0 +1,259 @@
+"""Put all questions to one solution, in the order in which they help one another."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from typing import Any
+
+import numpy as np
+
+from swissroll.exercise.evidence import Evidence
+from swissroll.exercise.laws.error import ErrorLaws
+from swissroll.exercise.laws.forward import ForwardLaws
+from swissroll.exercise.laws.heads import HeadLaws
+from swissroll.exercise.laws.kl import KlLaws
+from swissroll.exercise.laws.measured_loss import LossMeter, MeasuredLoss, measure_loss
+from swissroll.exercise.laws.measured_model import ModelMeter
+from swissroll.exercise.laws.objective import ObjectiveLaws
+from swissroll.exercise.laws.readings import BY_NAME, LOG_VARIANCE, accepted
+from swissroll.exercise.laws.sampler import SamplerLaws
+from swissroll.exercise.questions import QUESTIONS
+from swissroll.exercise.subject import Subject
+from swissroll.model.loss import translate
+
+DATA_DIM = 2
+LATENT_DIM = 2
+
+
+class Examination:
+    """All that was measured of one solution.
+
+    Args:
+        subject: The solution.
+        seed: Of the draws.
+    """
+
+    def __init__(self, subject: Subject, *, seed: int = 0) -> None:
+        self.subject = subject
+        self.seed = 1000 + 20_000 * seed
+        self.described = subject.ask({"kind": "describe"})
+        self.sampler: SamplerLaws | None = None
+        self.kl: KlLaws | None = None
+        self.error: ErrorLaws | None = None
+        self.meter: LossMeter | None = None
+        self.measured = MeasuredLoss()
+        self.order_differs = False
+
+    def judge(self, parts: Sequence[str]) -> Iterator[Evidence]:
+        """The evidence of each law of some parts."""
+        if "error" in self.described:
+            yield from self._undescribed(parts)
+            return
+        self._measure(parts)
+        judged: dict[str, Evidence] = {}
+        for evidence in self._judge_all(parts):
+            judged[evidence.law] = evidence
+            yield evidence
+
+    # What is measured.
+
+    def _part(self, name: str) -> dict[str, Any] | None:
+        part: dict[str, Any] | None = self.described.get(name)
+        return part
+
+    def _measure(self, parts: Sequence[str]) -> None:
+        sampler = self._part("reparameterize")
+        parameters = sampler["parameters"] if sampler else []
+        readings = self._declared(parameters)
+        if sampler is not None:
+            self.sampler = SamplerLaws(self.subject, self.seed, readings)
+
+        of_sampler = self.sampler.matches if self.sampler else []
+        if self._part("loss") is not None:
+            self._measure_loss(readings, of_sampler)
+        if self.sampler is not None and self.kl is not None:
+            shared = [name for name in of_sampler if name in self.kl.matches]
+            self.sampler.readings = shared or self.sampler.readings
+            self.kl.readings = shared or self.kl.readings
+        del parts
+
+    def _declared(self, parameters: Sequence[str]) -> list[str]:
+        """Readings that are right by the names of parameters: of the sampler, or of a loss that takes a head itself."""
+        loss = self._part("loss")
+        if loss is not None and "head" in loss["roles"]:
+            index = loss["roles"].index("head")
+            of_loss = accepted(["mu", loss["parameters"][index]])
+        else:
+            of_loss = ["log-variance"]
+        of_sampler = accepted(parameters)
+        return [*of_sampler, *(name for name in of_loss if name not in of_sampler)]
+
+    def _measure_loss(self, readings: Sequence[str], of_sampler: Sequence[str]) -> None:
+        loss = self.described["loss"]
+        probes = ["own", "plain"] if self.described.get("arrangement") == "other" else ["plain"]
+        for probe in probes:
+            meter = LossMeter(self.subject, probe, loss["has_beta"])
+            measured = measure_loss(meter)
+            kl = None
+            error = None
+            if len(measured.kl) and len(measured.squares):
+                error = ErrorLaws(measured)
+                constants = [0.0] if loss["has_beta"] else [0.0, *error.gaussian_constants()]
+                kl = KlLaws(measured, list(readings), error.factor, constants)
+            is_right = kl is not None and any(name in kl.matches for name in (*readings, *of_sampler))
+            if self.meter is None or is_right:
+                self.order_differs = self.meter is not None
+                self.meter = meter
+                self.measured = measured
+                self.error = error
+                self.kl = kl
+            if is_right:
+                return
+
+    # What is judged.
+
+    def _judge_all(self, parts: Sequence[str]) -> Iterator[Evidence]:
+        sampler: list[Evidence] = []
+        if self.sampler is not None:
+            sampler = list(self.sampler.judge())
+        loss = list(self._judge_loss())
+        by_law = {one.law: one for one in (*sampler, *loss)}
+
+        if "reparameterize" in parts:
+            yield from sampler or self._missing("reparameterize", "reparameterize")
+        yield from (one for one in loss if one.part in parts)
+        if "heads" in parts:
+            yield from self._judge_heads(by_law, alone="kl" not in parts)
+        if "forward" in parts:
+            yield from self._judge_forward(sampler)
+
+    def _judge_loss(self) -> Iterator[Evidence]:
+        if self.meter is None:
+            for part in ("kl", "error", "objective"):
+                yield from self._missing(part, "compute_vae_loss")
+            return
+        if self.kl is None or self.error is None:
+            for part in ("kl", "error"):
+                yield from self._unknown(part)
+        else:
+            yield from self.kl.judge()
+            yield from self.error.judge()
+        yield from ObjectiveLaws(self.meter, self.measured, self.kl, self.error).judge()
+
+    def _judge_heads(self, judged: dict[str, Evidence], *, alone: bool) -> Iterator[Evidence]:
+        vae = self._part("vae")
+        meter = None if vae is None else ModelMeter(self.subject, vae["parameters"])
+        of_sampler = [name for name in self._readings_of_sampler() if _holds(judged, "reparameterize.scale")]
+        of_kl = [name for name in self._readings_of_kl() if _holds(judged, "kl.formula")]
+        laws = HeadLaws(meter, self._reading(), of_sampler, of_kl, self._is_sign_harmless())
+        for evidence in laws.judge():
+            if alone and evidence.law == "heads.consistent" and evidence.passed is None:
+                continue
+            yield evidence
+
+    def _readings_of_sampler(self) -> list[str]:
+        return [] if self.sampler is None else [name for name in self.sampler.readings if name in self.sampler.matches]
+
+    def _readings_of_kl(self) -> list[str]:
+        return [] if self.kl is None else [name for name in self.kl.readings if name in self.kl.matches]
+
+    def _reading(self) -> Any:
+        """How the head is read: by the sampler where it is right, else by the KL term."""
+        names = [*self._readings_of_sampler(), *self._readings_of_kl()]
+        return BY_NAME[names[0]] if names else LOG_VARIANCE
+
+    def _is_sign_harmless(self) -> bool:
+        """Whether a standard deviation below 0 does what its absolute value does, in sampler and KL term."""
+        if self.sampler is None or self.kl is None or not self._reading().is_positive:
+            return False
+        measured = self.sampler.measured
+        negative = measured.heads < 0
+        draws = negative.sum() >= 4 and bool(
+            np.allclose(np.abs(measured.ratio[negative]), np.abs(measured.heads[negative]) / 0.6, rtol=0.01)
+        )
+        table = self.kl.measured.kl
+        below = table[table[:, 1] < 0]
+        expected = BY_NAME["standard deviation"].divergence(below[:, 0], np.abs(below[:, 1]))
+        factor = self.kl.factor * self.kl.powers.factor
+        return draws and len(below) > 0 and bool(np.allclose(below[:, 2], factor * expected, rtol=0.02, atol=0.02))
+
+    def _judge_forward(self, sampler: Sequence[Evidence]) -> Iterator[Evidence]:
+        vae = self._part("vae")
+        if vae is None:
+            yield from self._missing("forward", "VAE")
+            return
+        holds = bool(sampler) and all(one.passed is True for one in sampler)
+        laws = ForwardLaws(self.subject, ModelMeter(self.subject, vae["parameters"]), self._reading(), holds)
+        for evidence in laws.judge():
+            if self.order_differs and evidence.law == "forward.runs" and evidence.passed:
+                line = "The model returns its values in another order than the loss takes them in."
+                yield Evidence(law=evidence.law, passed=False, line=line, facts={"signs": ["forward-order"]})
+            else:
+                yield evidence
+
+    # What could not be asked.
+
+    def _missing(self, part: str, what: str) -> Iterator[Evidence]:
+        for evidence in self._unknown(part):
+            yield Evidence(law=evidence.law, passed=None, line=f"{what} was not found.", facts={"signs": ["missing"]})
+
+    @staticmethod
+    def _unknown(part: str) -> Iterator[Evidence]:
+        for question in QUESTIONS:
+            if question.part == part:
+                yield Evidence(law=question.id, passed=None, line="This could not be checked.")
+
+    def _undescribed(self, parts: Sequence[str]) -> Iterator[Evidence]:
+        line = f"The solution could not be read: {self.described.get('message', '')}"
+        for question in QUESTIONS:
+            if question.part in parts:
+                yield Evidence(law=question.id, passed=None, line=line, facts={"signs": ["error"]})
+
+    # What is a choice.
+
+    def conventions(self) -> Iterator[str]:
+        """Choices of the solution, one sentence each."""
+        reading = self._reading()
+        if (self._readings_of_sampler() or self._readings_of_kl()) and reading is not LOG_VARIANCE:
+            yield f"The encoder's second output is read as a {reading.name}."
+        if self.kl is None or self.error is None or self.kl.reading is None or self.error.factor is None:
+            return
+        kl = self.kl.powers
+        error = self.error.powers
+        if kl.batch is None or kl.latent is None or error.batch is None or error.data is None:
+            return
+        points = "sum" if error.batch else "mean"
+        yield (
+            f"Over points it is a {points}; the reconstruction term is a "
+            f"{'sum' if error.data else 'mean'} over coordinates, "
+            f"the KL term a {'sum' if kl.latent else 'mean'} over latent dimensions."
+        )
+        if self.error.is_gaussian and abs(self.error.constant) > 1e-6:
+            yield "The reconstruction term is a Gaussian's log-density with its constant."
+        yield from self._translated()
+
+    def _translated(self) -> Iterator[str]:
+        """Which decoder the loss implies, and the true beta."""
+        if self.kl is None or self.error is None or not self.kl.factor > 0:
+            return
+        # Weight of the rate, in nats per point, beside the squared error summed over coordinates.
+        kl = self.kl.powers
+        error = self.error.powers
+        if kl.batch != error.batch:
+            return
+        of_rate = self.kl.factor * LATENT_DIM ** ((kl.latent or 0) - 1) * DATA_DIM ** (kl.data or 0)
+        of_squares = (self.error.factor or float("nan")) * DATA_DIM ** ((error.data or 0) - 1)
+        weight = of_rate / of_squares
+        if not np.isfinite(weight) or weight <= 0:
+            return
+        sigma = translate(weight, "sum", DATA_DIM, LATENT_DIM).sigma
+        small = translate(0.01 * weight, "sum", DATA_DIM, LATENT_DIM).sigma
+        yield (
+            f"With {LATENT_DIM} latent dimensions, beta 1 is the exact bound for a "
+            f"decoder whose sigma is {sigma:.3g}, and beta "
+            f"0.01 for sigma {small:.3g}."
+        )
+
+
+def _holds(judged: dict[str, Evidence], law: str) -> bool:
+    return law in judged and judged[law].passed is True

@@ -1,0 +1,219 @@
+"""What holds for the forward pass: encode, draw, decode, and nothing else in between."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+import numpy as np
+import torch
+from scipy.stats import kurtosis, skew
+from torch import Tensor
+
+from swissroll.exercise.asking.model import planted_latent
+from swissroll.exercise.evidence import Evidence
+from swissroll.exercise.laws.heads import limit_of
+from swissroll.exercise.laws.measured_model import LATENTS, ModelMeter, random_points
+from swissroll.exercise.laws.readings import Reading
+from swissroll.exercise.laws.words import number, say_error, sign_of_error
+from swissroll.exercise.subject import Subject
+
+LAWS = ("runs", "latent", "output", "gradients", "nonlinear")
+NAME = "The model"
+POINTS = 400
+MAX_DEVIATIONS = 7.0
+
+
+class ForwardLaws:
+    """The laws of the forward pass.
+
+    Args:
+        subject: The solution.
+        meter: Calls its model.
+        reading: How the sampler reads the head.
+        sampler_holds: Whether the sampler itself is right: where it is not, what it draws is judged there.
+    """
+
+    def __init__(self, subject: Subject, meter: ModelMeter, reading: Reading, sampler_holds: bool) -> None:
+        self.subject = subject
+        self.meter = meter
+        self.reading = reading
+        self.sampler_holds = sampler_holds
+        x = random_points(POINTS, 3)
+        self.trained = meter.ask(x, 21, gain=1.0, plant=True)
+        self.evaluated = meter.ask(x, 21, gain=1.0, plant=True, training=False)
+        self.plain = meter.ask(x, 22, gain=1.0)
+
+    def judge(self) -> Iterator[Evidence]:
+        """The evidence of each law, in the order of the questions."""
+        runs = self._runs()
+        yield runs
+        for law in LAWS[1:]:
+            broken = "error" in self.trained or "error" in self.evaluated
+            judged: Evidence = _unknown(law) if broken else getattr(self, f"_{law}")()
+            yield judged
+
+    def _runs(self) -> Evidence:
+        small = [self.meter.ask(random_points(count, count), 23) for count in (1, 5)]
+        answers = [*small, self.trained, self.evaluated]
+        if self.sampler_holds:
+            answers.append(self.plain)
+        for answered in answers:
+            if "error" in answered and not (answered in small and not self.sampler_holds):
+                sign = sign_of_error(answered)
+                passed = None if sign == "limit" else False
+                return _judged("runs", passed, say_error(NAME, answered), [sign], answer=answered)
+        outputs = self.trained["outputs"]
+        width = outputs["mu"].shape[-1]
+        wanted = LATENTS if LATENTS in self.meter.sizes.values() else width
+        if width != wanted or outputs["mu"].shape != outputs["head"].shape:
+            shapes = f"{tuple(outputs['mu'].shape)} and {tuple(outputs['head'].shape)}"
+            line = f"For {POINTS} points and {wanted} latent dimensions, mu and logvar had the shapes {shapes}."
+            return _failed("runs", line, ["latent-shape"])
+        return _held("runs", "It returns a reconstruction, mu and logvar, for 1, 5 and 400 points.")
+
+    def _latent(self) -> Evidence:
+        for answered, mode in ((self.trained, "training"), (self.evaluated, "evaluation")):
+            handed = answered["handed"]
+            if handed is None:
+                return _unknown("latent")
+            mu = answered["outputs"]["mu"]
+            head = answered["outputs"]["head"]
+            if handed.shape == mu.shape and torch.allclose(handed, mu, rtol=1e-5, atol=1e-6):
+                sign = "decodes-mean" if mode == "training" else "eval-mean"
+                return _failed("latent", f"In {mode} mode the decoder is handed mu itself.", [sign])
+            if answered["planted"]:
+                wrong = self._judge_wiring(handed, mu, head, mode)
+                if wrong is not None:
+                    return wrong
+        if self.trained["planted"] and self._is_planted(self.trained) and self._is_planted(self.evaluated):
+            return _held("latent", "The decoder is handed what reparameterize(mu, logvar) returned.")
+        return self._judge_draw()
+
+    @staticmethod
+    def _is_planted(answered: dict[str, Any]) -> bool:
+        outputs = answered["outputs"]
+        return _same(answered["handed"], planted_latent(outputs["mu"], outputs["head"]))
+
+    def _judge_wiring(self, handed: Tensor, mu: Tensor, head: Tensor, mode: str) -> Evidence | None:
+        """What is wrong with how the sampler was called; None where nothing is, or it was not called."""
+        known = {
+            "arguments-swapped": planted_latent(head, mu),
+            "head-changed:half": planted_latent(mu, head / 2),
+            "head-changed:exp": planted_latent(mu, head.exp()),
+            "head-changed:exp-half": planted_latent(mu, (head / 2).exp()),
+            "head-changed:double": planted_latent(mu, head * 2),
+            "latent-changed": planted_latent(mu, head) + mu,
+            "head-as-both": planted_latent(head, head),
+            "mu-as-both": planted_latent(mu, mu),
+        }
+        if handed.shape != mu.shape or _same(handed, planted_latent(mu, head)):
+            return None
+        for sign, latent in known.items():
+            if _same(handed, latent):
+                line = f"In {mode} mode reparameterize is not called with the mu and logvar that the model returns."
+                return _failed("latent", line, [sign.split(":")[0], sign])
+        return None
+
+    def _judge_draw(self) -> Evidence:
+        """Where the model draws by itself: the numbers that the decoder is handed, made standard normal."""
+        answered = self.plain
+        if "error" in answered or answered["handed"] is None:
+            return _unknown("latent")
+        handed = answered["handed"].double()
+        mu = answered["outputs"]["mu"].double()
+        if handed.shape != mu.shape:
+            line = f"The decoder is handed latents of the shape {tuple(handed.shape)} for mu of {tuple(mu.shape)}."
+            return _failed("latent", line, ["latent-shape"])
+        if not self.sampler_holds:
+            return _unknown("latent")
+        again = answered["handed_again"]
+        if again is not None and torch.equal(again.double(), handed):
+            return _failed("latent", "Two calls of the model decoded the same latents.", ["noise-frozen"])
+        deviation = self.reading.deviation(answered["outputs"]["head"].double().numpy())
+        noise = ((handed - mu).numpy() / deviation).ravel()
+        root = np.sqrt(noise.size)
+        moments = {
+            "mean": float(noise.mean()) * root,
+            "variance": float(noise.var() - 1) * root / np.sqrt(2),
+            "skewness": float(skew(noise)) * root / np.sqrt(6),
+            "kurtosis": float(kurtosis(noise)) * root / np.sqrt(24),
+        }
+        worst = max(moments, key=lambda name: abs(moments[name]))
+        if not np.isfinite(noise).all() or abs(moments[worst]) > MAX_DEVIATIONS:
+            spread = number(float(noise.std()))
+            line = (
+                f"(z - mu) / std of what the decoder is handed has a standard deviation of {spread}, where 1 is right."
+            )
+            return _failed("latent", line, ["latent-not-drawn"])
+        return _held("latent", "The decoder is handed draws from N(mu, exp(logvar)).")
+
+    def _output(self) -> Evidence:
+        recon = self.evaluated["outputs"]["recon"]
+        again = self.evaluated["redecoded"]
+        if again is None:
+            return _unknown("output")
+        if recon.shape != again.shape or not torch.allclose(recon, again, rtol=1e-4, atol=1e-5):
+            line = "The reconstruction is not what the decoder makes of the latent that it was handed."
+            return _failed("output", line, ["output-changed"])
+
+        parts = [recon]
+        for seed in (31, 32, 33):
+            answered = self.meter.ask(random_points(POINTS, seed, spread=2.0), seed, gain=2.5, plant=True)
+            if "error" not in answered:
+                parts.append(answered["outputs"]["recon"])
+        values = torch.cat(parts).double().flatten().numpy()
+        limit = limit_of(values)
+        if limit:
+            low = number(float(values.min()))
+            high = number(float(values.max()))
+            line = f"At any weights the reconstruction lies between {low} and {high}; the data have both signs."
+            return _failed("output", line, [f"output-{limit}"])
+        return _held("output", "The reconstruction is the decoder's output, and takes both signs.")
+
+    def _gradients(self) -> Evidence:
+        gradients = self.trained["gradients"]
+        if not gradients:
+            return _unknown("gradients")
+        if all(norm is None for norm in gradients.values()):
+            return _failed("gradients", "No gradient of the reconstruction reaches any weight.", ["forward-no-grad"])
+        missing = [name for name, norm in gradients.items() if norm is None and "weight" in name]
+        arrived = [name for name, norm in gradients.items() if norm is not None]
+        before_latent = [name for name in missing if "dec" not in name.lower()]
+        if before_latent and self.trained["planted"]:
+            line = f"No gradient of the reconstruction reaches {', '.join(before_latent[:3])}."
+            everything = all("dec" in name.lower() for name in arrived)
+            return _failed("gradients", line, ["latent-detached" if everything else "weights-unused"])
+        return _held("gradients", "Gradients of the reconstruction reach every weight of the encoder.")
+
+    def _nonlinear(self) -> Evidence:
+        bend = self.trained["bend"]
+        if bend is None:
+            return _unknown("nonlinear")
+        if bend < 1e-4:
+            line = (
+                "Moving a latent by twice as much moves the reconstruction by exactly twice "
+                "as much: the decoder is linear."
+            )
+            return _failed("nonlinear", line, ["decoder-linear"])
+        return _held("nonlinear", "The decoder bends.")
+
+
+def _same(one: Tensor, other: Tensor) -> bool:
+    return one.shape == other.shape and bool(torch.allclose(one, other, rtol=1e-4, atol=1e-4))
+
+
+def _judged(law: str, passed: bool | None, line: str, signs: list[str], **facts: Any) -> Evidence:
+    return Evidence(law=f"forward.{law}", passed=passed, line=line, facts={"signs": signs, **facts})
+
+
+def _held(law: str, line: str) -> Evidence:
+    return Evidence(law=f"forward.{law}", passed=True, line=line)
+
+
+def _failed(law: str, line: str, signs: list[str], **facts: Any) -> Evidence:
+    return _judged(law, False, line, signs, **facts)
+
+
+def _unknown(law: str) -> Evidence:
+    return Evidence(law=f"forward.{law}", passed=None, line="This could not be checked.")

@@ -1,0 +1,160 @@
+"""What holds for the encoder's two outputs: two different ones, each of which can be any number that it stands for."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+from swissroll.exercise.evidence import Evidence
+from swissroll.exercise.laws.measured_model import SEEDS, ModelMeter, failed, random_points
+from swissroll.exercise.laws.readings import Reading
+from swissroll.exercise.laws.words import number
+
+LAWS = ("range", "distinct", "deterministic", "consistent")
+GAINS = (1.0, 2.5)
+"""Sizes of the random weights: at the larger one outputs go far."""
+Array = NDArray[np.float64]
+
+
+class HeadLaws:
+    """The laws of the encoder's outputs.
+
+    Args:
+        meter: Calls the model, None where there is none.
+        reading: How the sampler, or else the KL term, reads the head.
+        of_sampler: Readings that the sampler's standard deviation matches.
+        of_kl: Readings that the KL term matches, None where there is no loss.
+        harmless_sign: Whether sampler and KL term take the head's square or absolute value alone.
+    """
+
+    def __init__(
+        self,
+        meter: ModelMeter | None,
+        reading: Reading,
+        of_sampler: Sequence[str],
+        of_kl: Sequence[str] | None,
+        harmless_sign: bool,
+    ) -> None:
+        self.reading = reading
+        self.of_sampler = of_sampler
+        self.of_kl = of_kl
+        self.harmless_sign = harmless_sign
+        self.encoded = [] if meter is None else self._encode(meter)
+
+    @staticmethod
+    def _encode(meter: ModelMeter) -> list[list[Any]]:
+        """Mu and the head, twice, of random networks; empty where the model cannot be called."""
+        found = []
+        for seed in SEEDS:
+            x = random_points(256, seed, spread=1.5)
+            answered = meter.ask(x, seed, gain=GAINS[seed % 2], plant=True)
+            if failed(answered):
+                return []
+            outputs = answered["outputs"]
+            pair = answered["encoded"] or [[outputs["mu"], outputs["head"]]] * 2
+            if any(part.shape[:1] != (256,) for part in pair[0]):
+                return []
+            found.append(pair)
+        return found
+
+    def judge(self) -> Iterator[Evidence]:
+        """The evidence of each law, in the order of the questions."""
+        for law in LAWS:
+            judged: Evidence = getattr(self, f"_{law}")()
+            yield judged
+
+    def _values(self, index: int) -> Array:
+        parts = [pair[0][index].double().flatten() for pair in self.encoded]
+        return np.asarray(torch.cat(parts).numpy())
+
+    def _range(self) -> Evidence:
+        if not self.encoded:
+            return _unknown("range")
+        mu = self._values(0)
+        head = self._values(1)
+        if not np.isfinite(mu).all() or not np.isfinite(head).all():
+            return _failed(
+                "range", "At random weights the encoder's outputs are not all finite numbers.", ["head-not-finite"]
+            )
+        limit = limit_of(mu)
+        if limit:
+            return _failed("range", _say_limit("mu", mu), [f"mu-{limit}"])
+
+        name = "logvar" if self.reading.name == "log-variance" else f"the {self.reading.name}"
+        if self.reading.is_positive:
+            if head.min() <= 0 and not self.harmless_sign:
+                share = float((head <= 0).mean())
+                line = f"For {share:.0%} of points at random weights, {name} is not above 0."
+                return _failed("range", line, ["head-not-positive"])
+            return _held("range", f"Over random weights mu took both signs, and {name} was never read below 0.")
+        limit = limit_of(head)
+        if limit:
+            return _failed("range", _say_limit(name, head), [f"head-{limit}"])
+        return _held("range", f"Over random weights mu and {name} took both signs, and went beyond 1.")
+
+    def _distinct(self) -> Evidence:
+        if not self.encoded:
+            return _unknown("distinct")
+        pairs = [pair[0] for pair in self.encoded]
+        if all(mu.shape == head.shape and torch.equal(mu, head) for mu, head in pairs):
+            return _failed("distinct", "mu and logvar were the same numbers for every point.", ["heads-equal"])
+        return _held("distinct", "mu and logvar are different outputs.")
+
+    def _deterministic(self) -> Evidence:
+        if not self.encoded:
+            return _unknown("deterministic")
+        for first, second in self.encoded:
+            for one, other in zip(first, second, strict=True):
+                if not torch.allclose(one, other, rtol=1e-4, atol=1e-5):
+                    line = "Encoding the same points twice gave two different results."
+                    return _failed("deterministic", line, ["encoder-random"])
+        return _held("deterministic", "Encoding the same points twice gave the same mu and logvar.")
+
+    def _consistent(self) -> Evidence:
+        if self.of_kl is None or not self.of_kl or not self.of_sampler:
+            return _unknown("consistent")
+        both = [name for name in self.of_sampler if name in self.of_kl]
+        if both:
+            return _held("consistent", f"Sampler and KL term read the head as a {both[0]}.", reading=both[0])
+        line = f"The sampler reads the head as a {self.of_sampler[0]}, the KL term as a {self.of_kl[0]}."
+        signs = [f"heads-disagree:{self.of_sampler[0]}:{self.of_kl[0]}", "heads-disagree"]
+        return _failed("consistent", line, signs)
+
+
+def limit_of(values: Array) -> str:
+    """What keeps outputs from being any number: "" or the name of an activation."""
+    low = float(values.min())
+    high = float(values.max())
+    if low == high:
+        return "constant"
+    if low >= 0:
+        if float((values == 0).mean()) > 0.05:
+            return "relu"
+        return "sigmoid" if high <= 1 else "positive"
+    if high <= 0:
+        return "negative"
+    if max(abs(low), abs(high)) <= 1:
+        return "tanh"
+    return ""
+
+
+def _say_limit(name: str, values: Array) -> str:
+    low = number(float(values.min()))
+    high = number(float(values.max()))
+    return f"Over random weights and points, {name} lay between {low} and {high}, however large the weights were."
+
+
+def _held(law: str, line: str, **facts: Any) -> Evidence:
+    return Evidence(law=f"heads.{law}", passed=True, line=line, facts=facts)
+
+
+def _failed(law: str, line: str, signs: list[str], **facts: Any) -> Evidence:
+    return Evidence(law=f"heads.{law}", passed=False, line=line, facts={"signs": signs, **facts})
+
+
+def _unknown(law: str) -> Evidence:
+    return Evidence(law=f"heads.{law}", passed=None, line="This could not be checked.")

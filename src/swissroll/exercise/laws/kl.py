@@ -1,0 +1,248 @@
+"""What holds for the KL term: it is KL(N(mu, s^2) || N(0, 1)), summed or averaged, with the factor 1/2 and no other."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from typing import Any
+
+import numpy as np
+
+from swissroll.exercise.evidence import Evidence
+from swissroll.exercise.laws.measured_loss import PLACE, Array, MeasuredLoss
+from swissroll.exercise.laws.readings import BY_NAME, READINGS, Reading
+from swissroll.exercise.laws.reduction import Powers, powers_of
+from swissroll.exercise.laws.words import number
+
+LAWS = ("zero", "formula", "sign", "factor", "reduction")
+TOLERANCE = 4e-3
+"""Largest difference from a formula, in parts of the largest value; an epsilon of 1e-5 in a logarithm leaves 1e-4."""
+MAX_FACTOR_ERROR = 5e-3
+
+
+class KlLaws:
+    """The laws of the KL term.
+
+    Args:
+        measured: The loss.
+        readings: Names of the readings of the head that are right here, the likeliest first.
+        error_factor: Factor of the reconstruction term before its reduction, where it is a square: a loss may be
+            multiplied by a number as a whole.
+        constants: What may be left where q(z|x) is the prior: 0, and in a loss without beta a Gaussian's constant.
+    """
+
+    def __init__(
+        self,
+        measured: MeasuredLoss,
+        readings: Sequence[str],
+        error_factor: float | None,
+        constants: Sequence[float] = (0.0,),
+    ) -> None:
+        self.measured = measured
+        self.readings = readings
+        self.error_factor = error_factor
+        self.constants = constants
+        self.powers: Powers = powers_of(measured.kl_by_shape)
+        self.fits = {reading.name: fit_of(reading, measured.kl) for reading in READINGS}
+        self.matches = [name for name, fit in self.fits.items() if fit.is_match]
+
+    @property
+    def is_absent(self) -> bool:
+        """Whether mu and the head change nothing in the slope of beta."""
+        values = self.measured.kl[:, 2]
+        return len(values) == 0 or float(np.ptp(values)) < 1e-6
+
+    @property
+    def reading(self) -> Reading | None:
+        """The reading of the head that the KL term has, where it is known."""
+        right = [name for name in self.readings if name in self.matches]
+        return BY_NAME[(right or self.matches)[0]] if self.matches else None
+
+    @property
+    def factor(self) -> float:
+        """The factor of the closed form before its reduction; nan where the form is another one."""
+        if self.reading is None:
+            return float("nan")
+        return self.fits[self.reading.name].slope / self.powers.factor
+
+    def judge(self) -> Iterator[Evidence]:
+        """The evidence of each law, in the order of the questions."""
+        for law in LAWS:
+            judged: Evidence = getattr(self, f"_{law}")()
+            yield judged
+
+    def _table(self) -> dict[str, Any]:
+        """The measured function as plain values, which the catalogue's formulas are compared with."""
+        return {
+            "mu": self.measured.kl[:, 0].tolist(),
+            "head": self.measured.kl[:, 1].tolist(),
+            "kl": self.measured.kl[:, 2].tolist(),
+            "reduction": self.powers.factor,
+            "readings": self.matches,
+        }
+
+    def _zero(self) -> Evidence:
+        if self.is_absent:
+            return _unknown("zero")
+        reading = self.reading or BY_NAME[self.readings[0]]
+        if self.reading is not None:
+            fit = self.fits[self.reading.name]
+            at_prior = fit.constant
+        else:
+            at_prior = _value_near(self.measured.kl, 0.0, reading.prior)
+        scale = float(np.abs(self.measured.kl[:, 2]).max())
+        if any(abs(at_prior - constant) <= TOLERANCE * scale for constant in self.constants):
+            return _held("zero", f"At mu 0 and {reading.name} {number(reading.prior)} the KL term is 0.")
+        line = (
+            f"At mu 0 and {reading.name} {number(reading.prior)}, where q is the prior, "
+            f"the KL term is {number(at_prior)}."
+        )
+        return _failed("zero", line, ["kl-constant"], at_prior=at_prior / self.powers.factor)
+
+    def _formula(self) -> Evidence:
+        if self.is_absent:
+            line = "The loss does not change with mu and logvar: there is no KL term in it, or beta does not reach it."
+            return _failed("formula", line, ["kl-absent"])
+        if self.reading is not None and self.reading.name in self.readings:
+            line = f"It is the closed form for a {self.reading.name}, at {len(self.measured.kl)} places."
+            return _held("formula", line, **self._table())
+        return _failed("formula", self._say_difference(), ["kl-formula"], **self._table())
+
+    def _say_difference(self) -> str:
+        reading = BY_NAME[self.readings[0]]
+        table = self.measured.kl
+        scale = abs(self.powers.factor)
+        wanted = reading.divergence(table[:, 0], table[:, 1]) * scale
+        with np.errstate(all="ignore"):
+            off = np.where(np.isfinite(wanted), np.abs(table[:, 2] - wanted) / (0.3 + np.abs(wanted)), -1.0)
+        mild = (np.abs(table[:, 0]) < 1.5) & (np.abs(table[:, 1]) <= 2)
+        pick = int(np.argmax(np.where(mild, off, -1)))
+        mu, head, value = table[pick]
+        name = "logvar" if reading.name == "log-variance" else reading.name
+        return (
+            f"At mu {mu:g} and {name} {head:g} the KL term is {number(value)}; the "
+            f"divergence there is {number(wanted[pick])}."
+        )
+
+    def _sign(self) -> Evidence:
+        if self.is_absent:
+            return _unknown("sign")
+        # What has the closed form up to a factor has that factor's sign; else its slope along mu^2 and at large heads.
+        slope = self.fits[self.reading.name].slope if self.reading else self._trend()
+        if slope > 0:
+            return _held("sign", "The loss grows where q(z|x) moves away from the prior.")
+        mu, head, value = self.measured.kl[int(np.argmin(self.measured.kl[:, 2]))]
+        line = (
+            f"At mu {mu:g} and logvar {head:g} the KL term is {number(value)}: moving away from the prior is rewarded."
+        )
+        return _failed("sign", line, ["kl-sign"])
+
+    def _trend(self) -> float:
+        table = self.measured.kl
+        reading = BY_NAME[self.readings[0]]
+        wanted = reading.divergence(table[:, 0], table[:, 1])
+        usable = np.isfinite(wanted)
+        covariance = np.cov(table[usable, 2], wanted[usable])
+        return float(covariance[0, 1])
+
+    def _factor(self) -> Evidence:
+        if self.reading is None or self.powers.batch is None or self.powers.latent is None:
+            return _unknown("factor")
+        factor = abs(self.factor)
+        allowed = [1.0]
+        if self.error_factor is not None:
+            allowed.append(self.error_factor)
+            if self.error_factor < 0.5:
+                allowed.append(2 * self.error_factor)
+        if any(abs(factor - one) <= MAX_FACTOR_ERROR * one for one in allowed):
+            return _held("factor", "The KL term has its factor of 1/2, and no other.", factor=factor)
+        line = f"At mu {PLACE[0]} and logvar {PLACE[1]} the KL term is {number(factor)} times the divergence."
+        return _failed("factor", line, ["kl-factor"], factor=factor, error_factor=self.error_factor)
+
+    def _reduction(self) -> Evidence:
+        if self.is_absent:
+            return _unknown("reduction")
+        worst = max(self.measured.kl_mixed, key=lambda name: abs(self.measured.kl_mixed[name]), default="")
+        excess = self.measured.kl_mixed.get(worst, 0.0)
+        if abs(excess) > 0.01:
+            kind, index = worst.split()
+            what = "point" if kind == "row" else "latent dimension"
+            line = f"Moving {what} {int(index) + 1} alone changes the KL term by another share than its own."
+            return _failed("reduction", line, [f"kl-uneven-{kind}"], mixed=self.measured.kl_mixed)
+        p, q, r = self.powers.batch, self.powers.latent, self.powers.data
+        facts = {"powers": [p, q, r]}
+        if p is None or q is None or (r is None):
+            line = "With more points or latent dimensions the KL term grows neither as a sum nor stays as a mean does."
+            return _failed("reduction", line, ["kl-no-power"], **facts)
+        if p not in (0, 1):
+            line = (
+                f"With four times as many points of the same kind the KL term is "
+                f"{number(4.0**p)} times as large: 1 or 4 is right."
+            )
+            return _failed("reduction", line, ["kl-batch-power"], **facts)
+        if q not in (0, 1) or r not in (0, -1):
+            dimension = "latent dimensions" if q not in (0, 1) else "data dimensions"
+            line = f"The KL term does not grow with the number of {dimension} as a sum or a mean does."
+            return _failed("reduction", line, ["kl-latent-power"], **facts)
+        points = "summed" if p else "averaged"
+        dims = "summed" if q else "averaged"
+        return _held("reduction", f"It is {points} over points and {dims} over latent dimensions.", **facts)
+
+
+class Fit:
+    """K as slope times a divergence plus a constant, by least squares.
+
+    Attributes:
+        slope: Its factor.
+        constant: What is left where the divergence is 0.
+        is_match: Whether nothing else remains.
+    """
+
+    def __init__(self, divergence: Array, values: Array) -> None:
+        design = np.column_stack([divergence, np.ones(len(divergence))])
+        solution = np.linalg.lstsq(design, values, rcond=None)[0]
+        self.slope = float(solution[0])
+        self.constant = float(solution[1])
+        remainder = np.abs(design @ solution - values)
+        scale = float(np.ptp(values))
+        # Near the prior small values count, too: they are held to their own size.
+        allowed = TOLERANCE * np.minimum(scale, np.abs(self.slope) * (0.1 + np.abs(divergence)))
+        self.is_match = abs(self.slope) > 1e-9 and bool(np.all(remainder <= allowed))
+
+
+class NoFit(Fit):
+    """That of too few places."""
+
+    def __init__(self) -> None:
+        self.slope = float("nan")
+        self.constant = float("nan")
+        self.is_match = False
+
+
+def fit_of(reading: Reading, table: Array) -> Fit:
+    """How well a measured KL term is a factor times the divergence of a reading of the head."""
+    divergence = reading.divergence(table[:, 0], table[:, 1])
+    usable = np.isfinite(divergence)
+    if reading.is_positive:
+        usable &= table[:, 1] > 0
+    complete = usable.sum() >= 40 and (reading.is_positive or bool(usable.all()))
+    needs_negative = not reading.is_positive and bool((table[:, 1] > 0).all())
+    if not complete or needs_negative:
+        return NoFit()
+    return Fit(divergence[usable], table[usable, 2])
+
+
+def _value_near(table: Array, mu: float, head: float) -> float:
+    distance = (table[:, 0] - mu) ** 2 + (table[:, 1] - head) ** 2
+    return float(table[int(np.argmin(distance)), 2])
+
+
+def _held(law: str, line: str, **facts: Any) -> Evidence:
+    return Evidence(law=f"kl.{law}", passed=True, line=line, facts=facts)
+
+
+def _failed(law: str, line: str, signs: list[str], **facts: Any) -> Evidence:
+    return Evidence(law=f"kl.{law}", passed=False, line=line, facts={"signs": signs, **facts})
+
+
+def _unknown(law: str) -> Evidence:
+    return Evidence(law=f"kl.{law}", passed=None, line="This could not be checked.")

@@ -1,0 +1,300 @@
+"""A loss, measured: L = E(recon, x) + beta K(mu, head), with the functions E and K each by itself.
+
+The loss is affine in beta, so the reconstruction term E is the loss at beta 0 and the KL term K the slope. Where all
+numbers of a batch are alike, K = k(mu, head) B^p L^q D^r: k is one number's term, and the powers are the reduction.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any, NamedTuple
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from swissroll.exercise.subject import Subject
+
+Array = NDArray[np.float64]
+
+
+class Shape(NamedTuple):
+    """A batch's: points, data dimensions, latent dimensions."""
+
+    batch: int
+    data: int
+    latent: int
+
+
+class Case(NamedTuple):
+    """Arguments of one loss: tensors of shape (B, D), (B, D), (B, L), (B, L), and beta."""
+
+    recon: Tensor
+    x: Tensor
+    mu: Tensor
+    head: Tensor
+    beta: float
+
+
+BASE = Shape(2, 2, 2)
+SHAPES = (
+    *(Shape(1, 2, 2), Shape(4, 2, 2), Shape(8, 2, 2), Shape(2, 2, 1), Shape(2, 2, 3), Shape(2, 2, 5)),
+    *(Shape(2, 3, 2), Shape(2, 6, 2)),
+)
+"""Shapes at which the reduction is measured, beside the base."""
+MEANS = (-2.0, -1.1, -0.4, 0.0, 0.4, 0.7, 1.1, 2.0)
+POSITIVE = (0.2, 0.35, 0.5, 0.7, 1.0, 1.5, 2.0, 2.6)
+NEGATIVE = (-3.0, -2.0, -1.3, -0.8, -0.3, 0.0)
+RESIDUALS = (-2.5, -1.4, -0.7, -0.3, -0.1, 0.0, 0.1, 0.3, 0.7, 1.4, 2.5)
+UNIT_RESIDUALS = (-0.35, -0.2, -0.1, 0.0, 0.1, 0.2, 0.35)
+POINTS = (-0.8, 0.3, 0.6)
+UNIT_POINTS = (0.4, 0.5, 0.6)
+PLACE = (0.8, 0.5)
+"""Mu and head at which the reduction is measured."""
+RESIDUAL = 0.9
+
+
+class LossError(Exception):
+    """A loss that could not be computed.
+
+    Attributes:
+        answer: What the solution said.
+    """
+
+    def __init__(self, answer: Mapping[str, Any]) -> None:
+        self.answer = dict(answer)
+        super().__init__(str(answer.get("message")))
+
+
+def filled(shape: Shape, *, x: float, recon: float, mu: float, head: float, beta: float) -> Case:
+    """A case whose numbers are all alike."""
+    points = (shape.batch, shape.data)
+    latents = (shape.batch, shape.latent)
+    return Case(
+        torch.full(points, recon), torch.full(points, x), torch.full(latents, mu), torch.full(latents, head), beta
+    )
+
+
+class LossMeter:
+    """Computes losses of a solution.
+
+    Args:
+        subject: The solution.
+        probe: The model that it is handed: "plain", or "own".
+        has_beta: Whether it takes a beta.
+    """
+
+    def __init__(self, subject: Subject, probe: str, has_beta: bool) -> None:
+        self.subject = subject
+        self.probe = probe
+        self.has_beta = has_beta
+
+    def ask(self, cases: list[Case], *, gradients: bool = False) -> dict[str, Any]:
+        """The losses of cases of one shape; raises LossError where one of them fails."""
+        request: dict[str, Any] = {"kind": "loss", "probe": self.probe, "gradients": gradients}
+        for name in ("recon", "x", "mu", "head"):
+            request[name] = torch.stack([getattr(case, name) for case in cases])
+        request["beta"] = [case.beta for case in cases]
+        answered = self.subject.ask(request)
+        if "error" in answered:
+            raise LossError(answered)
+        return answered
+
+    def values(self, cases: list[Case]) -> Array:
+        """Losses, shape (n,)."""
+        return np.asarray(self.ask(cases)["loss"].numpy())
+
+    def slopes(self, cases: list[Case]) -> Array:
+        """K of cases, shape (n,); of a loss without beta, the loss itself, whose E is to be 0."""
+        if not self.has_beta:
+            return self.values(cases)
+        both = [case._replace(beta=beta) for beta in (0.0, 1.0) for case in cases]
+        values = self.values(both).reshape(2, -1)
+        return np.asarray(values[1] - values[0])
+
+    def errors(self, cases: list[Case]) -> Array:
+        """E of cases, shape (n,); of a loss without beta, less the loss of the same cases without an error."""
+        if self.has_beta:
+            return self.values([case._replace(beta=0.0) for case in cases])
+        perfect = [case._replace(recon=case.x) for case in cases]
+        return np.asarray(self.values(cases) - self.values(perfect))
+
+
+@dataclass
+class MeasuredLoss:
+    """What a loss does.
+
+    Attributes:
+        error: The answer where it could not be computed, else None.
+        first: The answer at a generic place.
+        unit_interval: Whether it takes data and reconstructions between 0 and 1 alone.
+        betas: Values of beta.
+        along_beta: Losses at a generic place at each of them.
+        kl: K at the base shape, columns mu, head, K.
+        kl_failed: Whether it raised, or gave no number, at heads of 0 and below.
+        kl_by_shape: K at :data:`PLACE` by shape; nan where it could not be computed.
+        squares: E at the base shape, columns recon, x, E.
+        error_by_shape: What one residual adds to E, by shape.
+        depends: E at other mu and heads, less E at the first: 0 where the reconstruction term is one.
+        kl_mixed: K of batches in which one row, or one column, differs, less the mean of its parts, in parts of it.
+        error_mixed: The same of E.
+    """
+
+    error: dict[str, Any] | None = None
+    first: dict[str, Any] = field(default_factory=dict)
+    unit_interval: bool = False
+    betas: Array = field(default_factory=lambda: np.empty(0))
+    along_beta: Array = field(default_factory=lambda: np.empty(0))
+    kl: Array = field(default_factory=lambda: np.empty((0, 3)))
+    kl_failed: bool = False
+    kl_by_shape: dict[Shape, float] = field(default_factory=dict)
+    squares: Array = field(default_factory=lambda: np.empty((0, 3)))
+    error_by_shape: dict[Shape, float] = field(default_factory=dict)
+    depends: float = 0.0
+    kl_mixed: dict[str, float] = field(default_factory=dict)
+    error_mixed: dict[str, float] = field(default_factory=dict)
+
+
+def generic_case(beta: float, *, unit_interval: bool, seed: int = 5) -> Case:
+    """A case of three points whose numbers all differ."""
+    generator = torch.Generator().manual_seed(seed)
+    x = torch.rand((3, 2), generator=generator) * 0.4 + 0.3
+    recon = torch.rand((3, 2), generator=generator) * 0.4 + 0.3
+    if not unit_interval:
+        x = x * 4 - 2
+        recon = recon * 4 - 2
+    mu = torch.rand((3, 2), generator=generator) * 2 - 0.8
+    head = torch.rand((3, 2), generator=generator) + 0.4
+    return Case(recon, x, mu, head, beta)
+
+
+def measure_loss(meter: LossMeter) -> MeasuredLoss:
+    """Measure the loss of a solution."""
+    found = MeasuredLoss()
+    try:
+        found.first = meter.ask([generic_case(0.7, unit_interval=False)])
+        if not bool(torch.isfinite(found.first["loss"]).all()):
+            raise LossError({"error": "ValueError", "message": "the loss is not a finite number"})
+    except LossError as error:
+        found.error = error.answer
+        found.unit_interval = True
+        try:
+            found.first = meter.ask([generic_case(0.7, unit_interval=True)])
+        except LossError:
+            return found
+        if not bool(torch.isfinite(found.first["loss"]).all()):
+            return found
+
+    for measure in (_measure_beta, _measure_kl, _measure_squares, _measure_shapes, _measure_mixtures):
+        try:
+            measure(meter, found)
+        except LossError as error:
+            found.error = found.error or error.answer
+    return found
+
+
+def _measure_beta(meter: LossMeter, found: MeasuredLoss) -> None:
+    found.betas = np.array([0.0, 1.0, 2.0, 0.5, 3.0])
+    cases = [generic_case(float(beta), unit_interval=found.unit_interval) for beta in found.betas]
+    found.along_beta = meter.values(cases)
+
+
+def _measure_kl(meter: LossMeter, found: MeasuredLoss) -> None:
+    rows = []
+    for heads in (POSITIVE, NEGATIVE):
+        places = table_of(MEANS, heads)
+        cases = [filled(BASE, x=0.3, recon=0.3, mu=mu, head=head, beta=1.0) for mu, head in places]
+        try:
+            slopes = meter.slopes(cases)
+        except LossError:
+            if heads is POSITIVE:
+                raise
+            found.kl_failed = True
+            continue
+        rows.append(np.column_stack([places, slopes]))
+    joined = np.concatenate(rows)
+    finite = np.isfinite(joined[:, 2])
+    found.kl_failed = found.kl_failed or not bool(finite.all())
+    found.kl = joined[finite]
+
+
+def table_of(first: tuple[float, ...], second: tuple[float, ...]) -> Array:
+    """All pairs, shape (n, 2)."""
+    return np.array(np.meshgrid(first, second, indexing="ij")).reshape(2, -1).T
+
+
+def _measure_squares(meter: LossMeter, found: MeasuredLoss) -> None:
+    points = UNIT_POINTS if found.unit_interval else POINTS
+    residuals = UNIT_RESIDUALS if found.unit_interval else RESIDUALS
+    places = table_of(points, residuals)
+    cases = [filled(BASE, x=x, recon=x + r, mu=0.8, head=0.5, beta=0.0) for x, r in places]
+    errors = meter.errors(cases)
+    found.squares = np.column_stack([places[:, 0] + places[:, 1], places[:, 0], errors])
+
+    moved = [
+        filled(BASE, x=0.3, recon=0.5, mu=mu, head=head, beta=0.0) for mu, head in ((0.8, 0.5), (-1.0, 1.2), (0.1, 0.3))
+    ]
+    values = meter.errors(moved)
+    found.depends = float(np.abs(values - values[0]).max())
+
+
+def _measure_shapes(meter: LossMeter, found: MeasuredLoss) -> None:
+    x = 0.5 if found.unit_interval else -0.4
+    step = 0.3 if found.unit_interval else RESIDUAL
+    for shape in (BASE, *SHAPES):
+        place = {"mu": PLACE[0], "head": PLACE[1], "beta": 1.0}
+        try:
+            found.kl_by_shape[shape] = float(meter.slopes([filled(shape, x=x, recon=x, **place)])[0])
+            near_and_far = [filled(shape, x=x, recon=recon, **place) for recon in (x, x + step)]
+            found.error_by_shape[shape] = float(np.diff(meter.errors(near_and_far))[0])
+        except LossError as error:
+            found.kl_by_shape.setdefault(shape, float("nan"))
+            found.error_by_shape[shape] = float("nan")
+            # Another number of data dimensions than two is nothing that the exercise promises.
+            if shape.data == BASE.data:
+                found.error = found.error or error.answer
+
+
+def _measure_mixtures(meter: LossMeter, found: MeasuredLoss) -> None:
+    """Batches in which one row or one column differs: each number is to count by its share."""
+    shape = Shape(4, 2, 3)
+    x = 0.5 if found.unit_interval else 0.2
+    step = 0.3 if found.unit_interval else 1.2
+    one = filled(shape, x=x, recon=x, mu=0.8, head=0.5, beta=1.0)
+    other = filled(shape, x=x, recon=x, mu=-1.4, head=1.3, beta=1.0)
+    far = filled(shape, x=x, recon=x + step, mu=0.8, head=0.5, beta=1.0)
+    places: list[tuple[str, int, int]] = [("row", index, -1) for index in range(4)]
+    places += [("column", -1, index) for index in range(3)]
+
+    kl_cases = [one, other]
+    error_cases = [one, far]
+    shares = []
+    for _, row, column in places:
+        latent = torch.zeros(shape.batch, shape.latent, dtype=torch.bool)
+        coordinate = torch.zeros(shape.batch, shape.data, dtype=torch.bool)
+        for mask in (latent, coordinate):
+            if row >= 0:
+                mask[row] = True
+            elif column < mask.shape[1]:
+                mask[:, column] = True
+        kl_cases.append(
+            one._replace(mu=torch.where(latent, other.mu, one.mu), head=torch.where(latent, other.head, one.head))
+        )
+        error_cases.append(one._replace(recon=torch.where(coordinate, far.recon, one.recon)))
+        shares.append((float(latent.double().mean()), float(coordinate.double().mean())))
+
+    slopes = meter.slopes(kl_cases)
+    errors = meter.errors(error_cases)
+    for (kind, row, column), (kl_share, error_share), slope, error in zip(
+        places, shares, slopes[2:], errors[2:], strict=True
+    ):
+        name = f"{kind} {max(row, column)}"
+        found.kl_mixed[name] = _excess(slopes, kl_share, slope)
+        found.error_mixed[name] = _excess(errors, error_share, error)
+
+
+def _excess(ends: Array, share: float, value: float) -> float:
+    expected = ends[0] + share * (ends[1] - ends[0])
+    return float((value - expected) / max(abs(ends[1] - ends[0]), 1e-12))

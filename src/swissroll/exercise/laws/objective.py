@@ -1,0 +1,195 @@
+"""What holds for the loss as a whole: one number, affine in beta, whose gradients reach the network."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+import numpy as np
+import torch
+
+from swissroll.exercise.evidence import Evidence
+from swissroll.exercise.laws.error import ErrorLaws
+from swissroll.exercise.laws.kl import KlLaws
+from swissroll.exercise.laws.measured_loss import Case, LossError, LossMeter, MeasuredLoss, generic_case
+from swissroll.exercise.laws.words import is_stub, number, say_error, sign_of_error
+
+NAME = "compute_vae_loss"
+LAWS = ("runs", "beta", "batch", "gradients", "sampled")
+STEP = 0.01
+
+
+class ObjectiveLaws:
+    """The laws of the loss as a whole.
+
+    Args:
+        meter: Computes losses of the solution.
+        measured: What the loss does.
+        kl: The laws of its KL term, None where the loss could not be computed at all.
+        error: Those of its reconstruction term.
+    """
+
+    def __init__(self, meter: LossMeter, measured: MeasuredLoss, kl: KlLaws | None, error: ErrorLaws | None) -> None:
+        self.meter = meter
+        self.measured = measured
+        self.kl = kl
+        self.error = error
+
+    def judge(self) -> Iterator[Evidence]:
+        """The evidence of each law, in the order of the questions."""
+        for law in LAWS:
+            judged: Evidence = getattr(self, f"_{law}")()
+            yield judged
+
+    def _runs(self) -> Evidence:
+        error = self.measured.error
+        if error is not None:
+            sign = sign_of_error(error)
+            if "the shape" in error.get("message", "") and "not one number" in error.get("message", ""):
+                sign = "loss-not-scalar"
+            elif "not a tensor" in error.get("message", "") and not is_stub(error):
+                sign = "loss-no-tensor"
+            elif self.kl is not None:
+                sign = "error-unit-interval" if self.measured.unit_interval else "error-at-shape"
+            passed = None if sign in ("missing", "limit") else False
+            return _judged("runs", passed, say_error(NAME, error), [sign], answer=error)
+        if self.measured.first.get("x_changed"):
+            return _failed("runs", "The points that were handed in are others after the call.", ["in-place-data"])
+        return _held("runs", "It returns one number.")
+
+    def _beta(self) -> Evidence:
+        if self.kl is None or self.error is None or not len(self.measured.along_beta):
+            return _unknown("beta")
+        if not self.meter.has_beta:
+            return _held("beta", "The loss takes no beta: both terms have the weights that are written in it.")
+        betas = self.measured.betas
+        values = self.measured.along_beta
+        slope = values[1] - values[0]
+        table = {"betas": betas.tolist(), "values": values.tolist()}
+        if not np.isfinite(values).all():
+            return _failed("beta", "At some beta the loss is no finite number.", ["beta-formula"], **table)
+        scale = float(np.abs(values).max()) + 1e-9
+        if float(np.ptp(values)) <= 1e-6 * scale:
+            return self._unused(table)
+
+        line = f"At beta 0, 1 and 2 the loss is {', '.join(number(value) for value in values[:3])}."
+        if np.abs(values - (values[0] + slope * betas)).max() > 1e-3 * scale:
+            return _failed("beta", f"{line} It is no straight line in beta.", ["beta-formula"], **table)
+        if self._moves_error():
+            return _failed("beta", "beta changes the weight of the reconstruction term.", ["beta-on-error"], **table)
+        return _held("beta", f"{line} It is a straight line whose slope is the KL term.")
+
+    def _unused(self, table: dict[str, Any]) -> Evidence:
+        """Beta changes nothing: the KL term is not there, or beta is not used."""
+        moved = [generic_case(1.0, unit_interval=self.measured.unit_interval)]
+        moved.append(moved[0]._replace(mu=moved[0].mu + 1, head=moved[0].head + 0.5))
+        values = self.meter.values(moved)
+        if abs(values[1] - values[0]) > 1e-6:
+            line = (
+                f"At beta 0, 1, 2 and 3 the loss is the same, "
+                f"{number(float(table['values'][0]))}, and yet mu and logvar change it."
+            )
+            return _failed("beta", line, ["beta-unused"], **table)
+        return _failed("beta", "Neither beta nor mu nor logvar change the loss.", ["kl-absent"], **table)
+
+    def _moves_error(self) -> bool:
+        """Whether the slope of beta changes with the reconstruction."""
+        case = generic_case(1.0, unit_interval=self.measured.unit_interval)
+        other = case._replace(recon=case.recon * 0.5 + 0.2)
+        slopes = self.meter.slopes([case, other])
+        return bool(abs(slopes[1] - slopes[0]) > 1e-3 * (np.abs(slopes).max() + 1e-3))
+
+    def _batch(self) -> Evidence:
+        if self.kl is None or self.error is None or self.kl.is_absent or self.error.is_absent:
+            return _unknown("batch")
+        of_kl = self.kl.powers.batch
+        of_error = self.error.powers.batch
+        if of_kl is None or of_error is None:
+            return _unknown("batch")
+        if of_kl == of_error:
+            word = "summed" if of_kl else "averaged"
+            return _held("batch", f"Both terms are {word} over the points of a batch.")
+        line = (
+            f"With four times as many points of the same kind the KL term is "
+            f"{number(4.0**of_kl)} times as large, and the "
+            f"reconstruction term {number(4.0**of_error)} times: what beta means depends on the batch size."
+        )
+        sign = "kl-summed-over-batch" if of_kl > of_error else "kl-averaged-over-batch"
+        if of_kl < 0:
+            sign = "kl-batch-power"
+        return _failed("batch", line, [sign], powers=[of_kl, of_error])
+
+    def _gradients(self) -> Evidence:
+        if self.kl is None:
+            return _unknown("gradients")
+        case = generic_case(0.7, unit_interval=self.measured.unit_interval)
+        try:
+            answered = self.meter.ask([case], gradients=True)
+            slopes = self._numeric(case)
+        except LossError as error:
+            return _failed("gradients", f"With gradients, {say_error(NAME, error.answer)}.", ["error-with-gradients"])
+
+        absent = {
+            "recon": self.error is None or self.error.is_absent,
+            "mu": self.kl.is_absent,
+            "head": self.kl.is_absent,
+        }
+        words = {"recon": "the reconstruction", "mu": "mu", "head": "logvar"}
+        arrived = {name: answered[f"grad_{name}"] for name in words}
+        missing = [name for name, gradient in arrived.items() if gradient is None and abs(slopes[name]) > 1e-6]
+        if missing:
+            line = f"No gradient of the loss reaches {' and '.join(words[name] for name in missing)}."
+            sign = "loss-detached" if len(missing) == 3 or all(g is None for g in arrived.values()) else "term-detached"
+            return _failed("gradients", line, [sign], missing=missing)
+        for name, gradient in arrived.items():
+            if gradient is None or absent[name]:
+                continue
+            analytic = float((gradient[0].double() * _direction(gradient[0]).double()).sum())
+            if abs(analytic - slopes[name]) > 0.03 * abs(slopes[name]) + 3e-3:
+                line = (
+                    f"The gradient that reaches {words[name]} is {number(analytic)} along a line "
+                    f"where the loss rises by {number(slopes[name])}."
+                )
+                return _failed("gradients", line, ["term-detached"], missing=[name])
+        return _held("gradients", "The gradients are the slopes of the loss.")
+
+    def _numeric(self, case: Case) -> dict[str, float]:
+        """Slopes of the loss along one line for each argument, by central differences."""
+        cases = []
+        for name in ("recon", "mu", "head"):
+            value = getattr(case, name)
+            for sign in (1, -1):
+                cases.append(case._replace(**{name: value + sign * STEP * _direction(value)}))
+        values = self.meter.values(cases).reshape(3, 2)
+        slopes = (values[:, 0] - values[:, 1]) / (2 * STEP)
+        return dict(zip(("recon", "mu", "head"), (float(slope) for slope in slopes), strict=True))
+
+    def _sampled(self) -> Evidence:
+        if self.kl is None:
+            return _unknown("sampled")
+        decoded = set(self.measured.first.get("decoded", [])) - {""}
+        if "mu" in decoded:
+            line = "The loss decodes mu: in training, too, the decoder never sees a draw."
+            return _failed("sampled", line, ["decodes-mean"])
+        return _held("sampled", "What is decoded for the loss is a draw.")
+
+
+def _direction(like: torch.Tensor) -> torch.Tensor:
+    generator = torch.Generator().manual_seed(11)
+    return torch.rand(like.shape, generator=generator) + 0.2
+
+
+def _judged(law: str, passed: bool | None, line: str, signs: list[str], **facts: Any) -> Evidence:
+    return Evidence(law=f"objective.{law}", passed=passed, line=line, facts={"signs": signs, **facts})
+
+
+def _held(law: str, line: str, **facts: Any) -> Evidence:
+    return Evidence(law=f"objective.{law}", passed=True, line=line, facts=facts)
+
+
+def _failed(law: str, line: str, signs: list[str], **facts: Any) -> Evidence:
+    return _judged(law, False, line, signs, **facts)
+
+
+def _unknown(law: str) -> Evidence:
+    return Evidence(law=f"objective.{law}", passed=None, line="This could not be checked.")

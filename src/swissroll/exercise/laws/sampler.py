@@ -1,0 +1,415 @@
+"""What holds for reparameterize: z = mu + s(head) * noise, with standard normal noise of its own for each number."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from typing import Any
+
+import numpy as np
+import torch
+
+from swissroll.exercise.evidence import Evidence
+from swissroll.exercise.laws.measured_sampler import (
+    BASE_HEAD,
+    BASE_MU,
+    Array,
+    MeasuredSampler,
+    as_array,
+    ask_draws,
+    draw_sample,
+    filled,
+    measure_sampler,
+)
+from swissroll.exercise.laws.noise import MAX_DEVIATIONS, describe_noise
+from swissroll.exercise.laws.readings import BY_NAME, LOG_VARIANCE, READINGS, Reading
+from swissroll.exercise.laws.words import NOT_WRITTEN, is_stub, number, say_error, sign_of_error
+from swissroll.exercise.subject import Subject
+
+NAME = "reparameterize"
+LAWS = ("runs", "independent", "fresh", "normal", "centre", "scale", "gradients", "inputs")
+TOLERANCE = 2e-3
+"""Largest relative difference of a measured function from a formula; rounding leaves 1e-5, an epsilon of 1e-5 1e-4."""
+STATISTICAL_TOLERANCE = 0.06
+"""The same where only statistics tell: ten standard errors."""
+
+
+class SamplerLaws:
+    """The laws of the sampler, and what they measured.
+
+    Args:
+        subject: The solution.
+        seed: Of the noise.
+        readings: Names of the readings of the head that are right here, the likeliest first.
+    """
+
+    def __init__(self, subject: Subject, seed: int, readings: Sequence[str]) -> None:
+        self.subject = subject
+        self.seed = seed
+        self.readings = readings
+        self.measured = measure_sampler(subject, seed)
+        self.matches: list[str] = [] if self.measured.error else matching_readings(self.measured)
+
+    def judge(self) -> Iterator[Evidence]:
+        """The evidence of each law, in the order of the questions."""
+        if self.measured.error is not None:
+            yield from self._unusable(self.measured.error)
+            return
+        for law in LAWS:
+            judged: Evidence = getattr(self, f"_{law}")()
+            yield judged
+
+    @property
+    def reading(self) -> Reading:
+        """How the sampler reads the head, as far as that is known."""
+        right = [name for name in self.readings if name in self.matches]
+        return BY_NAME[right[0]] if right else BY_NAME.get(self.readings[0], LOG_VARIANCE)
+
+    def _unusable(self, error: dict[str, Any]) -> Iterator[Evidence]:
+        sign = sign_of_error(error)
+        facts = {"signs": [sign], "answer": error}
+        passed = None if sign in ("missing", "limit") else False
+        line = say_error(NAME, error)
+        if "error" not in error:
+            shape = tuple(error["z"].shape)
+            facts = {"signs": ["shape"], "shape": list(shape)}
+            line = f"For mu and logvar of shape (1, 2), {NAME} returned {shape}, or numbers that are not finite."
+        yield Evidence(law=f"{NAME}.runs", passed=passed, line=line, facts=facts)
+        for law in LAWS[1:]:
+            yield _unknown(law, [NOT_WRITTEN] if is_stub(error) else [])
+
+    # What comes back.
+
+    def _runs(self) -> Evidence:
+        shapes = ((1, 2), (3, 1), (128, 2), (7, 5))
+        generator = torch.Generator().manual_seed(self.seed)
+        calls = []
+        for shape in shapes:
+            mu = torch.rand(shape, generator=generator) + 0.3
+            head = torch.rand(shape, generator=generator) + 0.3
+            calls.append({"mu": mu, "head": head, "seed": self.seed})
+        draws = ask_draws(self.subject, calls)
+        kinds = {str(draw["z"].dtype) for draw in draws if "z" in draw}
+        wrong = [shape for shape, draw in zip(shapes, draws, strict=True) if as_array(draw, shape) is None]
+
+        if wrong:
+            first = draws[shapes.index(wrong[0])]
+            came = say_error(NAME, first) if "error" in first else f"it returned {_shape_of(first)}"
+            line = f"For mu and logvar of shape {wrong[0]}: {came}."
+            signs = ["batch-frozen" if len(wrong) < len(shapes) else "shape"]
+            return _failed("runs", line.replace("..", "."), signs, shapes=[list(shape) for shape in wrong])
+        if kinds != {"torch.float32"}:
+            line = (
+                f"For mu and logvar in float32 it returned {', '.join(sorted(kinds))}, which a float32 decoder refuses."
+            )
+            return _failed("runs", line, ["dtype"])
+        return _held("runs", "One latent for each point, for 1, 3, 7 and 128 points and 1, 2 and 5 dimensions.")
+
+    # The noise.
+
+    def _independent(self) -> Evidence:
+        z = self.measured.base
+        rows = bool(np.allclose(z, z[:1], rtol=1e-6, atol=1e-7)) and len(z) > 1
+        columns = bool(np.allclose(z, z[:, :1], rtol=1e-6, atol=1e-7)) and z.shape[1] > 1
+        at = f"At mu {BASE_MU} and logvar {BASE_HEAD}"
+        shape = f"{z.shape[0]} x {z.shape[1]}"
+
+        if rows and columns:
+            sign = "noise-shared-all" if self._varies() else "no-noise"
+            line = f"{at}, all {shape} numbers of a draw are the same: {number(float(z[0, 0]))}."
+            return _failed("independent", line, [sign])
+        if rows:
+            line = f"{at}, all {len(z)} points of a batch got the same latent: ({', '.join(map(number, z[0, :2]))})."
+            return _failed("independent", line, ["noise-shared-rows"])
+        if columns:
+            line = f"{at}, all coordinates of a point got the same number: {', '.join(map(number, z[0, :2]))}."
+            return _failed("independent", line, ["noise-shared-columns"])
+
+        different = len(np.unique(np.round(z, 5))) / z.size
+        if different < 0.8:
+            line = f"{at}, only {different:.0%} of the {shape} numbers of a draw differ from one another."
+            return _failed("independent", line, ["noise-shared-partly"])
+        if self._correlated(z):
+            return _failed(
+                "independent", f"{at}, numbers that lie beside each other in a draw go together.", ["noise-correlated"]
+            )
+        return _held("independent", f"{at}, the {shape} numbers of a draw all differ.")
+
+    def _varies(self) -> bool:
+        shape = self.measured.shape
+        calls = [{**filled(shape, BASE_MU, BASE_HEAD), "seed": self.seed + index} for index in range(4)]
+        arrays = [as_array(draw, shape) for draw in ask_draws(self.subject, calls)]
+        values = [float(z[0, 0]) for z in arrays if z is not None]
+        return float(np.ptp(values)) > 1e-6
+
+    def _correlated(self, z: Array) -> bool:
+        centred = z - z.mean()
+        variance = float((centred**2).mean())
+        for left, right in ((centred[1:], centred[:-1]), (centred[:, 1:], centred[:, :-1])):
+            if left.size < 30:
+                continue
+            correlation = float((left * right).mean() / variance)
+            if abs(correlation) * np.sqrt(left.size) > MAX_DEVIATIONS:
+                return True
+        return False
+
+    def _fresh(self) -> Evidence:
+        shape = self.measured.shape
+        call = filled(shape, BASE_MU, BASE_HEAD)
+        seeded = {**call, "seed": self.seed, "training": True}
+        others = [{**call, "seed": None, "training": training} for training in (True, True, False, False)]
+        draws = ask_draws(self.subject, [seeded, *others])
+        arrays = [as_array(draw, shape) for draw in draws]
+        if any(z is None for z in arrays):
+            broken = next(draw for draw, z in zip(draws, arrays, strict=True) if z is None)
+            return _failed("fresh", f"A second call: {say_error(NAME, broken)}.", ["error"])
+        _, first, second, third, fourth = (np.asarray(z) for z in arrays)
+
+        if self._is_deterministic():
+            return _unknown("fresh", [])
+        if np.array_equal(first, second):
+            reseeds = draws[1]["next"] == draws[2]["next"]
+            line = f"Two calls in a row gave the same {first.size} numbers."
+            return _failed("fresh", line, ["noise-reseeded" if reseeds else "noise-frozen"])
+        if np.allclose(third, BASE_MU, atol=1e-6):
+            return _failed("fresh", "After model.eval(), it returns mu and draws nothing.", ["eval-mean"])
+        if np.array_equal(third, fourth):
+            return _failed(
+                "fresh", "After model.eval(), two calls in a row gave the same numbers.", ["noise-frozen-in-eval"]
+            )
+        spread = float(third.std() / max(first.std(), 1e-12))
+        if first.size >= 512 and not 0.5 < spread < 2 and not self._shared():
+            line = f"After model.eval(), the draws spread {number(spread)} times as far as in training."
+            return _failed("fresh", line, ["eval-scale"])
+        return _held("fresh", "Two calls in a row gave different numbers, in training and in evaluation mode.")
+
+    def _shared(self) -> bool:
+        z = self.measured.base
+        return bool(np.allclose(z, z[:1]) or np.allclose(z, z[:, :1]))
+
+    def _is_deterministic(self) -> bool:
+        return self.measured.is_constant and not self._varies()
+
+    def _normal(self) -> Evidence:
+        if self._is_deterministic():
+            return _unknown("normal", [])
+        found: list[str] = []
+        line = ""
+        # Noise that is not normal is seen twice before anybody is accused.
+        for attempt in range(2):
+            sample = draw_sample(
+                self.subject, self.measured, self.seed + 17 + 5000 * attempt, many_calls=self._shared()
+            )
+            if sample.size < 500:
+                return _unknown("normal", [])
+            self.measured.sample = sample
+            found, line = describe_noise(sample, self._is_centred())
+            if not found:
+                break
+        if not found:
+            return _held("normal", line)
+        return _failed("normal", line, found)
+
+    # The two functions.
+
+    def _is_centred(self) -> bool:
+        return centre_error(self.measured) <= self._tolerance()
+
+    def _tolerance(self) -> float:
+        return TOLERANCE if self.measured.repeatable else STATISTICAL_TOLERANCE
+
+    def _centre(self) -> Evidence:
+        facts = self._functions()
+        if self._is_deterministic():
+            is_mean = bool(np.allclose(self.measured.mean_offset, self.measured.means, atol=1e-4))
+            is_mean = is_mean and bool(np.allclose(self.measured.offset, BASE_MU, atol=1e-4))
+            line = (
+                "It returns mu itself: nothing is drawn."
+                if is_mean
+                else "It adds the same number at every call: nothing is drawn."
+            )
+            return _failed("centre", line, ["returns-mean" if is_mean else "noise-constant"], **facts)
+        if self._is_centred():
+            return _held("centre", "Where mu moves, the draws move with it.")
+        means = self.measured.means
+        moved = self.measured.mean_offset + self.measured.mean_ratio * BASE_MU
+        index = int(np.argmax(np.abs(moved - means)))
+        line = f"Draws at mu {means[index]:g} and logvar {BASE_HEAD} are centred at {number(float(moved[index]))}."
+        if abs(moved[index] - means[index]) < 0.05:
+            line = "Where logvar moves, the centre of the draws moves, too."
+        return _failed("centre", line, ["centre"], **facts)
+
+    def _functions(self) -> dict[str, Any]:
+        """The measured functions as plain values, which the catalogue's formulas are compared with."""
+        measured = self.measured
+        names = ("heads", "ratio", "offset", "means", "mean_ratio", "mean_offset")
+        facts: dict[str, Any] = {name: [float(value) for value in getattr(measured, name)] for name in names}
+        sample = measured.sample if measured.sample.size else measured.base
+        facts["deviation"] = float(sample.std())
+        facts["is_linear"] = measured.is_linear
+        facts["readings"] = self.matches
+        return facts
+
+    def _scale(self) -> Evidence:
+        facts = self._functions()
+        if self._is_deterministic():
+            return _unknown("scale", [])
+        right = [name for name in self.readings if name in self.matches]
+        deviation = facts["deviation"]
+        if not right:
+            reading = BY_NAME[self.readings[0]]
+            return _failed("scale", self._say_scale(reading, deviation), ["scale"], **facts)
+
+        factor = deviation / float(BY_NAME[right[0]].deviation(np.float64(BASE_HEAD)))
+        facts["factor"] = factor
+        facts["reading"] = right[0]
+        size = self.measured.sample.size
+        allowed = 0.02 if size < 1000 else MAX_DEVIATIONS / np.sqrt(2 * size)
+        names_normal = not describe_noise(self.measured.sample, True)[0] if size else True
+        if names_normal and abs(factor - 1) > allowed + 0.002:
+            line = f"The draws have {number(factor)} times the standard deviation that the {right[0]} says."
+            return _failed("scale", line, ["scale-factor"], **facts)
+        if self._is_mixed(BY_NAME[right[0]]):
+            line = "Where logvar differs from coordinate to coordinate, the draws do not follow each one's own."
+            return _failed("scale", line, ["scale-mixed"], **facts)
+        return _held("scale", f"The draws have the standard deviation of a {right[0]}.", **facts)
+
+    def _is_mixed(self, reading: Reading) -> bool:
+        """Whether one coordinate's head or mean decides about another's draw."""
+        if not self.measured.repeatable or self._shared() or not self._is_centred():
+            return False
+        shape = self.measured.shape
+        generator = torch.Generator().manual_seed(self.seed)
+        mu = torch.rand(shape, generator=generator) * 2 - 1
+        head = torch.rand(shape, generator=generator) * 1.5 + 0.2
+        z = as_array(ask_draws(self.subject, [{"mu": mu, "head": head, "seed": self.seed}])[0], shape)
+        if z is None:
+            return True
+        scale = reading.deviation(head.double().numpy()) / reading.deviation(np.float64(BASE_HEAD))
+        expected = mu.double().numpy() + scale * (self.measured.base - BASE_MU)
+        return not np.allclose(z, expected, rtol=5e-3, atol=2e-3)
+
+    def _say_scale(self, reading: Reading, deviation: float) -> str:
+        heads = self.measured.heads
+        if len(heads) == 0:
+            return "The draws could not be measured at any other logvar."
+        wanted = reading.deviation(heads)
+        came = np.abs(self.measured.ratio) * deviation
+        with np.errstate(all="ignore"):
+            off = np.abs(np.log(np.maximum(came, 1e-9)) - np.log(np.maximum(wanted, 1e-9)))
+        pick = int(np.argmax(np.where(np.abs(heads) <= 2.5, np.nan_to_num(off), -1)))
+        name = "logvar" if reading.name == "log-variance" else reading.name
+        return (
+            f"At {name} {heads[pick]:g} the draws have a standard deviation of {number(float(came[pick]))}; "
+            f"the distribution that it stands for has {number(float(wanted[pick]))}."
+        )
+
+    # Gradients and side effects.
+
+    def _gradients(self) -> Evidence:
+        if self._is_deterministic():
+            return _unknown("gradients", [])
+        shape = self.measured.shape
+        generator = torch.Generator().manual_seed(self.seed + 3)
+        mu = torch.rand(shape, generator=generator) * 2 - 1
+        head = torch.rand(shape, generator=generator) + 0.5
+        step = 0.01
+        call = {"mu": mu, "head": head, "seed": self.seed, "cotangent": torch.ones(shape)}
+        calls = [call] + [
+            {"mu": mu + shift * step, "head": head + turn * step, "seed": self.seed}
+            for shift, turn in ((1, 0), (-1, 0), (0, 1), (0, -1))
+        ]
+        draws = ask_draws(self.subject, calls)
+        first = draws[0]
+        if "error" in first:
+            return _failed("gradients", f"With gradients, {say_error(NAME, first)}.", ["error-with-gradients"])
+
+        missing = [name for name in ("mu", "head") if first[f"grad_{name}"] is None]
+        if missing:
+            names = " and ".join("logvar" if name == "head" else name for name in missing)
+            sign = "gradient-none" if len(missing) == 2 else f"gradient-none-{missing[0]}"
+            return _failed("gradients", f"No gradient reaches {names}.", [sign])
+        arrays = [as_array(draw, shape) for draw in draws]
+        if not self.measured.repeatable or any(z is None for z in arrays):
+            return self._gradients_by_formula(first, mu.double().numpy(), head.double().numpy())
+        _, up, down, higher, lower = (np.asarray(z) for z in arrays)
+        for name, numeric in (("mu", (up - down) / (2 * step)), ("head", (higher - lower) / (2 * step))):
+            gradient = first[f"grad_{name}"].double().numpy()
+            if not np.allclose(gradient, numeric, rtol=0.03, atol=0.01 + 0.01 * np.abs(numeric).mean()):
+                share = float(np.sum(gradient * numeric) / max(float(np.sum(numeric**2)), 1e-12))
+                words = "logvar" if name == "head" else name
+                line = f"The gradient that reaches {words} is {number(share)} times the slope of the draws along it."
+                sign = f"gradient-zero-{name}" if np.abs(gradient).max() < 1e-9 else f"gradient-wrong-{name}"
+                return _failed("gradients", line, [sign], share=share)
+        return _held("gradients", "The gradients for mu and logvar are the slopes of the draws.")
+
+    def _gradients_by_formula(self, draw: dict[str, Any], mu: Array, head: Array) -> Evidence:
+        z = draw["z"].double().numpy()
+        reading = self.reading
+        step = 1e-4
+        slope = (reading.deviation(head + step) - reading.deviation(head - step)) / (2 * step)
+        wanted = (z - mu) * slope / reading.deviation(head)
+        right = np.allclose(draw["grad_mu"].numpy(), 1, atol=0.01) and np.allclose(
+            draw["grad_head"].double().numpy(), wanted, rtol=0.03, atol=0.02
+        )
+        if right:
+            return _held(
+                "gradients", "The gradient for mu is 1, and that for logvar is the noise times half its deviation."
+            )
+        return _failed("gradients", "The gradients are not those of mu + std * noise.", ["gradient-wrong-head"])
+
+    def _inputs(self) -> Evidence:
+        shape = self.measured.shape
+        call = filled(shape, BASE_MU, BASE_HEAD)
+        draw = ask_draws(self.subject, [{**call, "seed": self.seed}])[0]
+        if "error" in draw:
+            return _unknown("inputs", [])
+        for name, words in (("mu", "mu"), ("head", "logvar")):
+            after = draw[f"{name}_after"]
+            if after.shape != call[name].shape or not torch.equal(after, call[name]):
+                was = number(float(call[name].flatten()[0]))
+                now = number(float(after.flatten()[0]))
+                return _failed("inputs", f"After the call {words} was {now}, where it had been {was}.", ["in-place"])
+        return _held("inputs", "mu and logvar were the same after the call.")
+
+
+def centre_error(measured: MeasuredSampler) -> float:
+    """How far the centre of the draws is from mu, at most, in parts of the spread there."""
+    heads = measured.offset - BASE_MU * (1 - measured.ratio)
+    means = measured.mean_offset - (measured.means - measured.mean_ratio * BASE_MU)
+    errors = [0.0]
+    errors.extend(float(value) for value in np.abs(heads) / (1 + np.abs(measured.ratio)))
+    errors.extend(float(value) for value in np.abs(means) / (1 + np.abs(measured.mean_ratio)))
+    return max(errors)
+
+
+def matching_readings(measured: MeasuredSampler) -> list[str]:
+    """Readings of the head whose standard deviation is the measured one, up to a factor that is the same everywhere."""
+    tolerance = TOLERANCE if measured.repeatable else STATISTICAL_TOLERANCE
+    if not measured.is_linear or np.any(np.abs(measured.mean_ratio - 1) > tolerance):
+        return []
+    found = []
+    for reading in READINGS:
+        usable = measured.heads > 0 if reading.is_positive else np.full(measured.heads.shape, True)
+        enough = 4 if reading.is_positive else len(measured.heads) + len(measured.failed_heads)
+        if usable.sum() < enough:
+            continue
+        wanted = reading.deviation(measured.heads[usable]) / reading.deviation(np.float64(BASE_HEAD))
+        if np.all(np.abs(measured.ratio[usable] - wanted) <= tolerance * (wanted + 0.03)):
+            found.append(reading.name)
+    return found
+
+
+def _shape_of(draw: dict[str, Any]) -> str:
+    return f"the shape {tuple(draw['z'].shape)}"
+
+
+def _held(law: str, line: str, **facts: Any) -> Evidence:
+    return Evidence(law=f"{NAME}.{law}", passed=True, line=line, facts=facts)
+
+
+def _failed(law: str, line: str, signs: list[str], **facts: Any) -> Evidence:
+    return Evidence(law=f"{NAME}.{law}", passed=False, line=line, facts={"signs": signs, **facts})
+
+
+def _unknown(law: str, signs: list[str]) -> Evidence:
+    return Evidence(law=f"{NAME}.{law}", passed=None, line="This could not be checked.", facts={"signs": signs})

@@ -1,0 +1,45 @@
+"""How errors of a solution are said to a student, in one line."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+NOT_WRITTEN = "not-written"
+"""The sign of a part that the student has still to write."""
+STUBS = {"NotImplementedError", "ToDo"}
+LIMITS = {"TimeLimit", "MemoryLimit", "Exited", "Protocol"}
+
+
+def is_stub(answer: Mapping[str, Any]) -> bool:
+    """Whether an answer is that of a part that is still to be written."""
+    message = str(answer.get("message", ""))
+    return answer.get("error") in STUBS or "nothing (None)" in message or "'NoneType'" in message
+
+
+def sign_of_error(answer: Mapping[str, Any]) -> str:
+    """What an error amounts to, in a word of the catalogue's."""
+    if is_stub(answer):
+        return NOT_WRITTEN
+    if answer.get("error") == "LookupError":
+        return "missing"
+    return "limit" if answer.get("error") in LIMITS else "error"
+
+
+def say_error(what: str, answer: Mapping[str, Any]) -> str:
+    """One line: what failed, where, and how."""
+    if is_stub(answer):
+        return f"{what} is not written yet."
+    if answer.get("error") == "LookupError":
+        return f"{what} was not found."
+    line = answer.get("line")
+    place = answer.get("where") or (f"line {line}" if line else "")
+    where = f" at {place}" if place else ""
+    if answer.get("error") in LIMITS:
+        return f"{what} was stopped{where}: {answer.get('message', '')}"
+    return f"{what} raised {answer.get('error')}{where}: {answer.get('message', '')}"
+
+
+def number(value: float) -> str:
+    """A number with three digits."""
+    return f"{value:.3g}"

@@ -1,0 +1,7 @@
+"""Misconceptions about the sampler."""
+
+from __future__ import annotations
+
+from swissroll.exercise.misconceptions.misconception import Misconception
+
+SAMPLER: tuple[Misconception, ...] = ()
