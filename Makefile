@@ -8,6 +8,8 @@
 #             run the commands and the Python of README and docs as a reader would, and compare what they print
 #             (DOCS=--slow: also those that take minutes; 'DOCS=--write' puts what was printed into the pages)
 # make check  ruff, mypy --strict and the import contract
+# make notebooks
+#             make the exercise's two notebooks again, which a code host shows, and run the solution (minutes)
 # make docs   build the documentation into docs/_build/html
 # make bench  compare the speed with the notebook's loop and other libraries, 40 minutes, into docs/performance.md
 #             (an interrupted one goes on; 'make bench BENCH=--fresh' starts again, 'BENCH=--quick' takes 3 minutes)
@@ -15,7 +17,7 @@ PYTHON ?= python3
 BIN := .venv/bin
 WORKERS ?= 2
 
-.PHONY: demo test test-numeric test-lowest test-docs check docs bench clean
+.PHONY: demo test test-numeric test-lowest test-docs check notebooks docs bench clean
 
 demo: .venv/installed
 	$(BIN)/swissroll train
@@ -47,6 +49,9 @@ check: .venv/installed-dev
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 	$(BIN)/lint-imports
+
+notebooks: .venv/installed-dev
+	OMP_NUM_THREADS=2 $(BIN)/python notebooks/build.py
 
 docs: .venv/installed-dev
 	$(BIN)/sphinx-build -W --keep-going -q -b html docs docs/_build/html

@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import ast
-import json
 import os
-import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -13,7 +11,8 @@ from typing import Any
 import jupytext
 import nbformat
 import pytest
-from nbclient import NotebookClient
+
+from tests.kernels import add_kernel, run_notebook
 
 ROOT = Path(__file__).resolve().parents[1]
 TUTORIAL = ROOT / "notebooks" / "tutorial.py"
@@ -35,25 +34,18 @@ Run = Callable[..., list[Any]]
 def run(tmp_path_factory: pytest.TempPathFactory) -> Run:
     """Run a notebook on a kernel of this interpreter and return its code cells."""
     folder = tmp_path_factory.mktemp("jupyter")
-    argv = [sys.executable, "-m", "ipykernel_launcher", "-f", "{connection_file}"]
-    # One thread: two kernels that spin for each other's cores take minutes.
-    settings = {"OMP_NUM_THREADS": "1", "SWISSROLL_QUICK": QUICK, "PYTHONPATH": os.pathsep.join(sys.path)}
     for kernel, engine in ENGINES.items():
-        spec = folder / "kernels" / kernel.replace(" ", "-").lower()
-        spec.mkdir(parents=True)
         first = [line for line in (engine, FEWER_STEPS if QUICK != "0" else "") if line]
-        lines = [f"--IPKernelApp.exec_lines={line}" for line in first]
-        description = {"argv": argv + lines, "display_name": kernel, "language": "python", "env": settings}
-        (spec / "kernel.json").write_text(json.dumps(description), encoding="utf-8")
+        add_kernel(folder, kernel_name(kernel), {"SWISSROLL_QUICK": QUICK}, first)
 
     def run(notebook: Any, kernel: str = "with JAX") -> list[Any]:
-        name = kernel.replace(" ", "-").lower()
-        with pytest.MonkeyPatch.context() as patch:
-            patch.setenv("JUPYTER_PATH", str(folder))
-            NotebookClient(notebook, kernel_name=name, timeout=1800, allow_errors=True).execute()
-        return [cell for cell in notebook.cells if cell.cell_type == "code"]
+        return run_notebook(notebook, folder, kernel_name(kernel), allow_errors=True)
 
     return run
+
+
+def kernel_name(engine: str) -> str:
+    return engine.replace(" ", "-").lower()
 
 
 def pictures(cell: Any) -> int:

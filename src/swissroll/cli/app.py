@@ -15,6 +15,7 @@ from typing import Any, NoReturn
 from cyclopts import App, Argument, ArgumentCollection, CycloptsError
 from cyclopts.config import Dict
 
+from swissroll.cli.exercise import exercise
 from swissroll.cli.figures import figures
 from swissroll.cli.runs import evaluate, repair, report
 from swissroll.cli.streams import STANDARD_OUTPUT, drop_output, flush_output, prepare_streams
@@ -117,7 +118,7 @@ app = App(
     suppress_keyboard_interrupt=False,
     result_action="return_value",
 )
-for command in (train, report, evaluate, figures, repair, sweep, selftest):
+for command in (train, report, evaluate, figures, repair, sweep, exercise, selftest):
     app.command(command)
 
 
