@@ -20,6 +20,11 @@ TOO_WIDE = """() => [...document.querySelectorAll("article table, article pre")]
     if (place.scrollWidth <= place.clientWidth + 1) return [];
     return [[box.textContent.trim().slice(0, 40), ["auto", "scroll"].includes(getComputedStyle(place).overflowX)]];
 })"""
+# Formulas in a line of text that end beyond the screen.
+CUT_FORMULAS = """() => [...document.querySelectorAll("math")]
+  .filter((formula) => !formula.closest(".table-wrapper, div.math"))
+  .filter((formula) => [...formula.querySelectorAll("*")].some((e) => e.getBoundingClientRect().right > innerWidth))
+  .map((formula) => formula.textContent.replace(/\\s+/g, " "))"""
 
 
 @pytest.fixture(scope="module")
@@ -56,6 +61,7 @@ def test_a_built_page_asks_the_network_for_nothing_and_fits_the_screen(name: str
     screen.set_viewport_size({"width": 390, "height": 800})
     assert screen.evaluate("document.documentElement.scrollWidth") <= 390
     assert all(scrolls for _, scrolls in screen.evaluate(TOO_WIDE))
+    assert screen.evaluate(CUT_FORMULAS) == []
 
 
 def test_formulas_and_names_are_built(built: Path) -> None:
