@@ -29,6 +29,7 @@ from torch import Generator, Tensor
 from swissroll import Config
 from swissroll.config import PRESETS
 from swissroll.data import CURVES, open_distribution
+from swissroll.evaluation.uncertainty import percent
 from swissroll.model.loss import distortion
 from swissroll.model.prior import Prior, log_normal
 from swissroll.model.vae import VAE
@@ -139,9 +140,9 @@ def show_summary(rows: list[Row]) -> None:
     gains = np.array([row.gain for row in rows])
 
     print(f"| of {len(rows)} seeds | as trained | fitted afterwards |\n|---|---|---|")
-    print(f"| most strays | {' | '.join(f'{value:.3%}' for value in strays.max(axis=0))} |")
-    print(f"| mean share of strays | {' | '.join(f'{value:.4%}' for value in strays.mean(axis=0))} |")
-    print(f"| seeds above {MOST_STRAYS:.2%} | {' | '.join(map(str, (strays > MOST_STRAYS).sum(axis=0)))} |")
+    print(f"| most strays | {' | '.join(percent(value, 3) for value in strays.max(axis=0))} |")
+    print(f"| mean share of strays | {' | '.join(percent(value, 4) for value in strays.mean(axis=0))} |")
+    print(f"| seeds above {percent(MOST_STRAYS, 2)} | {' | '.join(map(str, (strays > MOST_STRAYS).sum(axis=0)))} |")
     print(f"| farthest 99.9th percentile | {' | '.join(f'{value:.3f}' for value in off.max(axis=0))} |")
     error = gains.std(ddof=1) / math.sqrt(len(rows))
     print(f"| nats gained, mean ± standard error | | {gains.mean():.4f} ± {error:.4f} |")
@@ -153,7 +154,7 @@ def show_rows(rows: list[Row]) -> None:
     print("| seed | strays as trained | fitted | 99.9th percentile as trained | fitted | nats gained |")
     print("|---|---|---|---|---|---|")
     for row in rows:
-        cells = [*(f"{value:.3%}" for value in row.strays), *(f"{value:.3f}" for value in row.off)]
+        cells = [*(percent(value, 3) for value in row.strays), *(f"{value:.3f}" for value in row.off)]
         print(f"| {row.seed} | {' | '.join(cells)} | {row.gain:.4f} |")
 
 

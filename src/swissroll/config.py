@@ -30,6 +30,8 @@ Check = Callable[[str, object], None]
 
 MAX_COMPONENTS = 500
 """Gaussians in a mixture prior: the evidence's grid and its bounds look at all of them."""
+REPAIR_COMPONENTS = 20
+"""Gaussians that a repair fits where it is not told how many."""
 MAX_PARAMETERS = 2**28
 MAX_ACTIVATIONS = 2**30
 MIN_BETA = 1e-12
@@ -310,9 +312,9 @@ def _read_tables(path: Path) -> dict[str, Any]:
     try:
         return tomllib.loads(path.read_text(encoding="utf-8-sig"))
     except OSError as error:
-        raise ValueError(f"{path}: cannot be read ({error.strerror}). Name an existing TOML file.") from None
+        raise FixableError(f"{path}: cannot be read ({error.strerror}).", Fix.NAME_TOML_FILE, path=path) from None
     except ValueError as error:
-        raise ValueError(f"{path}: not a TOML file ({error}). Correct it, or name another.") from None
+        raise FixableError(f"{path}: not a TOML file ({error}).", Fix.CORRECT_TOML_FILE, path=path) from None
 
 
 def read_values(path: Path) -> tuple[dict[str, Any], dict[str, str]]:

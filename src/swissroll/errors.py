@@ -25,8 +25,13 @@ class Fix(Enum):
     COPY_HISTORY = "Copy history.csv from {origin} again."
     TRAIN_AGAIN = "Put back a copy of it, or train again from {path} in a new folder; what is here can stay."
     PUT_BACK_CONFIG = "Put it back: {report} lists the settings."
+    CORRECT_CONFIG = "Correct it: {report} lists the settings."
+    NAME_TOML_FILE = "Name an existing TOML file."
+    CORRECT_TOML_FILE = "Correct it, or name another."
     TRAIN_WITH_PRIOR = "Train another run from {path}, which has such a prior from its first step on."
-    MOVE_AND_REPAIR_ORIGINAL = "Move {move} away, then repair the original again: {origin}."
+    MOVE_AND_REPAIR_ORIGINAL = (
+        "Move {move} away, then repair the original again with {components} components: {origin}."
+    )
 
     START_A_SWEEP = "Start one, or name the folder of another."
     START_SWEEP_FROM_FILE = "Start a sweep from {path}."
@@ -34,6 +39,7 @@ class Fix(Enum):
     REPORT_SWEEP = "Write the report of the sweep in {folder}, or name one of its runs."
     MOVE_AND_CONTINUE_SWEEP = "Move {move} away, then continue the sweep in {folder}, which computes it again."
     VARY_A_SETTING = "Name a setting to vary, and its values."
+    CORRECT_SWEEP = "Correct it, or move it away and name the values that the sweep was begun with."
     RESTORE_SWEEP_OR_CHOOSE_ANOTHER_FOLDER = (
         "Put back the sweep.toml of these runs, name the values that they were begun with, or choose another folder."
     )

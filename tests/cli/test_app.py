@@ -78,6 +78,13 @@ def test_help_has_the_text_of_each_setting(command: str, tmp_path: Path) -> None
     assert [name for name in settings if HELP[name] not in out] == []
 
 
+@pytest.mark.parametrize("command", ["train", "report", "evaluate", "figures", "repair", "sweep"])
+def test_quiet_means_the_same_in_every_command(command: str, tmp_path: Path) -> None:
+    out = help_of(command, tmp_path, "300")
+    assert "--quiet  " in out
+    assert "Show no progress bars. Results, notes and errors are printed." in out
+
+
 # Rich wrapped for ever at 0, 1 and 2, filled the memory with blanks at a million, and cannot read the last two.
 @pytest.mark.parametrize(("columns", "widest"), [("0", 40), ("2", 40), ("1000000", 500), ("9" * 5000, 500), ("²", 500)])
 def test_help_ends_at_any_width_of_the_terminal(columns: str, widest: int, tmp_path: Path) -> None:
@@ -325,6 +332,11 @@ def put_folder(folder: Path, name: str) -> None:
     (folder / name).mkdir()
 
 
+def edit_state(folder: Path, status: str) -> None:
+    path = folder / "state.json"
+    path.write_text(path.read_text(encoding="utf-8").replace("finished", status), encoding="utf-8")
+
+
 DAMAGE: list[tuple[Callable[[Path], object], str]] = [
     (
         weights_not_finite,
@@ -334,7 +346,14 @@ DAMAGE: list[tuple[Callable[[Path], object], str]] = [
         cut_history,
         "leave this one as it is: swissroll train --config FOLDER/config.toml",
     ),
-    (lambda f: (f / "history.csv").unlink(), "does not hold the 20 steps"),
+    (lambda f: (f / "history.csv").unlink(), "FOLDER/history.csv is missing. Put back a copy of it."),
+    (
+        lambda f: (f / "config.toml").write_text("beta = ", encoding="utf-8"),
+        "Correct it; FOLDER/report.html lists the settings",
+    ),
+    (lambda f: edit_state(f, "diverged"), "it says 'diverged', and the weights have seen 20 of 20 steps"),
+    (lambda f: edit_state(f, "stopped"), "Move FOLDER/state.json away, and give the same swissroll command again"),
+    (lambda f: edit_state(f, "fine"), "'fine' is none of finished, stopped, diverged"),
     (
         lambda f: (f / "state.json").write_text("{", encoding="utf-8"),
         "Move FOLDER/state.json away, and give the same swissroll command again",

@@ -80,9 +80,21 @@ def test_bad_input_is_never_told_on_standard_output(tmp_path: Path) -> None:
     assert (done.returncode, done.stdout) == (2, "")
 
 
-def test_a_reader_that_goes_ends_the_command_without_a_word(tmp_path: Path) -> None:
-    done = run_with("| true", ["train", "--help"], tmp_path)
-    assert done.stderr == ""
+def test_a_reader_that_goes_ends_the_command_as_it_ends_a_tool_of_the_shell(tmp_path: Path) -> None:
+    # 'yes' ends at the same signal; a shell calls that 128 + 13.
+    script = '"$0" "$@" | true; echo ${PIPESTATUS[0]}; yes | true; echo ${PIPESTATUS[0]}'
+    command = ["bash", "-c", script, sys.executable, "-m", "swissroll", "train", "--help"]
+    done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, check=False)
+    ours, of_yes = done.stdout.split()
+    assert (ours, done.stderr) == (of_yes, "")
+
+
+def test_a_drawing_librarys_folder_that_cannot_be_written_is_not_told(tmp_path: Path) -> None:
+    (tmp_path / "file").touch()
+    environment = os.environ | {"MPLCONFIGDIR": str(tmp_path / "file" / "folder")}
+    command = [sys.executable, "-m", "swissroll", *TRAIN, "--quiet"]
+    done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, check=False, env=environment)
+    assert (done.returncode, done.stderr) == (0, "")
 
 
 def test_a_file_does_not_take_the_number_of_a_closed_stream(tmp_path: Path) -> None:

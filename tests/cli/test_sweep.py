@@ -8,7 +8,10 @@ import io
 import itertools
 import json
 import os
+import subprocess
 import sys
+import threading
+import time
 import tomllib
 from pathlib import Path
 
@@ -18,7 +21,7 @@ from hypothesis import strategies as st
 
 from swissroll.cli.app import main
 from swissroll.cli.sweep_summary import MAX_TABLE_METRICS, size, span
-from swissroll.cli.terminal import new_folder
+from swissroll.cli.terminal import new_folder, sole_planner
 from swissroll.report.shell import quote
 from swissroll.runs.folder import lock
 from swissroll.sweep.analysis.comparisons import headline_metrics
@@ -51,7 +54,7 @@ def test_a_sweep_prints_its_table_and_a_second_call_adds_what_is_missing(
     (head,) = [line.split() for line in lines if line.startswith("beta ")]
     assert head == ["beta", "runs", *headline_metrics(read_table("sweeps/001"))[:MAX_TABLE_METRICS]]
     assert "table: sweeps/001/table.csv" in lines
-    assert lines[-1] == "to add seeds: swissroll sweep --out sweeps/001 --seeds 5"
+    assert lines[-1] == "to add seeds: swissroll sweep --out sweeps/001 --workers 1 --seeds 5"
 
     Path("sweeps/001/table.csv").unlink()
     code, out, _ = call("--out", "sweeps/001", "--beta", "0.3", "--workers", "1", "--quiet")
@@ -106,7 +109,46 @@ def test_the_same_command_goes_on_and_a_finished_one_is_not_computed_again(
     assert "time" not in [line.split()[0] for line in out.splitlines() if line]
     assert err.startswith("swissroll: note: sweeps/001 is this sweep, and it is finished. To compute it again")
     assert Path("sweeps/001/table.csv").read_bytes() == table
-    assert [path.name for path in Path("sweeps").iterdir()] == ["001"]
+    assert [path.name for path in Path("sweeps").glob("[!.]*")] == ["001"]
+
+
+def test_two_equal_commands_at_once_compute_one_sweep(tmp_path: Path) -> None:
+    # A sweep that does not end: the second command cannot come too late to meet it.
+    flags = ["--beta", "0.1", "--seeds", "1", "--hidden-dim", "4", "--steps", "1000000000", "--engine", "torch"]
+    command = [sys.executable, "-m", "swissroll", "sweep", *flags, "--device", "cpu", "--workers", "1", "--quiet"]
+    both = [subprocess.Popen(command, cwd=tmp_path, stderr=subprocess.PIPE, text=True) for _ in range(2)]
+    deadline = time.monotonic() + 120
+    while not any(process.poll() for process in both) and time.monotonic() < deadline:
+        time.sleep(0.02)
+    codes = [process.poll() for process in both]
+    for process in both:
+        process.kill()
+    told = "".join(process.communicate()[1] for process in both)
+    assert sorted(codes, key=str) == [2, None]
+    assert "sweeps/001 is being computed by another process." in told
+    assert [path.name for path in (tmp_path / "sweeps").glob("[!.]*")] == ["001"]
+
+
+def test_a_sweep_waits_while_another_one_is_planned(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("swissroll.cli.terminal.SILENT_WAIT_SECONDS", 0.0)
+    parent = tmp_path / "sweeps"
+    told = io.StringIO()
+    order = []
+
+    def plan_second() -> None:
+        with contextlib.redirect_stderr(told), sole_planner(parent):
+            order.append("second")
+
+    with sole_planner(parent):
+        second = threading.Thread(target=plan_second)
+        second.start()
+        while not told.getvalue():
+            time.sleep(0.01)
+        order.append("first")
+    second.join()
+    assert order == ["first", "second"]
+    assert told.getvalue() == f"swissroll: note: another command plans a sweep in {parent}; this one waits for it.\n"
+    assert not parent.exists()
 
 
 BAD = [
@@ -212,6 +254,18 @@ def test_a_sweep_of_an_engine_that_is_gone_says_so_once(tmp_path: Path, monkeypa
     )
 
 
+def test_a_definition_that_is_no_toml_is_told_with_what_helps_there(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    Path("mine").mkdir()
+    Path("mine/sweep.toml").write_text("beta = [0.1", encoding="utf-8")
+    code, out, err = call("--out", "mine", "--quiet")
+    assert (code, out, err.count("\n")) == (2, "", 1)
+    assert err.endswith("give the same command as when the sweep was begun, with --out mine\n")
+
+
+UNFITTED = "runs with 0 components have no mixture to fit again: refit_prior is off in those."
 LOUD = "noise 5 hides the data, which reach about 1."
 TWICE = "beta names 0.1 more than once; each value is taken once."
 
@@ -226,6 +280,9 @@ TWICE = "beta names 0.1 more than once; each value is taken once."
         (["--beta", "0.1", "--seeds", "3,3,4"], ["seeds names 3 more than once; each value is taken once."]),
         (["--config", "my.toml"], ["activation names relu more than once; each value is taken once."]),
         (["--beta", "0.0,1.0", "--seeds", "1,2", "--hidden-dim", "4,8"], []),
+        (["--components", "0,4", "--refit-prior", "true"], [UNFITTED]),
+        (["--components", "0,4", "--preset", "best"], [UNFITTED]),
+        (["--components", "0,4", "--refit-prior", "false"], []),
     ],
 )
 def test_what_may_not_be_meant_is_told(
@@ -248,7 +305,7 @@ def test_a_file_gives_axes_and_flags_win(tmp_path: Path, monkeypatch: pytest.Mon
     # Ctrl-C before the first group: the definition is there.
     monkeypatch.setattr("swissroll.sweep.pools.LocalPool.submit", interrupt)
     code, out, _ = call("--config", "my.toml", *TINY, "--lr", "1e-3", "--seed", "8", "--out", "a")
-    assert (code, out) == (130, "stopped; 0 of 2 runs are on disk; go on with: swissroll sweep --out a\n")
+    assert (code, out) == (130, "stopped; 0 of 2 runs are on disk; go on with: swissroll sweep --out a --workers 1\n")
     written = tomllib.loads(Path("a/sweep.toml").read_text(encoding="utf-8"))
     assert written.pop("versions")
     assert written == {

@@ -56,6 +56,11 @@ class Reader(HTMLParser):
         return {re.sub(r"[^\w\- ]", "", heading.lower()).replace(" ", "-") for heading in self.headings}
 
 
+@every_page
+def test_a_percentage_is_written_with_a_space(page: Path) -> None:
+    assert re.findall(r".*\d%.*", Reader(page).text) == []
+
+
 def formulas(page: Path) -> list[str]:
     """What stands between dollars, outside of code."""
     text = re.sub(r"```.*?```|`[^`\n]*`", "", page.read_text(encoding="utf-8"), flags=re.DOTALL)

@@ -196,7 +196,7 @@ def test_the_first_rule_that_holds_wins() -> None:
 @pytest.mark.parametrize(
     ("share", "told"),
     [
-        (0.3, "fell by 30% over the last two thirds"),
+        (0.3, "fell by 30 % over the last two thirds"),
         (0.001, "did not fall over the last two thirds"),
         (-0.03, "did not fall over the last two thirds"),
     ],
@@ -348,7 +348,7 @@ def test_few_steps_are_told_to_become_as_many_as_the_notebooks() -> None:
     assert steps(100).factor == 10
 
 
-FINISH = Advice(action=Action.FINISH_RUN, folder="run")
+FINISH = Advice(action=Action.FINISH_RUN)
 
 
 @pytest.mark.parametrize(

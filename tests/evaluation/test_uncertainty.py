@@ -9,7 +9,7 @@ from scipy.stats import halfnorm, sem
 
 from swissroll.data import CURVES, NoisyCurve
 from swissroll.evaluation.metrics import measure, measure_loss
-from swissroll.evaluation.uncertainty import quantile_se, rounded, standard_error, with_error
+from swissroll.evaluation.uncertainty import percent, quantile_se, rounded, standard_error, with_error
 from swissroll.model.loss import Loss
 from swissroll.model.vae import VAE
 from tests.oracles import seeded
@@ -76,3 +76,7 @@ def test_the_standard_error_of_a_quantile_is_its_scatter_over_fresh_samples(shar
     told = [quantile_se(torch.randn(n, generator=seeded(seed)).abs(), share) for seed in range(50)]
     expected = math.sqrt(share * (1 - share) / n) / halfnorm.pdf(halfnorm.ppf(share))
     assert sum(told) / len(told) == pytest.approx(expected, rel=0.15)
+
+
+def test_a_share_is_a_percentage_with_a_space() -> None:
+    assert [percent(share, 2) for share in (0.0005, 0.021, 1)] == ["0.05 %", "2.10 %", "100.00 %"]

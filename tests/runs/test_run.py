@@ -4,6 +4,7 @@ import errno
 import math
 import os
 import random
+import shutil
 import signal
 import stat
 import subprocess
@@ -20,6 +21,7 @@ from safetensors.torch import load_file
 
 import swissroll
 from swissroll.config import Config
+from swissroll.report.scene import Scene
 from swissroll.runs.errors import FolderTakenError, RunError
 from swissroll.runs.files import metadata, read_tensors, save_tensors
 from swissroll.runs.fit_prior import repair
@@ -28,7 +30,7 @@ from swissroll.runs.run import create
 from swissroll.runs.training import advance
 from swissroll.training.build import build, decide, held_out_points, loss_of
 from swissroll.training.loop import DivergedError, Training, evaluate_loss
-from tests.oracles import SMALL, trained_run
+from tests.oracles import SMALL, few_points_measured, trained_run
 
 KILLS = int(os.environ.get("SWISSROLL_KILLS", "3"))
 # The real command, with a checkpoint after every step, so that most kills fall into one.
@@ -151,6 +153,44 @@ def test_the_latest_weights_are_those_of_the_latest_checkpoint(tmp_path: Path) -
     assert swissroll.load(run.folder).step == 40
     expected = load_file(run.folder / "checkpoint.safetensors")["model.fc_mu.weight"]
     assert torch.equal(swissroll.load(run.folder).model.fc_mu.weight, expected)
+
+
+@pytest.mark.parametrize(
+    ("stopped", "killed", "measured"),
+    # Snapshots are of steps 0, 25 and 50; the checkpoint is of the step where the run was stopped before.
+    [(None, 20, 0), (None, 40, 25), (None, 55, 50), (30, 40, 30), (30, 55, 50)],
+)
+def test_a_killed_run_is_its_latest_weights_with_their_history(
+    stopped: int | None, killed: int, measured: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("swissroll.runs.training.CHECKPOINT_SECONDS", 1e9)
+    whole = trained_run(tmp_path / "whole", replace(SMALL, snapshot_every=1))
+    run = create(tmp_path / "run", SMALL)
+    if stopped:
+        for record in advance(run):
+            if record.step == stopped:
+                break
+
+    # What is on disk then is what a kill leaves: rows that are still in memory are not there.
+    records = advance(run)
+    while next(records).step < killed:
+        pass
+    shutil.copytree(run.folder, tmp_path / "killed")
+    records.close()
+
+    run = swissroll.load(tmp_path / "killed")
+    assert (run.status, run.step) == ("unfinished", measured)
+    for name, value in run.model.state_dict().items():
+        assert torch.equal(value, whole.snapshots[measured].state_dict()[name])
+    run.require_whole()
+    with few_points_measured():
+        assert swissroll.evaluate(run).summary.steps == measured
+    history = Scene.of_run(run).history
+    assert history is not None
+    assert len(history["step"]) == measured
+
+    list(advance(run))
+    assert untimed(run.folder) == untimed(whole.folder)
 
 
 def test_a_finished_run_without_its_model_is_trained_again(tmp_path: Path) -> None:

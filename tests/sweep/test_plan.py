@@ -122,7 +122,8 @@ def test_presets_are_the_notebooks_experiments() -> None:
 
 def test_damaged_files_are_refused(tmp_path: Path) -> None:
     (tmp_path / "sweep.toml").write_text("beta = [0.1", encoding="utf-8")
-    with pytest.raises(ValueError, match="not a TOML file"):
+    # No other file can take its place.
+    with pytest.raises(ValueError, match=r"not a TOML file .*\. Correct it, or move it away and name the values"):
         read_sweep(tmp_path)
     with pytest.raises(ValueError, match="is not a sweep"):
         read_sweep(tmp_path / "absent")

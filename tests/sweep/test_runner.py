@@ -195,7 +195,7 @@ def test_ctrl_c_keeps_what_is_finished_and_says_how_to_go_on(undisturbed: Path, 
     os.killpg(process.pid, signal.SIGINT)
     out, err = wait_for_end(process)
     assert (process.returncode, err) == (130, "")
-    assert f"of 4 runs are on disk; go on with: swissroll sweep --out {folder}" in out
+    assert f"of 4 runs are on disk; go on with: swissroll sweep --out {folder} --workers 2" in out
     assert_same_files(folder, undisturbed)
 
 
@@ -332,15 +332,24 @@ def shortened(path: Path) -> None:
     path.write_bytes(path.read_bytes()[:-50])
 
 
+def called(status: str) -> Callable[[Path], None]:
+    def edit(path: Path) -> None:
+        path.write_text(path.read_text(encoding="utf-8").replace("finished", status), encoding="utf-8")
+
+    return edit
+
+
 @pytest.mark.parametrize(
     ("name", "harm", "told"),
     [
-        ("model.safetensors", shortened, "damaged"),
-        ("model.safetensors", Path.unlink, "damaged .it is missing"),
-        ("history.csv", emptied, "damaged .it does not reach step 20"),
-        ("history.csv", shortened, "damaged .it does not reach step 20"),
-        ("history.csv", Path.unlink, "damaged .it does not reach step 20"),
-        ("config.toml", Path.unlink, "damaged .it is missing"),
+        ("model.safetensors", shortened, ": damaged"),
+        ("model.safetensors", Path.unlink, " is missing"),
+        ("history.csv", emptied, ": damaged .it does not reach step 20"),
+        ("history.csv", shortened, ": damaged .it does not reach step 20"),
+        ("history.csv", Path.unlink, " is missing"),
+        ("config.toml", Path.unlink, " is missing"),
+        ("state.json", called("stopped"), ": damaged .it says 'stopped' after 20 of 20 steps"),
+        ("state.json", called("diverged"), ": damaged .it says 'diverged' after 20 of 20 steps"),
     ],
 )
 def test_a_run_that_lost_something_is_named(
@@ -350,9 +359,7 @@ def test_a_run_that_lost_something_is_named(
     shutil.copytree(undisturbed, folder)
     run = folder / "runs" / next(read_sweep(folder).names())
     harm(run / name)
-    with pytest.raises(
-        ValueError, match=f"{run / name}: {told}.* Move {run} away, then continue the sweep in {folder}"
-    ):
+    with pytest.raises(ValueError, match=f"{run / name}{told}.* Move {run} away, then continue the sweep in {folder}"):
         read_table(folder)
 
 
@@ -377,7 +384,9 @@ def test_an_emptied_run_is_computed_again_and_a_half_one_is_named(
     shutil.rmtree(emptied)
     emptied.mkdir()
     (half / "state.json").unlink()
-    with pytest.raises(ValueError, match=f"{half}: damaged .* Move {half} away, then continue the sweep in {folder}"):
+    with pytest.raises(
+        ValueError, match=f"{half} is not a complete run. Move {half} away, then continue the sweep in {folder}"
+    ):
         swept(folder, TINY, pool)
     shutil.rmtree(half)
     swept(folder, TINY, pool)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gc
+import logging
 import os
 import re
 import shutil
@@ -133,6 +134,8 @@ def main(arguments: list[str] | None = None) -> NoReturn:
 
     # Files are all that is drawn: a user's backend, which may not be on this machine, is never loaded.
     os.environ["MPLBACKEND"] = "agg"
+    # Where its folder cannot be written, it takes another one, and says so in three lines.
+    logging.getLogger("matplotlib").setLevel(logging.ERROR)
     prepare_streams()
     _bound_width()
     sys.exit(_run(sys.argv[1:] if arguments is None else arguments))
@@ -159,6 +162,9 @@ def _run(arguments: list[str]) -> int:
     except BrokenPipeError:
         drop_output()
         return BROKEN_PIPE
+    except SystemExit as ended:
+        # Rich, which prints the help, ends so where nobody reads it.
+        return BROKEN_PIPE if ended.code == 1 else _code_of(ended)
     except Exception as error:
         explanation = _explain(error)
         if explanation is None:
@@ -166,6 +172,10 @@ def _run(arguments: list[str]) -> int:
         _complain(*explanation)
         return BAD_INPUT
     return status if isinstance(status, int) else 0
+
+
+def _code_of(ended: SystemExit) -> int:
+    return ended.code if isinstance(ended.code, int) else 0
 
 
 def _explain(error: Exception) -> tuple[str, str] | None:

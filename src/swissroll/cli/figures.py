@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Literal, NamedTuple
 
 from cyclopts import Parameter
 
-from swissroll.cli.terminal import Flag
+from swissroll.cli.terminal import Quiet
 from swissroll.report.shell import quote
 
 if TYPE_CHECKING:
@@ -25,7 +25,7 @@ def figures(
     file_format: Annotated[Format, Parameter(name="--format")] = "pdf",
     dpi: int = 300,
     out: Path | None = None,
-    quiet: Flag = False,
+    quiet: Quiet = False,
 ) -> int:
     """Write the figures of a run's or a sweep's report as files for a paper or for slides.
 
@@ -39,8 +39,6 @@ def figures(
         Pixels per inch, 30 to 1200; in vector pictures, of the images inside.
     out
         Folder for the files; figures in the run's or the sweep's own by default.
-    quiet
-        Show no progress.
     """
     from tqdm.auto import tqdm
 
@@ -64,7 +62,7 @@ def figures(
         replace_file(written[-1], plan.film())
     for path in written:
         print(path)
-    print(f"\n{_next_step(folder, file_format)}")
+    print(f"\n{_next_step(folder, file_format, out)}")
     return 0
 
 
@@ -110,8 +108,9 @@ def _plan_sweep(folder: Path) -> _Plan:
     return _Plan({name: partial(draw, name, table, gallery) for name in names}, None)
 
 
-def _next_step(folder: Path, file_format: Format) -> str:
-    """The command that writes what goes with these files."""
+def _next_step(folder: Path, file_format: Format, out: Path | None) -> str:
+    """The command that writes what goes with these files, beside them."""
     purpose = "as vectors" if file_format == "png" else "as pixels"
     other = "pdf" if file_format == "png" else "png"
-    return f"{purpose}: swissroll figures {quote(folder)} --format {other}"
+    beside = "" if out is None else f" --out {quote(out)}"
+    return f"{purpose}: swissroll figures {quote(folder)} --format {other}{beside}"

@@ -5,7 +5,9 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from swissroll.cli.terminal import FittingBar, Flag, advice_line, disk_errors_with, free_folder
+from swissroll.cli.terminal import FittingBar, Quiet, disk_errors_with, free_folder
+from swissroll.config import REPAIR_COMPONENTS
+from swissroll.report.commands import advice_line, resume_command
 from swissroll.report.shell import quote
 
 if TYPE_CHECKING:
@@ -14,15 +16,13 @@ if TYPE_CHECKING:
     from swissroll.runs.run import Run
 
 
-def report(folder: Path, /, *, quiet: Flag = False) -> int:
+def report(folder: Path, /, *, quiet: Quiet = False) -> int:
     """Draw a run's figures and write its report again.
 
     Parameters
     ----------
     folder
         The run's folder.
-    quiet
-        Show no progress.
     """
     from swissroll.runs.run import load
 
@@ -33,15 +33,13 @@ def report(folder: Path, /, *, quiet: Flag = False) -> int:
     return 0
 
 
-def evaluate(folder: Path, /, *, quiet: Flag = False) -> int:
+def evaluate(folder: Path, /, *, quiet: Quiet = False) -> int:
     """Measure all that a run's model is worth, print it, and write the run's report again.
 
     Parameters
     ----------
     folder
         The run's folder; metrics.json is written there.
-    quiet
-        Show no progress.
     """
     from swissroll.runs.run import load
 
@@ -52,7 +50,9 @@ def evaluate(folder: Path, /, *, quiet: Flag = False) -> int:
     return 0
 
 
-def repair(folder: Path, /, *, out: Path | None = None, components: int = 20, quiet: Flag = False) -> int:
+def repair(
+    folder: Path, /, *, out: Path | None = None, components: int = REPAIR_COMPONENTS, quiet: Quiet = False
+) -> int:
     """Copy a run with a mixture prior fitted to its aggregate posterior, without training, and report the copy.
 
     Parameters
@@ -63,8 +63,6 @@ def repair(folder: Path, /, *, out: Path | None = None, components: int = 20, qu
         New folder for the copy; the run's own with -repaired behind it by default, or -repaired-2, ....
     components
         Gaussians in the mixture, 1 to 500.
-    quiet
-        Show no progress.
     """
     from swissroll.runs.fit_prior import repair as write_repaired
     from swissroll.runs.run import load
@@ -125,13 +123,15 @@ def report_run(run: Run, *, tables: bool = False, quiet: bool) -> None:
 
 def _say_unfinished(run: Run) -> None:
     """Name the command that goes on with a run that was stopped, was killed, or lost its end."""
+    from swissroll.runs.files import read_state
+
     if run.status not in ("stopped", "unfinished"):
         return
     why = "it is not finished"
-    if run.step == run.config.steps and not (run.folder / "model.safetensors").exists():
+    if read_state(run.folder).get("status") == "finished":
         why = "its model.safetensors is gone"
     done = f"measured after {run.step:,} of {run.config.steps:,} steps"
-    print(f"{done}; {why}; go on with: swissroll train --resume {quote(run.folder)}")
+    print(f"{done}; {why}; go on with: {resume_command(run.folder)}")
 
 
 def _print_pairs(rows: list[tuple[str, str]]) -> None:
@@ -161,6 +161,6 @@ def print_diagnosis(run: Run, evaluation: Evaluation) -> None:
     found = evaluation.diagnosis
     print(f"\n{found.name}: {evidence_text(found.evidence)}.")
     prefix = "to try: " if found.advice.is_a_try else ""
-    print(f"{prefix}{advice_line(found.advice, run.folder)}")
+    print(f"{prefix}{advice_line(found.advice, run.folder, run.config)}")
     if found.checked:
         print(checked_text(found))

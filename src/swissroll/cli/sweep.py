@@ -8,7 +8,7 @@ import re
 import sys
 from collections import Counter
 from collections.abc import Iterator
-from contextlib import AbstractContextManager, contextmanager, nullcontext, suppress
+from contextlib import AbstractContextManager, ExitStack, contextmanager, nullcontext, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Literal, get_args, get_type_hints
 
@@ -21,9 +21,9 @@ from swissroll.cli.terminal import (
     INTERRUPTED,
     CommandError,
     Flag,
+    Quiet,
     disk_errors_with,
     fix_line,
-    flag,
     new_folder,
     next_folder,
     note,
@@ -31,12 +31,14 @@ from swissroll.cli.terminal import (
     note_origin,
     note_versions,
     reason_of,
+    sole_planner,
     without_refit,
 )
 from swissroll.config import FLOATS, HELP, Config
 from swissroll.errors import Fix, FixableError
+from swissroll.report.commands import flag
 from swissroll.report.shell import quote
-from swissroll.sweep.plan import FIELDS, FIXED_FIELDS, SWEEP_PRESETS, Hold, Sweep, read_values
+from swissroll.sweep.plan import FIELDS, FIXED_FIELDS, SWEEP_PRESETS, Hold, Sweep, read_definition, read_values
 
 if TYPE_CHECKING:
     from swissroll.cli.sweep_summary import Progress
@@ -91,7 +93,7 @@ def sweep(
     workers: str | None = None,
     cluster: str | None = None,
     dry_run: Flag = False,
-    quiet: Flag = False,
+    quiet: Quiet = False,
 ) -> int:
     """Train many VAEs, one for each combination of values and each seed, and tell what they say together.
 
@@ -116,28 +118,34 @@ def sweep(
         Address of a Dask scheduler whose workers compute the runs instead.
     dry_run
         Say how many runs there are and what they cost, and write nothing.
-    quiet
-        Show no progress.
     """
     from swissroll.sweep.runner import define
 
     if workers is not None and cluster is not None:
         raise ValueError("--workers is for this machine and --cluster for others; leave out one of them.")
-    where = Workers(count=_number_of_workers(workers) if cluster is None else 1, cluster=cluster)
+    where = Workers(
+        count=_number_of_workers(workers) if cluster is None else 1,
+        cluster=cluster,
+        named=workers is not None,
+    )
     given = _given_values(axes, seeds, hold)
 
     values = _add_open_settings(given, settings, preset)
-    if out is None:
-        out = _find_same(values, dry_run=dry_run)
+    with ExitStack() as claim:
+        if out is None:
+            if not dry_run:
+                # Until this sweep's definition is on disk, where the same command would find it.
+                claim.enter_context(sole_planner(SWEEPS))
+            out = _find_same(values, dry_run=dry_run)
 
-    with _sweep_folder(out, dry_run=dry_run) as folder:
-        if (folder / "sweep.toml").is_file():
-            _read_settings(folder / "sweep.toml")
-        defined = define(folder, values)
-        _note_doubtful(axes, values, defined)
-        if not dry_run:
-            with disk_errors_with(lambda: where.continue_command(folder)):
-                return _run(folder, defined, where, quiet=quiet)
+        with _sweep_folder(out, dry_run=dry_run) as folder:
+            if (folder / "sweep.toml").is_file():
+                _note_file(folder / "sweep.toml", *read_definition(folder))
+            defined = define(folder, values)
+            _note_doubtful(axes, values, defined)
+            if not dry_run:
+                with disk_errors_with(lambda: where.continue_command(folder)):
+                    return _run(folder, defined, where, claim, quiet=quiet)
 
     from swissroll.cli.sweep_summary import describe_plan
 
@@ -175,17 +183,20 @@ def _sweep_folder(out: Path | None, *, dry_run: bool) -> AbstractContextManager[
 
 @dataclasses.dataclass(frozen=True)
 class Workers:
-    """Who computes the groups: a number of local processes, or a cluster."""
+    """Who computes the groups: a number of local processes, which may have been named, or a cluster."""
 
     count: int
     cluster: str | None
+    named: bool
 
     def continue_command(self, folder: Path) -> str:
         """The command that continues a sweep with these workers."""
         if not (folder / "sweep.toml").is_file():
             return "the same swissroll sweep command again"
         command = f"swissroll sweep --out {quote(folder)}"
-        return command if self.cluster is None else f"{command} --cluster {quote(self.cluster)}"
+        if self.cluster is not None:
+            return f"{command} --cluster {quote(self.cluster)}"
+        return f"{command} --workers {self.count}" if self.named else command
 
     def open_pool(self, *, quiet: bool) -> Pool:
         """Start the processes, or connect to the cluster."""
@@ -280,6 +291,10 @@ def _note_doubtful(axes: Any, values: dict[str, Any], defined: Sweep) -> None:
     for noise in defined.values_of("noise"):
         note_loud(noise)
 
+    components = defined.axes.get("components", ())
+    if 0 in components and defined.values_of("refit_prior") == (True,):
+        note("runs with 0 components have no mixture to fit again: refit_prior is off in those.")
+
 
 def _add_open_settings(given: dict[str, Any], settings: Path | None, preset: str | None) -> dict[str, Any]:
     """What the command line says, and what the file or the preset says of the settings that it leaves open."""
@@ -303,28 +318,42 @@ def _add_open_settings(given: dict[str, Any], settings: Path | None, preset: str
 
 def _read_settings(path: Path) -> dict[str, Any]:
     values, recorded = read_values(path)
+    _note_file(path, values, recorded)
+    return {name: value for name, value in values.items() if name not in FIXED_FIELDS}
+
+
+def _note_file(path: Path, values: dict[str, Any], recorded: dict[str, str]) -> None:
+    """Tell what there is to know of a file of settings: its versions, its origin, and what of it a sweep leaves out."""
     note_versions(path, recorded)
     note_origin(path)
 
     dropped = [name for name in FIXED_FIELDS if name in values]
     if dropped:
         note(f"{' and '.join(dropped)} of {path} are left out: a sweep's runs have one thread and keep their ends.")
-    return {name: value for name, value in values.items() if name not in FIXED_FIELDS}
 
 
-def _run(folder: Path, defined: Sweep, where: Workers, *, quiet: bool) -> int:
-    """Compute what is missing, and tell what there is; returns the exit code."""
+def _run(folder: Path, defined: Sweep, where: Workers, claim: ExitStack, *, quiet: bool) -> int:
+    """Compute what is missing, and tell what there is; returns the exit code.
+
+    Args:
+        folder: The sweep's folder.
+        defined: Its definition.
+        where: Who computes it.
+        claim: What keeps other commands from planning a sweep; closed once this one's plan is on disk.
+        quiet: Show no bars.
+    """
     from swissroll.cli.sweep_summary import Progress, finish
     from swissroll.sweep.pools import ClusterLostError
     from swissroll.sweep.runner import open_sweep
 
     try:
         with _closing(where.open_pool(quiet=quiet)) as pool, open_sweep(folder, defined, quiet=quiet) as groups:
+            claim.close()
             if groups and where.cluster is None:
                 _require_engines(folder, defined)
             with Progress(len(defined), groups, quiet=quiet) as progress:
                 _compute(folder, defined, groups, pool, progress, where)
-            print(finish(folder, defined, progress))
+            print(finish(folder, defined, progress, where.continue_command(folder)))
     except KeyboardInterrupt:
         print(f"stopped; {_where_it_stands(folder, defined, where) or 'nothing was computed'}")
         return INTERRUPTED

@@ -96,8 +96,15 @@ class Progress:
         self.bar.update(runs)
 
 
-def finish(folder: Path, sweep: Sweep, progress: Progress) -> str:
-    """Write the table and the report of what is there; returns what to print."""
+def finish(folder: Path, sweep: Sweep, progress: Progress, command: str) -> str:
+    """Write the table and the report of what is there; returns what to print.
+
+    Args:
+        folder: The sweep's folder.
+        sweep: Its definition.
+        progress: What was computed.
+        command: What continues it.
+    """
     counts = write_table(sweep, folder)
     pairs = _result_pairs(counts, progress)
     width = max(len(name) for name, _ in pairs)
@@ -114,7 +121,7 @@ def finish(folder: Path, sweep: Sweep, progress: Progress) -> str:
 
     report = _draw(table, quiet=progress.quiet)
     lines += ["", f"table: {folder / 'table.csv'}", f"report: {report}"]
-    lines += [f"to add seeds: swissroll sweep --out {quote(folder)} --seeds {more_seeds(len(sweep.seeds))}"]
+    lines += [f"to add seeds: {command} --seeds {more_seeds(len(sweep.seeds))}"]
     return "\n".join(lines)
 
 

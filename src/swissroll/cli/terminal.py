@@ -4,30 +4,36 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager, suppress
+from contextlib import ExitStack, contextmanager, suppress
 from errno import EDQUOT, EFBIG, ENOSPC
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, TextIO
+from time import monotonic, sleep
+from typing import Annotated, Any, TextIO
 
 from cyclopts import Parameter
 
 from swissroll.cli.streams import STANDARD_OUTPUT
 from swissroll.config import read_origin, versions
 from swissroll.errors import Fix, FixableError
+from swissroll.report.commands import flag
 from swissroll.report.shell import quote
-from swissroll.runs.folder import numbered
-
-if TYPE_CHECKING:
-    from swissroll.evaluation.advice import Advice
+from swissroll.runs.errors import LockedError
+from swissroll.runs.folder import lock, numbered
 
 Flag = Annotated[bool, Parameter(negative="")]
+Quiet = Annotated[bool, Parameter(negative="", help="Show no progress bars. Results, notes and errors are printed.")]
 
 # Exit codes.
 DIVERGED = 1
-BROKEN_PIPE = 1
+BROKEN_PIPE = 128 + 13
+"""What a shell says of a tool that ended at SIGPIPE."""
 BAD_INPUT = 2
 INTERRUPTED = 130
 
+PLANNER_SECONDS = 0.05
+"""Time between two looks whether another command has planned its sweep."""
+SILENT_WAIT_SECONDS = 3.0
+"""Longest such wait that needs no word."""
 DATA_REACH = 1.0
 """About how far the data are from their centre, in data units."""
 INSTALL_JAX = "pip install 'jax>=0.8'"
@@ -50,9 +56,13 @@ FIXES = {
         "swissroll train --config {path}"
     ),
     Fix.PUT_BACK_CONFIG: "Put it back; {report} lists the settings, and 'swissroll train --help' their names.",
+    Fix.CORRECT_CONFIG: "Correct it; {report} lists the settings, and 'swissroll train --help' their names.",
+    Fix.NAME_TOML_FILE: "Name an existing TOML file.",
+    Fix.CORRECT_TOML_FILE: "Correct it, or name another.",
     Fix.TRAIN_WITH_PRIOR: "To train another with such a prior from its first step on: swissroll train --config {path}",
     Fix.MOVE_AND_REPAIR_ORIGINAL: (
-        "Move {move} away, then repair the original again: swissroll repair {origin} --out {move}"
+        "Move {move} away, then repair the original again: "
+        "swissroll repair {origin} --components {components} --out {move}"
     ),
     Fix.START_A_SWEEP: "To make one: swissroll sweep",
     Fix.START_SWEEP_FROM_FILE: "To start it: swissroll sweep --config {path}",
@@ -62,6 +72,9 @@ FIXES = {
         "Move {move} away, and it is computed again, to the same bits: swissroll sweep --out {folder}"
     ),
     Fix.VARY_A_SETTING: "Name what to vary, such as --beta 0.001,0.01,0.1",
+    Fix.CORRECT_SWEEP: (
+        "Correct it; or move it away, and give the same command as when the sweep was begun, with --out {folder}"
+    ),
     Fix.RESTORE_SWEEP_OR_CHOOSE_ANOTHER_FOLDER: (
         "Put back the sweep.toml of these runs, give the flags that they were begun with, "
         "or choose another folder with --out."
@@ -121,40 +134,6 @@ def reason_of(error: ValueError) -> str:
     return error.reason if isinstance(error, FixableError) else str(error)
 
 
-def advice_line(advice: Advice, folder: Path) -> str:
-    """One thing to try, with the command to run where it is one.
-
-    Args:
-        advice: The advice.
-        folder: The run that it is about.
-    """
-    from swissroll.evaluation.advice import Action
-    from swissroll.evaluation.wording import TRAIN_WITH_PRIOR, advice_text
-
-    if advice.action is Action.FIT_PRIOR:
-        sentence = "Fit the prior to the aggregate posterior"
-        if advice.preset:
-            sentence += f", in training with --preset {advice.preset}, or now with"
-        return f"{sentence}: swissroll repair {quote(folder)}"
-    if advice.action is Action.FINISH_RUN:
-        return f"Finish this run first: swissroll train --resume {quote(folder)}"
-    if advice.action is Action.TRAIN_PRESET:
-        return f"{TRAIN_WITH_PRIOR}: swissroll train --preset {advice.preset}"
-    if advice.action is Action.NOTHING and advice.preset:
-        return f"Nothing ails this model. For a sharper one: swissroll train --preset {advice.preset}"
-    return advice_text(advice)
-
-
-def resume_command(folder: Path) -> str:
-    """The command that goes on with a run."""
-    return f"swissroll train --resume {quote(folder)}"
-
-
-def flag(setting: str) -> str:
-    """The flag of a setting."""
-    return "--" + setting.replace("_", "-")
-
-
 def next_folder(parent: Path) -> Path:
     """parent/001, or the next number that is free."""
     taken = numbered(parent)
@@ -191,12 +170,42 @@ def new_folder(parent: Path) -> Iterator[Path]:
     try:
         yield folder
     finally:
-        # A folder that holds something is not removed. A lock is nothing.
-        with suppress(OSError):
-            if [path.name for path in folder.iterdir()] == [".lock"]:
-                (folder / ".lock").unlink()
-            for path in (folder, *parents):
-                path.rmdir()
+        for path in (folder, *parents):
+            remove_if_empty(path)
+
+
+@contextmanager
+def sole_planner(parent: Path) -> Iterator[None]:
+    """Keep other commands from planning in a folder; waits for one that does. The folder goes if it is left empty."""
+    with ExitStack() as held:
+        is_told = False
+        began = monotonic()
+        while True:
+            is_new = not parent.is_dir()
+            try:
+                parent.mkdir(parents=True, exist_ok=True)
+                held.enter_context(lock(parent))
+                break
+            except (LockedError, FileNotFoundError):
+                # It may have removed the folder, too.
+                sleep(PLANNER_SECONDS)
+            if not is_told and monotonic() - began > SILENT_WAIT_SECONDS:
+                note(f"another command plans a sweep in {parent}; this one waits for it.")
+                is_told = True
+
+        try:
+            yield
+        finally:
+            if is_new:
+                remove_if_empty(parent)
+
+
+def remove_if_empty(folder: Path) -> None:
+    """Remove a folder that holds nothing but a lock."""
+    with suppress(OSError):
+        if [path.name for path in folder.iterdir()] == [".lock"]:
+            (folder / ".lock").unlink()
+        folder.rmdir()
 
 
 def note(text: str) -> None:

@@ -19,15 +19,15 @@ from swissroll.cli.terminal import (
     INSTALL_JAX,
     INTERRUPTED,
     FittingBar,
-    Flag,
+    Quiet,
     disk_errors_with,
     next_folder,
     note,
     note_loud,
     reason_of,
-    resume_command,
 )
 from swissroll.config import Config
+from swissroll.report.commands import resume_command
 from swissroll.report.shell import quote
 
 if TYPE_CHECKING:
@@ -54,7 +54,7 @@ def train(
     preset: Literal["notebook", "best", "best-long"] = "notebook",  # noqa: ARG001 - read before parsing
     out: Path | None = None,
     resume: Path | None = None,
-    quiet: Flag = False,
+    quiet: Quiet = False,
 ) -> int:
     """Train a VAE, write its folder, and make its report.
 
@@ -68,8 +68,6 @@ def train(
         New folder for the run; runs/001, runs/002, ... by default.
     resume
         Folder of a run that was stopped or killed, to go on with; its own settings hold.
-    quiet
-        Show no progress.
     """
     from swissroll.runs.run import load
 

@@ -21,7 +21,7 @@ class Action(Enum):
 
     CHANGE_SETTING = "change a setting"  # setting, and factor or value; otherwise
     FIT_PRIOR = "fit the prior to the aggregate posterior"  # preset, where one does it in training
-    FINISH_RUN = "finish the run"  # folder
+    FINISH_RUN = "finish the run"
     TRAIN_PRESET = "train with a preset, whose decoder is trained with the fitted prior"  # preset
     NOTHING = "nothing ails the model"  # preset, where one makes a sharper model
 
@@ -37,7 +37,6 @@ class Advice:
         value: What to set it to, where that is not a multiple of what it is.
         otherwise: What to try if that changes nothing.
         preset: The name of a recipe (:data:`swissroll.config.PRESETS`) that helps.
-        folder: The run that the action is about.
         repair_again: Whether a new run is to be repaired, as the one that the action is about was.
     """
 
@@ -47,7 +46,6 @@ class Advice:
     value: float | None = None
     otherwise: Advice | None = None
     preset: str = ""
-    folder: str = ""
     repair_again: bool = False
 
     @property

@@ -62,6 +62,11 @@ def decimals_of(error: float) -> int:
     return int(mantissa.startswith("1")) - int(exponent)
 
 
+def percent(share: float, decimals: int) -> str:
+    """A share as '2.10 %', with so many decimals."""
+    return f"{fixed(100 * share, decimals)} %"
+
+
 def fixed(value: float, decimals: int) -> str:
     """A number with so many decimals; 'not finite' for what is none, and with an exponent where it is huge."""
     if not math.isfinite(value):

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from swissroll.evaluation.advice import Action, Advice
 from swissroll.evaluation.distances import NAMES as DISTANCES
 from swissroll.evaluation.measures import MEASURES
+from swissroll.evaluation.uncertainty import percent
 
 if TYPE_CHECKING:
     from swissroll.evaluation.diagnosis import Diagnosis
@@ -25,7 +26,7 @@ FACTS = {
     "jumps": "jumps of the latent along the data's curve {}",
     "latent_dim": "latent dimensions {}",
     "data_dim": "data dimensions {}",
-    "strays": "share of strays {:.2%}",
+    "strays": "share of strays {}",
     "c2st": "C2ST accuracy {:.2f} against real points (chance 0.5)",
     "sigma": "decoder sigma {:.3g}",
     "aggregate_c2st": "C2ST accuracy {:.2f} between aggregate posterior and prior (chance 0.5)",
@@ -57,7 +58,7 @@ def advice_text(advice: Advice) -> str:
     if advice.action is Action.FIT_PRIOR:
         return "Fit the prior to the aggregate posterior."
     if advice.action is Action.FINISH_RUN:
-        return f"Finish the run in {advice.folder} first."
+        return "Finish the run first."
     if advice.action is Action.TRAIN_PRESET:
         return f"{TRAIN_WITH_PRIOR}, with the preset {advice.preset!r}."
     if advice.preset:
@@ -96,6 +97,8 @@ def _fact(name: str, value: float | str) -> str:
         return _loss_drop(float(value))
     if name.endswith(DEVIATION):
         return f"{label(name.removesuffix(DEVIATION))} {value:.0f} standard deviations above its noise floor"
+    if name == "strays":
+        value = percent(float(value), 2)
     return FACTS[name].format(value)
 
 
@@ -110,7 +113,7 @@ def label(name: str) -> str:
 def _loss_drop(share: float) -> str:
     if round(share, 2) <= 0:
         return "a loss that did not fall over the last two thirds"
-    return f"a loss that fell by {share:.0%} over the last two thirds"
+    return f"a loss that fell by {percent(share, 0)} over the last two thirds"
 
 
 def _change(advice: Advice) -> str:

@@ -35,6 +35,9 @@ if TYPE_CHECKING:
 MAX_LOGVAR = 690.0
 """Log-variances further from 0 are read as this far: their exponential is no longer a number."""
 
+LEAST_BETA = 1e-180
+"""Least beta but for 0: the square of a smaller one's decoder sigma would not be a number."""
+
 Value = TypeVar("Value")
 
 
@@ -213,7 +216,7 @@ class Loss:
     learned_variance: bool = False
 
     def __post_init__(self) -> None:
-        checks.real("beta", self.beta, 0, 1e100)
+        _check_beta(self.beta)
         checks.whole("data_dim", self.data_dim, 1, 10**9)
         checks.whole("latent_dim", self.latent_dim, 1, 10**9)
         checks.one_of("reduction", self.reduction, ("mean", "sum"))
@@ -385,7 +388,7 @@ def translate(
     ``true_beta`` is ``beta D / L`` for ``mean`` and beta for ``sum``.
 
     Args:
-        beta: Weight of the KL term, at least 0.
+        beta: Weight of the KL term: 0, or from 1e-180 on.
         reduction: ``mean`` (the notebook) or ``sum``.
         data_dim: D, at least 1.
         latent_dim: L, at least 1.
@@ -396,7 +399,7 @@ def translate(
     Raises:
         ValueError: An argument is outside its range.
     """
-    checks.real("beta", beta, 0, 1e100)
+    _check_beta(beta)
     checks.one_of("reduction", reduction, ("mean", "sum"))
     checks.whole("data_dim", data_dim, 1, 10**9)
     checks.whole("latent_dim", latent_dim, 1, 10**9)
@@ -415,6 +418,12 @@ def translate(
 
     checks.real("sigma", sigma, 1e-100, 1e100)
     return Translation(sigma=sigma, true_beta=variance / sigma**2, data_dim=data_dim, latent_dim=latent_dim)
+
+
+def _check_beta(beta: float) -> None:
+    checks.real("beta", beta, 0, 1e100)
+    if 0 < beta < LEAST_BETA:
+        raise ValueError(f"beta must be 0 or at least {LEAST_BETA:g}, or its decoder has no noise; got {beta!r}.")
 
 
 def _log_normaliser(dim: int, sigma: float) -> float:

@@ -22,6 +22,7 @@ from swissroll.evaluation.tables import (
     summary_rows,
 )
 from swissroll.evaluation.wording import to_plain
+from swissroll.report.commands import advice_line
 from swissroll.report.explorer import embeds_decoder, explorer_data
 from swissroll.report.figures import available, draw
 from swissroll.report.film import film_gif
@@ -148,7 +149,11 @@ class RunPage:
     @property
     def diagnosis(self) -> dict[str, str]:
         """The diagnosis in words: its name, evidence and advice."""
-        return to_plain(self.evaluation.diagnosis)
+        found = self.evaluation.diagnosis
+        advice = advice_line(found.advice, Path(self.name), self.run.config)
+        if quote(Path(self.name)) in advice:
+            advice += f" (in the folder that holds {self.name})"
+        return to_plain(found) | {"advice": advice}
 
     @property
     def summary_rows(self) -> list[tuple[str, str]]:

@@ -97,11 +97,11 @@ def examine(run: Run, *, progress: Progress = show_nothing) -> tuple[Metrics | N
 
 def _evaluate_run(run: Run, *, progress: Progress) -> Evaluation:
     run.require_whole()
-    history = run.history
+    history = run.history[: run.step]
     past = PastTraining(
         steps=run.step,
         planned=run.config.steps if run.status in ("unfinished", "stopped") else None,
-        seconds=float(history.seconds[: run.step].sum()),
+        seconds=float(history["seconds"].sum()),
         losses=LossHistory.of(run.config, history.__getitem__),
         diverged=run.status == "diverged",
         divergence=run.divergence,
@@ -114,7 +114,7 @@ def adapt_advice_to_run(found: Diagnosis, run: Run) -> Diagnosis:
     """The diagnosis with advice that suits the state of a run: whether it is finished, and how it was made."""
     advice = found.advice
     if found.name == UNFINISHED:
-        advice = Advice(action=Action.FINISH_RUN, folder=str(run.folder))
+        advice = Advice(action=Action.FINISH_RUN)
     elif run.repaired_from:
         advice = _advise_repaired(advice, run)
     return dataclasses.replace(found, advice=advice)

@@ -15,7 +15,7 @@ from uuid import uuid4
 from safetensors import SafetensorError, safe_open
 from safetensors.torch import save_file
 
-from swissroll.config import Config, digest
+from swissroll.config import REPAIR_COMPONENTS, Config, digest, read_config
 from swissroll.errors import Fix
 from swissroll.runs.errors import RunError
 from swissroll.training.engines.engine import State
@@ -254,9 +254,25 @@ def _as_named(origin: str, folder: Path) -> str:
     return str(Path(origin).relative_to(here))
 
 
-def explain_damage(path: Path, why: str) -> RunError:
-    """Look at the folder of a file that cannot be used, and make the error that says what helps there."""
-    reason = f"{path}: damaged ({' '.join(why.split())})."
+def _components_of(folder: Path) -> int:
+    """Gaussians of a repaired run's prior; as many as a repair fits anyhow, where its settings cannot be read."""
+    with suppress(ValueError):
+        return read_config(folder / "config.toml").components
+    return REPAIR_COMPONENTS
+
+
+def explain_damage(path: Path, why: str, whose: str = "") -> RunError:
+    """Look at the folder of a file that cannot be used, and make the error that says what helps there.
+
+    Args:
+        path: The file.
+        why: What is wrong with it, where it is there.
+        whose: The run that it is of, where its folder does not say that to people.
+    """
+    is_there = path.exists()
+    details = "; ".join(filter(None, [why if is_there else "", whose]))
+    reason = f"{path}: damaged" if is_there else f"{path} is missing"
+    reason += f" ({' '.join(details.split())})." if details else "."
     folder = path.parent
     if folder.name == "snapshots":
         folder = folder.parent
@@ -268,7 +284,8 @@ def explain_damage(path: Path, why: str) -> RunError:
         return RunError(reason, Fix.COPY_HISTORY, folder=folder, path=path, origin=origin)
     if origin:
         fix = Fix.MOVE_AND_REPAIR_ORIGINAL
-        return RunError(reason, fix, folder=folder, path=path, move=folder, origin=origin)
+        components = _components_of(folder)
+        return RunError(reason, fix, folder=folder, path=path, move=folder, origin=origin, components=components)
 
     sweep = folder.parent.parent
     if (sweep / "sweep.toml").is_file():
@@ -283,4 +300,5 @@ def explain_damage(path: Path, why: str) -> RunError:
     checkpoint = folder / "checkpoint.safetensors"
     begins = "goes on from its checkpoint" if path != checkpoint and checkpoint.exists() else "begins again at step 1"
     reason += f" Without it the run {begins}, and ends in the same bits."
-    return RunError(reason, Fix.MOVE_AND_RESUME, folder=folder, path=path, move=path)
+    fix = Fix.MOVE_AND_RESUME if is_there else Fix.RESUME
+    return RunError(reason, fix, folder=folder, path=path, move=path)

@@ -7,7 +7,7 @@ import os
 from pathlib import Path
 
 from swissroll import checks
-from swissroll.config import MAX_COMPONENTS, Config
+from swissroll.config import MAX_COMPONENTS, REPAIR_COMPONENTS, Config
 from swissroll.errors import Fix
 from swissroll.reproducibility.modes import ordinary_modes
 from swissroll.runs.errors import RunError
@@ -18,7 +18,13 @@ from swissroll.training.refit import DRAWS, Progress, refit_prior, show_nothing
 
 
 @ordinary_modes()
-def repair(run: Run, folder: str | os.PathLike[str], *, components: int = 20, progress: Progress = show_nothing) -> Run:
+def repair(
+    run: Run,
+    folder: str | os.PathLike[str],
+    *,
+    components: int = REPAIR_COMPONENTS,
+    progress: Progress = show_nothing,
+) -> Run:
     """Write a copy of a run whose prior is a mixture of Gaussians fitted to its aggregate posterior.
 
     Encoder and decoder keep every bit; a mixture that the run was trained with is fitted again. The copy has the

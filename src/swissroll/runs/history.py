@@ -48,10 +48,15 @@ class History:
         with naming(self.path):
             self.file.write(history_row(record))
 
-    def sync(self) -> None:
-        """Bring all rows to the disk."""
+    def flush(self) -> None:
+        """Let all rows outlast this process; a loss of power may still take them."""
         with naming(self.path):
             self.file.flush()
+
+    def sync(self) -> None:
+        """Bring all rows to the disk."""
+        self.flush()
+        with naming(self.path):
             os.fsync(self.file.fileno())
 
 

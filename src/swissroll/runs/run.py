@@ -17,6 +17,7 @@ import dataclasses
 import os
 import shutil
 from collections.abc import Mapping
+from contextlib import suppress
 from functools import cached_property
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -26,7 +27,7 @@ import torch
 
 from swissroll import checks
 from swissroll.config import Config, digest, read_config
-from swissroll.errors import Fix
+from swissroll.errors import Fix, FixableError
 from swissroll.model.vae import VAE
 from swissroll.runs.errors import LockedError, RunError
 from swissroll.runs.files import (
@@ -40,10 +41,13 @@ from swissroll.runs.files import (
 )
 from swissroll.runs.folder import explain_taken, io_errors_as_run_errors, lock, require_unused
 from swissroll.runs.history import parse_lines, read_last_step, read_lines
-from swissroll.runs.snapshots import Snapshots, film_steps
+from swissroll.runs.snapshots import Snapshots, film_steps, step_of_snapshot
 from swissroll.training.build import build_model, decide
 from swissroll.training.engines.engine import State
 from swissroll.training.loop import DivergedError
+
+ENDS = ("finished", "stopped", "diverged")
+"""How a run may have ended, as its state.json says it."""
 
 
 class TrainedModel(NamedTuple):
@@ -69,7 +73,15 @@ class Run:
     @cached_property
     def config(self) -> Config:
         """The run's settings."""
-        return read_config(self.folder / "config.toml")
+        path = self.folder / "config.toml"
+        try:
+            return read_config(path)
+        except FixableError as error:
+            if error.fix is not Fix.CORRECT_TOML_FILE:
+                raise
+            # Another file would not be this run's.
+            report = self.folder / "report.html"
+            raise RunError(error.reason, Fix.CORRECT_CONFIG, folder=self.folder, path=path, report=report) from None
 
     @cached_property
     def history(self) -> np.recarray[Any, Any]:
@@ -89,15 +101,12 @@ class Run:
 
     @cached_property
     def _latest(self) -> TrainedModel:
-        """The checkpoint, which is ahead of an older model, or the model; where there is neither, the last snapshot."""
-        path = self._weights_path
-        if path is None:
-            return self._last_snapshot()
-
+        """The latest weights, from the file that :attr:`_weights_path` names."""
         try:
+            path = self._weights_path
             stored = read_tensors(path)
-        except RunError:
-            if path.exists():
+        except RunError as error:
+            if error.path is None or error.path.exists():
                 raise
             # A training that ended meanwhile has other weights.
             return self._latest
@@ -110,22 +119,33 @@ class Run:
         if stored.config not in ("", digest(self.config)):
             what = "config.toml was changed since the weights were written. Undo that."
             raise RunError(f"{self.folder}: {what}", folder=self.folder)
-        return TrainedModel(stored.step, self._with_weights(weights))
-
-    def _last_snapshot(self) -> TrainedModel:
-        if not self.snapshots:
-            raise RunError(f"{self.folder}: nothing is trained yet.", Fix.RESUME, folder=self.folder)
-        step = max(self.snapshots)
-        return TrainedModel(step, self.snapshots[step])
+        step = step_of_snapshot(path) if path.parent.name == "snapshots" else stored.step
+        return TrainedModel(step, self._with_weights(weights))
 
     @property
-    def _weights_path(self) -> Path | None:
+    def _weights_path(self) -> Path:
+        """The file of the latest weights.
+
+        A run that ended has them in its checkpoint, or in its model. One that was killed, or is still training, has
+        them there or in a snapshot, whichever is of the later step, as far as its history reaches.
+        """
         checkpoint = self.folder / "checkpoint.safetensors"
         model = self.folder / "model.safetensors"
+        status = self.status
 
         # A kill between a run's end and the removal of its checkpoint leaves both.
-        newest_first = (model, checkpoint) if self.status == "finished" else (checkpoint, model)
-        return next((path for path in newest_first if path.exists()), None)
+        newest_first = (model, checkpoint) if status == "finished" else (checkpoint, model)
+        found = next((path for path in newest_first if path.exists()), None)
+        if found is not None and status != "unfinished":
+            return found
+
+        reached = read_last_step(self.folder / "history.csv")
+        steps = [step for step in self._snapshot_paths if step <= reached]
+        if found is None and not steps:
+            raise RunError(f"{self.folder}: nothing is trained yet.", Fix.RESUME, folder=self.folder)
+        if found is not None and read_metadata(found).get("step", 0) >= max(steps, default=0):
+            return found
+        return self._snapshot_paths[max(steps)]
 
     @cached_property
     def snapshots(self) -> Mapping[int, VAE]:
@@ -134,12 +154,16 @@ class Run:
         Each is read when it is asked for. A finished run of a sweep keeps none: before training it was what the config
         makes, and after it is the model.
         """
-        paths = sorted((self.folder / "snapshots").glob("step-[0-9]*[0-9].safetensors"))
+        paths = self._snapshot_paths
         if not paths and (self.folder / "model.safetensors").exists():
             return {0: build_model(self.config), self.step: self.model}
+        return Snapshots(paths, lambda path: self._with_weights(read_tensors(path).tensors))
 
-        by_step = {int(path.stem.removeprefix("step-")): path for path in paths}
-        return Snapshots(by_step, lambda path: self._with_weights(read_tensors(path).tensors))
+    @property
+    def _snapshot_paths(self) -> dict[int, Path]:
+        """The files of the snapshots, by their steps, which ascend."""
+        paths = sorted((self.folder / "snapshots").glob("step-[0-9]*[0-9].safetensors"))
+        return {step_of_snapshot(path): path for path in paths}
 
     @property
     def status(self) -> str:
@@ -148,10 +172,29 @@ class Run:
         status = self._state.get("status")
         if status is None:
             # The weights say it too, should state.json be lost.
-            status = "finished" if is_of_the_end(path, self.config.steps) else "unfinished"
+            return "finished" if is_of_the_end(path, self.config.steps) else "unfinished"
         if status == "finished" and not path.exists():
             return "unfinished"
+        self._require_credible(status)
         return str(status)
+
+    def _require_credible(self, status: object) -> None:
+        """Raise RunError where the weights say something else than state.json: it was edited, or is another run's."""
+        told: dict[str, Any] = {}
+        with suppress(RunError):
+            told = read_metadata(self.folder / "model.safetensors")
+        step = told.get("step")
+        is_repaired = told.get("repaired_from") or self._state.get("repaired_from")
+        is_trained = told.get("config") == digest(self.config) and not is_repaired
+        why = ""
+        if status not in ENDS:
+            why = f"{status!r:.60} is none of {', '.join(ENDS)}"
+        elif is_trained and (step == self.config.steps) != (status == "finished"):
+            why = f"it says {status!r}, and the weights have seen {step:,} of {self.config.steps:,} steps"
+        if why:
+            path = self.folder / "state.json"
+            reason = f"{path}: damaged ({why}). The weights say without it whether the run is finished."
+            raise RunError(reason, Fix.MOVE_AND_TRY_AGAIN, folder=self.folder, path=path, move=path)
 
     @property
     def message(self) -> str:
@@ -198,11 +241,10 @@ class Run:
         history = self.history
 
         if not all(bool(torch.isfinite(p).all()) for p in model.parameters()):
-            last = path or sorted((self.folder / "snapshots").glob("step-*.safetensors"))[-1]
-            raise explain_damage(last, "it holds weights that are not finite numbers")
+            raise explain_damage(path, "it holds weights that are not finite numbers")
 
         steps = history.step[: self.step]
-        if path is not None and not np.array_equal(steps, np.arange(1, self.step + 1)):
+        if not np.array_equal(steps, np.arange(1, self.step + 1)):
             why = f"it does not hold the {self.step:,} steps that the weights have seen"
             raise explain_damage(self.folder / "history.csv", why)
 

@@ -37,6 +37,11 @@ class Snapshots(Mapping[int, VAE]):
         return f"<{len(self)} snapshots, of steps {min(self)} to {max(self)}>" if self else "<no snapshots>"
 
 
+def step_of_snapshot(path: Path) -> int:
+    """The step after which a snapshot was taken, from its file's name."""
+    return int(path.stem.removeprefix("step-"))
+
+
 def film_steps(snapshots: Mapping[int, VAE]) -> list[int]:
     """The steps of a run's film: at most :data:`MAX_FRAMES` that have a snapshot, evenly spread."""
     return spread(list(snapshots), MAX_FRAMES)

@@ -183,6 +183,8 @@ def _keep_records(run: Run, training: Training, history: History, message: str) 
 def _keep_record(run: Run, training: Training, history: History, record: Record) -> None:
     history.add(record)
     if record.step % run.config.snapshot_every == 0 or record.step == training.steps:
+        # A kill then leaves no snapshot of a step that the history does not reach.
+        history.flush()
         save_snapshot(run.folder, record.step, training.engine.weights())
 
 

@@ -158,7 +158,7 @@ def _finished_runs(folder: Path) -> set[str]:
             found.add(path.name)
         elif not path.is_dir() or any(path.iterdir()):
             raise FixableError(
-                f"{path}: damaged (it is not a complete run).",
+                f"{path} is not a complete run.",
                 Fix.MOVE_AND_CONTINUE_SWEEP,
                 folder=folder,
                 move=path,

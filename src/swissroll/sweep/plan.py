@@ -207,8 +207,23 @@ def read_sweep(folder: str | os.PathLike[str]) -> Sweep:
         raise explain_lost_definition(place)
     if not path.is_file():
         raise FixableError(f"{folder} is not a sweep: it has no sweep.toml.", Fix.START_A_SWEEP, folder=place)
-    values, _ = read_values(path)
+    values, _ = read_definition(place)
     return Sweep.of(values)
+
+
+def read_definition(folder: Path) -> tuple[dict[str, Any], dict[str, str]]:
+    """Read the sweep.toml of a folder, as :func:`read_values` does; where it is no TOML, no other can take its place.
+
+    Raises:
+        ValueError: It is damaged.
+    """
+    path = folder / "sweep.toml"
+    try:
+        return read_values(path)
+    except FixableError as error:
+        if error.fix is not Fix.CORRECT_TOML_FILE:
+            raise
+        raise FixableError(error.reason, Fix.CORRECT_SWEEP, folder=folder, path=path) from None
 
 
 def explain_lost_definition(folder: Path) -> FixableError:

@@ -29,7 +29,7 @@ from typing import Any
 from swissroll.errors import Fix, FixableError
 from swissroll.sweep.extension import choose_device_and_engine, extend, includes, is_same
 from swissroll.sweep.groups import Group, count_finished, incomplete_groups, plan_groups, read_groups
-from swissroll.sweep.plan import Sweep, explain_lost_definition, read_sweep, read_values
+from swissroll.sweep.plan import Sweep, explain_lost_definition, read_definition, read_sweep
 from swissroll.sweep.pools import Files, FilesFuture, Pool
 
 MAX_DEATHS = 3
@@ -186,7 +186,7 @@ def _write_plan(folder: Path, sweep: Sweep, names: list[str]) -> list[Group]:
     there = None
     begun_under: dict[str, str] = {}
     if (folder / "sweep.toml").is_file():
-        values, begun_under = read_values(folder / "sweep.toml")
+        values, begun_under = read_definition(folder)
         there = Sweep.of(values)
     if there is not None and not includes(sweep, there):
         raise ValueError(f"{folder} was changed by another process meanwhile. Try again.")

@@ -170,11 +170,11 @@ def _read_row(run: Path, config: Config, setting: dict[str, Any]) -> Row:
         found = with_new_keys(_read_record(metrics, "metrics", "diagnosis"))
         return _row_of_ended(run, config, setting, state, found)
     except _DamagedError as error:
-        raise explain_damage(error.path, f"{error.why}; {whose}") from None
+        raise explain_damage(error.path, error.why, whose) from None
     except KeyError as error:
-        raise explain_damage(metrics, f"it has no number {error}; {whose}") from None
+        raise explain_damage(metrics, f"it has no number {error}", whose) from None
     except (AttributeError, TypeError):
-        raise explain_damage(metrics, f"it does not hold what a measurement writes; {whose}") from None
+        raise explain_damage(metrics, "it does not hold what a measurement writes", whose) from None
 
 
 class _DamagedError(Exception):
@@ -208,11 +208,15 @@ def _row_of_ended(run: Path, config: Config, setting: dict[str, Any], state: Any
     """The row of a run that finished or diverged, from its state.json and its metrics.json."""
     from swissroll.runs.run import require_end
 
-    require_end(run, state["step"], config)
+    step = state["step"]
+    status = state["status"]
+    require_end(run, step, config)
+    if status not in ("finished", "diverged") or (step == config.steps) != (status == "finished"):
+        raise _DamagedError(run / "state.json", f"it says {status!r:.60} after {step} of {config.steps} steps")
 
     metrics = found["metrics"]
     diagnosis = found["diagnosis"]
-    if state["status"] != "finished" or metrics is None:
+    if status == "diverged" or metrics is None:
         return Row(
             name=run.name,
             config=config,

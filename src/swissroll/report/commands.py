@@ -1,0 +1,72 @@
+"""Commands to type about a run: each has the settings of the run that it speaks of, and paths as a shell takes them."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+from swissroll.config import HELP, PRESETS, REPAIR_COMPONENTS, Config
+from swissroll.evaluation.advice import Action, Advice
+from swissroll.report.shell import quote
+
+OF_A_MACHINE = ("threads", "device", "engine", "snapshot_every", "eval_every")
+"""Settings that decide nothing of a model, or that another machine decides for itself."""
+
+
+def flag(setting: str) -> str:
+    """The flag of a setting."""
+    return "--" + setting.replace("_", "-")
+
+
+def resume_command(folder: Path) -> str:
+    """The command that goes on with a run."""
+    return f"swissroll train --resume {quote(folder)}"
+
+
+def repair_command(folder: Path, config: Config) -> str:
+    """The command that fits a run's prior again: as many Gaussians as it was trained with."""
+    command = f"swissroll repair {quote(folder)}"
+    if config.components in (0, REPAIR_COMPONENTS):
+        return command
+    return f"{command} --components {config.components}"
+
+
+def preset_flags(preset: str, config: Config) -> str:
+    """The flags that train a run again with a recipe: what the recipe leaves open stays as the run has it."""
+    flags = [f"--preset {preset}"]
+    for name in HELP:
+        value = getattr(config, name)
+        is_open = name not in PRESETS[preset] and name not in OF_A_MACHINE
+        if is_open and value != getattr(Config, name):
+            flags.append(_flag_with(name, value))
+    return " ".join(flags)
+
+
+def _flag_with(name: str, value: Any) -> str:
+    if isinstance(value, bool):
+        return flag(name) if value else f"--no-{flag(name)[2:]}"
+    return f"{flag(name)} {quote(value)}"
+
+
+def advice_line(advice: Advice, folder: Path, config: Config) -> str:
+    """One thing to try, with the command to type where it is one.
+
+    Args:
+        advice: The advice.
+        folder: The run that it is about.
+        config: The settings of that run.
+    """
+    from swissroll.evaluation.wording import TRAIN_WITH_PRIOR, advice_text
+
+    if advice.action is Action.FIT_PRIOR:
+        sentence = "Fit the prior to the aggregate posterior"
+        if advice.preset:
+            sentence += f", in training with {preset_flags(advice.preset, config)}, or now with"
+        return f"{sentence}: {repair_command(folder, config)}"
+    if advice.action is Action.FINISH_RUN:
+        return f"Finish this run first: {resume_command(folder)}"
+    if advice.action is Action.TRAIN_PRESET:
+        return f"{TRAIN_WITH_PRIOR}: swissroll train {preset_flags(advice.preset, config)}"
+    if advice.action is Action.NOTHING and advice.preset:
+        return f"Nothing ails this model. For a sharper one: swissroll train {preset_flags(advice.preset, config)}"
+    return advice_text(advice)
