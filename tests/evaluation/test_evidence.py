@@ -382,3 +382,24 @@ def test_a_model_whose_prior_has_no_components_is_measured() -> None:
     assert found.evidence.bound
     assert found.evidence.lower_bound is not None
     assert found.evidence.neg_log_evidence > found.evidence.lower_bound
+
+
+@pytest.mark.parametrize("sigma", [1e-5, 1e-6, 1e-7])
+def test_a_very_small_sigma_has_the_evidence_of_a_fine_grid_about_each_mode(sigma: float) -> None:
+    """Oracle: a grid over 40 standard deviations of the true posterior, decoded in double precision."""
+    model = VAE(1, 16, depth=1, activation="silu")
+    exact = copy.deepcopy(model).double().requires_grad_(requires_grad=False)
+    modes = torch.randn(4, 1, dtype=torch.float64, generator=seeded())
+    x = exact.decode(modes) + sigma * torch.randn(4, 2, dtype=torch.float64, generator=seeded(1))
+
+    expected = []
+    for mode, point in zip(modes, x, strict=True):
+        slope = (exact.decode(mode[None] + 1e-6) - exact.decode(mode[None] - 1e-6)).norm() / 2e-6
+        z = mode + sigma / slope * torch.linspace(-40, 40, 20_001, dtype=torch.float64)
+        joint = Normal(exact.decode(z[:, None]), sigma).log_prob(point).sum(1) + Normal(0.0, 1.0).log_prob(z)
+        expected.append(joint.logsumexp(0) + (z[1] - z[0]).log())
+
+    found = measure_evidence(model, x, sigma=sigma)
+    apart = (found.log_p - torch.stack(expected)).abs()
+    assert float(apart.max()) < 1e-4
+    assert bool((apart < found.error).all())

@@ -85,6 +85,17 @@ def test_translate_refuses_a_bad_beta(beta: object) -> None:
         translate(beta, "mean", 2, 2)  # type: ignore[arg-type]
 
 
+@pytest.mark.parametrize("beta", [1e-320, 1e-200])
+def test_a_beta_whose_sigma_has_no_square_is_refused_in_one_line(beta: float) -> None:
+    told = "beta must be 0 or at least 1e-180"
+    with pytest.raises(ValueError, match=told):
+        translate(beta, "mean", 2, 2)
+    with pytest.raises(ValueError, match=told):
+        Loss(beta=beta, data_dim=2, latent_dim=2)
+    least = translate(1e-180, "mean", 1, 10**9)
+    assert math.isfinite(least.nats(1.0, 1.0).distortion)
+
+
 def test_distortion_refuses_a_decoder_without_noise() -> None:
     with pytest.raises(ValueError, match="sigma must be"):
         distortion(torch.zeros(1, 2), torch.zeros(1, 2), 0.0)

@@ -15,8 +15,10 @@ split; Tipping and Bishop (1999), "Probabilistic principal component analysis", 
 
 from __future__ import annotations
 
+import copy
 import math
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any
 
@@ -281,7 +283,21 @@ def _check(model: object, x: Any, sigma: float | None) -> tuple[VAE, Tensor, flo
     if sigma is None:
         raise ValueError("The evidence needs the decoder's standard deviation; pass sigma or set model.decoder_sigma.")
     checks.real("sigma", sigma, *SIGMAS)
-    return vae, checks.points("x", points, dim=vae.data_dim), float(sigma)
+    points = checks.points("x", points, dim=vae.data_dim)
+    if sigma < quadrature.SHARP_SIGMA:
+        vae = _in_double_precision(vae)
+    return vae, points, float(sigma)
+
+
+def _in_double_precision(model: VAE) -> VAE:
+    """The model with the same weights in float64; itself, where its code takes no other precision than its own."""
+    double: VAE = copy.deepcopy(model).double()
+    with suppress(ValueError, RuntimeError), torch.no_grad():
+        zeros = torch.zeros(1, model.data_dim, dtype=torch.float64)
+        mu, _ = double.encode(zeros.to(double.device))
+        double.decode(mu)
+        return double
+    return model
 
 
 def _what_exact_needs(model: VAE) -> str:

@@ -46,6 +46,8 @@ MAX_CELLS = 2**20
 MAX_PAIRS = 2**26
 """Most pairs of a cell and a point of a level: the refinement stops before it would hold more."""
 MAX_LEVELS = 16
+SHARP_SIGMA = 1e-4
+"""Decoder standard deviation below which rounding counts: in float32 it is 1e-7 of a point."""
 MAX_WIDENINGS = 6
 
 
@@ -100,7 +102,7 @@ def log_prior(model: VAE, z: Tensor) -> Tensor:
 def log_joint(model: VAE, x: Tensor, z: Tensor, sigma: float) -> Tensor:
     """Log p(x, z) in nats, shape (N, M), for points (N, D) and latents (M, L) in float64."""
     decoded = _decode(model, z)
-    squares = _squares_to_decoded(x, decoded)
+    squares = _squares_to_decoded(x, decoded, sigma)
     return _log_joint(squares, log_prior(model, z), x.shape[1], sigma)
 
 
@@ -267,7 +269,7 @@ class _Tree:
         # Corner by corner, so that the children at one corner are a column of the sums.
         cells = (block.cells + self.corners[:, None] * self.width).flatten(0, 1)
         decoded = _decode(self.model, cells)
-        squares = _squares_to_decoded(self.x[points], decoded)
+        squares = _squares_to_decoded(self.x[points], decoded, self.sigma)
         log_prior = _component_densities(self.components, cells).logsumexp(dim=-1)
         joint = _log_joint(squares, log_prior, self.x.shape[1], self.sigma)
 
@@ -334,8 +336,12 @@ def _decode(model: VAE, z: Tensor) -> Tensor:
     return model.decode(model.like_weights(z)).to("cpu", torch.float64)
 
 
-def _squares_to_decoded(x: Tensor, decoded: Tensor) -> Tensor:
-    """Squared distances, shape (N, M), of points (N, D) and decoded means (M, D)."""
+def _squares_to_decoded(x: Tensor, decoded: Tensor, sigma: float) -> Tensor:
+    """Squared distances, shape (N, M), of points (N, D) and decoded means (M, D), to be divided by sigma^2."""
+    if sigma < SHARP_SIGMA:
+        # The product below loses 1e-16 of |x|^2, which is not small beside sigma^2.
+        return torch.cdist(x, decoded, compute_mode="donot_use_mm_for_euclid_dist").square_()
+
     # |x - m|^2 = |m|^2 - 2 x.m + |x|^2, as one matrix product; rounding may take it below 0.
     squares = torch.addmm(decoded.square().sum(dim=1), x, decoded.T, alpha=-2)
     return squares.add_(x.square().sum(dim=1, keepdim=True)).clamp_min_(0)
