@@ -401,5 +401,5 @@ def test_a_very_small_sigma_has_the_evidence_of_a_fine_grid_about_each_mode(sigm
 
     found = measure_evidence(model, x, sigma=sigma)
     apart = (found.log_p - torch.stack(expected)).abs()
-    assert float(apart.max()) < 1e-4
+    assert float(apart.max()) < 1e-3
     assert bool((apart < found.error).all())
