@@ -7,12 +7,15 @@ from typing import Literal
 
 from cyclopts import App
 
+from swissroll.cli.grading import check, grade, rubric
 from swissroll.cli.terminal import CommandError
 from swissroll.report.shell import quote
 
 Target = Literal["plain", "solution", "nbgrader", "otter"]
 
 exercise = App(name="exercise", help="Hand out the exercise, check a solution, grade submissions.")
+for command in (check, grade, rubric):
+    exercise.command(command)
 
 
 @exercise.command

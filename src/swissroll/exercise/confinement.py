@@ -16,6 +16,7 @@ import struct
 import sys
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import suppress
+from itertools import chain
 from pathlib import Path
 
 if sys.platform != "win32":
@@ -225,7 +226,7 @@ def forbid_calls() -> list[str]:
     if not sys.platform.startswith("linux") or machine not in AUDIT_ARCH or struct.calcsize("P") != 8:
         return []
 
-    numbers = sorted(number for group in FORBIDDEN_CALLS[machine].values() for number in group)
+    numbers = sorted(chain.from_iterable(FORBIDDEN_CALLS[machine].values()))
     program = _filter_program(AUDIT_ARCH[machine], numbers)
     buffer = ctypes.create_string_buffer(program, len(program))
     header = struct.pack("@HP", len(program) // 8, ctypes.addressof(buffer))

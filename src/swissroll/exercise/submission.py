@@ -11,6 +11,7 @@ import json
 import re
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
+from itertools import chain
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -278,8 +279,9 @@ def is_run(statement: ast.stmt) -> bool:
 
     # An import that is tried, or a constant that depends on the machine.
     if isinstance(statement, ast.Try):
-        handled = [inner for handler in statement.handlers for inner in handler.body]
-        return all(map(is_run, [*statement.body, *handled, *statement.orelse, *statement.finalbody]))
+        bodies = [statement.body, statement.orelse, statement.finalbody]
+        bodies += [handler.body for handler in statement.handlers]
+        return all(map(is_run, chain.from_iterable(bodies)))
     if isinstance(statement, ast.If):
         return is_constant(statement.test) and all(map(is_run, [*statement.body, *statement.orelse]))
     return False

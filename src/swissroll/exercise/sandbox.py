@@ -1,0 +1,382 @@
+"""Somebody's submission, run in a process of its own, as something that laws can ask.
+
+A warm process has PyTorch imported and forks for each submission. The fork has no law and no reference in it, and what
+it answers is bytes that are checked. Where it runs out of time or memory, or ends itself, that is the answer to its
+question, and the next question goes to a fresh fork.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import secrets
+import shutil
+import signal
+import socket
+import subprocess
+import sys
+import tempfile
+from collections.abc import Mapping
+from contextlib import suppress
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from types import TracebackType
+from typing import Any, Self
+
+from swissroll.exercise import wire
+from swissroll.exercise.submission import Submission
+
+CHILD = Path(__file__).with_name("child.py")
+START_SECONDS = 120.0
+ORDER_SECONDS = 60.0
+GRACE_SECONDS = 0.5
+CHANNEL_CLOSED = 70
+"""The exit code of a fork whose pipes are gone."""
+MAX_ORDER_BYTES = 1 << 16
+INHERITED = ("PATH", "LD_LIBRARY_PATH", "DYLD_LIBRARY_PATH", "SYSTEMROOT")
+"""What PyTorch's libraries may need of the environment. The code sees none of it."""
+ENVIRONMENT = {
+    "OMP_NUM_THREADS": "1",
+    "OPENBLAS_NUM_THREADS": "1",
+    "MKL_NUM_THREADS": "1",
+    "CUDA_VISIBLE_DEVICES": "",
+    "LANG": "C.UTF-8",
+}
+
+
+class SandboxError(RuntimeError):
+    """The process that runs submissions cannot be started, or was lost."""
+
+
+@dataclass(frozen=True)
+class Limits:
+    """What a submission may take.
+
+    Attributes:
+        cpu_seconds: Seconds of processor time for one question; importing the code may take five times as many.
+        wall_seconds: Seconds by the clock for one question, for code that waits.
+        lost_seconds: Seconds by the clock that questions may run out of, all together. Then nothing more is asked.
+        total_cpu_seconds: Seconds of processor time for all questions.
+        memory_bytes: Memory beyond that of PyTorch.
+        file_bytes: Size of a file that it writes.
+    """
+
+    cpu_seconds: float = 1.0
+    wall_seconds: float = 20.0
+    lost_seconds: float = 45.0
+    total_cpu_seconds: int = 120
+    memory_bytes: int = 1 << 30
+    file_bytes: int = 16 << 20
+
+
+class Sandbox:
+    """The warm process; it is started when it is first needed, and again if it is lost."""
+
+    def __init__(self) -> None:
+        self._process: subprocess.Popen[bytes] | None = None
+        self._control: socket.socket | None = None
+        self._folder = ""
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
+    ) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """End it, with all that it started."""
+        if self._control is not None:
+            self._control.close()
+        if self._process is not None:
+            self._process.kill()
+            self._process.wait()
+        shutil.rmtree(self._folder, ignore_errors=True)
+        self._process = None
+        self._control = None
+        self._folder = ""
+
+    def start_fork(self, limits: Limits) -> Fork:
+        """Begin a process for one submission.
+
+        Raises:
+            SandboxError: This system has no such processes, or the warm one does not start.
+        """
+        if self._process is None or self._process.poll() is not None:
+            self.close()
+            self._start()
+        request_end, requests = os.pipe()
+        answers, answer_end = os.pipe()
+        try:
+            reply = self._order({"do": "start"} | asdict(limits), [request_end, answer_end])
+        except SandboxError:
+            os.close(requests)
+            os.close(answers)
+            raise
+        finally:
+            os.close(request_end)
+            os.close(answer_end)
+        return Fork(self, int(reply["pid"]), requests, answers)
+
+    def end_fork(self, pid: int, grace_seconds: float = 0.0) -> int | None:
+        """Kill a process and wait for it.
+
+        Args:
+            pid: Its number.
+            grace_seconds: How long to wait for it to end by itself.
+
+        Returns:
+            How it ended by itself, as os.waitpid says it; None where it had to be killed.
+        """
+        status = self._order({"do": "end", "pid": pid, "grace_seconds": grace_seconds})["status"]
+        return None if status is None else int(status)
+
+    def _start(self) -> None:
+        if not hasattr(os, "fork") or not hasattr(socket, "send_fds"):
+            reason = "submissions are run in processes that this system does not have"
+            raise SandboxError(f"{reason}. Use Linux or macOS, or WSL on Windows.")
+        self._folder = tempfile.mkdtemp(prefix="swissroll-")
+        # Another user, as whom the code may run, must be able to come to the private folders below it.
+        Path(self._folder).chmod(0o711)
+        environment = ENVIRONMENT | {name: os.environ[name] for name in INHERITED if name in os.environ}
+        environment |= {"HOME": self._folder, "TMPDIR": self._folder}
+
+        ours, theirs = socket.socketpair()
+        with theirs:
+            self._process = subprocess.Popen(  # noqa: S603  The program is our own.
+                [sys.executable, "-I", str(CHILD), str(theirs.fileno()), self._folder],
+                env=environment,
+                cwd=self._folder,
+                pass_fds=[theirs.fileno()],
+                stdin=subprocess.DEVNULL,
+                stdout=subprocess.DEVNULL,
+                stderr=subprocess.DEVNULL,
+                start_new_session=True,
+            )
+        self._control = ours
+        self._reply(START_SECONDS)
+
+    def _order(self, order: dict[str, Any], descriptors: list[int] | None = None) -> dict[str, Any]:
+        assert self._control is not None  # noqa: S101  It is started.
+        try:
+            socket.send_fds(self._control, [json.dumps(order).encode()], descriptors or [])
+        except OSError:
+            self.close()
+            raise SandboxError("the process that runs submissions was lost") from None
+        return self._reply(ORDER_SECONDS)
+
+    def _reply(self, seconds: float) -> dict[str, Any]:
+        """The next line that the warm process sends."""
+        assert self._control is not None  # noqa: S101  It is started.
+        self._control.settimeout(seconds)
+        line = b""
+        try:
+            while not line.endswith(b"\n"):
+                part = self._control.recv(MAX_ORDER_BYTES)
+                if not part:
+                    raise ConnectionError
+                line += part
+        except OSError:
+            self.close()
+            raise SandboxError("the process that runs submissions does not start, or was lost") from None
+        reply: dict[str, Any] = json.loads(line)
+        return reply
+
+
+class Fork:
+    """A process that holds one submission, and the two pipes to it."""
+
+    def __init__(self, sandbox: Sandbox, pid: int, requests: int, answers: int) -> None:
+        self.sandbox = sandbox
+        self.pid = pid
+        self.requests = requests
+        self.answers = answers
+        os.set_blocking(requests, False)
+        os.set_blocking(answers, False)
+
+    def ask(self, request: Mapping[str, Any], seconds: float) -> Any:
+        """Send a request and return the answer.
+
+        Raises:
+            wire.WireTimeoutError: It did not come in time.
+            wire.WireError: What came is no answer to this request.
+            EOFError: The process is gone.
+        """
+        nonce = secrets.token_hex(16)
+        try:
+            wire.send(self.requests, wire.pack({"nonce": nonce, "request": dict(request)}), seconds)
+        except BrokenPipeError:
+            raise EOFError from None
+        reply = wire.receive(self.answers, seconds)
+        if not isinstance(reply, dict) or reply.get("nonce") != nonce or not isinstance(reply.get("answer"), dict):
+            raise wire.WireError("what came is no answer to what was asked")
+        return reply["answer"]
+
+    def end(self, grace_seconds: float = 0.0) -> int | None:
+        """Close the pipes and kill it; see :meth:`Sandbox.end_fork`."""
+        os.close(self.requests)
+        os.close(self.answers)
+        return self.sandbox.end_fork(self.pid, grace_seconds)
+
+
+class SandboxedSubject:
+    """A submission that laws can ask; see :class:`swissroll.exercise.subject.Subject`.
+
+    Args:
+        submission: What is run.
+        sandbox: The warm process to use; one of its own by default.
+        limits: What it may take.
+
+    Attributes:
+        problems: What went wrong when the code was run, one sentence each.
+        confined: Names of the measures that this system has; see :mod:`swissroll.exercise.confinement`.
+    """
+
+    def __init__(self, submission: Submission, sandbox: Sandbox | None = None, limits: Limits | None = None) -> None:
+        self.submission = submission
+        self.limits = limits or Limits()
+        self.problems: list[str] = []
+        self.confined: list[str] = []
+        self._sandbox = sandbox or Sandbox()
+        self._owns_sandbox = sandbox is None
+        self._fork: Fork | None = None
+        self._refused: dict[str, dict[str, Any]] = {}
+        self._lost_seconds = 0.0
+        self._loaded = False
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
+    ) -> None:
+        self._end_fork()
+        if self._owns_sandbox:
+            self._sandbox.close()
+
+    def ask(self, request: Mapping[str, Any]) -> dict[str, Any]:
+        """The answer to a request; running out of time, say, is an answer, too.
+
+        Raises:
+            SandboxError: There is no process to ask.
+        """
+        kind = str(request.get("kind", ""))
+        if kind in self._refused:
+            return dict(self._refused[kind])
+        if self._lost_seconds > self.limits.lost_seconds:
+            return self._explain("TimeLimit", "too much time was lost before, so this was not asked")
+
+        failed = self._load()
+        if failed is not None:
+            return failed
+        answer = self._ask_fork(request, self.limits.wall_seconds)
+        # What was too slow or too large once is so again, and each time costs everybody behind it in the queue.
+        if answer.get("error") in ("TimeLimit", "Exited", "Protocol"):
+            self._refused[kind] = answer
+        return answer
+
+    def _load(self) -> dict[str, Any] | None:
+        """Run the submission in a fresh process where there is none; returns what went wrong, or nothing."""
+        if "load" in self._refused:
+            return dict(self._refused["load"])
+        if self._fork is not None:
+            return None
+        self._fork = self._sandbox.start_fork(self.limits)
+        request = {"kind": "load", "source": self.submission.source, "keep": self.submission.keep}
+        answer = self._ask_fork(request, 5 * self.limits.wall_seconds)
+        if "error" in answer:
+            self._refused["load"] = answer
+            where = answer.get("where")
+            self.problems.append(f"{where}: {answer['message']}." if where else f"{answer['message']}.")
+            return answer
+
+        if not self._loaded:
+            self._loaded = True
+            self.confined = [str(name) for name in _list(answer.get("confined"))][:20]
+            self.problems = [self._problem(one) for one in _list(answer.get("problems")) if isinstance(one, dict)]
+        return None
+
+    def _ask_fork(self, request: Mapping[str, Any], seconds: float) -> dict[str, Any]:
+        """Ask the process; whatever keeps it from answering ends it."""
+        assert self._fork is not None  # noqa: S101  It was begun.
+        try:
+            answer: dict[str, Any] = self._fork.ask(request, seconds)
+        except wire.WireTimeoutError:
+            self._lost_seconds += seconds
+            self._end_fork()
+            return self._explain("TimeLimit", "it did not come to an end in its time")
+        except wire.WireError:
+            self._end_fork()
+            return self._explain("Protocol", "the code wrote into the checker's own channel")
+        except EOFError:
+            return self._explain(*self._reason_of_end())
+
+        answer = self._place_errors(answer)
+        # These leave a process in an unknown state.
+        name = answer.get("error")
+        if name in ("TimeLimit", "MemoryLimit", "SystemExit"):
+            self._end_fork()
+        if name == "TimeLimit":
+            self._lost_seconds += self.limits.cpu_seconds
+        return answer
+
+    def _place_errors(self, value: Any) -> Any:
+        """An answer whose errors say where they are in the file, and what this process does not allow."""
+        if isinstance(value, list):
+            return [self._place_errors(one) for one in value]
+        if not isinstance(value, dict):
+            return value
+        if "error" not in value:
+            return {name: self._place_errors(one) for name, one in value.items()}
+
+        line = value.get("line")
+        name, message = _in_plain_words(str(value["error"])[:80], str(value.get("message", ""))[:500])
+        return value | self._explain(name, message, line if type(line) is int else None)
+
+    def _reason_of_end(self) -> tuple[str, str]:
+        """Why the process is gone."""
+        # Its pipes may be closed a moment before it is gone.
+        status = self._end_fork(grace_seconds=GRACE_SECONDS)
+        if status is None:
+            return "Protocol", "the code closed the checker's own channel"
+        if os.WIFSIGNALED(status):
+            number = os.WTERMSIG(status)
+            if number == signal.SIGXCPU:
+                return "TimeLimit", "it used up the processor time of all questions"
+            with suppress(ValueError):
+                return "Exited", f"it made its process crash ({signal.Signals(number).name})"
+            return "Exited", f"it made its process crash (signal {number})"
+        if os.WEXITSTATUS(status) == CHANNEL_CLOSED:
+            return "Protocol", "the code closed the checker's own channel"
+        return "Exited", "it ended its own process (os._exit)"
+
+    def _end_fork(self, grace_seconds: float = 0.0) -> int | None:
+        fork = self._fork
+        self._fork = None
+        return None if fork is None else fork.end(grace_seconds)
+
+    def _explain(self, name: str, message: str, line: int | None = None) -> dict[str, Any]:
+        return {"error": name, "message": message, "line": line, "where": self.submission.place(line)}
+
+    def _problem(self, found: dict[str, Any]) -> str:
+        """What went wrong with one statement, as a sentence."""
+        line = found.get("line")
+        where = self.submission.place(line if type(line) is int else None)
+        message = str(found.get("message", ""))[:300]
+        return f"{where}: {str(found.get('error'))[:80]}: {message}".rstrip(": ") + "."
+
+
+def _in_plain_words(name: str, message: str) -> tuple[str, str]:
+    """An error's name and message; those that come from the limits say so."""
+    if name in ("MemoryError", "MemoryLimit") or "allocate memory" in message:
+        return "MemoryLimit", "it asked for more memory than it may have"
+    if (name == "PermissionError" and message.startswith("[Errno 1]")) or "can't start new thread" in message:
+        return name, "it tried to start a process or to open a connection, which is not allowed here"
+    if name == "PermissionError":
+        return name, f"it tried to use a file outside of its own folder ({message})"
+    return name, message
+
+
+def _list(value: Any) -> list[Any]:
+    return value if isinstance(value, list) else []
