@@ -52,7 +52,7 @@ def without_coordinate(whole: Scene) -> Scene:
 
 
 def check_text(figure: Figure, name: str) -> None:
-    """No text leaves the figure or meets another."""
+    """No text leaves the figure or meets another, and no label lies over the axes beside its own."""
     FigureCanvasAgg(figure).draw()
     boxes = [box for box in map(Text.get_window_extent, texts(figure)) if box.width > 0]
 
@@ -62,6 +62,9 @@ def check_text(figure: Figure, name: str) -> None:
         assert box.y1 <= figure.bbox.height, name
     for k, box in enumerate(boxes):
         assert box.count_overlaps(boxes[k + 1 :]) == 0, name
+    for ax in figure.axes:
+        others = [other.bbox for other in figure.axes if other is not ax]
+        assert ax.yaxis.label.get_window_extent().count_overlaps(others) == 0, name
 
 
 def texts(figure: Figure) -> list[Text]:
