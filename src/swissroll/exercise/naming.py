@@ -18,8 +18,6 @@ from swissroll.exercise.signatures import distance
 
 MAX_DISTANCE = 0.02
 """Distance of a measured function from an entry's at which it is that function."""
-CLOSE = 0.3
-"""Distance up to which an entry that does not fit is named as the closest."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -45,48 +43,95 @@ class Named:
 
 @dataclass(frozen=True)
 class Candidate:
-    """An entry whose signs were seen."""
+    """An entry whose signs were seen.
+
+    Attributes:
+        entry: The entry.
+        laws: The laws that failed with its signs.
+        pairs: The signs that it explains, each with its law.
+        distance: Of the measured function from the entry's.
+    """
 
     entry: Misconception
     laws: tuple[str, ...]
+    pairs: frozenset[tuple[str, str]]
     distance: float
 
     @property
-    def rank(self) -> tuple[int, float]:
-        """Smaller is more probable: more signs first, then what fits better."""
-        return (-len(self.entry.signs), self.distance)
+    def rank(self) -> tuple[int, int, float]:
+        """Smaller is more probable: more signs first, then what has a function that fits, then what fits better."""
+        return (-len(self.entry.signs), 0 if self.entry.is_specific else 1, self.distance)
+
+
+CONSEQUENCES = {
+    "kl.formula": ("kl.zero", "kl.sign"),
+    "kl.zero": ("kl.reduction",),
+    "error.squared": ("error.zero", "error.reduction"),
+    "error.zero": ("error.reduction",),
+    "objective.beta": ("error.zero", "kl.formula"),
+    "objective.runs": ("objective.gradients",),
+    "heads.range": ("forward.gradients",),
+    "heads.distinct": ("forward.gradients",),
+    "forward.latent": ("forward.gradients",),
+    "forward.runs": ("forward.latent",),
+    "reparameterize.inputs": ("reparameterize.gradients",),
+    "reparameterize.centre": ("reparameterize.independent", "reparameterize.gradients"),
+    "reparameterize.scale": ("reparameterize.gradients",),
+}
+"""Laws that may fail because another one does: a wrong formula is not zero at the prior, either."""
 
 
 def name_misconceptions(evidence: Sequence[Evidence]) -> tuple[Named, ...]:
     """The misconceptions that explain the laws that failed, the most telling first."""
     failed = [one for one in evidence if one.passed is False]
     signs = {sign for one in failed for sign in one.signs}
-    candidates = [found for entry in CATALOGUE if (found := _candidate(entry, failed, signs)) is not None]
+    found = [_candidate(entry, failed, signs) for entry in CATALOGUE]
+    candidates = [one for one in found if one is not None and one.distance <= MAX_DISTANCE]
 
-    named = []
-    open_laws = {one.law for one in failed}
-    while open_laws:
-        fitting = [one for one in candidates if open_laws & set(one.laws) and one.distance <= MAX_DISTANCE]
+    named: list[Named] = []
+    open_pairs = {(one.law, sign) for one in failed for sign in one.signs}
+    while True:
+        fitting = [one for one in candidates if open_pairs & one.pairs]
         if not fitting:
-            break
-        best = min(fitting, key=lambda one: one.rank)
-        explained = tuple(law for law in best.laws if law in open_laws)
-        others = [one for one in fitting if one is not best and set(one.laws) == set(best.laws)]
-        runner_up = min(others, key=lambda one: one.rank, default=None)
-        if runner_up is not None and len(runner_up.entry.signs) < len(best.entry.signs):
-            runner_up = None
-        other = runner_up.entry if runner_up else None
-        named.append(Named(misconception=best.entry, laws=explained, runner_up=other))
-        open_laws -= set(best.laws)
-    return tuple(named)
+            return tuple(named)
+        # What may follow from another mistake waits until that one is named.
+        first = [one for one in fitting if not any(_follows(one, other) for other in fitting)] or fitting
+        best = min(first, key=lambda one: one.rank)
+        laws = [law for law in best.laws if any(pair[0] == law for pair in open_pairs)]
+        open_pairs -= best.pairs
+        open_pairs = _close(open_pairs, best, failed)
+        named.append(Named(misconception=best.entry, laws=tuple(laws), runner_up=_runner_up(best, fitting)))
+
+
+def _follows(one: Candidate, other: Candidate) -> bool:
+    return one.entry.law in CONSEQUENCES.get(other.entry.law, ())
+
+
+def _runner_up(best: Candidate, fitting: list[Candidate]) -> Misconception | None:
+    """Another entry with as many signs of the same laws, whose function fits nearly as well."""
+    others = [one for one in fitting if one is not best and one.laws == best.laws and one.rank[:2] == best.rank[:2]]
+    return min(others, key=lambda one: one.rank).entry if others else None
+
+
+def _close(open_pairs: set[tuple[str, str]], best: Candidate, failed: list[Evidence]) -> set[tuple[str, str]]:
+    """The pairs that stay open once an entry is named."""
+    # What is said of a formula in general is said by any of its parts.
+    general = {(one.law, one.signs[0]) for one in failed if one.law in best.laws and len(one.signs) > 1}
+    closed = set(general)
+    if best.entry.is_specific:
+        closed |= {pair for pair in open_pairs if pair[0] == best.entry.law}
+    for law in CONSEQUENCES.get(best.entry.law, ()):
+        closed |= {pair for pair in open_pairs if pair[0] == law}
+    return open_pairs - closed
 
 
 def _candidate(entry: Misconception, failed: list[Evidence], signs: set[str]) -> Candidate | None:
     if not set(entry.signs) <= signs:
         return None
-    laws = tuple(one.law for one in failed if set(one.signs) & set(entry.signs))
+    telling = [one for one in failed if set(one.signs) & set(entry.signs)]
+    pairs = frozenset((one.law, sign) for one in telling for sign in set(one.signs) & set(entry.signs))
     facts = {}
     for one in failed:
         if one.law == entry.law:
             facts = one.facts
-    return Candidate(entry, laws, distance(entry, facts))
+    return Candidate(entry, tuple(one.law for one in telling), pairs, distance(entry, facts))

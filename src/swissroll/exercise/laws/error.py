@@ -86,6 +86,8 @@ class ErrorLaws:
         scale = float(np.ptp(rows[:, 2]))
         if abs(worst) <= 1e-3 * scale or self.is_gaussian:
             return _held("zero", "Where the reconstruction is the point itself, the reconstruction term is 0.")
+        if self.measured.depends > 1e-4 * scale:
+            return _unknown("zero")
         line = f"Where the reconstruction is the point itself, the reconstruction term is {number(worst)}."
         return _failed("zero", line, ["error-offset"])
 
@@ -105,13 +107,14 @@ class ErrorLaws:
         if self.is_square:
             line = f"A residual of 1 changes the loss by {number(self.slope)}: being far off is rewarded."
             return _failed("squared", line, ["error-sign"], **facts)
+        mixed = max((abs(value) for value in self.measured.error_mixed.values()), default=0.0)
         near = self._at(0.7)
         far = self._at(1.4)
         line = (
             f"A residual twice as large makes the reconstruction term "
             f"{number(far / near if near else math.nan)} times as large: 4 is right."
         )
-        return _failed("squared", line, ["error-formula"], **facts)
+        return _failed("squared", line, ["error-formula", *(["error-mixed"] if mixed > 0.02 else [])], **facts)
 
     def _at(self, residual: float) -> float:
         rows = self.measured.squares
@@ -126,15 +129,27 @@ class ErrorLaws:
         if abs(excess) > 0.01 and self.is_square:
             kind, index = worst.split()
             what = "point" if kind == "row" else "coordinate"
+            both = {name.split()[0] for name, value in self.measured.error_mixed.items() if abs(value) > 0.01}
+            signs = [f"error-uneven-{kind}"]
+            if both == {"row", "column"}:
+                signs = ["error-uneven-column", "error-uneven-everywhere"]
             line = (
                 f"Moving {what} {int(index) + 1} alone changes the reconstruction term by another share than its own."
             )
-            return _failed("reduction", line, [f"error-uneven-{kind}"], mixed=self.measured.error_mixed)
-        p, q, r = self.powers.batch, self.powers.latent, self.powers.data
+            return _failed("reduction", line, signs, mixed=self.measured.error_mixed)
+        p = self.powers.batch
+        q = self.powers.latent
+        r = self.powers.data
         facts = {"powers": [p, q, r]}
         if not self.is_square:
             return _unknown("reduction")
-        if p not in (0, 1) or r not in (0, 1) or q != 0:
+        if p not in (0, 1):
+            line = (
+                "With more points of the same kind the reconstruction term grows neither as "
+                "a sum nor stays as a mean does."
+            )
+            return _failed("reduction", line, ["error-batch-power"], **facts)
+        if r not in (0, 1) or q != 0:
             line = (
                 "With more points or coordinates the reconstruction term grows neither as a "
                 "sum nor stays as a mean does."

@@ -80,7 +80,7 @@ class ForwardLaws:
             mu = answered["outputs"]["mu"]
             head = answered["outputs"]["head"]
             if handed.shape == mu.shape and torch.allclose(handed, mu, rtol=1e-5, atol=1e-6):
-                sign = "decodes-mean" if mode == "training" else "eval-mean"
+                sign = "forward-decodes-mean" if mode == "training" else "forward-eval-mean"
                 return _failed("latent", f"In {mode} mode the decoder is handed mu itself.", [sign])
             if answered["planted"]:
                 wrong = self._judge_wiring(handed, mu, head, mode)
@@ -88,6 +88,9 @@ class ForwardLaws:
                     return wrong
         if self.trained["planted"] and self._is_planted(self.trained) and self._is_planted(self.evaluated):
             return _held("latent", "The decoder is handed what reparameterize(mu, logvar) returned.")
+        if self._is_changed_after():
+            line = "What the decoder is handed is not what reparameterize(mu, logvar) returned."
+            return _failed("latent", line, ["latent-not-drawn"])
         return self._judge_draw()
 
     @staticmethod
@@ -103,9 +106,8 @@ class ForwardLaws:
             "head-changed:exp": planted_latent(mu, head.exp()),
             "head-changed:exp-half": planted_latent(mu, (head / 2).exp()),
             "head-changed:double": planted_latent(mu, head * 2),
-            "latent-changed": planted_latent(mu, head) + mu,
-            "head-as-both": planted_latent(head, head),
-            "mu-as-both": planted_latent(mu, mu),
+            "argument-twice:head": planted_latent(head, head),
+            "argument-twice:mu": planted_latent(mu, mu),
         }
         if handed.shape != mu.shape or _same(handed, planted_latent(mu, head)):
             return None
@@ -114,6 +116,15 @@ class ForwardLaws:
                 line = f"In {mode} mode reparameterize is not called with the mu and logvar that the model returns."
                 return _failed("latent", line, [sign.split(":")[0], sign])
         return None
+
+    def _is_changed_after(self) -> bool:
+        """Whether what the decoder is handed is a fixed function of what the sampler returned, and another number."""
+        for answered in (self.trained, self.evaluated):
+            again = answered["handed_again"]
+            # A planted sampler draws nothing: where nothing varies, it was it that was called.
+            if not answered["planted"] or again is None or not torch.equal(answered["handed"], again):
+                return False
+        return True
 
     def _judge_draw(self) -> Evidence:
         """Where the model draws by itself: the numbers that the decoder is handed, made standard normal."""

@@ -132,9 +132,10 @@ def limit_of(values: Array) -> str:
     if low == high:
         return "constant"
     if low >= 0:
-        if float((values == 0).mean()) > 0.05:
+        # A saturated sigmoid is 0 as well, and 1 as often.
+        if high > 1.0 + 1e-6 and float((values == 0).mean()) > 0.2:
             return "relu"
-        return "sigmoid" if high <= 1 else "positive"
+        return "sigmoid" if high <= 1.0 + 1e-6 else "positive"
     if high <= 0:
         return "negative"
     if max(abs(low), abs(high)) <= 1:

@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 
 from swissroll.exercise.evidence import Evidence
+from swissroll.exercise.laws.kl_terms import Terms, take_apart
 from swissroll.exercise.laws.measured_loss import PLACE, Array, MeasuredLoss
 from swissroll.exercise.laws.readings import BY_NAME, READINGS, Reading
 from swissroll.exercise.laws.reduction import Powers, powers_of
@@ -44,6 +45,8 @@ class KlLaws:
         self.powers: Powers = powers_of(measured.kl_by_shape)
         self.fits = {reading.name: fit_of(reading, measured.kl) for reading in READINGS}
         self.matches = [name for name, fit in self.fits.items() if fit.is_match]
+        # The parts of a formula that is another one, for the usual reading of the head.
+        self.terms: Terms | None = None if self.matches else take_apart(measured.kl)
 
     @property
     def is_absent(self) -> bool:
@@ -105,7 +108,8 @@ class KlLaws:
         if self.reading is not None and self.reading.name in self.readings:
             line = f"It is the closed form for a {self.reading.name}, at {len(self.measured.kl)} places."
             return _held("formula", line, **self._table())
-        return _failed("formula", self._say_difference(), ["kl-formula"], **self._table())
+        signs = ["kl-formula", *(self.terms.signs if self.terms else ())]
+        return _failed("formula", self._say_difference(), signs, **self._table())
 
     def _say_difference(self) -> str:
         reading = BY_NAME[self.readings[0]]
@@ -127,7 +131,9 @@ class KlLaws:
         if self.is_absent:
             return _unknown("sign")
         # What has the closed form up to a factor has that factor's sign; else its slope along mu^2 and at large heads.
-        slope = self.fits[self.reading.name].slope if self.reading else self._trend()
+        slope = self.terms.scale if self.terms else self._trend()
+        if self.reading is not None:
+            slope = self.fits[self.reading.name].slope
         if slope > 0:
             return _held("sign", "The loss grows where q(z|x) moves away from the prior.")
         mu, head, value = self.measured.kl[int(np.argmin(self.measured.kl[:, 2]))]
@@ -145,9 +151,11 @@ class KlLaws:
         return float(covariance[0, 1])
 
     def _factor(self) -> Evidence:
-        if self.reading is None or self.powers.batch is None or self.powers.latent is None:
+        if self.powers.batch is None or self.powers.latent is None:
             return _unknown("factor")
-        factor = abs(self.factor)
+        if self.reading is None and not self._has_common_factor():
+            return _unknown("factor")
+        factor = abs(2 * self.terms.scale / self.powers.factor if self.terms else self.factor)
         allowed = [1.0]
         if self.error_factor is not None:
             allowed.append(self.error_factor)
@@ -157,6 +165,12 @@ class KlLaws:
             return _held("factor", "The KL term has its factor of 1/2, and no other.", factor=factor)
         line = f"At mu {PLACE[0]} and logvar {PLACE[1]} the KL term is {number(factor)} times the divergence."
         return _failed("factor", line, ["kl-factor"], factor=factor, error_factor=self.error_factor)
+
+    def _has_common_factor(self) -> bool:
+        """Whether two terms at least of another formula have the closed form's proportions."""
+        if self.terms is None or any(sign.startswith("kl-extra") for sign in self.terms.signs):
+            return False
+        return len(self.terms.signs) == 1
 
     def _reduction(self) -> Evidence:
         if self.is_absent:
@@ -168,7 +182,9 @@ class KlLaws:
             what = "point" if kind == "row" else "latent dimension"
             line = f"Moving {what} {int(index) + 1} alone changes the KL term by another share than its own."
             return _failed("reduction", line, [f"kl-uneven-{kind}"], mixed=self.measured.kl_mixed)
-        p, q, r = self.powers.batch, self.powers.latent, self.powers.data
+        p = self.powers.batch
+        q = self.powers.latent
+        r = self.powers.data
         facts = {"powers": [p, q, r]}
         if p is None or q is None or (r is None):
             line = "With more points or latent dimensions the KL term grows neither as a sum nor stays as a mean does."
@@ -224,7 +240,7 @@ def fit_of(reading: Reading, table: Array) -> Fit:
     usable = np.isfinite(divergence)
     if reading.is_positive:
         usable &= table[:, 1] > 0
-    complete = usable.sum() >= 40 and (reading.is_positive or bool(usable.all()))
+    complete = usable.sum() >= 30 and (reading.is_positive or bool(usable.all()))
     needs_negative = not reading.is_positive and bool((table[:, 1] > 0).all())
     if not complete or needs_negative:
         return NoFit()

@@ -106,6 +106,8 @@ class ObjectiveLaws:
         of_error = self.error.powers.batch
         if of_kl is None or of_error is None:
             return _unknown("batch")
+        if of_error not in (0, 1):
+            return _unknown("batch")
         if of_kl == of_error:
             word = "summed" if of_kl else "averaged"
             return _held("batch", f"Both terms are {word} over the points of a batch.")
