@@ -21,7 +21,7 @@ MAX_SECONDS_PER_CELL = 600
 
 def run_solution() -> nbformat.NotebookNode:
     """The solution with its outputs, and without what differs from machine to machine for no reason."""
-    made = nbformat.from_dict(make_solution(read_cells(source_text())))
+    made = nbformat.reads(notebook_bytes(make_solution(read_cells(source_text()))).decode(), as_version=4)
     metadata = made.metadata.copy()
     NotebookClient(made, timeout=MAX_SECONDS_PER_CELL, kernel_name="python3", record_timing=False).execute()
     made.metadata = metadata

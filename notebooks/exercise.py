@@ -195,12 +195,14 @@ check(VAE)
 
 # %% [markdown]
 # Now test the forward pass: five points go in, and five points must come out. The model has not learned anything yet,
-# so they are nonsense. Run the cell twice: do you get the same points, and should you?
+# so they are nonsense. They go in twice, and two different answers come out. Where does the difference come from?
 
 # %%
+untrained = VAE()
 few = generate_swiss_roll(5)
-few_again, _, _ = VAE()(few)
-print(few_again)
+for _ in range(2):
+    output, _, _ = untrained(few)
+    print(output.detach())
 
 # %% [markdown]
 # **Question 1.** Why do we need the reparameterization trick? What would happen to the encoder if `reparameterize`
@@ -459,13 +461,21 @@ def measure(model, n_points=2000):
     }
 
 
-def print_measured(models):
-    """One line of numbers for each model, by its name."""
+def measure_all(models):
+    """Measure models, print a line for each, and return the numbers, by the models' names."""
+    measured = {name: measure(trained) for name, trained in models.items()}
     print(f"{'':>22}     error  KL [nats]  latents in use  off the roll")
-    for name, trained in models.items():
-        found = measure(trained)
-        error, latents = f"{found['error']:9.5f}", f"{found['latents in use']:15}"
-        print(f"{name:>22} {error} {found['KL']:10.3f} {latents} {found['off the roll']:13.4f}")
+    for name, found in measured.items():
+        numbers = (
+            f"{found['error']:9.5f} {found['KL']:10.3f} {found['latents in use']:15} {found['off the roll']:13.4f}"
+        )
+        print(f"{name:>22} {numbers}")
+    return measured
+
+
+def change(measured, number, before, after):
+    """One number of two models."""
+    return measured[before][number], measured[after][number]
 
 
 def require(predictions):
@@ -562,13 +572,13 @@ def train_vae_with_visualization(n_steps=STEPS, batch_size=128, lr=1e-3, beta=0.
 
 require(predicted_in_training)
 model, losses, moments = train_vae_with_visualization()
-start, early, end = moments[0], moments[STEPS // 10], moments[STEPS]
+start, early, end = 0, STEPS // 10, STEPS
 compare(
     predicted_in_training,
     {
-        "KL, from before training to its end": (start["KL"], end["KL"]),
-        "error, from step 100 to the end": (early["error"], end["error"]),
-        "off the roll, from step 100 to the end": (early["off the roll"], end["off the roll"]),
+        "KL, from before training to its end": change(moments, "KL", start, end),
+        "error, from step 100 to the end": change(moments, "error", early, end),
+        "off the roll, from step 100 to the end": change(moments, "off the roll", early, end),
     },
 )
 
@@ -618,15 +628,15 @@ def draw_grids(models):
 require(predicted_for_beta)
 weak, usual, strong = (train_vae(beta=beta)[0] for beta in (0.0001, 0.01, 0.1))
 models = {"beta = 0.0001": weak, "beta = 0.01": usual, "beta = 0.1": strong}
-print_measured(models)
+measured = measure_all(models)
 draw_grids(models)
 compare(
     predicted_for_beta,
     {
-        "error, with beta = 0.1": (measure(usual)["error"], measure(strong)["error"]),
-        "KL, with beta = 0.1": (measure(usual)["KL"], measure(strong)["KL"]),
-        "error, with beta = 0.0001": (measure(usual)["error"], measure(weak)["error"]),
-        "off the roll, with beta = 0.0001": (measure(usual)["off the roll"], measure(weak)["off the roll"]),
+        "error, with beta = 0.1": change(measured, "error", "beta = 0.01", "beta = 0.1"),
+        "KL, with beta = 0.1": change(measured, "KL", "beta = 0.01", "beta = 0.1"),
+        "error, with beta = 0.0001": change(measured, "error", "beta = 0.01", "beta = 0.0001"),
+        "off the roll, with beta = 0.0001": change(measured, "off the roll", "beta = 0.01", "beta = 0.0001"),
     },
 )
 
@@ -665,14 +675,14 @@ predicted_for_width = {
 require(predicted_for_width)
 narrow, wide = (train_vae(hidden_dim=width)[0] for width in (32, 1024))
 models = {"width 32": narrow, "width 256": usual, "width 1024": wide}
-print_measured(models)
+measured = measure_all(models)
 draw_grids(models)
 compare(
     predicted_for_width,
     {
-        "error, with width 32": (measure(usual)["error"], measure(narrow)["error"]),
-        "error, with width 1024": (measure(usual)["error"], measure(wide)["error"]),
-        "latents in use, with width 1024": (measure(usual)["latents in use"], measure(wide)["latents in use"]),
+        "error, with width 32": change(measured, "error", "width 256", "width 32"),
+        "error, with width 1024": change(measured, "error", "width 256", "width 1024"),
+        "latents in use, with width 1024": change(measured, "latents in use", "width 256", "width 1024"),
     },
 )
 
@@ -723,7 +733,7 @@ predicted_for_latents = {
 require(predicted_for_latents)
 one, two, eight = (train_vae(latent_dim=number, beta=0.01 * number / 2)[0] for number in (1, 2, 8))
 eight_at_beta, _, _ = train_vae(latent_dim=8, beta=0.01)
-print_measured(
+measured = measure_all(
     {
         "1 latent": one,
         "2 latents": two,
@@ -740,14 +750,14 @@ for ax, (name, trained) in zip(axes, {"1 latent": one, "2 latents": two, "8 late
     ax.set(xlim=(-1.1, 1.1), ylim=(-1.1, 1.1), title=f"{name}: generated points")
 plt.show()
 for number in (1, 2, 8):
-    print(f"{number} latents at beta = 0.01: sigma = {(0.01 * 2 / (2 * number)) ** 0.5:.4f}")
+    print(f"L = {number} at beta = 0.01: sigma = {(0.01 * 2 / (2 * number)) ** 0.5:.4f}")
 compare(
     predicted_for_latents,
     {
-        "error, 1 latent, same sigma": (measure(two)["error"], measure(one)["error"]),
-        "error, 8 latents, same sigma": (measure(two)["error"], measure(eight)["error"]),
-        "number of latents in use, of 8, same sigma": measure(eight)["latents in use"],
-        "error, 8 latents, same beta": (measure(two)["error"], measure(eight_at_beta)["error"]),
+        "error, 1 latent, same sigma": change(measured, "error", "2 latents", "1 latent"),
+        "error, 8 latents, same sigma": change(measured, "error", "2 latents", "8 latents, same sigma"),
+        "number of latents in use, of 8, same sigma": measured["8 latents, same sigma"]["latents in use"],
+        "error, 8 latents, same beta": change(measured, "error", "2 latents", "8 latents, same beta"),
     },
 )
 

@@ -12,7 +12,6 @@ from typing import Any
 
 from swissroll.exercise.notebooks import Cell, Region, make_notebook, with_regions
 from swissroll.exercise.targets.checks import TASK_POINTS, raising_check
-from swissroll.exercise.targets.people import to_do
 
 CONFIG = """\
 # ASSIGNMENT CONFIG
@@ -21,6 +20,7 @@ init_cell: true
 check_all_cell: false
 export_cell: false
 generate: true
+strip_solutions_from_all_cells: true
 tests:
   files: false
   ok_format: false
@@ -37,7 +37,7 @@ def make_otter(cells: list[Cell]) -> dict[str, Any]:
 
 
 def _marked(cell: Cell) -> list[Cell]:
-    if cell.role == "task":
+    if cell.role in ("task", "prediction"):
         return [with_regions(cell, _with_prompt)]
     if cell.role == "answer":
         question = f"name: {cell.name}\npoints: {cell.points}\nmanual: true"
@@ -56,7 +56,7 @@ def _marked(cell: Cell) -> list[Cell]:
             _raw("# END TESTS"),
             _raw("# END QUESTION"),
         ]
-    return [to_do(cell)]
+    return [cell]
 
 
 def _raw(text: str) -> Cell:
@@ -64,11 +64,11 @@ def _raw(text: str) -> Cell:
 
 
 def _test(cell: Cell) -> str:
-    """A check as one of otter's test functions, which get what they name from the student's notebook."""
+    """A check as a function for otter, which hands it what its arguments name in the student's notebook."""
     (argument,) = CALL.findall(cell.source)
     body = raising_check(cell).replace("\n\n", "\n").replace("\n", "\n    ")
-    points = TASK_POINTS[cell.name]
-    return f"@test_case(points={points})\ndef test_{cell.name.replace('-', '_')}({argument}):\n    {body}"
+    name = cell.name.replace("-", "_")
+    return f"def test_{name}({argument}):\n    {body}"
 
 
 def _with_prompt(region: Region) -> str:
