@@ -21,7 +21,7 @@ from torch.distributions import Categorical, Independent, MixtureSameFamily, Mul
 
 from swissroll.config import Config
 from swissroll.data import CURVES
-from swissroll.evaluation import distances, evidence, geometry, lower_bound, metrics
+from swissroll.evaluation import distances, evidence, geometry, latent_space, lower_bound
 from swissroll.model import loss as objective
 from swissroll.model.prior import Mixture
 from swissroll.model.vae import VAE
@@ -153,7 +153,7 @@ def check_linear_vae() -> Iterator[Check]:
         )
 
         with torch.no_grad():
-            found = int((metrics.activity(model.encode(x)[0]) > metrics.ACTIVE).sum())
+            found = int((latent_space.activity(model.encode(x)[0]) > latent_space.ACTIVE).sum())
         yield Check(name=f"{name}, active units", found=found, expected=active, tolerance=0)
 
 

@@ -16,8 +16,10 @@ from torch.distributions import Independent, Normal, kl_divergence
 from swissroll.config import Config
 from swissroll.data import CURVES, NoisyCurve, Sample
 from swissroll.evaluation import references
+from swissroll.evaluation.generation import SHARED_NOISE
 from swissroll.evaluation.latent_plane import rates
-from swissroll.evaluation.metrics import PARTS, SHARED_NOISE, Metrics, activity, measure
+from swissroll.evaluation.latent_space import activity
+from swissroll.evaluation.metrics import PARTS, Metrics, measure
 from swissroll.model.vae import VAE
 from swissroll.training.build import build, translation_of
 from tests.oracles import Perfect, seeded

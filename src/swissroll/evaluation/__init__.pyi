@@ -23,6 +23,7 @@ from .evidence import measure_evidence as measure_evidence
 from .evidence import posterior_on_grid as posterior_on_grid
 from .evidence import ppca_evidence as ppca_evidence
 from .evidence_summary import EvidenceSummary as EvidenceSummary
+from .generation import Generated as Generated
 from .geometry import Fit as Fit
 from .geometry import FitSpread as FitSpread
 from .geometry import Projection as Projection
@@ -30,14 +31,13 @@ from .geometry import fit as fit
 from .geometry import project as project
 from .latent_continuity import Continuity as Continuity
 from .latent_continuity import continuity as continuity
+from .latent_space import Latent as Latent
 from .lower_bound import LowerBound as LowerBound
 from .lower_bound import data_entropy as data_entropy
 from .lower_bound import nll_lower_bound as nll_lower_bound
-from .metrics import Generated as Generated
-from .metrics import Latent as Latent
 from .metrics import Metrics as Metrics
-from .metrics import Reconstruction as Reconstruction
 from .metrics import measure as measure
+from .reconstruction import Reconstruction as Reconstruction
 from .symptoms import LossHistory as LossHistory
 from .symptoms import Symptoms as Symptoms
 from .symptoms import collect_symptoms as collect_symptoms

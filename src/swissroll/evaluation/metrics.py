@@ -1,7 +1,7 @@
 """What a trained model is worth, in numbers: one call, one frozen record.
 
-A VAE makes points in three ways, kept apart here: a decoded grid (the notebook's picture, which is no sample of the
-model), prior draws through the decoder, and the same with the decoder's noise, which alone is the model's p(x).
+Its parts have a module each: how well points come back (``reconstruction``), how the latent space is used
+(``latent_space``), the points that the model makes (``generation``), and its evidence (``evidence_summary``).
 
 Where the data have no curve, what needs one is None: the fit of points to it, the continuity of the posterior mean
 along it, and the lower bound of the negative log evidence.
@@ -16,50 +16,46 @@ from dataclasses import dataclass
 from typing import Any
 
 import torch
-from torch import Generator, Tensor, nn
+from torch import nn
 
 from swissroll import checks
 from swissroll.data import Curve, Distribution, NoisyCurve
-from swissroll.evaluation.distances import Distances
 from swissroll.evaluation.evidence_summary import (
     EVIDENCE_PART,
     LOWER_BOUND_PART,
     EvidenceSummary,
     summarize_evidence,
 )
-from swissroll.evaluation.geometry import Fit, FitSpread, fit
-from swissroll.evaluation.latent_continuity import Continuity, continuity
-from swissroll.evaluation.latent_plane import busiest_dims, rates
+from swissroll.evaluation.generation import (
+    GRID,
+    NOISY_PRIOR,
+    PRIOR,
+    SHARED_NOISE,
+    Generated,
+    generate,
+    generate_tails,
+    measure_generated,
+)
+from swissroll.evaluation.geometry import Fit, FitSpread
+from swissroll.evaluation.latent_plane import busiest_dims
+from swissroll.evaluation.latent_space import Latent, encode_finite, measure_latent, rate_per_point
+from swissroll.evaluation.reconstruction import Reconstruction, measure_reconstruction
 from swissroll.evaluation.references import (
-    TAIL_POINTS,
-    DataReference,
     data_reference,
     fresh_points,
-    prior_reference,
 )
 from swissroll.evaluation.uncertainty import standard_error
 from swissroll.model.adapter import measurable
 from swissroll.model.latents import draw_latents
-from swissroll.model.loss import Loss, distortion
-from swissroll.model.prior import log_normal
+from swissroll.model.loss import Loss
 from swissroll.model.vae import VAE
 from swissroll.reproducibility import rng
 from swissroll.reproducibility.modes import ordinary_modes
 
-ACTIVE = 0.01
-"""Least variance of a posterior mean over the data for its latent unit to be active."""
 EVIDENCE_POINTS = 200
 """Points that the evidence is measured on: its error there is far below the tenth of a nat that matters."""
-EVEN_POINTS = 500
-"""Even t along the curve at which the continuity of the posterior mean is measured."""
-MAX_DECODED = 2**12
-"""Latents decoded at a time."""
 LOSS_BATCHES = 20
 """Batches whose scatter is the standard error of a loss."""
-GRID = "the decoded grid"
-PRIOR = "decoded prior samples"
-NOISY_PRIOR = "prior samples with noise"
-SHARED_NOISE = "prior samples with the data's noise"
 PARTS = (
     "noise floors of the distances",
     "the latent space",
@@ -71,75 +67,6 @@ PARTS = (
     LOWER_BOUND_PART,
 )
 """What :func:`measure` does, in this order; without decoder noise or a curve some are left out."""
-
-
-@dataclass(frozen=True, kw_only=True)
-class Reconstruction:
-    """How well points come back. A name that ends in ``_se`` is the standard error of a mean over the points.
-
-    Attributes:
-        mse: Squared error of one decoded draw from each posterior, as in the loss, averaged over points and
-            coordinates, in squared data units.
-        mse_se: Its standard error.
-        posterior_mean_mse: The same of the decoded posterior mean.
-        posterior_mean_mse_se: Its standard error.
-        variance: Variance of the data, averaged over coordinates: what a decoder that ignores z can reach.
-        distortion: -E log p(x|z), in nats per point; None without decoder noise.
-        distortion_se: Its standard error.
-        neg_elbo: Negative ELBO, distortion + rate, in nats per point; None without decoder noise.
-        neg_elbo_se: Its standard error.
-    """
-
-    mse: float
-    mse_se: float
-    posterior_mean_mse: float
-    posterior_mean_mse_se: float
-    variance: float
-    distortion: float | None
-    distortion_se: float | None
-    neg_elbo: float | None
-    neg_elbo_se: float | None
-
-
-@dataclass(frozen=True, kw_only=True)
-class Latent:
-    """How the latent space is used.
-
-    Attributes:
-        rate: KL of q(z|x) from the model's prior, averaged over points, in nats per point.
-        rate_se: Its standard error over the points.
-        rates: KL of each latent dimension from N(0, 1), in nats per point, length L; for the standard normal prior they
-            add up to the rate.
-        rates_se: Their standard errors over the points.
-        activity: Variance of each posterior mean over the data, length L.
-        active: Active units: dimensions whose activity is above 0.01 (Burda et al. 2016, section 5.1.1).
-        continuity: How the posterior mean follows the noiseless curve; None where the data have none.
-        aggregate: Draws from the aggregate posterior q(z) = E_x q(z|x) against draws from the prior; the noise
-            floors are prior draws against prior draws.
-    """
-
-    rate: float
-    rate_se: float
-    rates: tuple[float, ...]
-    rates_se: tuple[float, ...]
-    activity: tuple[float, ...]
-    active: int
-    continuity: Continuity | None
-    aggregate: Distances
-
-
-@dataclass(frozen=True, kw_only=True)
-class Generated:
-    """Points made in one way, against the curve and against real points.
-
-    Attributes:
-        fit: How they cover the curve, its tails in 20,000 draws (in the decoded grid those of the grid itself: it is no
-            sample); None where the data have none.
-        distances: Their distances to real points, with noise floors.
-    """
-
-    fit: Fit | None
-    distances: Distances
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -242,13 +169,13 @@ def measure(
     real = data_reference(source, n, seed, vae.dtype)
     progress(PARTS[0])
 
-    mu, logvar = _posterior(vae, real.points)
+    mu, logvar = encode_finite(vae, real.points)
     z = draw_latents(vae, mu, logvar, generator=rng.generator(seed, "measure: posterior"))
-    point_rates = _rate_per_point(vae, mu.double(), logvar.double(), z.double())
-    latent = _measure_latent(vae, source.curve, mu, logvar, z, point_rates, seed)
+    point_rates = rate_per_point(vae, mu.double(), logvar.double(), z.double())
+    latent = measure_latent(vae, source.curve, mu, logvar, z, point_rates, seed)
     progress(PARTS[1])
 
-    reconstruction = _measure_reconstruction(
+    reconstruction = measure_reconstruction(
         vae,
         real.points,
         mu,
@@ -265,13 +192,13 @@ def measure(
     if 0 < source.noise < sigma:
         noises[SHARED_NOISE] = source.noise
 
-    tails = {} if source.curve is None else _generate_tails(vae, noises, seed)
+    tails = {} if source.curve is None else generate_tails(vae, noises, seed)
     made = {}
     grid_dims = busiest_dims(mu, logvar)
-    for name, points in _generate(vae, n, noises, seed, grid_dims).items():
+    for name, points in generate(vae, n, noises, seed, grid_dims).items():
         # A point may be as far off as this noise takes it.
         noise = max(source.noise, noises.get(name, 0.0))
-        made[name] = _measure_generated(name, points, real, source.curve, tails=tails.get(name), noise=noise)
+        made[name] = measure_generated(name, points, real, source.curve, tails=tails.get(name), noise=noise)
         progress(name)
 
     summary = None
@@ -332,116 +259,6 @@ def _as_distribution(source: Distribution | Curve, noise: float) -> Distribution
         if noise != 0:
             raise ValueError(f"noise is for a curve; {source.name} has its own. Leave noise out.")
     return source
-
-
-def _generate(model: VAE, n: int, noises: dict[str, float], seed: int, dims: tuple[int, ...]) -> dict[str, Tensor]:
-    """Points made in each of the ways, by their names, each of shape (N, D)."""
-    latents = model.draw_prior(n, generator=rng.generator(seed, "measure: prior"))
-    drawn = model.decode(latents)
-    made = {GRID: model.decode_grid(math.isqrt(n), dims=dims)}
-    for name, noise in noises.items():
-        made[name] = _add_noise(drawn, noise, rng.generator(seed, "measure: decoder noise"))
-    return made
-
-
-def _generate_tails(model: VAE, noises: dict[str, float], seed: int) -> dict[str, Tensor]:
-    """Many points made in each of the ways that are samples, by their names, each of shape (N, D)."""
-    latents = model.draw_prior(TAIL_POINTS, generator=rng.generator(seed, "measure: tails"))
-    drawn = torch.cat([model.decode(part) for part in torch.split(latents, MAX_DECODED)])
-    made = {}
-    for name, noise in noises.items():
-        made[name] = _add_noise(drawn, noise, rng.generator(seed, "measure: noise of the tails"))
-    return made
-
-
-def _add_noise(points: Tensor, sigma: float, generator: Generator) -> Tensor:
-    if sigma == 0:
-        return points
-    # Draw by shape: randn_like takes no generator.
-    eps = torch.randn(points.shape, generator=generator, dtype=points.dtype)
-    return points + sigma * eps
-
-
-def _measure_generated(
-    name: str, points: Tensor, real: DataReference, curve: Curve | None, *, tails: Tensor | None, noise: float
-) -> Generated:
-    points = checks.points(name, points)
-    return Generated(
-        fit=None if curve is None else fit(curve, points, tails=tails, noise=noise),
-        distances=real.reference.compare(points),
-    )
-
-
-def activity(mu: Tensor) -> Tensor:
-    """Variance over the data of each latent dimension's posterior mean, shape (L,), for means of shape (N, L).
-
-    Source: Burda, Grosse and Salakhutdinov (2016), "Importance Weighted Autoencoders", section 5.1.1.
-    """
-    return mu.var(dim=0)
-
-
-def _rate_per_point(model: VAE, mu: Tensor, logvar: Tensor, z: Tensor) -> Tensor:
-    """KL of each q(z|x) from the prior, in nats, shape (N,): exact, or log q(z|x) - log p(z) of the draw."""
-    exact = model.prior.closed_form_kl(mu, logvar)
-    if exact is not None:
-        return exact
-    return log_normal(z, mu, logvar) - model.prior.log_prob(z)
-
-
-def _measure_latent(
-    model: VAE, curve: Curve | None, mu: Tensor, logvar: Tensor, z: Tensor, point_rates: Tensor, seed: int
-) -> Latent:
-    mu = mu.double()
-    logvar = logvar.double()
-    variances = activity(mu)
-    by_dimension = rates(mu, logvar)
-    return Latent(
-        rate=model.prior.kl(mu, logvar, z.double()).item(),
-        rate_se=standard_error(point_rates),
-        rates=tuple(by_dimension.mean(dim=0).tolist()),
-        rates_se=tuple(map(standard_error, by_dimension.T)),
-        activity=tuple(variances.tolist()),
-        active=int((variances > ACTIVE).sum()),
-        continuity=None if curve is None else _measure_continuity(model, curve, z.dtype),
-        aggregate=prior_reference(model, len(z), seed).compare(z),
-    )
-
-
-def _measure_continuity(model: VAE, curve: Curve, dtype: torch.dtype) -> Continuity:
-    t = curve.midpoints(EVEN_POINTS)
-    mu, _ = _posterior(model, curve.position(t).to(dtype))
-    return continuity(mu, t, curve=curve)
-
-
-def _measure_reconstruction(
-    model: VAE, x: Tensor, mu: Tensor, z: Tensor, point_rates: Tensor, *, rate: float, variance: float, sigma: float
-) -> Reconstruction:
-    mean = checks.points("reconstructions", model.decode(mu))
-    drawn = checks.points("reconstructions", model.decode(z))
-    mean_errors = (mean - x).square().mean(dim=1)
-    errors = (drawn - x).square().mean(dim=1)
-
-    # -ELBO = distortion + rate, both in nats per point.
-    lost = distortion(drawn, x.double(), sigma) if sigma > 0 else None
-    return Reconstruction(
-        mse=errors.mean().item(),
-        mse_se=standard_error(errors),
-        posterior_mean_mse=mean_errors.mean().item(),
-        posterior_mean_mse_se=standard_error(mean_errors),
-        variance=variance,
-        distortion=None if lost is None else lost.mean().item(),
-        distortion_se=None if lost is None else standard_error(lost),
-        neg_elbo=None if lost is None else lost.mean().item() + rate,
-        neg_elbo_se=None if lost is None else standard_error(lost + point_rates),
-    )
-
-
-def _posterior(model: VAE, x: Tensor) -> tuple[Tensor, Tensor]:
-    """Mean and log-variance of q(z|x), checked to be finite."""
-    mu, logvar = model.encode(x)
-    checks.points("posterior means", mu)
-    checks.points("posterior variances", logvar.exp())
-    return mu, logvar
 
 
 def _plain(value: Any) -> Any:

@@ -5,10 +5,13 @@ from __future__ import annotations
 from swissroll.evaluation.distances import NAMES, Distance
 from swissroll.evaluation.evaluation import Evaluation
 from swissroll.evaluation.evidence_summary import EvidenceSummary
+from swissroll.evaluation.generation import Generated
 from swissroll.evaluation.geometry import BINS, Fit, FitSpread
 from swissroll.evaluation.latent_plane import name_dims
+from swissroll.evaluation.latent_space import Latent
 from swissroll.evaluation.measures import heading
-from swissroll.evaluation.metrics import Generated, Latent, Metrics, Reconstruction
+from swissroll.evaluation.metrics import Metrics
+from swissroll.evaluation.reconstruction import Reconstruction
 from swissroll.evaluation.symptoms import FAR
 from swissroll.evaluation.uncertainty import fixed, rounded, with_error
 
