@@ -12,7 +12,7 @@ from time import monotonic
 from typing import TYPE_CHECKING
 
 from swissroll import checks
-from swissroll.cli.terminal import CommandError, Flag, note
+from swissroll.cli.terminal import CommandError, Flag, Quiet, note
 from swissroll.report.shell import quote
 
 if TYPE_CHECKING:
@@ -65,7 +65,7 @@ def grade(
     out: Path = Path("grades.csv"),
     workers: int | None = None,
     gradescope: Path | None = None,
-    quiet: Flag = False,
+    quiet: Quiet = False,
 ) -> int:
     """Check all submissions in a folder, and write a table of points, pages to hand back, and a page of the class.
 
@@ -84,8 +84,6 @@ def grade(
         Number of processes; by default one for each core.
     gradescope
         Take the folder for that of one student, and write only this file: the results.json of Gradescope.
-    quiet
-        Show no progress.
     """
     from swissroll.exercise.misconceptions import BY_ID
     from swissroll.exercise.rubric import Rubric, read_rubric
