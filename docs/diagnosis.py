@@ -40,6 +40,8 @@ PERFECT_DATA = (("swiss_roll", 0.0), ("moons", 0.05), ("circles", 0.0), ("helix"
 PERFECT_REFERENCES = 10
 PERFECT_TRIALS = 10
 """Of each reference."""
+MOST_AILING = 0.03
+"""Share of perfect models that may be called ailing: twice what 40,000 draws from 500 samples gave, rounded up."""
 
 
 @dataclass(frozen=True)
@@ -296,8 +298,9 @@ def perfect() -> list[str]:
     """Put real points in the place of generated ones, and prior draws in that of latents; count what is off."""
     trials = 0
     ailing = 0
-    for dataset, noise in PERFECT_DATA:
-        for seed in range(PERFECT_REFERENCES):
+    for number, (dataset, noise) in enumerate(PERFECT_DATA):
+        # No two references share a seed, or their latents would be judged by the same draws.
+        for seed in range(number * PERFECT_REFERENCES, (number + 1) * PERFECT_REFERENCES):
             data = NoisyCurve(CURVES[dataset], noise)
             reference = data_reference(data, 1000, seed, torch.float32).reference
             latents = prior_reference(VAE(2, 4), 1000, seed)
@@ -310,7 +313,7 @@ def perfect() -> list[str]:
                 trials += 1
                 ailing += max(far) > FAR
     print(f"{trials} perfect models, each with 10 distances: {ailing} with one beyond {FAR:g} standard deviations")
-    return [f"{ailing} of {trials} perfect models are ailing"] if ailing > trials / 100 else []
+    return [f"{ailing} of {trials} perfect models are ailing"] if ailing > MOST_AILING * trials else []
 
 
 def main() -> None:

@@ -100,6 +100,14 @@ def is_too_short(s: Symptoms) -> bool:
     return s.steps < SHORT and s.above_lower_bound > NATS_ABOVE
 
 
+def is_over_regularised(s: Symptoms) -> bool:
+    """The error is large, and nothing but beta explains it."""
+    # Beta lets an error of about sigma^2 pass. Where a latent is torn, draws beside the tear make a larger one.
+    is_of_a_tear = s.jumps > 0 and s.mse > 2 * s.sigma**2
+    # An evidence far from its lower bound is not beta's fault: the bound allows for the sigma that beta implies.
+    return s.mse > 0.1 * s.variance and not s.above_lower_bound > FAR_ABOVE and not is_of_a_tear
+
+
 def has_inaccurate_decoder(s: Symptoms) -> bool:
     """The prior is where the latents are, and yet the decoded points are told from the real ones."""
     return s.deviations.get("c2st", 0.0) > FAR and not s.aggregate_deviates
@@ -148,8 +156,7 @@ RULES = (
     ),
     Rule(
         name="over-regularised",
-        # An evidence far from its lower bound is not beta's fault: the bound allows for the sigma that beta implies.
-        holds=lambda s: s.mse > 0.1 * s.variance and not s.above_lower_bound > FAR_ABOVE,
+        holds=is_over_regularised,
         evidence=("mse", "variance"),
         advice=Advice(setting="beta", factor=1 / 3),
     ),
@@ -181,6 +188,13 @@ RULES = (
         name="torn latent",
         holds=lambda s: s.jumps > 0,
         evidence=("jumps",),
+        advice=LONGER,
+    ),
+    Rule(
+        name="inaccurate decoder",
+        # No prior mends a decoder that is this far from its bound; its points are strays as well.
+        holds=lambda s: has_inaccurate_decoder(s) and s.above_lower_bound > FAR_ABOVE,
+        evidence=("c2st", "above_lower_bound"),
         advice=LONGER,
     ),
     Rule(
