@@ -97,7 +97,7 @@ def test_what_breaks_one_part_leaves_the_points_of_the_other(graded: Path) -> No
 
 def test_what_cannot_be_read_has_its_line(graded: Path) -> None:
     table = rows(graded)
-    assert table["fred"]["notes"] == "fred.py: line 43: syntax error (invalid syntax)."
+    assert table["fred"]["notes"] == f"fred.py: line {RIGHT.count(chr(10)) + 2}: syntax error (invalid syntax)."
     assert table["gina"]["notes"].startswith("gina.ipynb is not a text")
     assert table["jan"]["notes"] == "Nothing was handed in. The folder holds no .ipynb and no .py file."
     assert table["ida"]["notes"] == "2 files were handed in; exercise.ipynb was checked."

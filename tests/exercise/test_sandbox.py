@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import os
 import platform
+import subprocess
 import sys
 import time
 from collections.abc import Iterator
@@ -328,3 +329,25 @@ def test_a_warm_process_that_was_killed_is_started_again() -> None:
         one._process.wait()
         with subject(RIGHT, one) as second:
             assert "z" in draw_of(second.ask(DRAW))
+
+
+KILLED = """
+import time
+from swissroll.exercise.sandbox import Limits, Sandbox
+one = Sandbox()
+one.start_fork(Limits())
+print(one._folder, flush=True)
+time.sleep(600)
+"""
+
+
+def test_nothing_is_left_of_a_grader_that_was_killed() -> None:
+    with subprocess.Popen([sys.executable, "-c", KILLED], stdout=subprocess.PIPE, text=True) as grader:
+        assert grader.stdout is not None
+        folder = Path(grader.stdout.readline().strip())
+        assert len(list(folder.iterdir())) == 1
+        grader.kill()
+    last = time.monotonic() + 60
+    while folder.exists() and time.monotonic() < last:
+        time.sleep(0.01)
+    assert not folder.exists()

@@ -98,7 +98,6 @@ def main(control_descriptor: int, folder: str) -> NoReturn:
     """Import what every submission needs, then fork whenever the parent asks for it."""
     control = socket.socket(fileno=control_descriptor)
     confinement = _load("confinement")
-    confinement.end_with_parent()
     confinement.hide_memory()
 
     import torch
@@ -171,6 +170,9 @@ def _serve(control: socket.socket, folder: str) -> None:
     while True:
         message, descriptors, _, _ = socket.recv_fds(control, MAX_CONTROL_BYTES, 2)
         if not message:
+            # Whoever gave the orders is gone.
+            for pid in private_folders:
+                _end(pid, 0.0)
             break
         order = json.loads(message)
         if order["do"] == "start":
