@@ -84,12 +84,12 @@ CONSEQUENCES = {
 def name_misconceptions(evidence: Sequence[Evidence]) -> tuple[Named, ...]:
     """The misconceptions that explain the laws that failed, the most telling first."""
     failed = [one for one in evidence if one.passed is False]
-    signs = {sign for one in failed for sign in one.signs}
+    signs = {sign for _, sign in _pairs(failed)}
     found = [_candidate(entry, failed, signs) for entry in CATALOGUE]
     candidates = [one for one in found if one is not None and one.distance <= MAX_DISTANCE]
 
     named: list[Named] = []
-    open_pairs = {(one.law, sign) for one in failed for sign in one.signs}
+    open_pairs = _pairs(failed)
     while True:
         fitting = [one for one in candidates if open_pairs & one.pairs]
         if not fitting:
@@ -101,6 +101,14 @@ def name_misconceptions(evidence: Sequence[Evidence]) -> tuple[Named, ...]:
         open_pairs -= best.pairs
         open_pairs = _close(open_pairs, best, failed)
         named.append(Named(misconception=best.entry, laws=tuple(laws), runner_up=_runner_up(best, fitting)))
+
+
+def _pairs(evidence: Sequence[Evidence]) -> set[tuple[str, str]]:
+    """Each sign with the law that it was seen at."""
+    pairs: set[tuple[str, str]] = set()
+    for one in evidence:
+        pairs |= {(one.law, sign) for sign in one.signs}
+    return pairs
 
 
 def _follows(one: Candidate, other: Candidate) -> bool:
@@ -129,7 +137,7 @@ def _candidate(entry: Misconception, failed: list[Evidence], signs: set[str]) ->
     if not set(entry.signs) <= signs:
         return None
     telling = [one for one in failed if set(one.signs) & set(entry.signs)]
-    pairs = frozenset((one.law, sign) for one in telling for sign in set(one.signs) & set(entry.signs))
+    pairs = frozenset(pair for pair in _pairs(telling) if pair[1] in entry.signs)
     facts = {}
     for one in failed:
         if one.law == entry.law:

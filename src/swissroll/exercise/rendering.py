@@ -47,7 +47,9 @@ def headline(result: CheckResult) -> str:
 
 def unexplained(result: CheckResult) -> list[Evidence]:
     """Failed laws that no misconception explains."""
-    explained = {law for named in result.misconceptions for law in named.laws}
+    explained: set[str] = set()
+    for named in result.misconceptions:
+        explained |= set(named.laws)
     return [one for one in result.failed if one.law not in explained]
 
 
@@ -61,7 +63,8 @@ def as_text(result: CheckResult) -> str:
     unknown = [one for one in result.evidence if one.passed is None]
     if unknown and not result.failed:
         lines += ["", "Not checked:"]
-        lines += [line for one in unknown for line in _wrap(f"{BY_ID[one.law].title}. {one.line}", "  - ")]
+        for one in unknown:
+            lines += _wrap(f"{BY_ID[one.law].title}. {one.line}", "  - ")
     if result.conventions:
         lines += ["", "Choices, none of them a mistake:"]
         for sentence in result.conventions:

@@ -29,6 +29,7 @@ class KlLaws:
         error_factor: Factor of the reconstruction term before its reduction, where it is a square: a loss may be
             multiplied by a number as a whole.
         constants: What may be left where q(z|x) is the prior: 0, and in a loss without beta a Gaussian's constant.
+        weight_is_written: Whether the loss has no beta, so that the weight of the KL term stands in it.
     """
 
     def __init__(
@@ -37,11 +38,14 @@ class KlLaws:
         readings: Sequence[str],
         error_factor: float | None,
         constants: Sequence[float] = (0.0,),
+        *,
+        weight_is_written: bool = False,
     ) -> None:
         self.measured = measured
         self.readings = readings
         self.error_factor = error_factor
         self.constants = constants
+        self.weight_is_written = weight_is_written
         self.powers: Powers = powers_of(measured.kl_by_shape)
         self.fits = {reading.name: fit_of(reading, measured.kl) for reading in READINGS}
         self.matches = [name for name, fit in self.fits.items() if fit.is_match]
@@ -161,7 +165,7 @@ class KlLaws:
             allowed.append(self.error_factor)
             if self.error_factor < 0.5:
                 allowed.append(2 * self.error_factor)
-        if any(abs(factor - one) <= MAX_FACTOR_ERROR * one for one in allowed):
+        if self.weight_is_written or any(abs(factor - one) <= MAX_FACTOR_ERROR * one for one in allowed):
             return _held("factor", "The KL term has its factor of 1/2, and no other.", factor=factor)
         line = f"At mu {PLACE[0]} and logvar {PLACE[1]} the KL term is {number(factor)} times the divergence."
         return _failed("factor", line, ["kl-factor"], factor=factor, error_factor=self.error_factor)

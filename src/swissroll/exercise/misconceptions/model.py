@@ -345,15 +345,18 @@ MODEL: tuple[Misconception, ...] = (
         code="nn.Linear(latent_dim, hidden_dim),\nnn.Linear(hidden_dim, hidden_dim),",
     ),
     forward(
-        id="latent-dimension-ignored",
-        name="The number of latent dimensions is not the one that was asked for",
-        thought="There are two latent dimensions, as in the text.",
+        id="logvar-of-another-shape",
+        name="logvar has another shape than mu",
+        thought="One spread for each point is enough, and broadcasting does the rest.",
         law="forward.runs",
         signs=("latent-shape",),
-        effect="Every experiment with the number of latent dimensions gives the same result.",
-        hint="Build the model with three latent dimensions, and print the shape of mu.",
-        read=CONVENTIONS,
+        effect="All coordinates of a point share a spread, and where the noise takes its shape from logvar, a number.",
+        hint=(
+            "Print the shapes of mu and logvar. How many standard deviations does a "
+            "diagonal Gaussian in L dimensions have?"
+        ),
+        read=OUTPUTS,
         slot="heads",
-        code="mu = self.fc_mu(h)\nlogvar = self.fc_logvar(h)\nreturn mu[:, :2], logvar[:, :2]",
+        code="mu = self.fc_mu(h)\nlogvar = self.fc_logvar(h)[:, :1]\nreturn mu, logvar",
     ),
 )

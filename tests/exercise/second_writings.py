@@ -1,0 +1,72 @@
+"""Misconceptions in a second writing: (id, part of the exercise's code, lines)."""
+
+from __future__ import annotations
+
+STD = "s = (logvar / 2).exp()\n"
+
+SECOND_WRITINGS: list[tuple[str, str, str]] = [
+    ("noise-shared-by-batch", "sampler", STD + "return torch.randn(mu.size(-1)).expand_as(mu) * s + mu"),
+    ("noise-shared-by-coordinates", "sampler", STD + "return torch.randn_like(mu[:, :1]) * s + mu"),
+    (
+        "noise-frozen",
+        "sampler",
+        STD + ("g = torch.Generator()\ng.manual_seed(0)\nreturn mu + torch.randn(mu.shape, generator=g) * s"),
+    ),
+    ("noise-uniform", "sampler", STD + "return mu + s * torch.rand(mu.shape)"),
+    ("noise-too-small", "sampler", STD + "return mu + s * torch.normal(0.0, 0.1, mu.shape)"),
+    ("returns-mean", "sampler", STD + "return mu + 0 * s"),
+    ("std-is-variance", "sampler", "return torch.distributions.Normal(mu, logvar.exp()).rsample()"),
+    ("std-is-logvar", "sampler", "return torch.addcmul(mu, logvar, torch.randn_like(mu))"),
+    ("std-is-variance-squared", "sampler", "return mu + (2 * logvar).exp() * torch.randn_like(mu)"),
+    ("std-forgotten", "sampler", "return torch.normal(0.0, 1.0, mu.shape) + mu"),
+    ("logvar-negated", "sampler", "return mu + torch.randn_like(mu) / (logvar / 2).exp()"),
+    ("mean-scaled", "sampler", STD + "return mu * s + s * torch.randn_like(s)"),
+    (
+        "sample-without-gradient",
+        "sampler",
+        ("with torch.no_grad():\n    return mu + (logvar / 2).exp() * torch.randn_like(mu)"),
+    ),
+    ("std-detached", "sampler", "return mu + (logvar.data / 2).exp() * torch.randn_like(mu)"),
+    ("eval-returns-mean", "sampler", STD + "return mu + s * torch.randn_like(s) * float(self.training)"),
+    ("inputs-changed-in-place", "sampler", "s = (logvar / 2).exp()\nreturn mu.add_(s * torch.randn_like(s))"),
+    ("batch-size-frozen", "sampler", STD + "return mu + s * torch.randn(128, mu.shape[1])"),
+    ("kl-no-half", "kl", "kl_loss = (mu ** 2 + logvar.exp() - 1 - logvar).mean()"),
+    ("kl-sign-turned", "kl", "kl_loss = -0.5 * (mu ** 2 + logvar.exp() - 1 - logvar).mean()"),
+    ("kl-logvar-squared", "kl", "kl_loss = 0.5 * (mu ** 2 + logvar ** 2 - 1 - logvar).mean()"),
+    ("kl-reads-log-std", "kl", "s = logvar.exp()\nkl_loss = (0.5 * (mu ** 2 + s ** 2 - 1) - s.log()).mean()"),
+    ("kl-std-for-variance", "kl", "s = (logvar / 2).exp()\nkl_loss = 0.5 * (mu ** 2 + s - 1 - logvar).mean()"),
+    ("kl-log-sigma-once", "kl", "s = (logvar / 2).exp()\nkl_loss = 0.5 * (mu ** 2 + s ** 2 - 1 - s.log()).mean()"),
+    ("kl-logvar-missing", "kl", "kl_loss = 0.5 * (mu ** 2 + logvar.exp() - 1).mean()"),
+    ("kl-mean-missing", "kl", "kl_loss = 0.5 * (logvar.exp() - 1 - logvar).mean()"),
+    ("kl-variance-missing", "kl", "kl_loss = 0.5 * (mu ** 2 - 1 - logvar).mean()"),
+    ("kl-one-missing", "kl", "kl_loss = 0.5 * (mu ** 2 + logvar.exp() - logvar).mean()"),
+    ("kl-summed-over-batch", "kl", "kl_loss = 0.5 * (mu ** 2 + logvar.exp() - 1 - logvar).sum()"),
+    ("kl-batch-mean-twice", "kl", "kl_loss = 0.5 * (mu ** 2 + logvar.exp() - 1 - logvar).mean() / len(mu)"),
+    ("error-absolute", "error", "recon_loss = F.l1_loss(recon_x, x)"),
+    ("error-root", "error", "recon_loss = torch.linalg.vector_norm(recon_x - x) / 3"),
+    ("beta-unused", "total", "beta = 1.0\nreturn recon_loss + beta * kl_loss"),
+    ("kl-left-out", "total", "return recon_loss"),
+    ("beta-on-reconstruction", "total", "return kl_loss + recon_loss * beta"),
+    ("loss-is-a-number", "total", "return float(recon_loss + beta * kl_loss)"),
+    ("logvar-relu", "heads", "return self.fc_mu(h), self.fc_logvar(h).clamp(min=0)"),
+    ("logvar-bounded", "heads", "return self.fc_mu(h), self.fc_logvar(h).clamp(-1, 1)"),
+    ("output-relu", "output", "nn.Linear(hidden_dim, 2),\nnn.ReLU(inplace=True),"),
+]
+
+PAIRS: list[tuple[dict[str, str], set[str]]] = [
+    (
+        {
+            "sampler": "return mu + torch.exp(logvar) * torch.randn(1, mu.shape[1])",
+            "kl": "kl_loss = (mu ** 2 + logvar.exp() - 1 - logvar).mean()",
+        },
+        {"noise-shared-by-batch", "std-is-variance", "kl-no-half"},
+    ),
+    (
+        {
+            "sampler": "return mu + torch.exp(logvar / 2) * torch.rand_like(mu)",
+            "kl": "kl_loss = 0.5 * (-(mu ** 2) + logvar.exp() - 1 + logvar).mean()",
+        },
+        {"noise-uniform", "kl-mean-sign", "kl-logvar-sign"},
+    ),
+]
+"""Several mistakes in one solution, and what is to be named."""

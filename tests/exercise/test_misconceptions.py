@@ -1,0 +1,128 @@
+"""Wrong solutions are failed and named, right ones pass.
+
+Oracle: what was written wrong on purpose. All of them are checked with SWISSROLL_EXERCISE_ALL=1; an ordinary run checks
+every twelfth.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+from typing import Any
+
+import pytest
+import torch
+
+import swissroll
+from swissroll.exercise.checking import CheckResult, ExerciseError
+from swissroll.exercise.misconceptions import BY_ID, CATALOGUE
+from swissroll.exercise.misconceptions.source import RIGHT, solution, wrong_solution
+from swissroll.exercise.questions import QUESTIONS
+from tests.exercise.right_solutions import RIGHT_SOLUTIONS
+from tests.exercise.second_writings import PAIRS, SECOND_WRITINGS
+
+STRIDE = 1 if os.environ.get("SWISSROLL_EXERCISE_ALL") else 12
+
+
+def check_source(source: str) -> CheckResult:
+    namespace: dict[str, Any] = {}
+    exec(compile(source, "solution.py", "exec"), namespace)  # noqa: S102  The solutions are the tests' own.
+    return swissroll.check(namespace)
+
+
+def named(result: CheckResult) -> set[str]:
+    return {one.misconception.id for one in result.misconceptions}
+
+
+def close(result: CheckResult) -> set[str]:
+    """What is named, and what it might be instead."""
+    return named(result) | {one.runner_up.id for one in result.misconceptions if one.runner_up is not None}
+
+
+@pytest.mark.parametrize("name", list(RIGHT_SOLUTIONS)[::STRIDE])
+def test_a_right_solution_passes_in_any_style(name: str) -> None:
+    result = check_source(RIGHT_SOLUTIONS[name])
+    assert result.passed, str(result)
+
+
+@pytest.mark.parametrize("entry", CATALOGUE[::STRIDE], ids=lambda entry: entry.id)
+def test_a_misconception_is_failed_and_named(entry: Any) -> None:
+    if entry.id in EXEMPT:
+        pytest.skip(EXEMPT[entry.id])
+    result = check_source(wrong_solution(entry))
+    assert result.failed
+    assert not result.passed
+    assert entry.id in close(result), str(result)
+
+
+EXEMPT = {
+    "std-not-positive": "only where the second output is read as a standard deviation",
+    "heads-disagree": "only where both parts are right by themselves",
+}
+
+
+@pytest.mark.parametrize(("wanted", "slot", "code"), SECOND_WRITINGS[::STRIDE])
+def test_a_misconception_is_named_in_a_second_writing(wanted: str, slot: str, code: str) -> None:
+    result = check_source(solution(**{slot: code}))
+    assert result.failed
+    assert wanted in close(result), str(result)
+
+
+@pytest.mark.parametrize(("parts", "wanted"), PAIRS)
+def test_several_mistakes_get_a_name_each(parts: dict[str, str], wanted: set[str]) -> None:
+    assert named(check_source(solution(**parts))) == wanted
+
+
+def test_the_catalogue_is_whole() -> None:
+    laws = {question.id for question in QUESTIONS}
+    assert len(CATALOGUE) >= 50
+    assert len(BY_ID) == len(CATALOGUE)
+    for entry in CATALOGUE:
+        assert entry.law in laws, entry.id
+        assert entry.slot in RIGHT, entry.id
+        assert all((entry.name, entry.thought, entry.effect, entry.hint, entry.read, entry.signs)), entry.id
+    assert {wanted for wanted, _, _ in SECOND_WRITINGS} <= BY_ID.keys()
+
+
+def test_a_hint_holds_no_line_of_the_answer() -> None:
+    answers = [*RIGHT["sampler"].splitlines(), *RIGHT["kl"].splitlines()]
+    for entry in CATALOGUE:
+        for line in answers:
+            assert line not in entry.hint
+
+
+@pytest.mark.parametrize("stub", ["return None", "raise NotImplementedError()"])
+def test_a_part_that_is_not_written_has_no_misconception(stub: str) -> None:
+    result = check_source(solution(sampler=stub, total=stub))
+    assert not result.passed
+    assert named(result) == set()
+    assert "not written yet" in str(result)
+
+
+def test_a_result_is_text_html_and_plain_values() -> None:
+    result = check_source(solution(kl="kl_loss = (mu ** 2 + logvar.exp() - 1 - logvar).mean()"))
+    plain = json.loads(json.dumps(result.to_json()))
+    assert plain["version"] == 1
+    assert plain["passed"] is False
+    assert [one["id"] for one in plain["misconceptions"]] == ["kl-no-half"]
+    assert "factor of 1/2" in str(result)
+    assert "<section>" in result._repr_html_()
+    with pytest.raises(ExerciseError, match="factor of 1/2"):
+        result.raise_if_failed()
+
+
+def test_checking_leaves_the_random_numbers_alone() -> None:
+    torch.manual_seed(5)
+    expected = torch.rand(3)
+    torch.manual_seed(5)
+    check_source(solution())
+    assert torch.equal(torch.rand(3), expected)
+
+
+def test_all_passed_is_said_only_where_all_was_checked() -> None:
+    source = solution().split("def compute_vae_loss")[0]
+    result = check_source(source)
+    assert not result.failed
+    assert not result.complete
+    assert not result.passed
+    assert "All" not in str(result).splitlines()[0]
