@@ -47,7 +47,9 @@ from torch import nn
 from tqdm import tqdm
 
 # The number of steps of each training. SWISSROLL_QUICK=1 makes trainings short, to test this notebook.
-STEPS = 50 if os.environ.get("SWISSROLL_QUICK") == "1" else 1000
+STEPS = 1000
+if os.environ.get("SWISSROLL_QUICK") == "1":
+    STEPS = 50
 
 device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
 torch.manual_seed(42)
@@ -587,7 +589,13 @@ compare(
 # curve?
 
 # %% [markdown] role="answer" name="explain-1" points=2
-# ANSWER 1
+# Before training, the decoder sends the whole grid to one small spot, and the encoder says nearly the same about
+# every point: the KL is almost zero. In the first steps both spread out. The means of $q(z\mid x)$ become a bent
+# picture of the roll, the KL rises to several nats, and the error makes most of its fall. After that the encoder
+# hardly changes, but the decoder does. It learns to spend little of the latent plane on the gaps between the turns,
+# so the grid moves onto the roll and generated points come closer to it. The loss curve shows the first part. It is
+# nearly flat while the second part happens, because the loss looks only at latents that belong to data, and there the
+# gaps hardly matter.
 
 # %% [markdown]
 # ### Experiment 2: beta
@@ -627,7 +635,7 @@ def draw_grids(models):
 
 require(predicted_for_beta)
 weak, usual, strong = (train_vae(beta=beta)[0] for beta in (0.0001, 0.01, 0.1))
-models = {"beta = 0.0001": weak, "beta = 0.01": usual, "beta = 0.1": strong}
+models = dict(zip(("beta = 0.0001", "beta = 0.01", "beta = 0.1"), (weak, usual, strong), strict=True))
 measured = measure_all(models)
 draw_grids(models)
 compare(
@@ -644,7 +652,13 @@ compare(
 # **Explain:** why does the model with the smallest error not generate the best points?
 
 # %% [markdown] role="answer" name="explain-2" points=2
-# ANSWER 2
+# A small beta makes information cheap. The encoder then makes every $q(z\mid x)$ narrow, the decoder gets an exact
+# address for every point, and the error is smallest. But narrow posteriors leave holes between them. The loss says
+# nothing about what the decoder does there, and draws from the prior fall into the holes, so many generated points
+# lie between the turns. With a large beta the posteriors are wide and overlap. The decoder gets a blurred address and
+# answers with an average of several points, which also lies between the turns: the error is large. At beta = 0.01
+# posteriors just touch. To reconstruct, the decoder needs codes that are different; to generate, it needs codes
+# without gaps. No beta gives the best of both.
 
 # %% [markdown]
 # ### Experiment 3: the width
@@ -653,19 +667,21 @@ compare(
 # units per hidden layer. This is the **width** of the network, and not the latent dimension; the two are often
 # confused. A wider network can bend more, but it has no more room to pass information through.
 #
-# **Predict**, against a width of 256: what happens to the error with width 32, and with width 1024? What happens to the
-# number of latents in use with width 1024?
+# **Predict**, against a width of 256: what happens to the error, and to the distance of generated points from the roll,
+# with width 32? What happens to the error and to the number of latents in use with width 1024?
 
 # %% role="prediction" name="predict-3"
 # BEGIN TODO
 # predicted_for_width = {
 #     "error, with width 32": None,
+#     "off the roll, with width 32": None,
 #     "error, with width 1024": None,
 #     "latents in use, with width 1024": None,
 # }
 # SOLUTION
 predicted_for_width = {
     "error, with width 32": "more",
+    "off the roll, with width 32": "more",
     "error, with width 1024": "same",
     "latents in use, with width 1024": "same",
 }
@@ -674,13 +690,14 @@ predicted_for_width = {
 # %%
 require(predicted_for_width)
 narrow, wide = (train_vae(hidden_dim=width)[0] for width in (32, 1024))
-models = {"width 32": narrow, "width 256": usual, "width 1024": wide}
+models = dict(zip(("width 32", "width 256", "width 1024"), (narrow, usual, wide), strict=True))
 measured = measure_all(models)
 draw_grids(models)
 compare(
     predicted_for_width,
     {
         "error, with width 32": change(measured, "error", "width 256", "width 32"),
+        "off the roll, with width 32": change(measured, "off the roll", "width 256", "width 32"),
         "error, with width 1024": change(measured, "error", "width 256", "width 1024"),
         "latents in use, with width 1024": change(measured, "latents in use", "width 256", "width 1024"),
     },
@@ -690,7 +707,11 @@ compare(
 # **Explain:** what can a wide network do that a narrow one cannot, and what does more width not change?
 
 # %% [markdown] role="answer" name="explain-3" points=2
-# ANSWER 3
+# I expected a larger error at width 32, and it is about the same. What gets worse is what the model generates: to lay
+# a plane of latents onto a spiral, the decoder has to jump from one turn to the next within a short way, and that
+# takes many units. A narrow decoder makes soft jumps, so many of its points lie in the gaps. Width 1024 adds little
+# to 256. The number of latents does not depend on the width. All three models have two latents and use both, because
+# the loss, and not the number of units, decides how much information pays.
 
 # %% [markdown]
 # ### Experiment 4: the latent dimension
@@ -766,7 +787,13 @@ compare(
 # and what do the other six of eight do? Why did the error change at the same beta?
 
 # %% [markdown] role="answer" name="explain-4" points=2
-# ANSWER 4
+# With one latent the encoder has to cut the roll into pieces and lay them side by side on a line. It could unroll the
+# spiral in principle, but training starts from an almost linear map of the plane and does not find that. Where two
+# pieces meet, a small change of $z$ leads from one turn to another, and the noise in $z$ makes such errors. With two
+# latents it copies the plane. Six of eight latents stay at the prior: their KL is zero, because points of a plane
+# need no more than two, and any other would cost nats and gain nothing. At the same $\sigma$ the error is about the
+# same as with two. At the same beta it is smaller, and the reason is not the number of latents: averaging over eight
+# makes the KL four times as cheap, which is a decoder with $\sigma = 0.035$ in place of 0.071.
 
 # %% [markdown]
 # ## Report
@@ -778,7 +805,16 @@ compare(
 # report it, too.
 
 # %% [markdown] role="answer" name="question-2" points=4
-# ANSWER R
+# Reconstruction and continuity pull apart. With beta = 0.0001 reconstructions are nearly exact, but only near the
+# codes of data. A walk between two codes leaves the roll, as the decoded grid shows: many of its points lie between
+# the turns. With beta = 0.1 the walk is smooth, and it is smooth over a blurred roll. At beta = 0.01 nearly the whole
+# plane decodes to the roll. Nearby latents decode to nearby points almost everywhere. The exceptions are the places
+# where the plane has to jump from one turn to the next; the roll has gaps and the plane has none, so there must be
+# such places. I would take a small beta to compress or reconstruct, and 0.01 to generate. To generate better still, I
+# would not change beta but fit the prior to the codes of the data after training.
+#
+# My own change: SiLU for ReLU. I expected the same error and smoother jumps, since its slope has no kink. To judge it
+# I would train several seeds of each, as one pair of runs cannot tell a small difference from chance.
 
 # %% [markdown]
 # ## Hand in

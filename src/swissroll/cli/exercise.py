@@ -60,7 +60,7 @@ PLACES = {
 
 def _next_step(target: Target, folder: Path, path: Path) -> str:
     if target == "nbgrader":
-        return f"nbgrader generate_assignment exercise --course {quote(folder.resolve())}"
+        return f"cd {quote(folder)} && nbgrader generate_assignment exercise"
     if target == "otter":
         return f"otter assign {quote(path)} {quote(folder / 'dist')}"
     if target == "solution":

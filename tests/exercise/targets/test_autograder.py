@@ -3,13 +3,65 @@
 from __future__ import annotations
 
 import io
+import json
+import os
 import subprocess
+import sys
 from pathlib import Path
 from zipfile import ZipFile
 
 import pytest
 
 from swissroll.exercise.targets.autograder import autograder_bytes, requirements
+from tests.exercise.targets.tools import HANDED_OUT, RIGHT, WRONG
+
+VISIBILITIES = {"hidden", "after_due_date", "after_published", "visible"}
+FORMATS = {"text", "html", "simple_format", "md", "ansi"}
+TEST_KEYS = {
+    "score",
+    "max_score",
+    "status",
+    "name",
+    "name_format",
+    "number",
+    "output",
+    "output_format",
+    "tags",
+    "visibility",
+    "extra_data",
+}
+TOP_KEYS = {
+    "score",
+    "execution_time",
+    "output",
+    "output_format",
+    "test_output_format",
+    "test_name_format",
+    "visibility",
+    "stdout_visibility",
+    "extra_data",
+    "tests",
+    "leaderboard",
+}
+"""What Gradescope's specification names."""
+
+
+@pytest.fixture(scope="module")
+def autograder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder as Gradescope has it at /autograder, with this interpreter where setup.sh makes one."""
+    root = tmp_path_factory.mktemp("autograder")
+    for name in ("submission", "results", "venv/bin"):
+        (root / name).mkdir(parents=True)
+    with ZipFile(io.BytesIO(autograder_bytes())) as archive:
+        archive.extractall(root / "source")
+    (root / "run_autograder").write_bytes((root / "source" / "run_autograder").read_bytes())
+    python = root / "venv" / "bin" / "python"
+    python.write_text(f'#!/bin/sh\nexec "{sys.executable}" "$@"\n', encoding="utf-8")
+    for path in (python, root / "run_autograder"):
+        path.chmod(0o755)
+    metadata = {"users": [{"email": "a@example.org", "name": "A", "id": 1}], "assignment": {"total_points": "40.0"}}
+    (root / "submission_metadata.json").write_text(json.dumps(metadata), encoding="utf-8")
+    return root
 
 
 def test_the_scripts_lie_at_the_root_and_may_be_run() -> None:
@@ -47,3 +99,31 @@ def test_a_rubric_goes_along(tmp_path: Path) -> None:
     with ZipFile(io.BytesIO(autograder_bytes(rubric))) as archive:
         assert archive.read("rubric.toml") == rubric.read_bytes()
         assert b'--rubric "$root/source/rubric.toml"' in archive.read("run_autograder")
+
+
+@pytest.mark.parametrize("kind", ["right", "wrong", "untouched"])
+def test_it_writes_results_that_gradescope_takes(kind: str, autograder: Path) -> None:
+    model = {"right": RIGHT["model"], "wrong": WRONG, "untouched": HANDED_OUT["model"]}[kind]
+    loss = HANDED_OUT["loss"] if kind == "untouched" else RIGHT["loss"]
+    imports = "import torch\nfrom torch import nn\nclass ToDo(NotImplementedError): pass\n"
+    (autograder / "submission" / "exercise.py").write_text(f"{imports}\n{model}\n\n{loss}\n", encoding="utf-8")
+    results = autograder / "results" / "results.json"
+    results.unlink(missing_ok=True)
+    environment = os.environ | {"AUTOGRADER_ROOT": str(autograder)}
+    done = subprocess.run(
+        [autograder / "run_autograder"], env=environment, cwd="/", capture_output=True, text=True, check=False
+    )
+    assert done.returncode == 0, done.stderr
+
+    found = json.loads(results.read_text(encoding="utf-8"))
+    assert set(found) <= TOP_KEYS
+    assert found.get("visibility", "visible") in VISIBILITIES
+    assert found["tests"]
+    for test in found["tests"]:
+        assert set(test) <= TEST_KEYS
+        assert test.get("status", "passed") in ("passed", "failed")
+        assert test.get("output_format", "text") in FORMATS
+        assert 0 <= test["score"] <= test["max_score"]
+    total = sum(test["score"] for test in found["tests"])
+    most = sum(test["max_score"] for test in found["tests"])
+    assert {"right": total == most, "wrong": 0 < total < most, "untouched": total < most / 2}[kind]

@@ -16,8 +16,9 @@ from tests.exercise.targets.tools import CELLS, HANDED_OUT, RIGHT, WRONG, run, t
 CONFIG = """\
 c = get_config()
 c.CourseDirectory.course_id = "course"
-c.Exchange.root = "exchange"
+c.ExecutePreprocessor.timeout = 600
 """
+# By default nbgrader allows a cell 30 s, which is less than some trainings take.
 
 
 def test_each_cell_that_is_graded_is_marked_for_schema_3() -> None:
