@@ -48,7 +48,9 @@ def call(arguments: list[str], capsys: pytest.CaptureFixture[str]) -> tuple[int,
     return int(ended.value.code or 0), out, err
 
 
-def test_train_writes_a_folder_and_ends_with_its_report(tmp_path: Path) -> None:
+def test_train_writes_a_folder_and_ends_with_its_report(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
     done = run_command("train", *QUICK[:-1], cwd=tmp_path)
     assert done.returncode == 0, done.stderr
     assert "Training" in done.stderr
@@ -61,7 +63,8 @@ def test_train_writes_a_folder_and_ends_with_its_report(tmp_path: Path) -> None:
     assert lines[-1] == "report: runs/001/report.html"
     names = {p.name for p in (tmp_path / "runs/001").iterdir()}
     assert names >= {"config.toml", "history.csv", "model.safetensors", "snapshots", "report.html"}
-    assert run_command("train", *QUICK, cwd=tmp_path).stdout.splitlines()[-1] == "report: runs/002/report.html"
+    monkeypatch.chdir(tmp_path)
+    assert call(["train", *QUICK], capsys)[1].splitlines()[-1] == "report: runs/002/report.html"
 
 
 def help_of(command: str, cwd: Path, columns: str) -> str:
@@ -287,14 +290,6 @@ def test_a_presets_fit_of_the_prior_gives_way_where_there_is_no_mixture(
     assert not swissroll.load(folder).config.refit_prior
 
 
-def test_a_users_backend_is_never_loaded(tmp_path: Path) -> None:
-    command = [sys.executable, "-m", "swissroll", "train", *QUICK, "--out", str(tmp_path / "run")]
-    done = subprocess.run(
-        command, check=False, capture_output=True, text=True, env=os.environ | {"MPLBACKEND": "nosuch"}
-    )
-    assert (done.returncode, done.stderr) == (0, "")
-
-
 def test_divergence_is_one_line_with_its_step_and_a_report(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     code, out, err = call(["train", *QUICK, "--lr", "1e5", "--out", str(tmp_path / "run")], capsys)
     assert code == 1
@@ -310,6 +305,17 @@ def finished(tmp_path_factory: pytest.TempPathFactory) -> Path:
     with pytest.raises(SystemExit):
         main(["train", *QUICK, "--out", str(folder)])
     return folder
+
+
+def test_a_users_settings_of_the_drawing_library_neither_stop_a_command_nor_speak(
+    finished: Path, tmp_path: Path
+) -> None:
+    """A backend that is not there, and a folder that cannot be written."""
+    (tmp_path / "file").touch()
+    environment = os.environ | {"MPLBACKEND": "nosuch", "MPLCONFIGDIR": str(tmp_path / "file" / "folder")}
+    command = [sys.executable, "-m", "swissroll", "figures", str(finished), "--out", str(tmp_path / "a"), "--quiet"]
+    done = subprocess.run(command, check=False, capture_output=True, text=True, env=environment)
+    assert (done.returncode, done.stderr) == (0, "")
 
 
 def weights_not_finite(folder: Path) -> None:

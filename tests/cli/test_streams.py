@@ -89,14 +89,6 @@ def test_a_reader_that_goes_ends_the_command_as_it_ends_a_tool_of_the_shell(tmp_
     assert (ours, done.stderr) == (of_yes, "")
 
 
-def test_a_drawing_librarys_folder_that_cannot_be_written_is_not_told(tmp_path: Path) -> None:
-    (tmp_path / "file").touch()
-    environment = os.environ | {"MPLCONFIGDIR": str(tmp_path / "file" / "folder")}
-    command = [sys.executable, "-m", "swissroll", *TRAIN, "--quiet"]
-    done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, check=False, env=environment)
-    assert (done.returncode, done.stderr) == (0, "")
-
-
 def test_a_file_does_not_take_the_number_of_a_closed_stream(tmp_path: Path) -> None:
     """What a library in C prints to stream 2 would end in that file."""
     code = (
