@@ -79,12 +79,12 @@ class _Plan(NamedTuple):
 
 
 def _plan_run(folder: Path) -> _Plan:
+    from swissroll.exercise.solution_run import open_run
     from swissroll.report.figures import available, draw
     from swissroll.report.film import film_gif
     from swissroll.report.scene import Scene
-    from swissroll.runs.run import load
 
-    run = load(folder)
+    run = open_run(folder)
     run.require_whole()
     scene = Scene.of_run(run)
 

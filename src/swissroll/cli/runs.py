@@ -13,6 +13,7 @@ from swissroll.report.shell import quote
 if TYPE_CHECKING:
     from swissroll.evaluation.evaluation import Evaluation
     from swissroll.evaluation.metrics import Metrics
+    from swissroll.exercise.solution_report import Comparison
     from swissroll.runs.run import Run
 
 
@@ -24,9 +25,9 @@ def report(folder: Path, /, *, quiet: Quiet = False) -> int:
     folder
         The run's folder.
     """
-    from swissroll.runs.run import load
+    from swissroll.exercise.solution_run import open_run
 
-    run = load(folder)
+    run = open_run(folder)
     with disk_errors_with(lambda: f"swissroll report {quote(folder)}"):
         report_run(run, quiet=quiet)
     _say_unfinished(run)
@@ -41,9 +42,9 @@ def evaluate(folder: Path, /, *, quiet: Quiet = False) -> int:
     folder
         The run's folder; metrics.json is written there.
     """
-    from swissroll.runs.run import load
+    from swissroll.exercise.solution_run import open_run
 
-    run = load(folder)
+    run = open_run(folder)
     with disk_errors_with(lambda: f"swissroll evaluate {quote(folder)}"):
         report_run(run, tables=True, quiet=quiet)
     _say_unfinished(run)
@@ -110,7 +111,9 @@ def report_run(run: Run, *, tables: bool = False, quiet: bool) -> None:
         write_metrics(run, evaluation)
 
         bar.set_description("Drawing")
-        path = write_report(run, evaluation, progress=lambda _: bar.update())
+        comparison = _comparison(run, evaluation)
+        sections = [] if comparison is None else [comparison.to_html()]
+        path = write_report(run, evaluation, progress=lambda _: bar.update(), sections=sections)
         # Some runs lack a figure.
         bar.update(total - bar.n)
 
@@ -118,7 +121,17 @@ def report_run(run: Run, *, tables: bool = False, quiet: bool) -> None:
     if tables and evaluation.metrics is not None:
         _print_tables(evaluation.metrics)
     print_diagnosis(run, evaluation)
+    if comparison is not None:
+        print(f"\n{comparison}")
     print(f"\nreport: {path}")
+
+
+def _comparison(run: Run, evaluation: Evaluation) -> Comparison | None:
+    """The right run beside one that was trained with a solution to the exercise."""
+    from swissroll.exercise.solution_report import compare
+    from swissroll.exercise.solution_run import SolutionRun
+
+    return compare(run, evaluation) if isinstance(run, SolutionRun) else None
 
 
 def _say_unfinished(run: Run) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import dataclasses
 import signal
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager, suppress
 from pathlib import Path
 from time import time
@@ -54,6 +54,7 @@ def train(
     preset: Literal["notebook", "best", "best-long"] = "notebook",  # noqa: ARG001 - read before parsing
     out: Path | None = None,
     resume: Path | None = None,
+    solution: Path | None = None,
     quiet: Quiet = False,
 ) -> int:
     """Train a VAE, write its folder, and make its report.
@@ -68,18 +69,19 @@ def train(
         New folder for the run; runs/001, runs/002, ... by default.
     resume
         Folder of a run that was stopped or killed, to go on with; its own settings hold.
+    solution
+        Notebook or Python file with a solution to the exercise: its reparameterize and compute_vae_loss train the VAE,
+        and the right run with the same start, data and noise is trained and shown beside it. This runs the file's code
+        on this machine as your own; for other people's code there is: swissroll exercise grade
     """
-    from swissroll.runs.run import load
-
-    run = _open(resume) if resume is not None else create_run(out, config)
+    run = _open(resume) if resume is not None else create_run(out, config, solution)
     try:
-        is_finished = run.status == "finished"
         with disk_errors_with(lambda: resume_command(run.folder)):
-            status = 0 if is_finished else train_run(run, quiet=quiet)
-            report_run(load(run.folder), quiet=quiet)
+            status = _train_all(run, quiet=quiet)
+            report_run(run, quiet=quiet)
     except KeyboardInterrupt:
         status = INTERRUPTED
-        ended = load(run.folder).status
+        ended = run.status
         if ended in ("finished", "diverged"):
             print(f"stopped; the run is {ended}, to draw it: swissroll report {quote(run.folder)}")
             return INTERRUPTED
@@ -89,13 +91,26 @@ def train(
     return status
 
 
+def _train_all(run: Run, *, quiet: bool) -> int:
+    """Train a run, and the right run beside one with a solution; returns the exit code."""
+    status = 0 if run.status == "finished" else train_run(run, quiet=quiet)
+    if status == INTERRUPTED:
+        return status
+
+    from swissroll.exercise.solution_run import SolutionRun
+
+    if isinstance(run, SolutionRun) and run.right.status != "finished":
+        return train_run(run.right, quiet=quiet, name="Right run") or status
+    return status
+
+
 def _open(folder: Path) -> Run:
     """The run to go on with."""
-    from swissroll.runs.run import load
+    from swissroll.exercise.solution_run import open_run
     from swissroll.runs.training import plan_to_go_on, refuse_repaired
     from swissroll.training.build import missing_for
 
-    run = load(folder)
+    run = open_run(folder)
     refuse_repaired(run)
     if run.status == "finished":
         print(f"{folder} is finished already.", file=sys.stderr)
@@ -107,21 +122,40 @@ def _open(folder: Path) -> Run:
     return run
 
 
-def create_run(folder: Path | None, config: Config) -> Run:
-    """Make a run's folder: the one that is named, or the next in runs/."""
+def create_run(folder: Path | None, config: Config, solution: Path | None = None) -> Run:
+    """Make a run's folder: the one that is named, or the next in runs/; with a solution's code where one is named."""
     from swissroll.runs.errors import FolderTakenError
-    from swissroll.runs.run import create
 
-    _note_slower_engine(config)
+    make = _maker(config, solution)
     note_loud(config.noise)
     if folder is not None:
-        return create(folder, config)
+        return make(folder)
 
-    _note_same_unfinished(config)
+    if solution is None:
+        _note_same_unfinished(config)
     while True:
         # Another process may take the same number first.
         with suppress(FolderTakenError):
-            return create(next_folder(RUNS), config)
+            return make(next_folder(RUNS))
+
+
+def _maker(config: Config, solution: Path | None) -> Callable[[Path], Run]:
+    """What makes the folder of a run."""
+    if solution is None:
+        from swissroll.runs.run import create
+
+        _note_slower_engine(config)
+        return lambda folder: create(folder, config)
+
+    from swissroll.exercise.solution import read_solution
+    from swissroll.exercise.solution_run import create_with_solution, settings_for_solution
+
+    settings = settings_for_solution(config)
+    opened = read_solution(solution)
+    opened.rehearse(settings)
+    for told in opened.notes(settings):
+        note(told)
+    return lambda folder: create_with_solution(folder, settings, opened)
 
 
 def _note_same_unfinished(config: Config) -> None:
@@ -156,31 +190,31 @@ def _note_slower_engine(config: Config) -> None:
     note(f"{reason_of(missing)} The reference engine trains this run, which takes longer.")
 
 
-def train_run(run: Run, *, quiet: bool, stream: TextIO | None = None) -> int:
+def train_run(run: Run, *, quiet: bool, stream: TextIO | None = None, name: str = "Training") -> int:
     """Train to the end, or to Ctrl-C, or to a number that is not finite; returns the exit code.
 
     Args:
         run: A run's folder, as :func:`swissroll.runs.run.create` makes it.
         quiet: Show no bar.
         stream: Where the bar goes; stderr by default.
+        name: What the bar is called.
     """
-    from swissroll.runs.run import load
     from swissroll.training.loop import DivergedError
 
     with _stop_on_interrupt() as signals:
         try:
-            _train_with_bar(run, signals, stream or sys.stderr, quiet=quiet)
+            _train_with_bar(run, signals, stream or sys.stderr, quiet=quiet, name=name)
         except DivergedError as error:
             print(f"swissroll: {error}", file=sys.stderr)
             return DIVERGED
 
-    if signals and load(run.folder).status != "finished":
+    if signals and run.status != "finished":
         print("Stopped. Drawing what there is; Ctrl-C again leaves that out.", file=sys.stderr)
         return INTERRUPTED
     return 0
 
 
-def _train_with_bar(run: Run, signals: list[int], stream: TextIO, *, quiet: bool) -> None:
+def _train_with_bar(run: Run, signals: list[int], stream: TextIO, *, quiet: bool, name: str) -> None:
     """Train until the end or a signal."""
     from swissroll.runs.training import advance
 
@@ -190,7 +224,7 @@ def _train_with_bar(run: Run, signals: list[int], stream: TextIO, *, quiet: bool
         with fitting, closing(advance(run, progress=fitting)) as records:
             for record in records:
                 if bar is None:
-                    bar = _make_bar(run, record.step - 1, stream, quiet=quiet)
+                    bar = _make_bar(run, record.step - 1, stream, quiet=quiet, name=name)
                 _show(bar, record)
                 if signals:
                     break
@@ -199,13 +233,13 @@ def _train_with_bar(run: Run, signals: list[int], stream: TextIO, *, quiet: bool
             bar.close()
 
 
-def _make_bar(run: Run, done: int, stream: TextIO, *, quiet: bool) -> Any:
+def _make_bar(run: Run, done: int, stream: TextIO, *, quiet: bool, name: str) -> Any:
     from tqdm.auto import tqdm
 
     return tqdm(
         initial=done,
         total=run.config.steps,
-        desc="Training",
+        desc=name,
         unit=" steps",
         mininterval=TERMINAL_BAR_SECONDS if stream.isatty() else FILE_BAR_SECONDS,
         disable=quiet,

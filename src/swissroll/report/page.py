@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -34,12 +34,16 @@ from swissroll.reproducibility.modes import ordinary_modes
 from swissroll.runs.errors import RunError
 from swissroll.runs.evaluate import evaluate
 from swissroll.runs.files import replace_file
-from swissroll.runs.run import Run, require_run
+from swissroll.runs.run import SOLUTION, Run, is_of_solution, require_run
 
 
 @ordinary_modes()
 def write_report(
-    run: Run, evaluation: Evaluation | None = None, progress: Callable[[str], object] = lambda _: None
+    run: Run,
+    evaluation: Evaluation | None = None,
+    progress: Callable[[str], object] = lambda _: None,
+    *,
+    sections: Sequence[str] = (),
 ) -> Path:
     """Draw a run's figures and write its report.
 
@@ -47,6 +51,7 @@ def write_report(
         run: A run with weights; an unfinished one is drawn as far as it is.
         evaluation: What :func:`swissroll.evaluate` found; by default it is asked.
         progress: Called with the name of each figure once it is drawn.
+        sections: What stands above the diagnosis, as HTML that is put into the page as it is.
 
     Returns:
         The report's path.
@@ -64,7 +69,7 @@ def write_report(
 
     pictures = _draw_pictures(scene, progress)
     path = run.folder / "report.html"
-    replace_file(path, render(run, scene, pictures, evaluation).encode())
+    replace_file(path, render(run, scene, pictures, evaluation, sections).encode())
     return path
 
 
@@ -106,12 +111,14 @@ class RunPage:
         scene: What its figures are drawn from.
         evaluation: What its model is worth.
         pictures: Addresses of the figures and of the animation, by name.
+        sections: HTML that stands above the diagnosis.
     """
 
     run: Run
     scene: Scene
     evaluation: Evaluation
     pictures: dict[str, str]
+    sections: Sequence[str] = ()
 
     @property
     def settings(self) -> dict[str, Any]:
@@ -144,7 +151,10 @@ class RunPage:
             components = self.run.config.components
             return f"swissroll repair {quote(Path(self.origin))} --components {components} --out {out}"
         settings = quote(Path(self.name) / "config.toml")
-        return f"swissroll train --config {settings} --out {out}"
+        code = ""
+        if is_of_solution(self.run.folder):
+            code = f" --solution {quote(Path(self.name) / SOLUTION)}"
+        return f"swissroll train --config {settings}{code} --out {out}"
 
     @property
     def diagnosis(self) -> dict[str, str]:
@@ -190,7 +200,9 @@ class RunPage:
         return script("explorer.js")
 
 
-def render(run: Run, scene: Scene, pictures: dict[str, str], evaluation: Evaluation) -> str:
+def render(
+    run: Run, scene: Scene, pictures: dict[str, str], evaluation: Evaluation, sections: Sequence[str] = ()
+) -> str:
     """The page, from the pictures' addresses by name and what was measured."""
-    page = RunPage(run=run, scene=scene, evaluation=evaluation, pictures=pictures)
+    page = RunPage(run=run, scene=scene, evaluation=evaluation, pictures=pictures, sections=sections)
     return template("report.html").render(page=page)

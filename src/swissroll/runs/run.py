@@ -26,7 +26,7 @@ import numpy as np
 import torch
 
 from swissroll import checks
-from swissroll.config import Config, digest, read_config
+from swissroll.config import Config, digest, read_config, read_origin
 from swissroll.errors import Fix, FixableError
 from swissroll.model.vae import VAE
 from swissroll.runs.errors import LockedError, RunError
@@ -42,12 +42,18 @@ from swissroll.runs.files import (
 from swissroll.runs.folder import explain_taken, io_errors_as_run_errors, lock, require_unused
 from swissroll.runs.history import parse_lines, read_last_step, read_lines
 from swissroll.runs.snapshots import Snapshots, film_steps, step_of_snapshot
-from swissroll.training.build import build_model, decide
+from swissroll.training.build import Plan, build, build_model, decide
 from swissroll.training.engines.engine import State
-from swissroll.training.loop import DivergedError
+from swissroll.training.loop import DivergedError, Training
 
 ENDS = ("finished", "stopped", "diverged")
 """How a run may have ended, as its state.json says it."""
+
+
+SOLUTION = "solution.py"
+"""Holds the code of a solution to the exercise, in the folder of a run that is trained with one."""
+SOLUTION_ORIGIN = f"This run was trained with the code of {SOLUTION}"
+"""How the note begins in the settings of a run that was."""
 
 
 class TrainedModel(NamedTuple):
@@ -156,7 +162,7 @@ class Run:
         """
         paths = self._snapshot_paths
         if not paths and (self.folder / "model.safetensors").exists():
-            return {0: build_model(self.config), self.step: self.model}
+            return {0: self.make_model(), self.step: self.model}
         return Snapshots(paths, lambda path: self._with_weights(read_tensors(path).tensors))
 
     @property
@@ -221,6 +227,14 @@ class Run:
     def _state(self) -> dict[str, Any]:
         return read_state(self.folder)
 
+    def make_model(self) -> VAE:
+        """The run's VAE before training."""
+        return build_model(self.config)
+
+    def make_training(self, plan: Plan) -> Training:
+        """The run's training before its first step, as a machine carries it out."""
+        return build(plan)
+
     def forget(self) -> None:
         """Read the attributes from the folder again when they are next asked for, as after more training."""
         for name in ("history", "_latest", "snapshots"):
@@ -249,7 +263,7 @@ class Run:
             raise explain_damage(self.folder / "history.csv", why)
 
     def _with_weights(self, weights: State) -> VAE:
-        model = build_model(self.config)
+        model = self.make_model()
         try:
             model.load_state_dict(weights)
         except RuntimeError:
@@ -313,7 +327,15 @@ def load(folder: str | os.PathLike[str]) -> Run:
 
     # Its settings are checked now, not when they are first used.
     _ = run.config
+    if is_of_solution(run.folder):
+        what = f"was trained with the code of its {SOLUTION}."
+        raise RunError(f"{run.folder} {what}", Fix.OPEN_WITH_SOLUTION, folder=run.folder)
     return run
+
+
+def is_of_solution(folder: Path) -> bool:
+    """Whether a run was trained with somebody's solution to the exercise, whose code lies beside its settings."""
+    return read_origin(folder / "config.toml").startswith(SOLUTION_ORIGIN)
 
 
 def create(folder: str | os.PathLike[str], config: Config) -> Run:

@@ -23,8 +23,8 @@ from swissroll.runs.files import (
 )
 from swissroll.runs.folder import lock
 from swissroll.runs.history import HEADER, History, parse_lines, read_lines
-from swissroll.runs.run import Run, create, load, require_run
-from swissroll.training.build import Plan, build, choose_device, decide, missing_for
+from swissroll.runs.run import Run, create, require_run
+from swissroll.training.build import Plan, choose_device, decide, missing_for
 from swissroll.training.loop import DivergedError, Record, Training
 from swissroll.training.refit import Progress, show_nothing
 
@@ -80,7 +80,7 @@ def advance(run: Run, *, progress: Progress = show_nothing) -> Generator[Record,
     """
     require_run(run)
     try:
-        yield from _advance(load(run.folder), progress)
+        yield from _advance(replace(run), progress)
     finally:
         run.forget()
 
@@ -97,7 +97,7 @@ def _advance(run: Run, progress: Progress) -> Generator[Record, None, None]:
         if run.status == "finished":
             return
 
-        training = build(plan)
+        training = run.make_training(plan)
         training.show_finish = progress
         remove_partial_files(run.folder)
         lines = _restore(run, training)

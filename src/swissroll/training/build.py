@@ -74,26 +74,34 @@ def decide(config: Config) -> Plan:
     return Plan(config=config, device=device, engine=engine, threads=threads)
 
 
-def build(config: Config | Plan, *, loss: Loss | None = None) -> Training:
+def build(config: Config | Plan, *, loss: Loss | None = None, model: VAE | None = None) -> Training:
     """Turn settings into a training that is ready to start.
 
     Args:
         config: The settings, or what :func:`decide` made of them.
         loss: Another loss than the config's: a subclass of :class:`swissroll.model.loss.Loss`. Only the reference
             engine can compute it.
+        model: Another model than the config's, with its initial weights: a subclass of :class:`swissroll.VAE`. Only the
+            reference engine can compute it.
 
     Raises:
-        ValueError: The config's device or engine is not on this machine, or the fast engine is asked for another loss.
+        ValueError: The config's device or engine is not on this machine, or the fast engine is asked for another loss
+            or model.
     """
     plan = config if isinstance(config, Plan) else decide(config)
     settings = plan.config
     if loss is not None:
         checks.instance("loss", loss, Loss, "a swissroll.model.Loss, or None for the config's own")
-    if loss is not None and plan.engine == "xla":
-        raise ValueError("The fast engine computes the config's own loss only; choose engine 'torch' for another one.")
+    if model is not None:
+        checks.instance("model", model, VAE, "a swissroll.VAE, or None for the config's own")
+    if plan.engine == "xla" and (loss is not None or model is not None):
+        what = "loss" if loss is not None else "model"
+        raise ValueError(
+            f"The fast engine computes the config's own {what} only; choose engine 'torch' for another one."
+        )
 
     with computing(plan):
-        engine = _build_xla(settings) if plan.engine == "xla" else _build_torch(plan, loss or loss_of(settings))
+        engine = _build_xla(settings) if plan.engine == "xla" else _build_torch(plan, loss, model)
     return Training(
         engine,
         steps=settings.steps,
@@ -250,13 +258,13 @@ def _build_xla(config: Config) -> Engine:
     return XlaEngine(build_model(config), build_batch([config]))
 
 
-def _build_torch(plan: Plan, loss: Loss) -> Engine:
+def _build_torch(plan: Plan, loss: Loss | None, model: VAE | None) -> Engine:
     config = plan.config
     sampler = Sampler(config, plan.device)
     return TorchEngine(
-        build_model(config).to(plan.device),
+        (model or build_model(config)).to(plan.device),
         lambda: sampler.draw_points(1)[0],
-        loss=loss,
+        loss=loss or loss_of(config),
         lr=config.lr,
         schedule=partial(scheduled_lr_and_beta, config),
         noise=sampler.generators["noise"],

@@ -103,7 +103,7 @@ def answer_loss(found: Found, request: Mapping[str, Any]) -> dict[str, Any]:
                 values["model"], probe = own_probe(found, **planted) if own else (plain, plain)
             result = found.loss(**{name: values[role] for name, role in roles.items()})
             returned = type(result).__name__
-            loss = _first(result)
+            loss = first_tensor(result)
             shape = list(loss.shape)
             if loss.numel() != 1:
                 raise ValueError(f"the loss has the shape {tuple(loss.shape)}, not one number")
@@ -125,7 +125,7 @@ def answer_loss(found: Found, request: Mapping[str, Any]) -> dict[str, Any]:
     return answered | {name: _stacked(said[name]) for name in ("grad_recon", "grad_mu", "grad_head")}
 
 
-def _first(result: Any) -> Tensor:
+def first_tensor(result: Any) -> Tensor:
     """The loss itself of what a loss returned: a tensor, or the first one of several."""
     if isinstance(result, Mapping):
         named = [result[name] for name in ("loss", "total", "total_loss") if name in result]

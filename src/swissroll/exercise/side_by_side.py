@@ -1,0 +1,104 @@
+"""Two models of the same start, data and noise beside each other: what each generates, and where it encodes points."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+
+from swissroll.evaluation.evidence_summary import EvidenceSummary
+from swissroll.evaluation.uncertainty import with_error
+from swissroll.report import plots
+from swissroll.report.colours import DATA, GENERATED
+from swissroll.report.figures import draw_latent_line, draw_posteriors, draw_prior, prior_samples
+from swissroll.report.layout import LABELS, row
+from swissroll.report.scene import Scene
+from swissroll.report.style import house_style
+
+DRAWN_POINTS = 400
+"""Points of each cloud."""
+MAX_LATENT_EXTENT = 6.0
+"""Half the side of the latent planes; what lies outside is counted in the title."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Side:
+    """One of the two.
+
+    Attributes:
+        name: What it is.
+        scene: What it is drawn from.
+        evidence: The evidence of its model, and its lower bound; None where there is none.
+    """
+
+    name: str
+    scene: Scene
+    evidence: EvidenceSummary | None
+
+    @property
+    def above(self) -> str:
+        """Nats above the lowest negative log evidence that any model can reach, with its error; a dash without one."""
+        found = self.evidence
+        if found is None or found.above_lower_bound is None or found.lower_bound_error is None:
+            return "-"
+        error = found.numerical_error + found.neg_log_evidence_se + found.lower_bound_error
+        text = with_error(found.above_lower_bound, error)
+        return f"at most {text}" if found.bound else text
+
+
+def draw_side_by_side(sides: Sequence[Side]) -> Figure:
+    """A pair of pictures for each side: decoded draws from the prior over the data, and the latent plane."""
+    with house_style():
+        figure, axes = row(10, [LABELS, LABELS] * len(sides), above=0.62)
+        for number, side in enumerate(sides):
+            data_axes = axes[2 * number]
+            latent_axes = axes[2 * number + 1]
+            _draw_generated(data_axes, side)
+            _draw_latents(latent_axes, side)
+            left = data_axes.get_position().x0
+            figure.text(left, 0.985, side.name, va="top", ha="left", fontweight="bold")
+        return figure
+
+
+def draw_small(side: Side) -> Figure:
+    """One side's two pictures as a small one, without the numbers on its axes."""
+    with house_style():
+        figure, axes = row(3.6, [0.1, 0.1], right=0.1, below=0.1, above=0.28)
+        _draw_generated(axes[0], side)
+        _draw_latents(axes[1], side)
+        for ax in axes:
+            ax.tick_params(labelleft=False, labelbottom=False)
+            ax.set(xlabel="", ylabel="")
+        return figure
+
+
+def _draw_generated(ax: Axes, side: Side) -> None:
+    scene = side.scene
+    generated = prior_samples(scene, noise=False, size=DRAWN_POINTS)
+    plots.points(ax, scene.points[:DRAWN_POINTS], colour=DATA, size=4)
+    plots.points(ax, np.nan_to_num(generated), colour=GENERATED, size=4)
+    title = f"generated{_outside(generated, scene.extent)}"
+    plots.square(ax, scene.extent, title=title, xlabel="x₁", ylabel="x₂")
+
+
+def _draw_latents(ax: Axes, side: Side) -> None:
+    scene = side.scene
+    means, _ = scene.posterior
+    title = f"q(z|x){_outside(scene.in_plane(means), MAX_LATENT_EXTENT)}"
+    if scene.config.latent_dim == 1:
+        draw_latent_line(ax, scene, DRAWN_POINTS)
+        ax.set_title(title)
+        return
+    draw_prior(ax, scene)
+    draw_posteriors(ax, scene, DRAWN_POINTS, size=4)
+    first, second = (f"z{dim + 1}" for dim in scene.plane)
+    plots.square(ax, min(scene.latent_extent, MAX_LATENT_EXTENT), title=title, xlabel=first, ylabel=second)
+
+
+def _outside(points: plots.Array, extent: float) -> str:
+    """The share of points that lie outside a square, in words; empty where there is none."""
+    share = float(np.mean(~(np.abs(points) <= extent).all(axis=1)))
+    return f" ({share:.0%} outside)" if share >= 0.01 else ""
