@@ -4,6 +4,7 @@ from .evaluation.lower_bound import evidence_floor as evidence_floor
 from .evaluation.lower_bound import nll_lower_bound as nll_lower_bound
 from .evaluation.metrics import measure as measure
 from .exercise.checking import check as check
+from .exercise.linting.lint import lint as lint
 from .model.loss import distortion as distortion
 from .model.loss import elbo as elbo
 from .model.loss import rate as rate

@@ -49,7 +49,9 @@ class ErrorLaws:
 
     def gaussian_constants(self) -> list[float]:
         """Constants of -log N(x; recon, sigma^2 I) with and without 2 pi, for sums and means at the base shape."""
-        constants = []
+        constants: list[float] = []
+        if not self.slope > 0:
+            return constants
         for elements in (1.0, BASE.data, BASE.batch * BASE.data):
             # slope = elements / (2 sigma^2) for each number of a batch whose numbers are alike.
             variance = elements / (2 * self.slope)
