@@ -1,7 +1,7 @@
-"""Apply the laws to five published VAE implementations, and print what they find as a page's text.
+"""Apply the laws to four published VAE implementations, and print what they find as a page's text.
 
     python -m venv others
-    others/bin/pip install -c constraints.txt -e . pythae pyod ctgan torch-geometric multivae
+    others/bin/pip install -c constraints.txt -e . pythae pyod ctgan torch-geometric
     others/bin/python docs/lint_others.py > docs/output/lint.md
 
 Each is adapted in one line; nothing of it is changed. Its defaults are its own.
@@ -80,26 +80,10 @@ def torch_geometric() -> None:
     from torch_geometric.nn import VGAE
 
     model = VGAE(torch.nn.Identity())
-    result = lint(lambda mu, logstd: model.kl_loss(mu, logstd))
-    show("torch-geometric", "VGAE.kl_loss", "lint(lambda mu, logstd: model.kl_loss(mu, logstd))", result)
+    result = lint(model.kl_loss)
+    show("torch-geometric", "VGAE.kl_loss", "lint(model.kl_loss)", result)
     result = lint(model.reparametrize)
     show("torch-geometric", "VGAE.reparametrize", "lint(model.reparametrize)", result)
-
-
-def multivae() -> None:
-    from multivae.models.base.base_utils import kl_divergence, rsample_from_gaussian
-
-    def kl(mu: torch.Tensor, logvar: torch.Tensor) -> torch.Tensor:
-        return kl_divergence(mu, logvar, torch.zeros_like(mu), torch.zeros_like(mu))
-
-    zeros = "torch.zeros_like(mu), torch.zeros_like(mu)"
-    show("multivae", "kl_divergence", f"lint(lambda mu, logvar: kl_divergence(mu, logvar, {zeros}))", lint(kl))
-
-    def sample(mu: torch.Tensor, logvar: torch.Tensor) -> torch.Tensor:
-        return rsample_from_gaussian(mu, logvar)
-
-    adapter = "lint(lambda mu, logvar: rsample_from_gaussian(mu, logvar))"
-    show("multivae", "rsample_from_gaussian", adapter, lint(sample))
 
 
 PACKAGES = {
@@ -107,7 +91,6 @@ PACKAGES = {
     "pyod": pyod,
     "ctgan": ctgan,
     "torch-geometric": torch_geometric,
-    "multivae": multivae,
 }
 
 

@@ -334,5 +334,5 @@ def test_the_callers_random_numbers_are_left_alone() -> None:
     torch.manual_seed(3)
     expected = torch.rand(2)
     torch.manual_seed(3)
-    lint(draws_on_its_own)
+    lint(drawn)
     assert torch.equal(torch.rand(2), expected)
