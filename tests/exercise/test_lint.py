@@ -44,13 +44,15 @@ def half_squares(recon: Tensor, x: Tensor, mu: Tensor, logvar: Tensor) -> Tensor
 
 
 def density(recon: Tensor, x: Tensor, mu: Tensor, logvar: Tensor) -> Tensor:
-    return -Normal(recon, 0.25).log_prob(x).sum(1).mean() + by_distributions(mu, logvar).sum(1).mean()
+    loss: Tensor = -Normal(recon, 0.25).log_prob(x).sum(1).mean() + by_distributions(mu, logvar).sum(1).mean()
+    return loss
 
 
 def of_model(model: Any, x: Tensor, beta: float) -> Tensor:
     mu, logvar = model.encode(x)
     z = model.reparameterize(mu, logvar)
-    return (model.decode(z) - x).square().sum(1).mean() + beta * kl(mu, logvar).sum(1).mean()
+    loss: Tensor = (model.decode(z) - x).square().sum(1).mean() + beta * kl(mu, logvar).sum(1).mean()
+    return loss
 
 
 def with_terms(recon: Tensor, x: Tensor, mu: Tensor, sigma: Tensor) -> dict[str, Tensor]:
@@ -101,7 +103,8 @@ def bernoulli(recon: Tensor, x: Tensor, mu: Tensor, logvar: Tensor) -> Tensor:
 
 def logits(recon: Tensor, x: Tensor, mu: Tensor, logvar: Tensor, beta: float) -> Tensor:
     error = -Bernoulli(logits=recon, validate_args=False).log_prob(x).mean()
-    return error + beta * kl(mu, logvar).sum(1).mean()
+    loss: Tensor = error + beta * kl(mu, logvar).sum(1).mean()
+    return loss
 
 
 @pytest.mark.parametrize(("loss", "beta"), [(bernoulli, 1), (logits, 2)])
@@ -153,7 +156,8 @@ def no_reconstruction(recon: Tensor, x: Tensor, mu: Tensor, logvar: Tensor) -> T
 
 def mean_decoded(model: Any, x: Tensor, beta: float) -> Tensor:
     mu, logvar = model.encode(x)
-    return (model.decode(mu) - x).square().mean() + beta * kl(mu, logvar).mean()
+    loss: Tensor = (model.decode(mu) - x).square().mean() + beta * kl(mu, logvar).mean()
+    return loss
 
 
 def batch_size(recon: Tensor, x: Tensor, mu: Tensor, logvar: Tensor) -> Tensor:

@@ -81,7 +81,9 @@ def note(rule: str, line: str) -> Finding:
 
 
 def _word(power: float | None) -> str:
-    return {0: "mean", 1: "sum"}.get(power if power is not None else math.nan, "reduction that is not known")
+    if power == 0:
+        return "mean"
+    return "sum" if power == 1 else "reduction that is not known"
 
 
 def _say_reductions(kl: Powers, error: Powers) -> str:

@@ -165,7 +165,8 @@ def _call(target: Target, recon: Tensor, x: Tensor, mu: Tensor, head: Tensor) ->
     values = {"recon": recon, "x": x, "mu": mu, "head": head}
     loss: Any = target.loss
     result = loss(**{name: values[role] for name, role in target.roles.items()})
-    return first_of(result)
+    value: Tensor = first_of(result)
+    return value
 
 
 def _changes(subject: LocalSubject) -> bool:
