@@ -164,8 +164,8 @@ def _of_function(function: Function) -> Target:
 
 
 def _takes_latents_alone(names: list[str]) -> bool:
-    known = {role for name in names for role in LATENT_ROLES if name.lower() in ROLES[role]}
-    return len(names) == 2 and known == LATENT_ROLES
+    lowered = {name.lower() for name in names}
+    return len(names) == 2 and all(lowered & ROLES[role] for role in LATENT_ROLES)
 
 
 def _of_latents(function: Function, target: Target) -> Target:
