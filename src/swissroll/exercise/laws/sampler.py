@@ -9,11 +9,11 @@ import numpy as np
 import torch
 
 from swissroll.exercise.evidence import Evidence
+from swissroll.exercise.laws.matching import STATISTICAL_TOLERANCE, TOLERANCE, centre_error, matching_readings
 from swissroll.exercise.laws.measured_sampler import (
     BASE_HEAD,
     BASE_MU,
     Array,
-    MeasuredSampler,
     as_array,
     ask_draws,
     draw_sample,
@@ -21,16 +21,12 @@ from swissroll.exercise.laws.measured_sampler import (
     measure_sampler,
 )
 from swissroll.exercise.laws.noise import MAX_DEVIATIONS, describe_noise
-from swissroll.exercise.laws.readings import BY_NAME, LOG_VARIANCE, READINGS, Reading
+from swissroll.exercise.laws.readings import BY_NAME, LOG_VARIANCE, Reading
 from swissroll.exercise.laws.words import NOT_WRITTEN, is_stub, number, say_error, sign_of_error
 from swissroll.exercise.subject import Subject
 
 NAME = "reparameterize"
 LAWS = ("runs", "independent", "fresh", "normal", "centre", "scale", "gradients", "inputs")
-TOLERANCE = 2e-3
-"""Largest relative difference of a measured function from a formula; rounding leaves 1e-5, an epsilon of 1e-5 1e-4."""
-STATISTICAL_TOLERANCE = 0.06
-"""The same where only statistics tell: ten standard errors."""
 
 
 class SamplerLaws:
@@ -370,33 +366,6 @@ class SamplerLaws:
                 now = number(float(after.flatten()[0]))
                 return _failed("inputs", f"After the call {words} was {now}, where it had been {was}.", ["in-place"])
         return _held("inputs", "mu and logvar were the same after the call.")
-
-
-def centre_error(measured: MeasuredSampler) -> float:
-    """How far the centre of the draws is from mu, at most, in parts of the spread there."""
-    heads = measured.offset - BASE_MU * (1 - measured.ratio)
-    means = measured.mean_offset - (measured.means - measured.mean_ratio * BASE_MU)
-    errors = [0.0]
-    errors.extend(float(value) for value in np.abs(heads) / (1 + np.abs(measured.ratio)))
-    errors.extend(float(value) for value in np.abs(means) / (1 + np.abs(measured.mean_ratio)))
-    return max(errors)
-
-
-def matching_readings(measured: MeasuredSampler) -> list[str]:
-    """Readings of the head whose standard deviation is the measured one, up to a factor that is the same everywhere."""
-    tolerance = TOLERANCE if measured.repeatable else STATISTICAL_TOLERANCE
-    if not measured.is_linear or np.any(np.abs(measured.mean_ratio - 1) > tolerance):
-        return []
-    found = []
-    for reading in READINGS:
-        usable = measured.heads > 0 if reading.is_positive else np.full(measured.heads.shape, True)
-        enough = 4 if reading.is_positive else len(measured.heads) + len(measured.failed_heads)
-        if usable.sum() < enough:
-            continue
-        wanted = reading.deviation(measured.heads[usable]) / reading.deviation(np.float64(BASE_HEAD))
-        if np.all(np.abs(measured.ratio[usable] - wanted) <= tolerance * (wanted + 0.03)):
-            found.append(reading.name)
-    return found
 
 
 def _shape_of(draw: dict[str, Any]) -> str:
