@@ -40,6 +40,7 @@ from swissroll.training.loop import DivergedError
 
 DOCS = Path(__file__).resolve().parent
 PLACE = "pictures/misconceptions"
+ALT = "Generated points and posterior means"
 PICTURES = DOCS / PLACE
 PAGE = DOCS / "output" / "misconceptions.md"
 CONFIG = Config(depth=2, hidden_dim=64, steps=500, engine="torch", device="cpu", threads=1)
@@ -150,7 +151,7 @@ def section(entry: Misconception, found: Outcome, right: Outcome) -> list[str]:
         *lines,
         f"| the right run: {right.above} nats above the bound | this mistake: {found.above} nats above the bound |",
         "|---|---|",
-        f"| ![the right run]({PLACE}/right.png) | ![{entry.id}]({PLACE}/{entry.id}.png) |",
+        f"| ![{ALT} of the right run]({PLACE}/right.png) | ![{ALT} of {entry.id}]({PLACE}/{entry.id}.png) |",
     ]
 
 
