@@ -88,9 +88,10 @@ class HeadLaws:
 
         name = "logvar" if self.reading.name == "log-variance" else f"the {self.reading.name}"
         if self.reading.is_positive:
-            if head.min() <= 0 and not self.harmless_sign:
-                share = float((head <= 0).mean())
-                line = f"For {share:.0%} of points at random weights, {name} is not above 0."
+            # At wild weights a softplus or an exponential rounds to 0, which is no sign of a missing constraint.
+            if head.min() < 0 and not self.harmless_sign:
+                share = float((head < 0).mean())
+                line = f"For {share:.0%} of points at random weights, {name} is below 0."
                 return _failed("range", line, ["head-not-positive"])
             return _held("range", f"Over random weights mu took both signs, and {name} was never read below 0.")
         limit = limit_of(head)
