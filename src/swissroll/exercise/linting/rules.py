@@ -63,9 +63,19 @@ def findings_of(
         yield Finding(rule="kl-clipped", level=NOTE, line=clip)
 
     for one in evidence:
+        if _has_weight(one, family):
+            yield _of_factor(one)
         if one.passed is not False or _is_ours(target, one) or _is_meant(examination, one, family, clip):
             continue
         yield _finding(target, examination, one)
+
+
+def _has_weight(one: Evidence, family: Family | None) -> bool:
+    """Whether a KL term without beta has a factor of its own, which the laws take for a written weight."""
+    if one.law != "kl.factor" or one.passed is not True or "factor" not in one.facts:
+        return False
+    usual = [1.0] if family is None else [1.0, family.factor, 2 * family.factor * (family.factor < 0.6)]
+    return all(abs(float(one.facts["factor"]) - factor) > CLOSE * max(factor, 1e-9) for factor in usual)
 
 
 def _is_ours(target: Target, one: Evidence) -> bool:
