@@ -61,7 +61,11 @@ class Reduced:
         return os.system, ("exit 1",)
 
 
-@pytest.mark.parametrize("value", [Reduced(), {1, 2}, b"x", torch.zeros(2).to_sparse(), print], ids=str)
+@pytest.mark.parametrize(
+    "value",
+    [Reduced(), {1, 2}, b"x", torch.zeros(2).to_sparse(), print],
+    ids=["object", "set", "bytes", "sparse", "function"],
+)
 def test_nothing_else_can_be_sent(value: Any) -> None:
     with pytest.raises(wire.WireError, match="cannot be sent"):
         wire.pack({"value": value})
