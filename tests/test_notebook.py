@@ -15,7 +15,7 @@ import torch
 from matplotlib.collections import LineCollection, PathCollection
 from matplotlib.figure import Figure
 from torch import Tensor, nn
-from torch.distributions import Categorical, Independent, MixtureSameFamily, Normal
+from torch.distributions import Categorical, Independent, MixtureSameFamily, Normal, kl_divergence
 
 import swissroll
 from swissroll import (
@@ -390,6 +390,36 @@ def test_the_loss_of_a_mixture_prior_and_a_learned_variance_is_the_models_own() 
     for parameter in (model.prior.means, model.decoder_logvar):
         assert parameter.grad is not None
         assert bool((parameter.grad != 0).any())
+
+
+class EncodesAndDecodes(nn.Module):
+    """Two methods, and no forward."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.encoder, self.decoder = nn.Linear(2, 4), nn.Linear(2, 2)
+
+    def encode(self, x: Tensor) -> Any:
+        return self.encoder(x).chunk(2, dim=1)
+
+    def decode(self, z: Tensor) -> Any:
+        return self.decoder(z)
+
+
+def test_a_module_with_encode_and_decode_alone_has_the_notebooks_loss() -> None:
+    # Oracle: torch.distributions, at the draw that the reparameterization trick makes.
+    model, x = EncodesAndDecodes(), roll(64)
+    torch.manual_seed(3)
+    loss = compute_vae_loss(model, x, 0.3)
+
+    torch.manual_seed(3)
+    mu, logvar = model.encode(x)
+    q = Normal(mu, (0.5 * logvar).exp())
+    error = (model.decode(q.rsample()) - x).square().mean()
+    torch.testing.assert_close(loss, error + 0.3 * kl_divergence(q, Normal(0.0, 1.0)).mean())
+
+    loss.backward()
+    assert all(weights.grad is not None for weights in model.parameters())
 
 
 def test_the_notebooks_own_class_has_its_loss_without_encode_or_decode() -> None:

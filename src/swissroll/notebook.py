@@ -90,8 +90,8 @@ def compute_vae_loss(model: nn.Module, x: Any, beta: float | Tensor) -> Tensor:
     at that variance takes the place of the squared error.
 
     Args:
-        model: A VAE, or a module that returns reconstructions, means and log-variances. Without a ``prior`` of its own
-            it has N(0, I).
+        model: A VAE; or a module that returns reconstructions, means and log-variances, or has ``encode`` and
+            ``decode``. Without a ``prior`` of its own it has N(0, I).
         x: Points, shape (B, D).
         beta: Weight of the KL term, at least 0.
 
@@ -107,7 +107,7 @@ def compute_vae_loss(model: nn.Module, x: Any, beta: float | Tensor) -> Tensor:
     checks.instance("model", model, nn.Module, "a VAE or another torch.nn.Module")
     points = points_for(model, x)
 
-    if _has_the_notebooks_loss(model):
+    if _has_the_notebooks_loss(model) and _has_forward(model):
         recon_x, mu, logvar = _reconstruct(model, points)
         return reconstruction_mse(recon_x, points) + beta * mean_kl(mu, logvar)
 
@@ -127,6 +127,12 @@ def _has_the_notebooks_loss(model: nn.Module) -> bool:
     prior = getattr(model, "prior", None)
     is_standard = prior is None or isinstance(prior, StandardNormal)
     return is_standard and getattr(model, "decoder_logvar", None) is None
+
+
+def _has_forward(model: nn.Module) -> bool:
+    """Whether a module can be called; one with ``encode`` and ``decode`` alone cannot."""
+    own = getattr(model.forward, "__func__", model.forward)
+    return own is not nn.Module.forward
 
 
 def _reconstruct(model: nn.Module, x: Tensor) -> tuple[Tensor, Tensor, Tensor]:

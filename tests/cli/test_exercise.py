@@ -46,7 +46,8 @@ def test_new_without_arguments_writes_the_students_notebook_here(
     monkeypatch.chdir(tmp_path)
     assert run("exercise", "new") == 0
     assert [path.name for path in tmp_path.iterdir()] == ["exercise.ipynb"]
-    assert "swissroll exercise check exercise.ipynb" in capsys.readouterr().out
+    out = capsys.readouterr().out
+    assert "Next: open exercise.ipynb in Jupyter. To check it: swissroll exercise check exercise.ipynb" in out
 
 
 def test_a_notebook_that_is_there_is_never_overwritten(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

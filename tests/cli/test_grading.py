@@ -29,7 +29,7 @@ def test_check_says_what_it_found_and_its_exit_code_too(tmp_path: Path, capsys: 
 
     wrong = tmp_path / "wrong.py"
     wrong.write_text("import nothing_here\n" + RIGHT.replace("eps * std", "eps"))
-    code, out, err = call(["check", str(wrong), "--as-json"], capsys)
+    code, out, err = call(["check", str(wrong), "--json"], capsys)
     assert code == 1
     found = json.loads(out)
     assert not found["passed"]
@@ -42,6 +42,15 @@ def test_the_rubric_that_is_printed_can_be_read(capsys: pytest.CaptureFixture[st
     code, out, _ = call(["rubric"], capsys)
     assert code == 0
     assert list(tomllib.loads(out)["points"]) == [question.id for question in QUESTIONS]
+
+
+def test_grade_counts_one_submission_as_one(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    folder = tmp_path / "class"
+    folder.mkdir()
+    (folder / "a.py").write_text("def broken(:\n")
+    code, out, _ = call(["grade", str(folder), "--out", str(tmp_path / "g.csv"), "--quiet"], capsys)
+    assert code == 0
+    assert out.startswith("1 submission: 0 passed all checks")
 
 
 @pytest.mark.parametrize(

@@ -62,7 +62,7 @@ def test_the_exit_code_says_whether_an_error_was_found(
     arguments: list[str], code: int, capsys: pytest.CaptureFixture[str]
 ) -> None:
     assert run(*arguments) == code
-    assert "laws checked." in capsys.readouterr().out.splitlines()[0]
+    assert " checks." in capsys.readouterr().out.splitlines()[0]
 
 
 @pytest.mark.usefixtures("folder")

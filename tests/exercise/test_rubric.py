@@ -30,6 +30,12 @@ def test_the_default_rubric_is_the_one_that_is_printed(tmp_path: Path) -> None:
     assert Rubric().total == sum(question.points for question in QUESTIONS)
 
 
+def test_the_printed_rubric_lists_every_known_mistake_to_give_credit_for(tmp_path: Path) -> None:
+    path = tmp_path / "rubric.toml"
+    path.write_text(default_text().replace('\n# "', '\n"'), encoding="utf-8")
+    assert read_rubric(path, BY_ID).credit == dict.fromkeys(BY_ID, 0.5)
+
+
 def test_what_is_left_out_keeps_its_points(tmp_path: Path) -> None:
     read = rubric(tmp_path, 'title = " Lab 3 "\n[points]\n"kl.sign" = 7\nkl.zero = 0.5\n')
     assert read.title == "Lab 3"

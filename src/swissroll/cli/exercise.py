@@ -65,7 +65,7 @@ def _next_step(target: Target, folder: Path, path: Path) -> str:
         return f"otter assign {quote(path)} {quote(folder / 'dist')}"
     if target == "solution":
         return f"jupyter lab {quote(path)}"
-    return f"hand out {quote(path)}; a student asks about it with: swissroll exercise check {quote(path)}"
+    return f"open {quote(path)} in Jupyter. To check it: swissroll exercise check {quote(path)}"
 
 
 @exercise.command

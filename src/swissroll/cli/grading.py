@@ -12,7 +12,7 @@ from time import monotonic
 from typing import TYPE_CHECKING
 
 from swissroll import checks
-from swissroll.cli.terminal import CommandError, Flag, Quiet, note
+from swissroll.cli.terminal import CommandError, Json, Quiet, note
 from swissroll.report.shell import quote
 
 if TYPE_CHECKING:
@@ -26,7 +26,7 @@ MAX_WORKERS = 64
 SHOWN_MISTAKES = 10
 
 
-def check(file: Path, /, *, as_json: Flag = False) -> int:
+def check(file: Path, /, *, as_json: Json = False) -> int:
     """Check a solution of the exercise, a notebook or a Python file, and say what is wrong with it, if anything.
 
     Its imports, functions, classes and constants are run in a process of its own; the rest of it is not. The exit code
@@ -186,7 +186,8 @@ def _summary(outcomes: list[Outcome]) -> str:
 
     whole = sum(one.all_passed for one in outcomes)
     open_ones = sum(not one.check.get("complete") for one in outcomes)
-    lines = [f"{len(outcomes)} submissions: {whole} passed all checks, {open_ones} could not be checked in full"]
+    head = "1 submission" if len(outcomes) == 1 else f"{len(outcomes)} submissions"
+    lines = [f"{head}: {whole} passed all checks, {open_ones} could not be checked in full"]
     counts: Counter[str] = Counter()
     for one in outcomes:
         counts.update(found["id"] for found in one.misconceptions)

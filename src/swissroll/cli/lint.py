@@ -12,14 +12,11 @@ from collections.abc import Callable
 from contextlib import redirect_stdout
 from pathlib import Path
 from types import ModuleType
-from typing import Annotated, Any
+from typing import Any
 
-from cyclopts import Parameter
-
-from swissroll.cli.terminal import CommandError, Flag
+from swissroll.cli.terminal import CommandError, Flag, Json
 
 EXAMPLE = "Name it as module:function, such as mypackage.losses:vae_loss or losses.py:vae_loss."
-Json = Annotated[bool, Parameter(name="--json", negative="")]
 FOUND = 1
 """Exit code where an error was found."""
 
@@ -27,8 +24,8 @@ FOUND = 1
 def lint(target: str, /, *, loss: str | None = None, as_json: Json = False, strict: Flag = False) -> int:
     """Say which convention a VAE's loss has, and what in it cannot be right: any loss, sampler, KL term or model.
 
-    The module is imported, and so its code runs on this machine, with your rights. The exit code is 0, or 1 where an
-    error was found.
+    The module is imported, and so its code runs on this machine, with your rights. The exit code is 0 if no error was
+    found, 1 if one was found, and 2 if nothing could be judged: no such module, or a function that cannot be called.
 
     Parameters
     ----------
@@ -41,7 +38,7 @@ def lint(target: str, /, *, loss: str | None = None, as_json: Json = False, stri
     as_json
         Print JSON.
     strict
-        Exit code 1 for warnings, too.
+        Exit code 1 also if there are only warnings.
     """
     # What somebody's module prints is none of the results.
     with redirect_stdout(sys.stderr):

@@ -21,6 +21,7 @@ from swissroll.runs.errors import LockedError
 from swissroll.runs.folder import lock, numbered
 
 Flag = Annotated[bool, Parameter(negative="")]
+Json = Annotated[bool, Parameter(name="--json", negative="")]
 Quiet = Annotated[bool, Parameter(negative="", help="Show no progress bars. Results, notes and errors are printed.")]
 
 # Exit codes.

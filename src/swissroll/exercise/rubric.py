@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from swissroll import checks
+from swissroll.exercise.misconceptions import CATALOGUE
 from swissroll.exercise.questions import QUESTIONS
 
 TABLES = ("title", "points", "credit")
@@ -130,8 +131,9 @@ def default_text() -> str:
     lines += [
         "",
         "# The part of a question's points that is left where it failed for a known mistake, from 0 to 1.",
-        "# The ids are those of the catalogue of misconceptions.",
+        "# For half the points, take the first '# ' off the line of a mistake; grades.csv has the ids that were found.",
         "[credit]",
-        "",
     ]
+    lines += [f'# "{one.id}" = 0.5  # {one.name}' for one in CATALOGUE]
+    lines.append("")
     return "\n".join(lines)

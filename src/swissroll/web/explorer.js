@@ -177,9 +177,10 @@
     // As in the pictures, the first and the last coordinate.
     cross(right, [x[0], x.length > 1 ? x[x.length - 1] : 0]);
 
-    const text = (values) => values.map((value) => value.toFixed(3)).join(", ");
+    // On a narrow page a line breaks between z and x, and not within either: their spaces are non-breaking.
+    const text = (name, values) => `${name} = (${values.map((value) => value.toFixed(3)).join(", ")})`.replaceAll(" ", "\u00a0");
     const z = data.latentDim > 1 ? at : [at[0]];
-    readout.textContent = `z = (${text(z)})   decodes to   x = (${text(x)})`;
+    readout.textContent = `${text("z", z)}   decodes to   ${text("x", x)}`;
     readout.dataset.z = JSON.stringify(at);
     readout.dataset.x = JSON.stringify(x);
   }

@@ -57,7 +57,7 @@ class LintResult:
         name: What was judged.
         kind: "loss", "KL term", "sampler", "model" or "score".
         findings: The gravest first.
-        checked: How many laws could be checked.
+        checked: How many checks could be made.
     """
 
     name: str
@@ -93,8 +93,8 @@ class LintResult:
     def headline(self) -> str:
         """One sentence: what was judged, and how many errors and warnings there are."""
         counts = [_count(len(self.at(level)), level) for level in (ERROR, WARNING)]
-        laws = _count(self.checked, "law")
-        return f"{self.name} ({self.kind}): {' and '.join(counts)}; {laws} checked."
+        checks = _count(self.checked, "check")
+        return f"{self.name} ({self.kind}): {' and '.join(counts)} in {checks}."
 
     def __str__(self) -> str:
         lines = [self.headline()]
