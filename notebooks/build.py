@@ -27,16 +27,25 @@ def run_solution() -> nbformat.NotebookNode:
     made.metadata = metadata
     for cell in made.cells:
         if cell.cell_type == "code":
-            cell.outputs = [shown(output) for output in cell.outputs]
+            cell.outputs = settle(cell.outputs)
     return made
 
 
-def shown(output: nbformat.NotebookNode) -> nbformat.NotebookNode:
-    """An output as a reader sees it: of a progress bar, its last state."""
-    if output.get("name") == "stderr":
-        lines = [line.rpartition("\r")[2] for line in output.text.rstrip("\n\r").split("\n")]
-        output.text = "\n".join(lines) + "\n"
-    return output
+def settle(outputs: list[nbformat.NotebookNode]) -> list[nbformat.NotebookNode]:
+    """A cell's outputs as a reader sees them in the end: of a progress bar, only its last state."""
+    settled: list[nbformat.NotebookNode] = []
+    for output in outputs:
+        goes_on = output.get("name") == "stderr" and settled and settled[-1].get("name") == "stderr"
+        if goes_on:
+            settled[-1].text += output.text
+        else:
+            settled.append(output)
+
+    for output in settled:
+        if output.get("name") == "stderr":
+            lines = [line.rpartition("\r")[2] for line in output.text.rstrip("\n\r").split("\n")]
+            output.text = "\n".join(lines) + "\n"
+    return settled
 
 
 def main() -> None:

@@ -51,8 +51,8 @@ STEPS = 1000
 if os.environ.get("SWISSROLL_QUICK") == "1":
     STEPS = 50
 
-device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
 torch.manual_seed(42)
+device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
 
 # %% [markdown]
 # The package `swissroll` checks your two tasks. It tells you which mistake you made, and why it thinks so. All else

@@ -11,6 +11,7 @@ from swissroll.exercise.targets.people import make_plain, make_solution
 
 NOTEBOOKS = Path(__file__).resolve().parents[2] / "notebooks"
 CELLS = read_cells(source_text())
+MAX_BYTES = 1_500_000
 
 
 def committed(name: str) -> Any:
@@ -31,3 +32,15 @@ def test_the_committed_solution_was_made_of_the_source() -> None:
         assert [cell[key] for cell in shown["cells"]] == [cell[key] for cell in made["cells"]], "run: make notebooks"
     assert [text(cell) for cell in shown["cells"]] == [text(cell) for cell in made["cells"]], "run: make notebooks"
     assert shown["metadata"] == made["metadata"]
+
+
+def test_the_committed_solution_was_run_in_full_and_is_small() -> None:
+    shown = committed("solution.ipynb")
+    code = [cell for cell in shown["cells"] if cell["cell_type"] == "code"]
+    assert [cell["execution_count"] for cell in code] == list(range(1, len(code) + 1))
+    outputs = [output for cell in code for output in cell["outputs"]]
+    assert [output for output in outputs if output["output_type"] == "error"] == []
+    printed = "".join("".join(output.get("text", "")) for output in outputs)
+    assert "1000/1000" in printed
+    assert sum("image/png" in output.get("data", {}) for output in outputs) >= 7
+    assert (NOTEBOOKS / "solution.ipynb").stat().st_size < MAX_BYTES
