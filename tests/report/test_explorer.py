@@ -126,6 +126,22 @@ def test_both_planes_and_the_readout_fit_into_one_window(width: int, height: int
         assert page.evaluate("document.documentElement.scrollWidth") == width
 
 
+LINES_OF = """name => {
+    const text = document.getElementById("explorer-readout").firstChild;
+    const range = document.createRange();
+    const start = text.data.search(new RegExp(`\\\\b${name}\\\\s=`));
+    range.setStart(text, start);
+    range.setEnd(text, text.data.indexOf(")", start) + 1);
+    return new Set([...range.getClientRects()].map((box) => box.top)).size;
+}"""
+
+
+@pytest.mark.parametrize("width", [320, 390])
+def test_a_narrow_page_breaks_no_line_within_a_latent_or_its_point(width: int, run: Run, opened: Opened) -> None:
+    with opened(run.folder, viewport={"width": width, "height": 660}) as page:
+        assert [page.evaluate(LINES_OF, name) for name in ("z", "x")] == [1, 1]
+
+
 def test_arrow_keys_move_the_point(run: Run, opened: Opened) -> None:
     with opened(run.folder) as page:
         page.focus("#latent-plane")
