@@ -50,6 +50,17 @@ SECOND_WRITINGS: list[tuple[str, str, str]] = [
     ("loss-is-a-number", "total", "return float(recon_loss + beta * kl_loss)"),
     ("logvar-relu", "heads", "return self.fc_mu(h), self.fc_logvar(h).clamp(min=0)"),
     ("logvar-bounded", "heads", "return self.fc_mu(h), self.fc_logvar(h).clamp(-1, 1)"),
+    (
+        "other-points-encoded",
+        "forward",
+        "mu, logvar = self.encode(-x)\nz = self.reparameterize(mu, logvar)\nreturn self.decode(z), mu, logvar",
+    ),
+    ("output-without-gradient", "heads", "return self.fc_mu(h), self.fc_logvar(h.detach())"),
+    (
+        "encoder-does-not-see-all",
+        "heads",
+        "h = self.encoder(x * torch.tensor([1.0, 0.0]))\nreturn self.fc_mu(h), self.fc_logvar(h)",
+    ),
     ("output-relu", "output", "nn.Linear(hidden_dim, 2),\nnn.ReLU(inplace=True),"),
 ]
 

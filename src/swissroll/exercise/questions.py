@@ -58,12 +58,12 @@ QUESTIONS = (
     Question("objective.sampled", "What is decoded is a draw, and not the mean", 1),
     Question("heads.range", "mu and logvar can be any real numbers", 1),
     Question("heads.distinct", "mu and logvar are two outputs of the encoder", 1),
-    Question("heads.deterministic", "The encoder's outputs are the same for the same points", 1),
+    Question("heads.deterministic", "The encoder's outputs are the same for the same points, and others for others", 1),
     Question("heads.consistent", "The sampler and the KL term read the head in the same way", 2),
     Question("forward.runs", "The model returns the reconstruction, mu and logvar, for any number of points", 1),
     Question("forward.latent", "The decoder is handed a draw from N(mu, exp(logvar))", 2),
     Question("forward.output", "The reconstruction is the decoder's output, which can be any real number", 1),
-    Question("forward.gradients", "Gradients of the reconstruction reach both heads of the encoder", 1),
+    Question("forward.gradients", "Gradients of the reconstruction, mu and logvar reach the encoder", 1),
     Question("forward.nonlinear", "The decoder is not linear", 1),
 )
 """All questions, in the order in which they are asked."""

@@ -27,21 +27,23 @@ Requests and their answers
 
 ``{"kind": "loss", "recon": (n, B, D), "x": (n, B, D), "mu": (n, B, L), "head": (n, B, L), "beta": [n floats],
 "gradients": bool, "probe": "plain" | "own"}`` -> ``{"loss": (n,) float64, "shape": [ints], "returned": type name,
-"decoded": [words], "x_changed": bool, "grad_recon", "grad_mu", "grad_head"}``
+"decoded": [words], "points": [words], "x_changed": bool, "grad_recon", "grad_mu", "grad_head"}``
     Computes the loss n times. A solution that takes a model is handed a probe that returns the given values: a plain
     one, or the solution's own VAE with encode, reparameterize and decode replaced. ``decoded`` says what the probe's
-    decoder was handed: "z", "mu", "other", or "" where it was not asked. Gradients are stacked, and None unless asked
+    decoder was handed: "z", "mu", "other", or "" where it was not asked, and ``points`` whether its encoder was handed
+    the loss's own points: "x", "other" or "". Gradients are stacked, and None unless asked
     for, and where none arrives. The first case that fails is the answer, with its index as ``"case"``.
 
 ``{"kind": "model", "sizes": {name: int}, "seed": int, "x": (B, D), "training": bool, "gain": float | None,
-"plant": bool}`` -> ``{"encoded": [[mu, head], [mu, head]] | None, "outputs": {"recon", "mu", "head", "count"},
-"planted": bool, "handed", "handed_again": (B, L) | None, "redecoded": (B, D) | None, "gradients": {name: norm | None},
-"bend": float | None}``
+"plant": bool, "trace": bool}`` -> ``{"encoded": [[mu, head], [mu, head]] | None, "outputs": {"recon", "mu", "head",
+"count"}, "planted": bool, "handed", "handed_again": (B, L) | None, "redecoded": (B, D) | None, "gradients": {name:
+norm | None}, "bend": float | None, "detached": {"mu": [names], "head": [names]}}``
     Builds ``VAE(**sizes)``, with its own weights or random ones, encodes x twice, calls it on x twice, and says what
     the decoder was handed each time. A planted sampler returns ``2 * mu - head + 1``, where the model has a sampler
     as a method.
     ``redecoded`` is what the decoder makes of what it was handed, asked again. Gradients are of the sum of the
     reconstruction. ``bend`` is the decoder's second difference along random lines, 0 where it is linear.
+    ``detached``, where ``trace`` asks for it, names the weights that change an output and get no gradient of it.
 """
 
 from __future__ import annotations

@@ -21,15 +21,18 @@ class Probe(nn.Module):
         self.weight = nn.Parameter(torch.zeros(()))
         self.z = mu.detach() + 1.5
         self.handed = ""
+        self.points: list[Any] = []
         self.latent_dim = mu.shape[-1]
         self.beta = 1.0
 
-    def forward(self, x: Tensor) -> tuple[Tensor, Tensor, Tensor]:  # noqa: ARG002
+    def forward(self, x: Tensor) -> tuple[Tensor, Tensor, Tensor]:
         """The reconstruction, mu and the head."""
+        self.points.append(x)
         return self.answers
 
-    def encode(self, x: Tensor) -> tuple[Tensor, Tensor]:  # noqa: ARG002
+    def encode(self, x: Tensor) -> tuple[Tensor, Tensor]:
         """Mu and the head."""
+        self.points.append(x)
         return self.answers[1:]
 
     def reparameterize(self, *arguments: Any) -> Tensor:  # noqa: ARG002
@@ -43,6 +46,7 @@ class Probe(nn.Module):
 
     def encoder(self, x: Tensor) -> Tensor:
         """The points themselves."""
+        self.points.append(x)
         return x
 
     def fc_mu(self, h: Tensor) -> Tensor:  # noqa: ARG002
@@ -55,6 +59,17 @@ class Probe(nn.Module):
 
     decoder = decode
     reparametrize = reparameterize
+
+
+def _whose(points: list[Any], x: Tensor) -> str:
+    """Whether the points that a probe was handed are the loss's own, in whatever shape and type."""
+    if not points:
+        return ""
+    own = all(
+        isinstance(one, Tensor) and one.numel() == x.numel() and torch.allclose(one.detach().to(x).reshape(x.shape), x)
+        for one in points
+    )
+    return "x" if own else "other"
 
 
 def _what(handed: Any, z: Tensor, mu: Tensor) -> str:
@@ -84,7 +99,8 @@ def answer_loss(found: Found, request: Mapping[str, Any]) -> dict[str, Any]:
     if found.loss is None:
         raise LookupError("There is no compute_vae_loss.")
     roles = roles_of(found.loss)
-    said: dict[str, list[Any]] = {"loss": [], "decoded": [], "grad_recon": [], "grad_mu": [], "grad_head": []}
+    names = ("loss", "decoded", "points", "grad_recon", "grad_mu", "grad_head")
+    said: dict[str, list[Any]] = {name: [] for name in names}
     shape: list[int] = []
     returned = ""
     x_changed = False
@@ -112,6 +128,7 @@ def answer_loss(found: Found, request: Mapping[str, Any]) -> dict[str, Any]:
 
         said["loss"].append(float(loss.detach().double().reshape(())))
         said["decoded"].append("" if probe is None else probe.handed)
+        said["points"].append("" if probe is None else _whose(probe.points, request["x"][index]))
         x_changed |= not torch.equal(values["x"], request["x"][index])
         if request.get("gradients"):
             gradients: tuple[Tensor | None, ...] = (None, None, None)
@@ -120,7 +137,8 @@ def answer_loss(found: Found, request: Mapping[str, Any]) -> dict[str, Any]:
             for name, gradient in zip(leaves, gradients, strict=True):
                 said[f"grad_{name}"].append(gradient)
 
-    answered: dict[str, Any] = {"loss": torch.tensor(said["loss"], dtype=torch.float64), "decoded": said["decoded"]}
+    answered: dict[str, Any] = {"loss": torch.tensor(said["loss"], dtype=torch.float64)}
+    answered |= {name: said[name] for name in ("decoded", "points")}
     answered |= {"shape": shape, "returned": returned, "x_changed": x_changed}
     return answered | {name: _stacked(said[name]) for name in ("grad_recon", "grad_mu", "grad_head")}
 

@@ -12,6 +12,9 @@ from .errors import kind_of
 from .finding import SAMPLER_NAMES, Found
 from .randomness import seed_everything
 
+TRACED_POINTS = 16
+"""Points on which weights are moved one by one."""
+
 
 def answer_model(found: Found, request: Mapping[str, Any]) -> dict[str, Any]:
     """Call the model twice on the same points; see the head of the package."""
@@ -32,17 +35,19 @@ def answer_model(found: Found, request: Mapping[str, Any]) -> dict[str, Any]:
     first = model(x)
     calls = len(handed)
     model(x)
-    outputs, recon = _outputs(first, x, handed[0] if handed else None)
+    outputs = _outputs(first, x, handed[0] if handed else None)
+    recon = outputs["recon"]
 
     return {
         "encoded": encoded,
-        "outputs": outputs,
+        "outputs": {**{name: part.detach() for name, part in outputs.items()}, "count": len(first)},
         "planted": planted,
         "handed": handed[0].detach().clone() if handed else None,
         "handed_again": handed[calls].detach().clone() if len(handed) > calls else None,
         "redecoded": ask_again(handed[0]).detach() if handed else None,
         "gradients": _gradients(model, recon),
         "bend": _bend(ask_again, handed[0]) if handed else None,
+        "detached": _detached(model, x[:TRACED_POINTS], request["seed"], handed) if request.get("trace") else {},
     }
 
 
@@ -111,7 +116,7 @@ def _watch_decoder(model: Any, handed: list[Tensor]) -> Callable[[Tensor], Tenso
     return ask_again
 
 
-def _outputs(output: Any, x: Tensor, z: Tensor | None) -> tuple[dict[str, Any], Tensor]:
+def _outputs(output: Any, x: Tensor, z: Tensor | None) -> dict[str, Tensor]:
     """The reconstruction, mu and the head among what a model returned, by their shapes and order."""
     if isinstance(output, Mapping):
         output = list(output.values())
@@ -130,18 +135,50 @@ def _outputs(output: Any, x: Tensor, z: Tensor | None) -> tuple[dict[str, Any], 
         raise ValueError(f"the model returned tensors of the shapes {shapes}, for points of {tuple(x.shape)}")
     recon = recons[0]
     latents = [part for part in tensors if part is not recon]
-    named = {"recon": recon.detach(), "mu": latents[0].detach(), "head": latents[1].detach()}
-    return {**named, "count": len(output)}, recon
+    return {"recon": recon, "mu": latents[0], "head": latents[1]}
 
 
-def _gradients(model: nn.Module, recon: Tensor) -> dict[str, float | None]:
-    """The norm of each weight's gradient of the summed reconstruction, None where none arrives."""
+def _gradients(model: nn.Module, output: Tensor) -> dict[str, float | None]:
+    """The norm of each weight's gradient of a summed output, None where none arrives."""
     named = {name: weight for name, weight in model.named_parameters() if weight.requires_grad}
     arrived: tuple[Tensor | None, ...] = (None,) * len(named)
-    if recon.requires_grad and named:
-        arrived = torch.autograd.grad(recon.sum(), list(named.values()), allow_unused=True)
+    if output.requires_grad and named:
+        arrived = torch.autograd.grad(output.sum(), list(named.values()), allow_unused=True, retain_graph=True)
     norms = [None if gradient is None else float(gradient.norm()) for gradient in arrived]
     return dict(zip(named, norms, strict=True))
+
+
+def _detached(model: Any, x: Tensor, seed: int, handed: list[Tensor]) -> dict[str, list[str]]:
+    """Weights that change mu or the head and get no gradient of it, by output."""
+
+    def call() -> dict[str, Tensor]:
+        seed_everything(seed)
+        calls = len(handed)
+        output = model(x)
+        return _outputs(output, x, handed[calls] if len(handed) > calls else None)
+
+    outputs = call()
+    weights = dict(model.named_parameters())
+    # All gradients first: a graph is of no use once a weight was moved.
+    norms = {output: _gradients(model, outputs[output]) for output in ("mu", "head")}
+    found: dict[str, list[str]] = {"mu": [], "head": []}
+    for name, weight in weights.items():
+        without = [output for output, of_output in norms.items() if of_output.get(name, 0.0) is None]
+        after = _with_another(weight, call) if without else {}
+        for output in without:
+            if not torch.allclose(after[output], outputs[output], rtol=1e-3, atol=1e-4):
+                found[output].append(name)
+    return found
+
+
+def _with_another(weight: Tensor, call: Callable[[], dict[str, Tensor]]) -> dict[str, Tensor]:
+    """What a call returns while a weight has other values."""
+    kept = weight.detach().clone()
+    with torch.no_grad():
+        weight.add_(0.1 + 0.1 * weight.abs())
+        after = call()
+        weight.copy_(kept)
+    return after
 
 
 def _bend(decode: Callable[[Tensor], Tensor], z: Tensor) -> float:

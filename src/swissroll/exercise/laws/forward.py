@@ -40,7 +40,7 @@ class ForwardLaws:
         self.reading = reading
         self.sampler_holds = sampler_holds
         x = random_points(POINTS, 3)
-        self.trained = meter.ask(x, 21, gain=1.0, plant=True)
+        self.trained = meter.ask(x, 21, gain=1.0, plant=True, trace=True)
         self.evaluated = meter.ask(x, 21, gain=1.0, plant=True, training=False)
         self.plain = meter.ask(x, 22, gain=1.0)
 
@@ -70,7 +70,20 @@ class ForwardLaws:
             shapes = f"{tuple(outputs['mu'].shape)} and {tuple(outputs['head'].shape)}"
             line = f"For {POINTS} points and {wanted} latent dimensions, mu and logvar had the shapes {shapes}."
             return _failed("runs", line, ["latent-shape"])
+        if self._encodes_other_points():
+            line = "For the same points, encode gives another mu than the model returns and decodes a draw around."
+            return _failed("runs", line, ["points-changed"])
         return _held("runs", "It returns a reconstruction, mu and logvar, for 1, 5 and 400 points.")
+
+    def _encodes_other_points(self) -> bool:
+        """Whether the model is right in itself, and yet its mu is not what encode makes of the same points."""
+        encoded = self.evaluated["encoded"]
+        mu = self.evaluated["outputs"]["mu"]
+        if encoded is None or not self.evaluated["planted"] or not self._is_planted(self.evaluated):
+            return False
+        first, second = (pair[0] for pair in encoded)
+        of_this_kind = first.shape == mu.shape and torch.equal(first, second)
+        return of_this_kind and not any(_same(mu, part) for part in encoded[0])
 
     def _latent(self) -> Evidence:
         for answered, mode in ((self.trained, "training"), (self.evaluated, "evaluation")):
@@ -195,7 +208,12 @@ class ForwardLaws:
             line = f"No gradient of the reconstruction reaches {', '.join(before_latent[:3])}."
             everything = all("dec" in name.lower() for name in arrived)
             return _failed("gradients", line, ["latent-detached" if everything else "weights-unused"])
-        return _held("gradients", "Gradients of the reconstruction reach every weight of the encoder.")
+        for output, weights in self.trained["detached"].items():
+            if weights:
+                words = "mu" if output == "mu" else "logvar"
+                line = f"{words} changes with {', '.join(weights[:3])}, and yet no gradient of {words} reaches there."
+                return _failed("gradients", line, ["output-detached"])
+        return _held("gradients", "Gradients of the reconstruction, mu and logvar reach every weight of the encoder.")
 
     def _nonlinear(self) -> Evidence:
         bend = self.trained["bend"]

@@ -17,6 +17,8 @@ from swissroll.exercise.laws.words import number
 LAWS = ("range", "distinct", "deterministic", "consistent")
 GAINS = (1.0, 2.5)
 """Sizes of the random weights: at the larger one outputs go far."""
+MIRRORED = 32
+"""Points that are encoded once more with the sign of one coordinate turned."""
 Array = NDArray[np.float64]
 
 
@@ -50,7 +52,7 @@ class HeadLaws:
         """Mu and the head, twice, of random networks; empty where the model cannot be called."""
         found = []
         for seed in SEEDS:
-            x = random_points(256, seed, spread=1.5)
+            x = _with_mirrored(random_points(256, seed, spread=1.5))
             answered = meter.ask(x, seed, gain=GAINS[seed % 2], plant=True)
             if failed(answered):
                 return []
@@ -115,7 +117,17 @@ class HeadLaws:
                 if not torch.allclose(one, other, rtol=1e-4, atol=1e-5):
                     line = "Encoding the same points twice gave two different results."
                     return _failed("deterministic", line, ["encoder-random"])
+        for axis in (0, 1):
+            if all(self._is_blind(pair[0], axis) for pair in self.encoded):
+                line = f"Points that differ in the sign of coordinate {axis + 1} alone are encoded to the same numbers."
+                return _failed("deterministic", line, ["encoder-blind"])
         return _held("deterministic", "Encoding the same points twice gave the same mu and logvar.")
+
+    @staticmethod
+    def _is_blind(pair: Sequence[torch.Tensor], axis: int) -> bool:
+        """Whether points and their mirror images have the same mu and head."""
+        mirrored = slice(MIRRORED * (axis + 1), MIRRORED * (axis + 2))
+        return all(torch.allclose(part[:MIRRORED], part[mirrored], rtol=1e-5, atol=1e-6) for part in pair)
 
     def _consistent(self) -> Evidence:
         if self.of_kl is None or not self.of_kl or not self.of_sampler:
@@ -126,6 +138,13 @@ class HeadLaws:
         line = f"The sampler reads the head as a {self.of_sampler[0]}, the KL term as a {self.of_kl[0]}."
         signs = [f"heads-disagree:{self.of_sampler[0]}:{self.of_kl[0]}", "heads-disagree"]
         return _failed("consistent", line, signs)
+
+
+def _with_mirrored(x: torch.Tensor) -> torch.Tensor:
+    """Points of which some are the first ones with the sign of one coordinate turned."""
+    first = x[:MIRRORED]
+    turned = [first * torch.tensor(signs) for signs in ((-1.0, 1.0), (1.0, -1.0))]
+    return torch.cat([first, *turned, x[3 * MIRRORED :]])
 
 
 def limit_of(values: Array) -> str:

@@ -55,6 +55,9 @@ class ObjectiveLaws:
             return _judged("runs", passed, say_error(NAME, error), [sign], answer=error)
         if self.measured.first.get("x_changed"):
             return _failed("runs", "The points that were handed in are others after the call.", ["in-place-data"])
+        if "other" in self.measured.first.get("points", []):
+            line = "The model is handed other points than those that the reconstruction is compared with."
+            return _failed("runs", line, ["points-changed"])
         return _held("runs", "It returns one number.")
 
     def _beta(self) -> Evidence:

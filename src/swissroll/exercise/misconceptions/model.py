@@ -159,6 +159,16 @@ MODEL: tuple[Misconception, ...] = (
         slot="kl",
         code="kl_loss = -0.5 * torch.mean(1 + 2 * logvar - mu.pow(2) - torch.exp(2 * logvar))",
     ),
+    head(
+        id="encoder-does-not-see-all",
+        name="The encoder does not see all of a point",
+        thought="What is left out of the points can be told from the rest.",
+        law="heads.deterministic",
+        signs=("encoder-blind",),
+        effect="Points that look alike to the encoder get the same code, so one of them is reconstructed wrongly.",
+        hint="Encode a point, and turn the sign of one of its coordinates. Are the two codes different?",
+        code="h = self.encoder(x.abs())\nmu = self.fc_mu(h)\nlogvar = self.fc_logvar(h)\nreturn mu, logvar",
+    ),
     forward(
         id="decodes-mean",
         name="The decoder is handed mu",
@@ -330,6 +340,20 @@ MODEL: tuple[Misconception, ...] = (
         code=(
             "mu, logvar = self.encode(x)\nz = self.reparameterize(mu, "
             "logvar.detach())\nreturn self.decode(z), mu, logvar"
+        ),
+    ),
+    forward(
+        id="output-without-gradient",
+        name="An output of the encoder is cut off from the weights that made it",
+        thought="What is computed twice, or is only looked at, needs no gradient.",
+        law="forward.gradients",
+        signs=("output-detached",),
+        effect="The KL term is printed as it should be, and does not train what it is about.",
+        hint="Print mu.requires_grad and logvar.requires_grad. Which line cuts the graph, and for which weights?",
+        read=AUTOGRAD,
+        code=(
+            "mu, logvar = self.encode(x)\nz = self.reparameterize(mu, logvar)\n"
+            "return self.decode(z), mu.detach(), logvar.detach()"
         ),
     ),
     forward(

@@ -286,6 +286,18 @@ OBJECTIVE: tuple[Misconception, ...] = (
         code="mu, logvar = model.encode(x)\nrecon_x = model.decode(mu)",
     ),
     whole(
+        id="other-points-encoded",
+        name="The points that are encoded are not those that the reconstruction is compared with",
+        thought="The network may see the points in whatever form, as long as it is trained on all of them.",
+        law="objective.runs",
+        signs=("points-changed",),
+        effect="The model learns to map one cloud of points onto another one: it does not reconstruct.",
+        hint="What is handed to the encoder, and what is the reconstruction subtracted from? Print both.",
+        read=OUTPUTS,
+        slot="call",
+        code="recon_x, mu, logvar = model(x.abs())",
+    ),
+    Misconception(
         id="data-changed-in-place",
         name="The loss changes the points that it is handed",
         thought="An operation with an underscore is the same as without, and saves memory.",
