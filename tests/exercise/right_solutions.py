@@ -156,6 +156,15 @@ PARTS: dict[str, dict[str, str]] = {
         "sampler": "return mu + torch.exp(logvar) * torch.randn_like(mu)",
         "kl": "kl_loss = torch.mean(0.5 * (mu ** 2 + torch.exp(2 * logvar) - 1) - logvar)",
     },
+    "log precision heads": {
+        "sampler": "return mu + torch.randn_like(mu) / (logvar / 2).exp()",
+        "kl": "kl_loss = (mu.square() + logvar - 1 + 1 / logvar.exp()).mean() / 2",
+    },
+    "precision heads": {
+        "heads": "return self.fc_mu(h), F.softplus(self.fc_logvar(h)) + 1e-4",
+        "sampler": "return mu + logvar.rsqrt() * torch.randn_like(logvar)",
+        "kl": "kl_loss = 0.5 * torch.mean(mu ** 2 + 1 / logvar - 1 + logvar.log())",
+    },
     "softplus in sampler and kl": {
         "sampler": "return mu + F.softplus(logvar) * torch.randn_like(mu)",
         "kl": "s = F.softplus(logvar)\nkl_loss = 0.5 * torch.mean(mu ** 2 + s ** 2 - 1 - 2 * torch.log(s))",

@@ -68,6 +68,15 @@ def test_a_right_solution_answers_as_it_does_here(sandbox: Sandbox) -> None:
     torch.testing.assert_close(drawn["z"], MU + torch.randn(2, 2) * (0.5 * MU).exp(), rtol=0, atol=0)
 
 
+def test_a_name_that_a_line_makes_which_is_not_run_is_no_error_of_the_code(sandbox: Sandbox) -> None:
+    with subject(with_sampler("return mu + width", "width = train()\n"), sandbox) as one:
+        told = draw_of(one.ask(DRAW))
+    assert told["error"] == "NotRun"
+    assert told["message"].startswith("it needs width")
+    with subject(with_sampler("return mu + width"), sandbox) as one:
+        assert draw_of(one.ask(DRAW))["error"] == "NameError"
+
+
 SLOW = "TimeLimit: it did not come to an end in its time"
 REFUSED = "PermissionError: it tried to start a process or to open a connection, which is not allowed here"
 

@@ -82,6 +82,38 @@ def test_nothing_else_is_run(statement: str, tmp_path: Path) -> None:
     assert kept(read(tmp_path, statement)) == []
 
 
+@pytest.mark.parametrize(
+    "source",
+    [
+        "from torch import distributions as td\nPRIOR = td.Normal(0.0, 1.0)",
+        "import torch.distributions as D\nPRIOR = D.Independent(D.Normal(torch.zeros(2), torch.ones(2)), 1)",
+        "from torch.distributions import MultivariateNormal as MVN\nPRIOR = MVN(torch.zeros(2), torch.eye(2))",
+        "import numpy\nLOG = numpy.log(2 * numpy.pi)",
+        "from numpy import log as ln\nLOG = ln(2)",
+        "from math import log\nLOG = log(2)",
+        "import torch as t\nONE = t.ones(1).to(t.device('cpu'))",
+        "from torch import nn as layers\nact = layers.GELU()",
+        "from functools import partial\nbig = partial(f, hidden_dim=3)",
+    ],
+)
+def test_a_constant_is_one_by_whatever_name_its_function_was_imported(source: str, tmp_path: Path) -> None:
+    assert "\n".join(kept(read(tmp_path, source))) == source
+
+
+@pytest.mark.parametrize(
+    "source",
+    [
+        "from train import log\nLOG = log(2)",
+        "from torch import load as tensor\nx = tensor('x')",
+        "model = VAE().to(device)",
+        "model = model.to(device)",
+        "x = td.Normal(0.0, 1.0).sample()",
+    ],
+)
+def test_a_borrowed_name_makes_no_constant(source: str, tmp_path: Path) -> None:
+    assert kept(read(tmp_path, source)) == [line for line in source.splitlines() if " import " in line]
+
+
 def test_names_of_what_was_left_out_are_kept(tmp_path: Path) -> None:
     assert read(tmp_path, "model, losses = train()\nfor i in range(3):\n    y = i\n").left_out == [
         "i", "losses", "model", "y",

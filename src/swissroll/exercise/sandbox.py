@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import secrets
 import shutil
 import signal
@@ -332,6 +333,11 @@ class SandboxedSubject:
 
         line = value.get("line")
         name, message = _in_plain_words(str(value["error"])[:80], str(value.get("message", ""))[:500])
+        missing = re.match(r"name '(\w+)' is not defined", message)
+        # What the code needs may be there in the notebook, and is not here: that is no mistake in it.
+        if name == "NameError" and missing and missing[1] in self.submission.left_out:
+            name = "NotRun"
+            message = f"it needs {missing[1]}, and the line that makes it is not run: make it a constant"
         return value | self._explain(name, message, line if type(line) is int else None)
 
     def _reason_of_end(self) -> tuple[str, str]:

@@ -9,7 +9,7 @@ from __future__ import annotations
 import ast
 import json
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from itertools import chain
 from pathlib import Path
@@ -32,12 +32,23 @@ PYTHON = ("python", "ipython", "python3")
 
 SAFE_CALLS = {
     *("float", "int", "bool", "str", "len", "range", "list", "tuple", "dict", "set", "min", "max", "abs", "sum"),
-    *("torch.device", "torch.tensor", "torch.log", "torch.sqrt", "torch.cuda.is_available", "torch.manual_seed"),
-    *("torch.backends.mps.is_available", "torch.distributions.Normal", "Normal", "np.array", "np.log", "np.sqrt"),
-    *("numpy.log", "numpy.sqrt", "np.float32", "np.float64", "np.random.default_rng"),
-    *("torch.Generator", "nn.ReLU", "nn.MSELoss", "torch.nn.MSELoss", "nn.Softplus"),
+    *("torch.device", "torch.cuda.is_available", "torch.backends.mps.is_available", "torch.manual_seed"),
+    *("torch.tensor", "torch.as_tensor", "torch.zeros", "torch.ones", "torch.full", "torch.eye", "torch.arange"),
+    *("torch.linspace", "torch.log", "torch.exp", "torch.sqrt", "torch.Generator"),
+    *("numpy.array", "numpy.zeros", "numpy.ones", "numpy.full", "numpy.eye", "numpy.arange", "numpy.linspace"),
+    *("numpy.log", "numpy.exp", "numpy.sqrt", "numpy.float32", "numpy.float64", "numpy.random.default_rng"),
+    *("functools.partial",),
 }
-"""Calls whose results count as constants."""
+"""Calls whose results count as constants, by their full names."""
+SAFE_MODULES = ("math.", "torch.distributions.", "torch.nn.")
+"""Modules all of whose calls do: they compute numbers, or make a distribution or a layer."""
+SAFE_METHODS = {"to", "cpu", "float", "double", "item", "exp", "log", "sqrt", "view", "reshape", "unsqueeze", "detach"}
+"""Methods of what such a call returned that do."""
+USUAL_NAMES = {
+    **{"np": "numpy", "nn": "torch.nn", "F": "torch.nn.functional", "Normal": "torch.distributions.Normal"},
+    **{"partial": "functools.partial"},
+}
+"""What names stand for that no import explains, such as one with a star."""
 LOOKED_AT_MODULES = {
     *("gc", "inspect", "ctypes", "subprocess", "socket", "multiprocessing", "threading", "signal", "importlib"),
     *("shutil", "requests", "urllib", "http", "pickle", "atexit"),
@@ -207,10 +218,11 @@ def parse_cells(name: str, cells: Iterable[Cell], notes: list[str]) -> Submissio
             f"{name} holds {len(source):,} characters of code; at most {MAX_CODE_CHARACTERS:,} are read."
         )
     statements = _parse(source).body
+    imported = USUAL_NAMES | dict(_imported(statements))
     keep = []
     left_out: set[str] = set()
     for place, statement in enumerate(statements):
-        if is_run(statement):
+        if is_run(statement, imported):
             keep.append(place)
         else:
             left_out.update(_targets(statement))
@@ -266,14 +278,28 @@ def _parse(source: str) -> ast.Module:
         raise SubmissionError("the code is nested too deeply to be read.") from None
 
 
-def is_run(statement: ast.stmt) -> bool:
-    """Whether a statement is run: an import, a function, a class, or a constant."""
+def _imported(statements: list[ast.stmt]) -> Iterator[tuple[str, str]]:
+    """Names that imports define, each with the full name of what it stands for."""
+    for node in ast.walk(ast.Module(statements, [])):
+        if isinstance(node, ast.Import):
+            yield from ((alias.asname, alias.name) for alias in node.names if alias.asname)
+        elif isinstance(node, ast.ImportFrom) and node.module and not node.level:
+            yield from ((alias.asname or alias.name, f"{node.module}.{alias.name}") for alias in node.names)
+
+
+def is_run(statement: ast.stmt, imported: Mapping[str, str]) -> bool:
+    """Whether a statement is run: an import, a function, a class, or a constant.
+
+    Args:
+        statement: The statement.
+        imported: What names of modules and functions stand for.
+    """
     if isinstance(statement, ast.Import | ast.ImportFrom | ast.FunctionDef | ast.ClassDef | ast.AsyncFunctionDef):
         return True
     if isinstance(statement, ast.Assign):
-        return is_constant(statement.value)
+        return is_constant(statement.value, imported)
     if isinstance(statement, ast.AnnAssign):
-        return statement.value is not None and is_constant(statement.value)
+        return statement.value is not None and is_constant(statement.value, imported)
     if isinstance(statement, ast.Pass):
         return True
 
@@ -281,23 +307,31 @@ def is_run(statement: ast.stmt) -> bool:
     if isinstance(statement, ast.Try):
         bodies = [statement.body, statement.orelse, statement.finalbody]
         bodies += [handler.body for handler in statement.handlers]
-        return all(map(is_run, chain.from_iterable(bodies)))
+        return all(is_run(one, imported) for one in chain.from_iterable(bodies))
     if isinstance(statement, ast.If):
-        return is_constant(statement.test) and all(map(is_run, [*statement.body, *statement.orelse]))
+        branches = [*statement.body, *statement.orelse]
+        return is_constant(statement.test, imported) and all(is_run(one, imported) for one in branches)
     return False
 
 
-def is_constant(value: ast.expr) -> bool:
-    """Whether an expression is made of constants, names and arithmetic; of calls, only those in SAFE_CALLS."""
+def is_constant(value: ast.expr, imported: Mapping[str, str]) -> bool:
+    """Whether an expression is made of constants, names and arithmetic; of calls, only those that are safe."""
     loops = (ast.ListComp, ast.SetComp, ast.DictComp, ast.GeneratorExp)
     for node in _evaluated(value):
         if isinstance(node, (*loops, ast.Await, ast.Yield, ast.YieldFrom)):
             return False
-        if isinstance(node, ast.Call):
-            name = _dotted(node.func)
-            if name not in SAFE_CALLS and not name.startswith("math."):
-                return False
+        if isinstance(node, ast.Call) and not _is_safe(node.func, imported):
+            return False
     return True
+
+
+def _is_safe(function: ast.expr, imported: Mapping[str, str]) -> bool:
+    # The inner call of a chain is looked at by itself.
+    if isinstance(function, ast.Attribute) and isinstance(function.value, ast.Call):
+        return function.attr in SAFE_METHODS
+    first, dot, rest = _dotted(function).partition(".")
+    name = imported.get(first, first) + dot + rest
+    return name in SAFE_CALLS or name.startswith(SAFE_MODULES)
 
 
 def _evaluated(value: ast.expr) -> Iterator[ast.AST]:

@@ -112,7 +112,10 @@ def measure_sampler(subject: Subject, seed: int) -> MeasuredSampler:
     return found
 
 
-FATAL = {"TimeLimit", "MemoryLimit", "Exited", "Protocol", "LookupError", "NotImplementedError", "ToDo", "NameError"}
+FATAL = {
+    *("TimeLimit", "MemoryLimit", "Exited", "Protocol", "NotRun", "LookupError", "NotImplementedError", "ToDo"),
+    "NameError",
+}
 """Errors that another shape does not mend."""
 
 

@@ -51,6 +51,8 @@ READINGS = (
     Reading("log standard deviation", np.exp, False, 0.0),
     Reading("standard deviation", lambda head: head, True, 1.0),
     Reading("variance", np.sqrt, True, 1.0),
+    Reading("log-precision", lambda head: np.exp(-head / 2), False, 0.0),
+    Reading("precision", lambda head: head**-0.5, True, 1.0),
     Reading("standard deviation before softplus", softplus, False, float(np.log(np.e - 1))),
     Reading("variance before softplus", lambda head: np.sqrt(softplus(head)), False, float(np.log(np.e - 1))),
 )
@@ -62,6 +64,8 @@ def reading_of_name(parameter: str) -> str:
     name = parameter.lower().replace("_", "")
     logarithmic = "log" in name or name in {"lv", "ls", "lsd"}
     squared = any(word in name for word in ("var", "sigma2", "sigmasq")) or name in {"lv", "v", "logv"}
+    if "prec" in name:
+        return "log-precision" if logarithmic else "precision"
     if logarithmic:
         return "log-variance" if squared else "log standard deviation"
     if squared:

@@ -8,7 +8,7 @@ from typing import Any
 NOT_WRITTEN = "not-written"
 """The sign of a part that the student has still to write."""
 STUBS = {"NotImplementedError", "ToDo"}
-LIMITS = {"TimeLimit", "MemoryLimit", "Exited", "Protocol"}
+LIMITS = {"TimeLimit", "MemoryLimit", "Exited", "Protocol", "NotRun"}
 
 
 def is_stub(answer: Mapping[str, Any]) -> bool:
