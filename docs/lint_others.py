@@ -24,6 +24,7 @@ warnings.simplefilter("ignore")
 def show(package: str, what: str, adapter: str, result: object) -> None:
     """One implementation: its version, the line that adapts it, and what was found."""
     print(f"### {package} {version(package)}: {what}\n")
+    print("<!-- not run: it needs that package -->")
     print(f"```python\n{textwrap.dedent(adapter).strip()}\n```\n")
     print(f"```text\n{result}\n```\n")
 
