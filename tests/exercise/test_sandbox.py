@@ -18,6 +18,7 @@ import pytest
 import torch
 
 import swissroll
+from swissroll.exercise import child
 from swissroll.exercise.sandbox import Limits, Sandbox, SandboxedSubject
 from swissroll.exercise.submission import Cell, parse_cells
 from tests.exercise.hostile import RIGHT, with_loss, with_sampler
@@ -342,6 +343,7 @@ def test_a_warm_process_that_was_killed_is_started_again() -> None:
 
 KILLED = """
 import time
+from swissroll.exercise import child
 from swissroll.exercise.sandbox import Limits, Sandbox
 one = Sandbox()
 one.start_fork(Limits())
@@ -360,3 +362,13 @@ def test_nothing_is_left_of_a_grader_that_was_killed() -> None:
     while folder.exists() and time.monotonic() < last:
         time.sleep(0.01)
     assert not folder.exists()
+
+
+def test_packages_that_are_only_linked_can_be_read(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    unpacked = tmp_path / "unpacked" / "package"
+    unpacked.mkdir(parents=True)
+    site = tmp_path / "site-packages"
+    site.mkdir()
+    (site / "package").symlink_to(unpacked)
+    monkeypatch.setattr(sys, "path", ["", str(site), str(tmp_path / "python311.zip")])
+    assert str(unpacked) in child._readable()

@@ -282,7 +282,14 @@ def _other_user() -> int | None:
 
 def _readable() -> list[str]:
     """Folders that Python and its packages lie in."""
-    return [*SYSTEM_FOLDERS, *(path for path in {sys.prefix, sys.base_prefix, *sys.path} if path)]
+    folders = {path for path in (sys.prefix, sys.base_prefix, *sys.path) if path}
+
+    # Some installers only link a package, and leave it where they unpacked it.
+    linked: set[str] = set()
+    for folder in sys.path:
+        if folder and Path(folder).is_dir():
+            linked.update(os.path.realpath(entry) for entry in os.scandir(folder) if entry.is_symlink())
+    return [*SYSTEM_FOLDERS, *folders, *linked]
 
 
 def _hidden() -> list[str]:
