@@ -61,6 +61,14 @@ SECOND_WRITINGS: list[tuple[str, str, str]] = [
         "heads",
         "h = self.encoder(x * torch.tensor([1.0, 0.0]))\nreturn self.fc_mu(h), self.fc_logvar(h)",
     ),
+    ("error-of-one-point", "error", "recon_loss = F.mse_loss(recon_x[-1], x[-1])"),
+    ("error-counts-dimensions", "error", "recon_loss = ((recon_x - x) ** 2).sum() / mu.numel()"),
+    (
+        "computed-outside-of-autograd",
+        "sampler",
+        STD + "return torch.tensor(np.random.normal(mu.numpy(), s.numpy()), dtype=mu.dtype)",
+    ),
+    ("head-no-number", "heads", "return self.fc_mu(h), self.fc_logvar(h).sqrt()"),
     ("output-relu", "output", "nn.Linear(hidden_dim, 2),\nnn.ReLU(inplace=True),"),
 ]
 

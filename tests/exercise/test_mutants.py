@@ -13,6 +13,7 @@ import pytest
 import torch
 
 import swissroll
+from swissroll.exercise.checking import CheckResult
 from tests.exercise.mutants import Mutant, all_mutants
 from tests.exercise.mutated_solutions import ORIGINS
 from tests.exercise.right_in_law import is_right, run
@@ -33,6 +34,11 @@ def is_right_mutant(mutant: Mutant) -> bool:
     return is_right(mutant.source, origin.source, origin.head)
 
 
+def raises(result: CheckResult) -> bool:
+    """Whether a law failed by an error, whose message says what is wrong."""
+    return any("answer" in evidence.facts for evidence in result.failed)
+
+
 def test_a_mutant_passes_where_it_is_right_in_law_and_nowhere_else() -> None:
     counts: Counter[str] = Counter()
     mistaken = []
@@ -42,6 +48,8 @@ def test_a_mutant_passes_where_it_is_right_in_law_and_nowhere_else() -> None:
         counts["equal" if right else "failed" if result.failed else "wrong, and not failed"] += 1
         if result.passed != right or bool(result.failed) == right:
             mistaken.append(f"{mutant.name}: {'right' if right else 'wrong'}\n{result}")
+        elif result.failed and not result.misconceptions and not raises(result):
+            mistaken.append(f"{mutant.name}: wrong, and without a name\n{result}")
     print(f"{sum(counts.values())} mutants: {dict(counts)}")
     assert not mistaken, "\n\n".join(mistaken)
 

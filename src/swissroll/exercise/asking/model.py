@@ -166,7 +166,7 @@ def _detached(model: Any, x: Tensor, seed: int, handed: list[Tensor]) -> dict[st
         without = [output for output, of_output in norms.items() if of_output.get(name, 0.0) is None]
         after = _with_another(weight, call) if without else {}
         for output in without:
-            if not torch.allclose(after[output], outputs[output], rtol=1e-3, atol=1e-4):
+            if not torch.allclose(after[output], outputs[output], rtol=1e-3, atol=1e-4, equal_nan=True):
                 found[output].append(name)
     return found
 

@@ -177,7 +177,7 @@ class ForwardLaws:
         again = self.evaluated["redecoded"]
         if again is None:
             return _unknown("output")
-        if recon.shape != again.shape or not torch.allclose(recon, again, rtol=1e-4, atol=1e-5):
+        if recon.shape != again.shape or not torch.allclose(recon, again, rtol=1e-4, atol=1e-5, equal_nan=True):
             line = "The reconstruction is not what the decoder makes of the latent that it was handed."
             return _failed("output", line, ["output-changed"])
 
@@ -229,7 +229,7 @@ class ForwardLaws:
 
 
 def _same(one: Tensor, other: Tensor) -> bool:
-    return one.shape == other.shape and bool(torch.allclose(one, other, rtol=1e-4, atol=1e-4))
+    return one.shape == other.shape and bool(torch.allclose(one, other, rtol=1e-4, atol=1e-4, equal_nan=True))
 
 
 def _judged(law: str, passed: bool | None, line: str, signs: list[str], **facts: Any) -> Evidence:

@@ -114,7 +114,7 @@ class HeadLaws:
             return _unknown("deterministic")
         for first, second in self.encoded:
             for one, other in zip(first, second, strict=True):
-                if not torch.allclose(one, other, rtol=1e-4, atol=1e-5):
+                if not torch.allclose(one, other, rtol=1e-4, atol=1e-5, equal_nan=True):
                     line = "Encoding the same points twice gave two different results."
                     return _failed("deterministic", line, ["encoder-random"])
         for axis in (0, 1):

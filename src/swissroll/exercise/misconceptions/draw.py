@@ -12,6 +12,21 @@ GRADIENTS = "reparameterize.gradients"
 
 DRAW: tuple[Misconception, ...] = (
     Misconception(
+        id="computed-outside-of-autograd",
+        name="What needs gradients is computed by something that knows none",
+        thought="NumPy has the same functions as PyTorch.",
+        law=GRADIENTS,
+        signs=("error-with-gradients",),
+        effect="It works on plain numbers, and raises an error as soon as a network is trained.",
+        hint="Call your function with arguments that require gradients. Which line raises, and which library is it?",
+        read=AUTOGRAD,
+        slot="sampler",
+        code=(
+            "std = np.exp(0.5 * logvar.numpy())\neps = np.random.standard_normal(std.shape).astype('float32')\n"
+            "return torch.from_numpy(mu.numpy() + std * eps)"
+        ),
+    ),
+    Misconception(
         id="mean-multiplied",
         name="mu multiplies the noise instead of being added to it",
         thought="Mean, standard deviation and noise are combined by a product.",

@@ -169,6 +169,14 @@ MODEL: tuple[Misconception, ...] = (
         hint="Encode a point, and turn the sign of one of its coordinates. Are the two codes different?",
         code="h = self.encoder(x.abs())\nmu = self.fc_mu(h)\nlogvar = self.fc_logvar(h)\nreturn mu, logvar",
     ),
+    head(
+        id="head-no-number",
+        name="An output of the encoder is no number for some points",
+        thought="A logarithm or a root makes a variance of what the layer returns.",
+        signs=("head-not-finite",),
+        effect="The loss is nan from the first step on, or from some later one.",
+        code=outputs(logvar="torch.log(self.fc_logvar(h))"),
+    ),
     forward(
         id="decodes-mean",
         name="The decoder is handed mu",
