@@ -208,7 +208,13 @@ def deviations(prefix: str, distances: Distances) -> dict[str, float]:
         distance = getattr(distances, name)
         excess = distance.value - distance.noise_floor
         spread = distance.noise_floor_sd
-        found[prefix + name] = excess / spread if spread > 0 else math.copysign(math.inf, excess)
+        if excess == 0:
+            # Even where the floor has no spread: two sets of far points have no kernel in common, however equal.
+            found[prefix + name] = 0.0
+        elif spread > 0:
+            found[prefix + name] = excess / spread
+        else:
+            found[prefix + name] = math.copysign(math.inf, excess)
     return found
 
 
