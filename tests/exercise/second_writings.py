@@ -69,6 +69,8 @@ SECOND_WRITINGS: list[tuple[str, str, str]] = [
         STD + "return torch.tensor(np.random.normal(mu.numpy(), s.numpy()), dtype=mu.dtype)",
     ),
     ("head-no-number", "heads", "return self.fc_mu(h), self.fc_logvar(h).sqrt()"),
+    ("std-another-function", "sampler", "return mu + (1 + logvar ** 2) * torch.randn_like(mu)"),
+    ("mean-another-function", "sampler", STD + "return mu ** 3 + s * torch.randn_like(mu)"),
     ("output-relu", "output", "nn.Linear(hidden_dim, 2),\nnn.ReLU(inplace=True),"),
 ]
 

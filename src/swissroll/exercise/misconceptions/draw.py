@@ -69,6 +69,18 @@ DRAW: tuple[Misconception, ...] = (
         centre=lambda mu, h: 0 * mu + 0 * h,
     ),
     Misconception(
+        id="mean-another-function",
+        name="The draws are centred at another function of mu and logvar than mu",
+        thought="What is drawn has to contain mu, in whatever form.",
+        law=CENTRE,
+        signs=("centre",),
+        effect="The KL term keeps mu near 0, and the draws lie elsewhere.",
+        hint="Average 10,000 draws at mu = 2, and at mu = 4. What should come out?",
+        read=TRICK,
+        slot="sampler",
+        code="std = torch.exp(0.5 * logvar)\neps = torch.randn_like(std)\nreturn torch.tanh(mu) + eps * std",
+    ),
+    Misconception(
         id="mean-negated",
         name="mu is subtracted",
         thought="Standardising subtracts the mean, and drawing does the same.",

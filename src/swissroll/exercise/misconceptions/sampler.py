@@ -273,6 +273,18 @@ SAMPLER: tuple[Misconception, ...] = (
         factor=(0.0, 0.4),
     ),
     Misconception(
+        id="std-another-function",
+        name="The noise is multiplied by another function than the standard deviation",
+        thought="Any number that grows with the second output will do.",
+        law=SCALE,
+        signs=("scale",),
+        effect=TOO_SHARP,
+        hint=COMPARE_SPREADS,
+        read=OUTPUTS,
+        slot="sampler",
+        code="eps = torch.randn_like(mu)\nreturn mu + eps * torch.sigmoid(logvar)",
+    ),
+    Misconception(
         id="noise-wrong-size",
         name="The noise is multiplied by a constant that does not belong there",
         thought="A factor corrects the size of the noise.",
