@@ -28,16 +28,20 @@ PYTEST := $(BIN)/pytest -n $(WORKERS) --dist loadfile --no-loadscope-reorder
 test: .venv/installed-dev
 	OMP_NUM_THREADS=1 $(PYTEST) --durations=15
 
-# PyTorch rounds differently with each kind of vector instruction and each number of threads.
-NUMERIC := tests/model tests/training tests/evaluation tests/data tests/test_notebook.py
+# PyTorch rounds differently with each kind of vector instruction and each number of threads. Of the numbers, those that
+# this can change by more than a test's sight: not what is judged by given symptoms, and not what only starts processes.
+NUMERIC := tests/model tests/data tests/test_notebook.py tests/training/test_loop.py tests/training/test_refit.py \
+	tests/training/engines $(addprefix tests/evaluation/test_,distances.py evidence.py geometry.py \
+	latent_continuity.py lower_bound.py metrics.py recomputed.py verdicts.py)
+NUMERIC_ONLY := not test_xla or agree or equal or alone
 # Those of them whose sums may be split between threads; one at a time, or the threads would wait for each other.
 THREADED := tests/model tests/data tests/training/test_loop.py tests/training/engines/test_torch_adam.py tests/test_notebook.py
 test-numeric: .venv/installed-dev
-	ATEN_CPU_CAPABILITY=default OMP_NUM_THREADS=1 $(PYTEST) $(NUMERIC)
+	ATEN_CPU_CAPABILITY=default OMP_NUM_THREADS=1 $(PYTEST) -k '$(NUMERIC_ONLY)' $(NUMERIC)
 	ATEN_CPU_CAPABILITY=avx2 OMP_NUM_THREADS=2 $(BIN)/pytest $(THREADED)
 
 # With the oldest versions that pyproject.toml allows. What they deprecate is not ours to fix.
-QUICK_TESTS := $(NUMERIC) tests/test_config.py tests/test_selftest.py tests/report/test_figures.py tests/runs/test_fit_prior.py
+QUICK_TESTS := tests/model tests/training tests/evaluation tests/data tests/test_notebook.py tests/test_config.py tests/test_selftest.py tests/report/test_figures.py tests/runs/test_fit_prior.py
 test-lowest: .venv-lowest/installed
 	OMP_NUM_THREADS=1 .venv-lowest/bin/pytest -W ignore::DeprecationWarning --durations=15 $(QUICK_TESTS)
 
