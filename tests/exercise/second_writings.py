@@ -71,6 +71,8 @@ SECOND_WRITINGS: list[tuple[str, str, str]] = [
     ("head-no-number", "heads", "return self.fc_mu(h), self.fc_logvar(h).sqrt()"),
     ("std-another-function", "sampler", "return mu + (1 + logvar ** 2) * torch.randn_like(mu)"),
     ("mean-another-function", "sampler", STD + "return mu ** 3 + s * torch.randn_like(mu)"),
+    ("centre-is-logvar", "sampler", STD + "return torch.addcmul(logvar, s, torch.randn_like(s))"),
+    ("std-of-mu", "sampler", "return torch.distributions.Normal(mu, mu.exp().sqrt()).rsample()"),
     ("output-relu", "output", "nn.Linear(hidden_dim, 2),\nnn.ReLU(inplace=True),"),
 ]
 
