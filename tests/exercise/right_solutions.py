@@ -87,6 +87,21 @@ PARTS: dict[str, dict[str, str]] = {
             "kl_loss = torch.distributions.kl_divergence(q, p).mean()"
         )
     },
+    "kl estimated from many draws": {
+        "kl": (
+            "s = (logvar / 2).exp()\n"
+            "z = mu + s * torch.randn(50, *mu.shape)\n"
+            "log_q = -0.5 * ((z - mu) / s) ** 2 - s.log()\n"
+            "kl_loss = (log_q + 0.5 * z ** 2).mean()"
+        )
+    },
+    "kl estimated from the latent that is decoded": {
+        "call": (
+            "mu, logvar = model.encode(x)\nz = model.reparameterize(mu, logvar)\nrecon_x = model.decode(z)\n"
+            "q = torch.distributions.Normal(mu, (logvar / 2).exp())\np = torch.distributions.Normal(0.0, 1.0)"
+        ),
+        "kl": "kl_loss = torch.mean(q.log_prob(z) - p.log_prob(z))",
+    },
     "by way of std": {
         "kl": (
             "std = torch.exp(0.5 * logvar)\n"

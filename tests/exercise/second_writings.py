@@ -41,6 +41,14 @@ SECOND_WRITINGS: list[tuple[str, str, str]] = [
     ("kl-variance-missing", "kl", "kl_loss = 0.5 * (mu ** 2 - 1 - logvar).mean()"),
     ("kl-one-missing", "kl", "kl_loss = 0.5 * (mu ** 2 + logvar.exp() - logvar).mean()"),
     ("kl-summed-over-batch", "kl", "kl_loss = 0.5 * (mu ** 2 + logvar.exp() - 1 - logvar).sum()"),
+    (
+        "kl-estimate-without-gradient",
+        "kl",
+        (
+            "s = (logvar / 2).exp()\nz = (mu + s * torch.randn(40, *mu.shape)).detach()\n"
+            "kl_loss = (0.5 * z ** 2 - 0.5 * ((z - mu) / s) ** 2 - s.log()).mean()"
+        ),
+    ),
     ("kl-batch-mean-twice", "kl", "kl_loss = 0.5 * (mu ** 2 + logvar.exp() - 1 - logvar).mean() / len(mu)"),
     ("error-absolute", "error", "recon_loss = F.l1_loss(recon_x, x)"),
     ("error-root", "error", "recon_loss = torch.linalg.vector_norm(recon_x - x) / 3"),

@@ -38,13 +38,15 @@ def _array(facts: Mapping[str, Any], name: str) -> Array:
     return np.asarray(facts[name], dtype=float)
 
 
-def _remainder(design: Array, values: Array) -> float:
-    """What a least-squares fit leaves, in parts of the values' range."""
+def _remainder(design: Array, values: Array, uncertain: float | Array = 0.0) -> float:
+    """What a least-squares fit leaves beyond what values are uncertain by, in parts of their range."""
+    uncertain = np.broadcast_to(uncertain, values.shape)
     usable = np.isfinite(design).all(axis=1)
     if usable.sum() < 8 or usable.sum() < 0.4 * len(values):
         return np.inf
-    solution = np.linalg.lstsq(design[usable], values[usable], rcond=None)[0]
-    left = np.abs(design[usable] @ solution - values[usable])
+    weights = 1 / (uncertain + uncertain.max())[usable] if uncertain.max() > 0 else np.ones(int(usable.sum()))
+    solution = np.linalg.lstsq(design[usable] * weights[:, None], values[usable] * weights, rcond=None)[0]
+    left = np.maximum(np.abs(design[usable] @ solution - values[usable]) - uncertain[usable], 0)
     if solution[0] <= 0:
         return np.inf
     # Large values weigh no more than small ones: each is held to its own size.
@@ -57,7 +59,7 @@ def _of_kl(entry: Misconception, facts: Mapping[str, Any]) -> float:
         return 0.0
     values = _array(facts, "kl")
     wanted = np.asarray(entry.formula(_array(facts, "mu"), _array(facts, "head")), dtype=float)
-    return _remainder(wanted[:, None], values)
+    return _remainder(wanted[:, None], values, _array(facts, "kl_uncertain"))
 
 
 def _of_error(entry: Misconception, facts: Mapping[str, Any]) -> float:

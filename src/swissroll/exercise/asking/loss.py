@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from contextlib import suppress
 from typing import Any
 
 import torch
@@ -10,14 +11,17 @@ from torch import Tensor, nn
 
 from .errors import as_answer, kind_of
 from .finding import SAMPLER_NAMES, Found, roles_of
+from .randomness import seed_everything
+from .sampler import draw
 
 
 class Probe(nn.Module):
-    """A model that returns what it was told to, whatever it is asked."""
+    """A model that returns what it was told to, whatever it is asked; its latents are drawn as the solution draws."""
 
-    def __init__(self, recon: Tensor, mu: Tensor, head: Tensor) -> None:
+    def __init__(self, found: Found, recon: Tensor, mu: Tensor, head: Tensor) -> None:
         super().__init__()
         self.answers = (recon, mu, head)
+        self.found = found
         self.weight = nn.Parameter(torch.zeros(()))
         self.z = mu.detach() + 1.5
         self.handed = ""
@@ -36,7 +40,12 @@ class Probe(nn.Module):
         return self.answers[1:]
 
     def reparameterize(self, *arguments: Any) -> Tensor:  # noqa: ARG002
-        """A latent that is neither of them."""
+        """A draw, or a latent that is neither of them where there is none."""
+        # A loss may estimate its KL term from the draw. The copies are there for a sampler that changes its arguments.
+        with suppress(Exception):
+            drawn = draw(self.found, self.answers[1] * 1, self.answers[2] * 1)
+            if drawn.shape == self.z.shape:
+                self.z = drawn
         return self.z
 
     def decode(self, z: Tensor) -> Tensor:
@@ -84,7 +93,7 @@ def own_probe(found: Found, recon: Tensor, mu: Tensor, head: Tensor) -> tuple[An
     """The solution's own model, whose three steps are those of a probe."""
     if found.build is None:
         raise LookupError("There is no VAE.")
-    probe = Probe(recon, mu, head)
+    probe = Probe(found, recon, mu, head)
     own: Any = found.build()
     own.encode = probe.encode
     own.decode = probe.decode
@@ -110,12 +119,14 @@ def answer_loss(found: Found, request: Mapping[str, Any]) -> dict[str, Any]:
         values: dict[str, Any] = {name: leaf * 1 for name, leaf in leaves.items()}
         values["x"] = request["x"][index].clone()
         values["beta"] = beta
+        if request.get("seeds"):
+            seed_everything(request["seeds"][index])
         try:
             probe = None
             if "model" in roles.values():
                 own = request.get("probe") == "own"
                 planted = {name: values[name] for name in leaves}
-                plain = Probe(**planted)
+                plain = Probe(found, **planted)
                 values["model"], probe = own_probe(found, **planted) if own else (plain, plain)
             result = found.loss(**{name: values[role] for name, role in roles.items()})
             returned = type(result).__name__

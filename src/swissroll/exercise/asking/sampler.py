@@ -20,19 +20,16 @@ def answer_draw(found: Found, request: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _draw_once(found: Found, call: Mapping[str, Any]) -> dict[str, Any]:
-    if found.reparameterize is None:
-        raise LookupError("There is no reparameterize.")
     try:
         cotangent = call.get("cotangent")
         leaves = [call[name].clone().requires_grad_(cotangent is not None) for name in ("mu", "head")]
         # As in a network, the arguments are results themselves and no leaves.
         mu, head = (leaf * 1 if cotangent is not None else leaf for leaf in leaves)
-        model = _model_of(found, call.get("training", True), mu) if found.is_method else None
+        if found.is_method:
+            _model_of(found, call.get("training", True), mu)
         if call.get("seed") is not None:
             seed_everything(call["seed"])
-
-        arguments = (model, mu, head) if found.is_method else (mu, head)
-        z = found.reparameterize(*arguments)
+        z = draw(found, mu, head)
 
         if not isinstance(z, Tensor):
             raise TypeError(f"reparameterize returned {kind_of(z)}, not a tensor")
@@ -40,6 +37,16 @@ def _draw_once(found: Found, call: Mapping[str, Any]) -> dict[str, Any]:
         return drawn | {"next": float(torch.rand(()))} | _pull_back(z, leaves, cotangent)
     except Exception as error:  # Anything may be raised by somebody else's code, and all of it is an answer.
         return as_answer(error, found)
+
+
+def draw(found: Found, mu: Tensor, head: Tensor) -> Any:
+    """What the sampler returns."""
+    if found.reparameterize is None:
+        raise LookupError("There is no reparameterize.")
+    if not found.is_method:
+        return found.reparameterize(mu, head)
+    model = found.model if found.model is not None else _model_of(found, training=True, like=mu)
+    return found.reparameterize(model, mu, head)
 
 
 def _model_of(found: Found, training: bool, like: Tensor) -> Any:

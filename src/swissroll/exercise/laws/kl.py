@@ -9,7 +9,7 @@ import numpy as np
 
 from swissroll.exercise.evidence import Evidence
 from swissroll.exercise.laws.kl_terms import Terms, take_apart
-from swissroll.exercise.laws.measured_loss import PLACE, Array, MeasuredLoss
+from swissroll.exercise.laws.measured_loss import DEVIATIONS, PLACE, Array, MeasuredLoss, standard_error
 from swissroll.exercise.laws.readings import BY_NAME, READINGS, Reading
 from swissroll.exercise.laws.reduction import Powers, powers_of
 from swissroll.exercise.laws.words import number
@@ -46,11 +46,11 @@ class KlLaws:
         self.error_factor = error_factor
         self.constants = constants
         self.weight_is_written = weight_is_written
-        self.powers: Powers = powers_of(measured.kl_by_shape)
-        self.fits = {reading.name: fit_of(reading, measured.kl) for reading in READINGS}
+        self.powers: Powers = powers_of(measured.kl_by_shape, measured.kl_errors)
+        self.fits = {reading.name: fit_of(reading, measured.kl, measured.kl_samples) for reading in READINGS}
         self.matches = [name for name, fit in self.fits.items() if fit.is_match]
         # The parts of a formula that is another one, for the usual reading of the head.
-        self.terms: Terms | None = None if self.matches else take_apart(measured.kl)
+        self.terms: Terms | None = None if self.matches or measured.is_random else take_apart(measured.kl)
 
     @property
     def is_absent(self) -> bool:
@@ -83,6 +83,7 @@ class KlLaws:
             "mu": self.measured.kl[:, 0].tolist(),
             "head": self.measured.kl[:, 1].tolist(),
             "kl": self.measured.kl[:, 2].tolist(),
+            "kl_uncertain": self.measured.kl_uncertain.tolist(),
             "reduction": self.powers.factor,
             "readings": self.matches,
         }
@@ -91,13 +92,15 @@ class KlLaws:
         if self.is_absent:
             return _unknown("zero")
         reading = self.reading or BY_NAME[self.readings[0]]
+        uncertain = float(np.median(self.measured.kl_uncertain))
         if self.reading is not None:
             fit = self.fits[self.reading.name]
             at_prior = fit.constant
+            uncertain = fit.constant_uncertain
         else:
             at_prior = _value_near(self.measured.kl, 0.0, reading.prior)
         scale = float(np.abs(self.measured.kl[:, 2]).max())
-        if any(abs(at_prior - constant) <= TOLERANCE * scale for constant in self.constants):
+        if any(abs(at_prior - constant) <= TOLERANCE * scale + uncertain for constant in self.constants):
             return _held("zero", f"At mu 0 and {reading.name} {number(reading.prior)} the KL term is 0.")
         line = (
             f"At mu 0 and {reading.name} {number(reading.prior)}, where q is the prior, "
@@ -165,7 +168,10 @@ class KlLaws:
             allowed.append(self.error_factor)
             if self.error_factor < 0.5:
                 allowed.append(2 * self.error_factor)
-        if self.weight_is_written or any(abs(factor - one) <= MAX_FACTOR_ERROR * one for one in allowed):
+        fit = None if self.reading is None else self.fits[self.reading.name]
+        # A random term's factor is as sure as its slope along the divergence.
+        uncertain = MAX_FACTOR_ERROR + (0.0 if fit is None else fit.slope_uncertain / abs(fit.slope))
+        if self.weight_is_written or any(abs(factor - one) <= uncertain * one for one in allowed):
             return _held("factor", "The KL term has its factor of 1/2, and no other.", factor=factor)
         line = f"At mu {PLACE[0]} and logvar {PLACE[1]} the KL term is {number(factor)} times the divergence."
         return _failed("factor", line, ["kl-factor"], factor=factor, error_factor=self.error_factor)
@@ -179,9 +185,10 @@ class KlLaws:
     def _reduction(self) -> Evidence:
         if self.is_absent:
             return _unknown("reduction")
-        worst = max(self.measured.kl_mixed, key=lambda name: abs(self.measured.kl_mixed[name]), default="")
-        excess = self.measured.kl_mixed.get(worst, 0.0)
-        if abs(excess) > 0.01:
+        mixed = self.measured.kl_mixed
+        uncertain = {name: DEVIATIONS * value for name, value in self.measured.mixed_errors.items()}
+        worst = max(mixed, key=lambda name: abs(mixed[name]) - uncertain[name], default="")
+        if worst and abs(mixed[worst]) > 0.01 + uncertain[worst]:
             kind, index = worst.split()
             what = "point" if kind == "row" else "latent dimension"
             line = f"Moving {what} {int(index) + 1} alone changes the KL term by another share than its own."
@@ -214,19 +221,29 @@ class Fit:
     Attributes:
         slope: Its factor.
         constant: What is left where the divergence is 0.
+        slope_uncertain: How far it may lie off because the loss is random.
+        constant_uncertain: The same of the constant.
         is_match: Whether nothing else remains.
     """
 
-    def __init__(self, divergence: Array, values: Array) -> None:
+    def __init__(self, divergence: Array, samples: Array) -> None:
+        values = samples.mean(axis=1)
+        uncertain = standard_error(samples)
+        # What is surer weighs more.
+        weights = 1 / (uncertain + uncertain.max()) if uncertain.max() > 0 else np.ones(len(values))
         design = np.column_stack([divergence, np.ones(len(divergence))])
-        solution = np.linalg.lstsq(design, values, rcond=None)[0]
-        self.slope = float(solution[0])
-        self.constant = float(solution[1])
-        remainder = np.abs(design @ solution - values)
+        solutions = np.linalg.lstsq(design * weights[:, None], samples * weights[:, None], rcond=None)[0]
+        self.slope = float(solutions[0].mean())
+        self.constant = float(solutions[1].mean())
+        self.slope_uncertain = DEVIATIONS * float(standard_error(solutions[0]))
+        self.constant_uncertain = DEVIATIONS * float(standard_error(solutions[1]))
+        remainder = design @ solutions - samples
         scale = float(np.ptp(values))
         # Near the prior small values count, too: they are held to their own size.
         allowed = TOLERANCE * np.minimum(scale, np.abs(self.slope) * (0.1 + np.abs(divergence)))
-        self.is_match = abs(self.slope) > 1e-9 and bool(np.all(remainder <= allowed))
+        allowed += DEVIATIONS * standard_error(remainder)
+        is_close = bool(np.all(np.abs(remainder.mean(axis=1)) <= allowed))
+        self.is_match = is_close and abs(self.slope) > 1e-9 + self.slope_uncertain
 
 
 class NoFit(Fit):
@@ -235,10 +252,12 @@ class NoFit(Fit):
     def __init__(self) -> None:
         self.slope = float("nan")
         self.constant = float("nan")
+        self.slope_uncertain = float("nan")
+        self.constant_uncertain = float("nan")
         self.is_match = False
 
 
-def fit_of(reading: Reading, table: Array) -> Fit:
+def fit_of(reading: Reading, table: Array, samples: Array) -> Fit:
     """How well a measured KL term is a factor times the divergence of a reading of the head."""
     divergence = reading.divergence(table[:, 0], table[:, 1])
     usable = np.isfinite(divergence)
@@ -248,7 +267,7 @@ def fit_of(reading: Reading, table: Array) -> Fit:
     needs_negative = not reading.is_positive and bool((table[:, 1] > 0).all())
     if not complete or needs_negative:
         return NoFit()
-    return Fit(divergence[usable], table[usable, 2])
+    return Fit(divergence[usable], samples[usable])
 
 
 def _value_near(table: Array, mu: float, head: float) -> float:

@@ -54,6 +54,13 @@ UNIT_POINTS = (0.4, 0.5, 0.6)
 PLACE = (0.8, 0.5)
 """Mu and head at which the reduction is measured."""
 RESIDUAL = 0.9
+PILOT = 16
+WANTED = 0.01
+"""Standard error of a random loss's average, in parts of it, that is wanted; and how often it is computed for that."""
+REPEATS = (32, 128)
+PER_QUESTION = 100
+DEVIATIONS = 5.0
+"""Standard errors that an average may lie off."""
 
 
 class LossError(Exception):
@@ -80,39 +87,87 @@ def filled(shape: Shape, *, x: float, recon: float, mu: float, head: float, beta
 class LossMeter:
     """Computes losses of a solution.
 
+    A loss that draws random numbers, such as one that estimates the KL term, is computed many times, with the same
+    numbers for each case; then its average is judged, within what the average itself is uncertain by.
+
     Args:
         subject: The solution.
         probe: The model that it is handed: "plain", or "own".
         has_beta: Whether it takes a beta.
+
+    Attributes:
+        repeats: How often each loss is computed: once, unless it is random.
+        is_calm_at_zero: Whether it is not at beta 0, where a random KL term does not count.
     """
 
     def __init__(self, subject: Subject, probe: str, has_beta: bool) -> None:
         self.subject = subject
         self.probe = probe
         self.has_beta = has_beta
+        self.repeats = 1
+        self.is_calm_at_zero = False
 
-    def ask(self, cases: list[Case], *, gradients: bool = False) -> dict[str, Any]:
+    @property
+    def is_random(self) -> bool:
+        """Whether the loss draws random numbers."""
+        return self.repeats > 1
+
+    def listen(self, case: Case) -> None:
+        """Find out whether the loss is random, and how often it has to be computed."""
+        self.repeats = PILOT
+        losses = self.samples([case, case._replace(beta=0.0)])
+        spread = losses.std(axis=1)
+        size = np.abs(losses).mean(axis=1) + 1e-12
+        is_random = spread > 1e-6 * size
+        self.is_calm_at_zero = self.has_beta and not is_random[1]
+        wanted = (spread[0] / size[0] / WANTED) ** 2
+        self.repeats = int(np.clip(wanted, *REPEATS)) if is_random.any() else 1
+
+    def ask(self, cases: list[Case], seeds: list[int] | None = None, *, gradients: bool = False) -> dict[str, Any]:
         """The losses of cases of one shape; raises LossError where one of them fails."""
         request: dict[str, Any] = {"kind": "loss", "probe": self.probe, "gradients": gradients}
         for name in ("recon", "x", "mu", "head"):
             request[name] = torch.stack([getattr(case, name) for case in cases])
         request["beta"] = [case.beta for case in cases]
+        request["seeds"] = seeds
         answered = self.subject.ask(request)
         if "error" in answered:
             raise LossError(answered)
         return answered
 
+    def samples(self, cases: list[Case], times: int = 1) -> Array:
+        """Losses, shape (n, times * repeats)."""
+        if not self.is_random:
+            return np.asarray(self.ask(cases)["loss"].numpy())[:, None]
+        losses = np.empty((len(cases), times * self.repeats))
+        calm = [index for index, case in enumerate(cases) if case.beta == 0 and self.is_calm_at_zero]
+        if calm:
+            losses[calm] = self.ask([cases[index] for index in calm])["loss"].numpy()[:, None]
+        random = [index for index in range(len(cases)) if index not in calm]
+        each = [(index, seed) for index in random for seed in range(times * self.repeats)]
+        # A question has a second of processor time.
+        for start in range(0, len(each), PER_QUESTION):
+            part = each[start : start + PER_QUESTION]
+            answered = self.ask([cases[index] for index, _ in part], [1 + seed for _, seed in part])
+            rows = [index for index, _ in part]
+            losses[rows, [seed for _, seed in part]] = answered["loss"].numpy()
+        return losses
+
     def values(self, cases: list[Case]) -> Array:
         """Losses, shape (n,)."""
-        return np.asarray(self.ask(cases)["loss"].numpy())
+        return np.asarray(self.samples(cases).mean(axis=1))
+
+    def slope_samples(self, cases: list[Case], times: int = 1) -> Array:
+        """K of cases, shape (n, times * repeats); of a loss without beta, the loss itself, whose E is to be 0."""
+        if not self.has_beta:
+            return self.samples(cases, times)
+        both = [case._replace(beta=0.0) for case in cases] + [case._replace(beta=1.0) for case in cases]
+        values = self.samples(both, times).reshape(2, len(cases), -1)
+        return np.asarray(values[1] - values[0])
 
     def slopes(self, cases: list[Case]) -> Array:
-        """K of cases, shape (n,); of a loss without beta, the loss itself, whose E is to be 0."""
-        if not self.has_beta:
-            return self.values(cases)
-        both = [case._replace(beta=0.0) for case in cases] + [case._replace(beta=1.0) for case in cases]
-        values = self.values(both).reshape(2, -1)
-        return np.asarray(values[1] - values[0])
+        """K of cases, shape (n,)."""
+        return np.asarray(self.slope_samples(cases).mean(axis=1))
 
     def errors(self, cases: list[Case]) -> Array:
         """E of cases, shape (n,); of a loss without beta, less the loss of the same cases without an error."""
@@ -133,13 +188,17 @@ class MeasuredLoss:
         betas: Values of beta.
         along_beta: Losses at a generic place at each of them.
         kl: K at the base shape, columns mu, head, K.
+        kl_samples: K at these places, for each time that a random loss was computed: shape (n, repeats).
         kl_failed: Whether it raised, or gave no number, at heads of 0 and below.
         kl_by_shape: K at :data:`PLACE` by shape; nan where it could not be computed.
+        kl_errors: Standard error of each of them, where the loss is random.
         squares: E at the base shape, columns recon, x, E.
         error_by_shape: What one residual adds to E, by shape.
         depends: E at other mu and heads, less E at the first: 0 where the reconstruction term is one.
         kl_mixed: K of batches in which one row, or one column, differs, less the mean of its parts, in parts of it.
+        mixed_errors: Standard errors of these.
         error_mixed: The same of E.
+        is_random: Whether the loss draws random numbers.
     """
 
     error: dict[str, Any] | None = None
@@ -148,13 +207,28 @@ class MeasuredLoss:
     betas: Array = field(default_factory=lambda: np.empty(0))
     along_beta: Array = field(default_factory=lambda: np.empty(0))
     kl: Array = field(default_factory=lambda: np.empty((0, 3)))
+    kl_samples: Array = field(default_factory=lambda: np.empty((0, 1)))
     kl_failed: bool = False
     kl_by_shape: dict[Shape, float] = field(default_factory=dict)
+    kl_errors: dict[Shape, float] = field(default_factory=dict)
     squares: Array = field(default_factory=lambda: np.empty((0, 3)))
     error_by_shape: dict[Shape, float] = field(default_factory=dict)
     depends: float = 0.0
     kl_mixed: dict[str, float] = field(default_factory=dict)
+    mixed_errors: dict[str, float] = field(default_factory=dict)
     error_mixed: dict[str, float] = field(default_factory=dict)
+    is_random: bool = False
+
+    @property
+    def kl_uncertain(self) -> Array:
+        """How far each K may lie off because the loss is random, shape (n,); 0 where it is not."""
+        return DEVIATIONS * standard_error(self.kl_samples)
+
+
+def standard_error(samples: Array) -> Array:
+    """Of the average over the last dimension."""
+    count = samples.shape[-1]
+    return np.asarray(samples.std(axis=-1) / max(count - 1, 1) ** 0.5)
 
 
 def generic_case(beta: float, *, unit_interval: bool, seed: int = 5) -> Case:
@@ -187,6 +261,8 @@ def measure_loss(meter: LossMeter) -> MeasuredLoss:
         if not bool(torch.isfinite(found.first["loss"]).all()):
             return found
 
+    meter.listen(generic_case(0.7, unit_interval=found.unit_interval))
+    found.is_random = meter.is_random
     for measure in (_measure_beta, _measure_kl, _measure_squares, _measure_shapes, _measure_mixtures):
         try:
             measure(meter, found)
@@ -203,21 +279,24 @@ def _measure_beta(meter: LossMeter, found: MeasuredLoss) -> None:
 
 def _measure_kl(meter: LossMeter, found: MeasuredLoss) -> None:
     rows = []
+    samples = []
     for heads in (POSITIVE, NEGATIVE):
         places = table_of(MEANS, heads)
         cases = [filled(BASE, x=0.3, recon=0.3, mu=mu, head=head, beta=1.0) for mu, head in places]
         try:
-            slopes = meter.slopes(cases)
+            slopes = meter.slope_samples(cases)
         except LossError:
             if heads is POSITIVE:
                 raise
             found.kl_failed = True
             continue
-        rows.append(np.column_stack([places, slopes]))
+        rows.append(np.column_stack([places, slopes.mean(axis=1)]))
+        samples.append(slopes)
     joined = np.concatenate(rows)
     finite = np.isfinite(joined[:, 2])
     found.kl_failed = found.kl_failed or not bool(finite.all())
     found.kl = joined[finite]
+    found.kl_samples = np.concatenate(samples)[finite]
 
 
 def table_of(first: tuple[float, ...], second: tuple[float, ...]) -> Array:
@@ -246,7 +325,10 @@ def _measure_shapes(meter: LossMeter, found: MeasuredLoss) -> None:
     for shape in (BASE, *SHAPES):
         place = {"mu": PLACE[0], "head": PLACE[1], "beta": 1.0}
         try:
-            found.kl_by_shape[shape] = float(meter.slopes([filled(shape, x=x, recon=x, **place)])[0])
+            # One number for each shape tells its growth: a random one has to be surer than those of the table.
+            slopes = meter.slope_samples([filled(shape, x=x, recon=x, **place)], times=4)
+            found.kl_by_shape[shape] = float(slopes.mean())
+            found.kl_errors[shape] = float(standard_error(slopes.ravel()))
             near_and_far = [filled(shape, x=x, recon=recon, **place) for recon in (x, x + step)]
             found.error_by_shape[shape] = float(np.diff(meter.errors(near_and_far))[0])
         except LossError as error:
@@ -285,12 +367,15 @@ def _measure_mixtures(meter: LossMeter, found: MeasuredLoss) -> None:
         error_cases.append(one._replace(recon=torch.where(coordinate, far.recon, one.recon)))
         shares.append((float(latent.double().mean()), float(coordinate.double().mean())))
 
-    slopes = meter.slopes(kl_cases)
+    samples = meter.slope_samples(kl_cases)
+    slopes = samples.mean(axis=1)
     errors = meter.errors(error_cases)
-    for (kind, row, column), (kl_share, error_share), slope, error in zip(
-        places, shares, slopes[2:], errors[2:], strict=True
+    uncertain = standard_error(samples) / max(abs(slopes[1] - slopes[0]), 1e-12)
+    for (kind, row, column), (kl_share, error_share), slope, error, one_uncertain in zip(
+        places, shares, slopes[2:], errors[2:], uncertain[2:], strict=True
     ):
         name = f"{kind} {max(row, column)}"
+        found.mixed_errors[name] = float(one_uncertain + kl_share * uncertain[1] + (1 - kl_share) * uncertain[0])
         found.kl_mixed[name] = _excess(slopes, kl_share, slope)
         found.error_mixed[name] = _excess(errors, error_share, error)
 

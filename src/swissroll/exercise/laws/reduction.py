@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Mapping
 from dataclasses import dataclass
 
-from swissroll.exercise.laws.measured_loss import BASE, Shape
+from swissroll.exercise.laws.measured_loss import BASE, DEVIATIONS, Shape
 
 
 @dataclass(frozen=True)
@@ -29,21 +30,24 @@ class Powers:
         return float(math.prod(size**power for size, power in powers if power is not None))
 
 
-def powers_of(values: dict[Shape, float]) -> Powers:
-    """The powers of a term that was computed at several shapes."""
+def powers_of(values: dict[Shape, float], errors: Mapping[Shape, float] | None = None) -> Powers:
+    """The powers of a term that was computed at several shapes; with its standard errors, where it is random."""
+    errors = errors or {}
+    has_data = any(shape.data != 2 and math.isfinite(values[shape]) for shape in values)
     return Powers(
-        batch=_power(values, "batch"),
-        latent=_power(values, "latent"),
-        data=_power(values, "data") if any(shape.data != 2 and math.isfinite(values[shape]) for shape in values) else 0,
+        batch=_power(values, errors, "batch"),
+        latent=_power(values, errors, "latent"),
+        data=_power(values, errors, "data") if has_data else 0,
     )
 
 
-def _power(values: dict[Shape, float], dimension: str) -> float | None:
+def _power(values: dict[Shape, float], errors: Mapping[Shape, float], dimension: str) -> float | None:
     """The power of one dimension, None where the values follow no power law."""
     at_base = values.get(BASE, float("nan"))
     if not math.isfinite(at_base) or at_base == 0:
         return None
     found = []
+    allowed = []
     for shape, value in values.items():
         others = [name for name in Shape._fields if name != dimension]
         differs = getattr(shape, dimension) != getattr(BASE, dimension)
@@ -53,8 +57,15 @@ def _power(values: dict[Shape, float], dimension: str) -> float | None:
             continue
         if value / at_base <= 0:
             return None
-        found.append(math.log(value / at_base) / math.log(getattr(shape, dimension) / getattr(BASE, dimension)))
-    if not found or max(found) - min(found) > 0.02:
+        growth = math.log(getattr(shape, dimension) / getattr(BASE, dimension))
+        found.append(math.log(value / at_base) / growth)
+        relative = errors.get(shape, 0.0) / abs(value) + errors.get(BASE, 0.0) / abs(at_base)
+        allowed.append(DEVIATIONS * relative / abs(growth))
+    if not found:
         return None
-    mean = sum(found) / len(found)
-    return float(round(mean)) if abs(mean - round(mean)) < 0.01 else mean
+    # A random term's power is read off where it is surest.
+    surest = found[allowed.index(min(allowed))] if max(allowed) > 0 else sum(found) / len(found)
+    whole = round(surest)
+    if all(abs(power - whole) < 0.01 + more for power, more in zip(found, allowed, strict=True)):
+        return float(whole)
+    return None if max(found) - min(found) > 0.02 else surest

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 
 from swissroll.exercise.misconceptions.misconception import Misconception
-from swissroll.exercise.misconceptions.reading import AUTOGRAD, BROADCASTING, CLOSED_FORM, CONVENTIONS, OUTPUTS
+from swissroll.exercise.misconceptions.reading import AUTOGRAD, BROADCASTING, CLOSED_FORM, CONVENTIONS, OUTPUTS, TRICK
 
 FORMULA = "kl.formula"
 AT_PRIOR = "What is your KL term where mu is 0 and the variance is 1, so that q(z|x) is the prior? What should it be?"
@@ -367,6 +367,20 @@ KL: tuple[Misconception, ...] = (
         hint="Hand your loss one, two and four latent dimensions with the same values. How does the term grow?",
         read=CONVENTIONS,
         code="kl_loss = -0.5 * torch.mean(1 + logvar - mu.pow(2) - torch.exp(logvar)) / mu.shape[1]",
+    ),
+    entry(
+        id="kl-estimate-without-gradient",
+        name="The KL term is estimated from draws that have no gradient",
+        thought="The average of log q - log p over draws is the KL term, however the draws were made.",
+        law="objective.gradients",
+        signs=("estimate-detached",),
+        effect="The term has the right value, but its gradient is 0 on average: the prior pulls at nothing.",
+        hint="Move mu a little. Do your draws move with it, as a function of mu? What does backward() see of that?",
+        read=TRICK,
+        code=(
+            "q = torch.distributions.Normal(mu, torch.exp(0.5 * logvar))\nz = q.sample((32,))\n"
+            "p = torch.distributions.Normal(0.0, 1.0)\nkl_loss = (q.log_prob(z) - p.log_prob(z)).mean()"
+        ),
     ),
     entry(
         id="term-without-gradient",
