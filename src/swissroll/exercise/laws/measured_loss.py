@@ -6,6 +6,7 @@ numbers of a batch are alike, K = k(mu, head) B^p L^q D^r: k is one number's ter
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple
@@ -144,7 +145,7 @@ class LossMeter:
         if calm:
             losses[calm] = self.ask([cases[index] for index in calm])["loss"].numpy()[:, None]
         random = [index for index in range(len(cases)) if index not in calm]
-        each = [(index, seed) for index in random for seed in range(times * self.repeats)]
+        each = list(itertools.product(random, range(times * self.repeats)))
         # A question has a second of processor time.
         for start in range(0, len(each), PER_QUESTION):
             part = each[start : start + PER_QUESTION]
