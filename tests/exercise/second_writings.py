@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+DRAWN = "z = mu + (logvar / 2).exp() * torch.randn_like(mu)\n"
 STD = "s = (logvar / 2).exp()\n"
 
 SECOND_WRITINGS: list[tuple[str, str, str]] = [
@@ -26,6 +27,20 @@ SECOND_WRITINGS: list[tuple[str, str, str]] = [
         "sampler",
         ("with torch.no_grad():\n    return mu + (logvar / 2).exp() * torch.randn_like(mu)"),
     ),
+    ("sample-without-gradient", "sampler", "return torch.normal(mu, (logvar / 2).exp())"),
+    (
+        "draw-shifted-again",
+        "sampler",
+        STD + "return mu + s * torch.distributions.Normal(mu, s).rsample()",
+    ),
+    ("noise-standardised", "sampler", "return (torch.randn_like(mu) - mu) * (-logvar / 2).exp()"),
+    (
+        "draws-standardised",
+        "sampler",
+        DRAWN + "return F.batch_norm(z, None, None, training=True)",
+    ),
+    ("draws-standardised", "sampler", DRAWN + "return z - z.mean(0)"),
+    ("draws-standardised", "sampler", STD + "return F.layer_norm(mu + s * torch.randn_like(s), mu.shape[1:])"),
     ("std-detached", "sampler", "return mu + (logvar.data / 2).exp() * torch.randn_like(mu)"),
     ("eval-returns-mean", "sampler", STD + "return mu + s * torch.randn_like(s) * float(self.training)"),
     ("inputs-changed-in-place", "sampler", "s = (logvar / 2).exp()\nreturn mu.add_(s * torch.randn_like(s))"),
@@ -48,6 +63,27 @@ SECOND_WRITINGS: list[tuple[str, str, str]] = [
             "s = (logvar / 2).exp()\nz = (mu + s * torch.randn(40, *mu.shape)).detach()\n"
             "kl_loss = (0.5 * z ** 2 - 0.5 * ((z - mu) / s) ** 2 - s.log()).mean()"
         ),
+    ),
+    ("kl-half-on-a-part", "kl", "kl_loss = (0.5 * (mu ** 2 + logvar.exp() - logvar) - 1).mean()"),
+    ("kl-half-on-a-part", "kl", "kl_loss = (0.5 * mu ** 2 + logvar.exp() - 1 - logvar).mean()"),
+    ("kl-logvar-negated", "kl", "kl_loss = -0.5 * (1 - logvar - mu ** 2 - 1 / logvar.exp()).mean()"),
+    (
+        "kl-of-the-batch",
+        "kl",
+        "m = mu.mean(0)\nv = logvar.mean(0)\nkl_loss = (m ** 2 + v.exp() - 1 - v).mean() / 2",
+    ),
+    (
+        "kl-square-of-a-sum",
+        "kl",
+        (
+            "squares = torch.einsum('bi,bj->b', mu, mu)\n"
+            "kl_loss = 0.5 * (squares + (logvar.exp() - 1 - logvar).sum(1)).sum() / mu.numel()"
+        ),
+    ),
+    (
+        "kl-of-the-draw",
+        "forward",
+        "m, s = self.encode(x)\nz = self.reparameterize(m, s)\nreturn self.decode(z), z, s",
     ),
     ("kl-batch-mean-twice", "kl", "kl_loss = 0.5 * (mu ** 2 + logvar.exp() - 1 - logvar).mean() / len(mu)"),
     ("error-absolute", "error", "recon_loss = F.l1_loss(recon_x, x)"),

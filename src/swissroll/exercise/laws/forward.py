@@ -73,6 +73,9 @@ class ForwardLaws:
         if self._encodes_other_points():
             line = "For the same points, encode gives another mu than the model returns and decodes a draw around."
             return _failed("runs", line, ["points-changed"])
+        if self._returns_draw():
+            line = "What it returns in the place of mu is the draw that was decoded."
+            return _failed("runs", line, ["forward-returns-draw"])
         return _held("runs", "It returns a reconstruction, mu and logvar, for 1, 5 and 400 points.")
 
     def _encodes_other_points(self) -> bool:
@@ -85,7 +88,17 @@ class ForwardLaws:
         of_this_kind = first.shape == mu.shape and torch.equal(first, second)
         return of_this_kind and not any(_same(mu, part) for part in encoded[0])
 
+    def _returns_draw(self) -> bool:
+        """Whether the model returns the latent where mu should be, and mu is another number."""
+        encoded = self.trained.get("encoded")
+        handed = self.trained.get("handed")
+        if not encoded or handed is None:
+            return False
+        return _same(self.trained["outputs"]["mu"], handed) and not _same(encoded[0][0], handed)
+
     def _latent(self) -> Evidence:
+        if self._returns_draw():
+            return _unknown("latent")
         for answered, mode in ((self.trained, "training"), (self.evaluated, "evaluation")):
             handed = answered["handed"]
             if handed is None:

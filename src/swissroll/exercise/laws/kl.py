@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from swissroll.exercise.evidence import Evidence
-from swissroll.exercise.laws.kl_terms import Terms, take_apart
+from swissroll.exercise.laws.kl_terms import HALF_ON_A_PART, Terms, take_apart
 from swissroll.exercise.laws.measured_loss import DEVIATIONS, PLACE, Array, MeasuredLoss, standard_error
 from swissroll.exercise.laws.readings import BY_NAME, READINGS, Reading
 from swissroll.exercise.laws.reduction import Powers, powers_of
@@ -17,6 +17,7 @@ from swissroll.exercise.laws.words import number
 LAWS = ("zero", "formula", "sign", "factor", "reduction")
 TOLERANCE = 4e-3
 """Largest difference from a formula, in parts of the largest value; an epsilon of 1e-5 in a logarithm leaves 1e-4."""
+JOINT_COLUMN = "kl-joint-column"
 MAX_FACTOR_ERROR = 5e-3
 
 
@@ -106,7 +107,10 @@ class KlLaws:
             f"At mu 0 and {reading.name} {number(reading.prior)}, where q is the prior, "
             f"the KL term is {number(at_prior)}."
         )
-        return _failed("zero", line, ["kl-constant"], at_prior=at_prior / self.powers.factor)
+        share = at_prior / self.powers.factor
+        # 1/2 (...) - 1 has the 1 twice.
+        signs = ["kl-constant", *([HALF_ON_A_PART] if abs(share + 0.5) < 0.01 else [])]
+        return _failed("zero", line, signs, at_prior=share)
 
     def _formula(self) -> Evidence:
         if self.is_absent:
@@ -116,6 +120,9 @@ class KlLaws:
             line = f"It is the closed form for a {self.reading.name}, at {len(self.measured.kl)} places."
             return _held("formula", line, **self._table())
         signs = ["kl-formula", *(self.terms.signs if self.terms else ())]
+        if self._is_uneven("column") and self._uneven("column") == JOINT_COLUMN:
+            # Terms of two latents together have other factors than each by itself.
+            signs = [JOINT_COLUMN]
         return _failed("formula", self._say_difference(), signs, **self._table())
 
     def _say_difference(self) -> str:
@@ -192,7 +199,7 @@ class KlLaws:
             kind, index = worst.split()
             what = "point" if kind == "row" else "latent dimension"
             line = f"Moving {what} {int(index) + 1} alone changes the KL term by another share than its own."
-            return _failed("reduction", line, [f"kl-uneven-{kind}"], mixed=self.measured.kl_mixed)
+            return _failed("reduction", line, [self._uneven(kind)], mixed=mixed)
         p = self.powers.batch
         q = self.powers.latent
         r = self.powers.data
@@ -213,6 +220,16 @@ class KlLaws:
         points = "summed" if p else "averaged"
         dims = "summed" if q else "averaged"
         return _held("reduction", f"It is {points} over points and {dims} over latent dimensions.", **facts)
+
+    def _is_uneven(self, kind: str) -> bool:
+        mixed = {name: value for name, value in self.measured.kl_mixed.items() if name.startswith(kind)}
+        return any(abs(mixed[name]) > 0.01 + DEVIATIONS * self.measured.mixed_errors[name] for name in mixed)
+
+    def _uneven(self, kind: str) -> str:
+        """Whether some rows or columns count more than others, or all alike but not each by itself."""
+        excesses = [value for name, value in self.measured.kl_mixed.items() if name.startswith(kind)]
+        errors = [value for name, value in self.measured.mixed_errors.items() if name.startswith(kind)]
+        return f"kl-joint-{kind}" if np.ptp(excesses) <= 0.01 + 2 * DEVIATIONS * max(errors) else f"kl-uneven-{kind}"
 
 
 class Fit:

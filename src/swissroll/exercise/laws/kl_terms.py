@@ -15,6 +15,7 @@ Array = NDArray[np.float64]
 
 RIGHT = {"one": -1.0, "logvar": -1.0, "mean": 1.0, "variance": 1.0}
 """Coefficients of 2 KL = mu^2 + exp(logvar) - 1 - logvar."""
+HALF_ON_A_PART = "kl-half-on-a-part"
 OTHERS = ("logvar^2", "|logvar|", "mu", "|mu|", "exp(logvar/2)", "exp(2 logvar)")
 MAX_REMAINDER = 1e-3
 SMALL = 5e-3
@@ -60,7 +61,20 @@ def take_apart(table: Array) -> Terms | None:
     # A mixture of many functions is a fit of something else, and no sum that anybody wrote.
     if sum(abs(relative[name]) > SMALL for name in OTHERS) > 1:
         return None
-    return Terms(scale, relative, tuple(_signs(relative)))
+    halved = _is_half_on_a_part(relative)
+    return Terms(scale, relative, (HALF_ON_A_PART, *_signs(relative)) if halved else tuple(_signs(relative)))
+
+
+def _is_half_on_a_part(relative: dict[str, float]) -> bool:
+    """Whether the factor of 1/2 is on some terms alone: all have one factor or twice that, and no other is there."""
+    factors = {name: relative[name] / right for name, right in RIGHT.items()}
+    low = min(factors.values())
+    if low <= 0 or any(abs(relative[name]) > SMALL for name in OTHERS):
+        return False
+    doubled = [name for name, factor in factors.items() if abs(factor / low - 2) < SMALL]
+    single = [name for name, factor in factors.items() if abs(factor / low - 1) < SMALL]
+    # A logarithm that alone is half or twice as large has names of its own.
+    return len(doubled) + len(single) == len(RIGHT) and bool(doubled) and ["logvar"] not in (doubled, single)
 
 
 def _common_scale(found: dict[str, float]) -> float:

@@ -26,6 +26,7 @@ from swissroll.exercise.laws.words import NOT_WRITTEN, is_stub, number, say_erro
 from swissroll.exercise.subject import Subject
 
 NAME = "reparameterize"
+STANDARDISED = "draws-standardised"
 LAWS = ("runs", "independent", "fresh", "normal", "centre", "scale", "gradients", "inputs")
 
 
@@ -91,8 +92,9 @@ class SamplerLaws:
             first = draws[shapes.index(wrong[0])]
             came = say_error(NAME, first) if "error" in first else f"it returned {_shape_of(first)}"
             line = f"For mu and logvar of shape {wrong[0]}: {came}."
-            signs = ["batch-frozen" if len(wrong) < len(shapes) else "shape"]
-            return _failed("runs", line.replace("..", "."), signs, shapes=[list(shape) for shape in wrong])
+            sign = "batch-frozen" if len(wrong) < len(shapes) else "shape"
+            sign = STANDARDISED if self._is_standardised() else sign
+            return _failed("runs", line.replace("..", "."), [sign], shapes=[list(shape) for shape in wrong])
         if kinds != {"torch.float32"}:
             line = (
                 f"For mu and logvar in float32 it returned {', '.join(sorted(kinds))}, which a float32 decoder refuses."
@@ -226,6 +228,9 @@ class SamplerLaws:
             return _failed("centre", line, ["returns-mean" if is_mean else "noise-constant"], **facts)
         if self._is_centred():
             return _held("centre", "Where mu moves, the draws move with it.")
+        if self._is_standardised():
+            line = f"At any mu the average of the {len(self.measured.base)} draws of a batch is the same."
+            return _failed("centre", line, [STANDARDISED], **facts)
         means = self.measured.means
         moved = self.measured.mean_offset + self.measured.mean_ratio * BASE_MU
         index = int(np.argmax(np.abs(moved - means)))
@@ -233,6 +238,13 @@ class SamplerLaws:
         if abs(moved[index] - means[index]) < 0.05:
             line = "Where logvar moves, the centre of the draws moves, too."
         return _failed("centre", line, ["centre"], **facts)
+
+    def _is_standardised(self) -> bool:
+        """Whether the draws of each column, or of each row, have the same average: that of chance never is."""
+        z = self.measured.base
+        over_batch = len(z) > 1 and float(np.ptp(z.mean(axis=0))) < 1e-4
+        over_row = z.shape[1] > 1 and float(np.ptp(z.mean(axis=1))) < 1e-4
+        return (over_batch or over_row) and not self._shared() and not self._is_centred()
 
     def _functions(self) -> dict[str, Any]:
         """The measured functions as plain values, which the catalogue's formulas are compared with."""
@@ -253,7 +265,8 @@ class SamplerLaws:
         deviation = facts["deviation"]
         if not right:
             reading = BY_NAME[self.readings[0]]
-            return _failed("scale", self._say_scale(reading, deviation), ["scale"], **facts)
+            signs = [STANDARDISED if self._is_standardised() else "scale"]
+            return _failed("scale", self._say_scale(reading, deviation), signs, **facts)
 
         factor = deviation / float(BY_NAME[right[0]].deviation(np.float64(BASE_HEAD)))
         facts["factor"] = factor
@@ -319,7 +332,9 @@ class SamplerLaws:
         if "error" in first:
             return _failed("gradients", f"With gradients, {say_error(NAME, first)}.", ["error-with-gradients"])
 
-        missing = [name for name in ("mu", "head") if first[f"grad_{name}"] is None]
+        # A gradient of nothing but zeros, such as that of torch.normal, is none.
+        arrived = {name: first[f"grad_{name}"] for name in ("mu", "head")}
+        missing = [name for name, found in arrived.items() if found is None or not bool(found.any())]
         if missing:
             names = " and ".join("logvar" if name == "head" else name for name in missing)
             sign = "gradient-none" if len(missing) == 2 else f"gradient-none-{missing[0]}"
@@ -334,8 +349,7 @@ class SamplerLaws:
                 share = float(np.sum(gradient * numeric) / max(float(np.sum(numeric**2)), 1e-12))
                 words = "logvar" if name == "head" else name
                 line = f"The gradient that reaches {words} is {number(share)} times the slope of the draws along it."
-                sign = f"gradient-zero-{name}" if np.abs(gradient).max() < 1e-9 else f"gradient-wrong-{name}"
-                return _failed("gradients", line, [sign], share=share)
+                return _failed("gradients", line, [f"gradient-wrong-{name}"], share=share)
         return _held("gradients", "The gradients for mu and logvar are the slopes of the draws.")
 
     def _gradients_by_formula(self, draw: dict[str, Any], mu: Array, head: Array) -> Evidence:

@@ -7,14 +7,13 @@ from typing import Any
 import numpy as np
 
 from swissroll.exercise.misconceptions.misconception import Misconception
-from swissroll.exercise.misconceptions.reading import AUTOGRAD, BROADCASTING, CLOSED_FORM, CONVENTIONS, OUTPUTS, TRICK
+from swissroll.exercise.misconceptions.reading import CLOSED_FORM, CONVENTIONS, OUTPUTS
 
 FORMULA = "kl.formula"
 AT_PRIOR = "What is your KL term where mu is 0 and the variance is 1, so that q(z|x) is the prior? What should it be?"
 PLACE = (
     "Work out the KL term by hand at mu = 0 and logvar = 2, and compare. Then go through the derivation term by term."
 )
-ROWS = "Hand your loss the same batch twice over, 2 B points. Which of the two terms doubles, and which stays?"
 PULLS = (
     "The codes are pulled to another place than the prior, so that what the prior draws lies where nothing is encoded."
 )
@@ -153,6 +152,33 @@ KL: tuple[Misconception, ...] = (
         hint="Which power of sigma does the closed form have, and what is exp(logvar) already?",
         code="kl_loss = -0.5 * torch.mean(1 + logvar - mu.pow(2) - torch.exp(logvar).pow(2))",
         formula=lambda mu, h: 0.5 * (mu**2 + np.exp(2 * h) - 1 - h),
+    ),
+    entry(
+        id="kl-half-on-a-part",
+        name="The factor of 1/2 is on a part of the terms only",
+        thought="The bracket may be closed before the last terms, as they are added anyway.",
+        hint="Which terms does the 1/2 stand before in the closed form? Put brackets around them, and count.",
+        code="kl_loss = 0.5 * torch.mean(mu.pow(2) + torch.exp(logvar)) - 1 - torch.mean(logvar)",
+        signs=("kl-half-on-a-part",),
+    ),
+    entry(
+        id="kl-logvar-negated",
+        name="The sign of logvar is turned in the KL term",
+        thought="log sigma^2 and -log sigma^2 both appear in derivations.",
+        hint="Should the divergence be larger at logvar = 2 or at logvar = -2? Work out both by hand.",
+        code="kl_loss = 0.5 * torch.mean(mu.pow(2) + torch.exp(-logvar) - 1 + logvar)",
+        formula=lambda mu, h: 0.5 * (mu**2 + np.exp(-h) - 1 + h),
+    ),
+    entry(
+        id="kl-of-the-draw",
+        name="The draw z stands where mu should: the variance counts twice",
+        thought="The KL term is about the latents, and z is the latent.",
+        hint="The closed form is an average over z already. Which of its letters are random, and which are not?",
+        slot="forward",
+        law="forward.runs",
+        signs=("forward-returns-draw",),
+        effect="The term is smallest at a variance of 1/2, not 1, and is noisy.",
+        code="mu, logvar = self.encode(x)\nz = self.reparameterize(mu, logvar)\nreturn self.decode(z), z, logvar",
     ),
     entry(
         id="kl-log-sigma-once",
@@ -300,97 +326,5 @@ KL: tuple[Misconception, ...] = (
         name="The KL term is another function of mu and logvar",
         thought="The formula was put down from memory, or from another source.",
         code="kl_loss = torch.mean(mu.pow(2) + torch.log1p(torch.exp(logvar)) - torch.sin(logvar))",
-    ),
-    entry(
-        id="kl-batch-mean-twice",
-        name="The KL term is divided by the batch size twice",
-        thought="The sum over the batch has to be divided by the batch size, after the mean, too.",
-        law="kl.reduction",
-        signs=("kl-batch-power",),
-        effect="beta is smaller the larger the batch: with 128 points a 128th of what it says.",
-        hint=ROWS,
-        read=CONVENTIONS,
-        code="kl_loss = -0.5 * torch.mean(1 + logvar - mu.pow(2) - torch.exp(logvar)) / x.shape[0]",
-    ),
-    entry(
-        id="kl-summed-over-batch",
-        name="The KL term is summed over the batch, and the reconstruction term averaged",
-        thought="sum() adds up the latent dimensions, as the formula says.",
-        law="objective.batch",
-        signs=("kl-summed-over-batch",),
-        effect="beta is larger the larger the batch: the posterior collapses onto the prior.",
-        hint=ROWS + " Over which dimensions does the formula's sum go?",
-        read=CONVENTIONS,
-        code="kl_loss = -0.5 * torch.sum(1 + logvar - mu.pow(2) - torch.exp(logvar))",
-    ),
-    entry(
-        id="kl-averaged-error-summed",
-        name="The reconstruction term is summed over the batch, and the KL term averaged",
-        thought="Sums and means are the same up to a constant.",
-        law="objective.batch",
-        signs=("kl-averaged-over-batch",),
-        effect="beta is smaller the larger the batch: an autoencoder whose prior is not kept to.",
-        hint=ROWS,
-        read=CONVENTIONS,
-        slot="error",
-        code="recon_loss = torch.sum((recon_x - x) ** 2)",
-    ),
-    entry(
-        id="kl-of-one-dimension",
-        name="Latent dimensions do not count alike in the KL term",
-        thought="An index picks the dimension, and one is enough.",
-        law="kl.reduction",
-        signs=("kl-uneven-column",),
-        effect="The dimensions that do not count are free of the prior, and samples from it are bad.",
-        hint="Move one latent dimension at a time away from the prior. Which one does your term not see?",
-        read=BROADCASTING,
-        code="kl_loss = -0.5 * torch.mean((1 + logvar - mu.pow(2) - torch.exp(logvar))[:, 0])",
-    ),
-    entry(
-        id="kl-of-one-point",
-        name="Points do not count alike in the KL term",
-        thought="The first row stands for the batch.",
-        law="kl.reduction",
-        signs=("kl-uneven-row",),
-        effect="Most points are free of the prior in each step.",
-        hint="Move one point at a time away from the prior. Which one does your term not see?",
-        read=BROADCASTING,
-        code="kl_loss = -0.5 * torch.mean((1 + logvar - mu.pow(2) - torch.exp(logvar))[0])",
-    ),
-    entry(
-        id="kl-other-growth",
-        name="The KL term grows with the number of dimensions in another way than a sum or a mean",
-        thought="The sum over dimensions is divided once more, or multiplied.",
-        law="kl.reduction",
-        signs=("kl-latent-power",),
-        effect="What beta means changes with the number of dimensions.",
-        hint="Hand your loss one, two and four latent dimensions with the same values. How does the term grow?",
-        read=CONVENTIONS,
-        code="kl_loss = -0.5 * torch.mean(1 + logvar - mu.pow(2) - torch.exp(logvar)) / mu.shape[1]",
-    ),
-    entry(
-        id="kl-estimate-without-gradient",
-        name="The KL term is estimated from draws that have no gradient",
-        thought="The average of log q - log p over draws is the KL term, however the draws were made.",
-        law="objective.gradients",
-        signs=("estimate-detached",),
-        effect="The term has the right value, but its gradient is 0 on average: the prior pulls at nothing.",
-        hint="Move mu a little. Do your draws move with it, as a function of mu? What does backward() see of that?",
-        read=TRICK,
-        code=(
-            "q = torch.distributions.Normal(mu, torch.exp(0.5 * logvar))\nz = q.sample((32,))\n"
-            "p = torch.distributions.Normal(0.0, 1.0)\nkl_loss = (q.log_prob(z) - p.log_prob(z)).mean()"
-        ),
-    ),
-    entry(
-        id="term-without-gradient",
-        name="A term of the loss has no gradient",
-        thought="A number is a number: detach(), item() or data change nothing of its value.",
-        law="objective.gradients",
-        signs=("term-detached",),
-        effect="The loss is printed as it should be, but one of its terms does not train anything.",
-        hint="Which operations cut a result off from what it was computed from?",
-        read=AUTOGRAD,
-        code="kl_loss = (-0.5 * torch.mean(1 + logvar - mu.pow(2) - torch.exp(logvar))).detach()",
     ),
 )
