@@ -28,7 +28,7 @@ class Fix(Enum):
     CORRECT_CONFIG = "Correct it: {report} lists the settings."
     NAME_TOML_FILE = "Name an existing TOML file."
     CORRECT_TOML_FILE = "Correct it, or name another."
-    OPEN_WITH_SOLUTION = "swissroll.exercise.solution_run.open_run opens it, and runs that code."
+    OPEN_WITH_SOLUTION = "Open it with exercise.solution_run.open_run, which runs that code."
     TRAIN_WITH_PRIOR = "Train another run from {path}, which has such a prior from its first step on."
     MOVE_AND_REPAIR_ORIGINAL = (
         "Move {move} away, then repair the original again with {components} components: {origin}."

@@ -58,8 +58,8 @@ FIXES = {
     ),
     Fix.PUT_BACK_CONFIG: "Put it back; {report} lists the settings, and 'swissroll train --help' their names.",
     Fix.CORRECT_CONFIG: "Correct it; {report} lists the settings, and 'swissroll train --help' their names.",
-    Fix.NAME_TOML_FILE: "Name an existing TOML file.",
-    Fix.CORRECT_TOML_FILE: "Correct it, or name another.",
+    Fix.NAME_TOML_FILE: "Name an existing TOML file with --config.",
+    Fix.CORRECT_TOML_FILE: "Correct it, or name another with --config.",
     Fix.OPEN_WITH_SOLUTION: ("This command does not take it; 'swissroll report {folder}' does, and runs that code."),
     Fix.TRAIN_WITH_PRIOR: "To train another with such a prior from its first step on: swissroll train --config {path}",
     Fix.MOVE_AND_REPAIR_ORIGINAL: (
