@@ -6,7 +6,7 @@ from collections.abc import Callable
 from typing import Any, NamedTuple
 
 import torch
-from torch import nn
+from torch import Tensor, nn
 
 import swissroll
 from swissroll import VAE, evaluation, model, training
@@ -42,6 +42,10 @@ def small_vae(**settings: Any) -> VAE:
     return vae
 
 
+def kl_divergence_of_a_student(mu: Tensor, logvar: Tensor) -> Tensor:
+    return 0.5 * (mu.square() + logvar.exp() - 1 - logvar).sum(dim=1)
+
+
 class Example(NamedTuple):
     """A call that is right."""
 
@@ -56,6 +60,7 @@ def examples() -> dict[str, Example]:
     found = [
         Example(swissroll.build, {"config": TINY, "loss": None}),
         Example(swissroll.check, {"thing": VAE}),
+        Example(swissroll.lint, {"thing": kl_divergence_of_a_student, "loss": None, "data_dim": 2, "seed": 0}),
         Example(swissroll.compute_vae_loss, {"model": vae, "x": POINTS, "beta": 0.01}),
         Example(swissroll.distortion, {"recon_x": OTHERS, "x": POINTS, "sigma": 0.5}),
         Example(swissroll.elbo, {"recon_x": OTHERS, "x": POINTS, "mu": POINTS, "logvar": OTHERS, "sigma": 0.5}),

@@ -126,6 +126,7 @@ OPTIONAL: dict[tuple[str, str], set[str]] = {
     ("visualize_reconstructions", "points"): {"None"},
     ("sliced_wasserstein", "generator"): {"None"},
     ("check", "thing"): {"a class"},
+    ("lint", "data_dim"): {"None"},
     # A folder of this name can be made.
     ("train", "folder"): {"a word"},
     ("create", "folder"): {"a word"},

@@ -401,7 +401,7 @@ def test_ctrl_c_says_what_it_leaves(
     def stop(*_: object, **__: object) -> None:
         raise KeyboardInterrupt
 
-    monkeypatch.setattr("swissroll.runs.run.load", stop)
+    monkeypatch.setattr("swissroll.exercise.solution_run.load", stop)
     monkeypatch.setattr("swissroll.runs.run.create", stop)
     code, _, err = call([command, *([] if command == "train" else ["run"])], capsys)
     assert (code, err.count("\n")) == (130, 1)

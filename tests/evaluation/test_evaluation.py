@@ -96,7 +96,7 @@ def test_metrics_json_keeps_the_diagnosis_in_words(run: Run) -> None:
         "advice": "Divide beta by ten.",
         "checked": kept["checked"],
     }
-    assert kept["checked"].startswith("Checked: loss, ")
+    assert kept["checked"].startswith("Checked: loss; ")
     assert "10 distances" in kept["checked"]
     assert kept["evidence"].startswith("active units 0, rate 0.0")
 

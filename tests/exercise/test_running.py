@@ -17,7 +17,7 @@ from tests.kernels import add_kernel, run_notebook
 CELLS = read_cells(source_text())
 KERNELS = {"here": "", "without-swissroll": "import sys; sys.modules['swissroll'] = None"}
 # A twentieth of the steps: all trainings of the solution take four minutes of one core.
-QUICK = {"SWISSROLL_QUICK": "1"}
+QUICK = {"SWISSROLL_QUICK": "1", "MPLBACKEND": "module://matplotlib_inline.backend_inline"}
 # The data, the loss, reconstructions, decoded latents, and one of each experiment.
 PICTURES = 8
 Run = Callable[..., tuple[Any, str]]

@@ -240,7 +240,7 @@ def test_what_helps_a_damaged_copy_names_its_original_as_the_copy_was_named(
     (copy.folder / "model.safetensors").write_bytes(b"x" * 100)
     with pytest.raises(RunError) as caught:
         _ = swissroll.load("copy").model
-    assert fix_line(caught.value).endswith("swissroll repair 'my run' --out copy")
+    assert fix_line(caught.value).endswith("swissroll repair 'my run' --components 2 --out copy")
 
 
 def test_what_is_refused_is_one_line_without_a_bar(run: Run, capsys: pytest.CaptureFixture[str]) -> None:

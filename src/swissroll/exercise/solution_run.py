@@ -80,7 +80,10 @@ def open_run(folder: Path) -> Run:
     Raises:
         RunError: The folder holds no run, or its solution.py is gone or was changed.
     """
-    if not (folder / "config.toml").is_file() or not is_of_solution(folder):
+    if not (folder / "config.toml").is_file():
+        return load(folder)
+    _ = Run(folder).config  # Settings that cannot be read are refused with what helps.
+    if not is_of_solution(folder):
         return load(folder)
     path = folder / SOLUTION
     if not path.is_file():

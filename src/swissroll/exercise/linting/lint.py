@@ -9,6 +9,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from swissroll import checks
 from swissroll.exercise.evidence import Evidence
 from swissroll.exercise.examination import Examination
 from swissroll.exercise.laws.measured_loss import generic_case
@@ -48,8 +49,11 @@ def lint(thing: object, loss: Function | None = None, *, data_dim: int | None = 
         What was found; in a notebook it shows itself. Levels are "error", "warning", "note" and "unknown".
 
     Raises:
-        ValueError: It is nothing of these, or cannot be called.
+        ValueError: It is nothing of these, or cannot be called; or another argument is outside its range.
     """
+    checks.whole("seed", seed, 0, 2**31 - 1)
+    if data_dim is not None:
+        checks.whole("data_dim", data_dim, 1, 10**4)
     target = aim(thing, loss)
     if target.score is not None:
         found = list(findings_of_score(target.score, data_dim=data_dim, seed=seed))
