@@ -92,7 +92,8 @@ class Examination:
         loss = self.described["loss"]
         probes = ["own", "plain"] if self.described.get("arrangement") == "other" else ["plain"]
         for probe in probes:
-            meter = LossMeter(self.subject, probe, loss["has_beta"])
+            # A sampler that ends the process, or never ends, must not take the loss with it.
+            meter = LossMeter(self.subject, probe, loss["has_beta"], draws=bool(of_sampler))
             measured = measure_loss(meter)
             kl = None
             error = None

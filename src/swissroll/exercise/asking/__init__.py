@@ -26,13 +26,14 @@ Requests and their answers
     afterwards, and the gradients of ``(z * cotangent).sum()``, None where none arrives or none was asked for.
 
 ``{"kind": "loss", "recon": (n, B, D), "x": (n, B, D), "mu": (n, B, L), "head": (n, B, L), "beta": [n floats],
-"gradients": bool, "probe": "plain" | "own", "seeds": [n ints] | None}``
+"gradients": bool, "probe": "plain" | "own", "seeds": [n ints] | None, "draws": bool}``
 -> ``{"loss": (n,) float64, "shape": [ints], "returned": type name,
 "decoded": [words], "points": [words], "x_changed": bool, "grad_recon", "grad_mu", "grad_head"}``
     Computes the loss n times, each time with every source of random numbers seeded where seeds are given.
     A solution that takes a model is handed a probe that returns the given values: a plain
-    one, or the solution's own VAE with encode, reparameterize and decode replaced. ``decoded`` says what the probe's
-    decoder was handed: "z", "mu", "other", or "" where it was not asked, and ``points`` whether its encoder was handed
+    one, or the solution's own VAE with encode, reparameterize and decode replaced. Its latent is a draw of the
+    solution's sampler where ``draws`` says so. ``decoded`` says what the probe's decoder was handed: "z", "mu",
+    "other", or "" where it was not asked, and ``points`` whether its encoder was handed
     the loss's own points: "x", "other" or "". Gradients are stacked, and None unless asked
     for, and where none arrives. The first case that fails is the answer, with its index as ``"case"``.
 

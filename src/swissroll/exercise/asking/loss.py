@@ -18,10 +18,11 @@ from .sampler import draw
 class Probe(nn.Module):
     """A model that returns what it was told to, whatever it is asked; its latents are drawn as the solution draws."""
 
-    def __init__(self, found: Found, recon: Tensor, mu: Tensor, head: Tensor) -> None:
+    def __init__(self, found: Found, recon: Tensor, mu: Tensor, head: Tensor, *, draws: bool = False) -> None:
         super().__init__()
         self.answers = (recon, mu, head)
         self.found = found
+        self.draws = draws
         self.weight = nn.Parameter(torch.zeros(()))
         self.z = mu.detach() + 1.5
         self.handed = ""
@@ -42,6 +43,8 @@ class Probe(nn.Module):
     def reparameterize(self, *arguments: Any) -> Tensor:  # noqa: ARG002
         """A draw, or a latent that is neither of them where there is none."""
         # A loss may estimate its KL term from the draw. The copies are there for a sampler that changes its arguments.
+        if not self.draws:
+            return self.z
         with suppress(Exception):
             drawn = draw(self.found, self.answers[1] * 1, self.answers[2] * 1)
             if drawn.shape == self.z.shape:
@@ -89,11 +92,11 @@ def _what(handed: Any, z: Tensor, mu: Tensor) -> str:
     return "other"
 
 
-def own_probe(found: Found, recon: Tensor, mu: Tensor, head: Tensor) -> tuple[Any, Probe]:
+def own_probe(found: Found, recon: Tensor, mu: Tensor, head: Tensor, *, draws: bool = False) -> tuple[Any, Probe]:
     """The solution's own model, whose three steps are those of a probe."""
     if found.build is None:
         raise LookupError("There is no VAE.")
-    probe = Probe(found, recon, mu, head)
+    probe = Probe(found, recon, mu, head, draws=draws)
     own: Any = found.build()
     own.encode = probe.encode
     own.decode = probe.decode
@@ -125,7 +128,7 @@ def answer_loss(found: Found, request: Mapping[str, Any]) -> dict[str, Any]:
             probe = None
             if "model" in roles.values():
                 own = request.get("probe") == "own"
-                planted = {name: values[name] for name in leaves}
+                planted = {name: values[name] for name in leaves} | {"draws": request.get("draws", False)}
                 plain = Probe(found, **planted)
                 values["model"], probe = own_probe(found, **planted) if own else (plain, plain)
             result = found.loss(**{name: values[role] for name, role in roles.items()})

@@ -95,16 +95,18 @@ class LossMeter:
         subject: The solution.
         probe: The model that it is handed: "plain", or "own".
         has_beta: Whether it takes a beta.
+        draws: Whether the latent that it asks for is drawn by the solution's own sampler, which works.
 
     Attributes:
         repeats: How often each loss is computed: once, unless it is random.
         is_calm_at_zero: Whether it is not at beta 0, where a random KL term does not count.
     """
 
-    def __init__(self, subject: Subject, probe: str, has_beta: bool) -> None:
+    def __init__(self, subject: Subject, probe: str, has_beta: bool, *, draws: bool = False) -> None:
         self.subject = subject
         self.probe = probe
         self.has_beta = has_beta
+        self.draws = draws
         self.repeats = 1
         self.is_calm_at_zero = False
 
@@ -131,6 +133,7 @@ class LossMeter:
             request[name] = torch.stack([getattr(case, name) for case in cases])
         request["beta"] = [case.beta for case in cases]
         request["seeds"] = seeds
+        request["draws"] = self.draws
         answered = self.subject.ask(request)
         if "error" in answered:
             raise LossError(answered)
