@@ -63,6 +63,7 @@ def test_grade_counts_one_submission_as_one(tmp_path: Path, capsys: pytest.Captu
         (["grade", "folder"], "folder: holds no .ipynb or .py file, and no folder with one. Put one file"),
         (["grade", "folder", "--out", "folder"], "folder is a folder. Name a file for the table: --out grades.csv"),
         (["grade", "folder", "--out", "table"], "table has no ending. Name a file for the table: --out table.csv"),
+        (["grade", "folder", "--out", "folder.csv"], "folder.csv: its pages would lie among the submissions. Name the"),
         (["grade", "folder", "--workers", "0"], "--workers must be a whole number from 1 to 64; got 0."),
         (["grade", "folder", "--rubric", "bad.toml"], "bad.toml: 'poins' means nothing here. Did you mean 'points'?"),
         (

@@ -97,6 +97,11 @@ def grade(
         raise CommandError(
             f"{out} has no ending.", f"Name a file for the table: --out {quote(out.with_suffix('.csv'))}"
         )
+    if out.with_suffix("").resolve() == folder.resolve():
+        # What lies beside the table would be taken for a student when the grading goes on.
+        raise CommandError(
+            f"{out}: its pages would lie among the submissions.", "Name the table otherwise: --out grades.csv"
+        )
     return _grade_class(folder, read, out, _number_of_workers(workers), quiet=quiet)
 
 
