@@ -1,7 +1,7 @@
-"""Apply the laws to four published VAE implementations, and print what they find as a page's text.
+"""Apply the laws to five published VAE implementations, and print what they find as a page's text.
 
     python -m venv others
-    others/bin/pip install -c constraints.txt -e . pythae pyod ctgan torch-geometric
+    others/bin/pip install -c constraints.txt -e . pythae pyod ctgan torch-geometric diffusers
     others/bin/python docs/lint_others.py > docs/output/lint.md
 
 Each is adapted in one line; nothing of it is changed. Its defaults are its own.
@@ -87,11 +87,33 @@ def torch_geometric() -> None:
     show("torch-geometric", "VGAE.reparametrize", "lint(model.reparametrize)", result)
 
 
+def diffusers() -> None:
+    from diffusers.models.autoencoders.vae import DiagonalGaussianDistribution
+
+    def posterior(mu: torch.Tensor, logvar: torch.Tensor) -> DiagonalGaussianDistribution:
+        return DiagonalGaussianDistribution(torch.cat([mu, logvar], dim=1)[:, :, None, None])
+
+    adapter = """
+        # It takes pictures: mean and log-variance are halves of the channels. Here a picture has one pixel.
+        def posterior(mu, logvar):
+            return DiagonalGaussianDistribution(torch.cat([mu, logvar], dim=1)[:, :, None, None])
+
+        lint(lambda mu, logvar: posterior(mu, logvar).kl())
+    """
+    what = "DiagonalGaussianDistribution"
+    show("diffusers", f"{what}.kl", adapter, lint(lambda mu, logvar: posterior(mu, logvar).kl()))
+
+    adapter = "lint(lambda mu, logvar: posterior(mu, logvar).sample()[:, :, 0, 0])"
+    result = lint(lambda mu, logvar: posterior(mu, logvar).sample()[:, :, 0, 0])
+    show("diffusers", f"{what}.sample", adapter, result)
+
+
 PACKAGES = {
     "pythae": pythae,
     "pyod": pyod,
     "ctgan": ctgan,
     "torch-geometric": torch_geometric,
+    "diffusers": diffusers,
 }
 
 
