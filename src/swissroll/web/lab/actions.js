@@ -1,0 +1,242 @@
+// What a reader can do with a run. Buttons, keys, links and the tour all call these.
+
+import { LIVE, checkSettings } from "./settings.js";
+
+const MAX_TURNS = 500;
+
+/**
+ * @param {ReturnType<import("./store.js").createStore>} store
+ * @param {ReturnType<import("./engine_client.js").createEngine>} engine
+ */
+export function createActions(store, engine) {
+  let begun = 0;
+  let isTurning = false;
+  let wanted = null;
+
+  /** Say something through the page's live region. */
+  function announce(sentence) {
+    const region = document.getElementById("announcer");
+    region.textContent = "";
+    requestAnimationFrame(() => {
+      region.textContent = sentence;
+    });
+  }
+
+  function tellProblem(error) {
+    store.set({ notes: [error.message] });
+  }
+
+  /**
+   * Begin the main run from its first step.
+   * @param {{settings: Object, points?: Object | null, state?: Object, preset?: string, plays?: boolean}} options
+   * @returns {Promise<boolean>} whether it began; a later start or a problem ends an earlier one
+   */
+  async function start({ settings, points = store.get().points, state, preset = "", plays = store.get().running }) {
+    begun += 1;
+    const own = begun;
+    wanted = null;
+    store.set({
+      settings,
+      started: { ...settings },
+      turns: [],
+      points,
+      preset,
+      running: false,
+      notes: [],
+      selection: { point: null, latent: null },
+      timeline: { steps: [], at: null },
+      view: { plane: [0, Math.min(1, settings.latent_dim - 1)] },
+    });
+
+    try {
+      await engine.start("main", settings, { points: points?.values, state });
+      if (own !== begun) return false;
+      await engine.speed("main", store.get().speed);
+      if (plays && own === begun) play();
+      return own === begun;
+    } catch (error) {
+      if (own === begun) tellProblem(error);
+      return false;
+    }
+  }
+
+  /** Go on training, from the snapshot that is looked at where there is one. */
+  async function play() {
+    if (store.get().timeline.at !== null) await branch();
+    store.setRun("main", { stopped: null });
+    store.set({ running: true });
+    try {
+      await engine.play("main");
+    } catch (error) {
+      store.set({ running: false });
+      tellProblem(error);
+    }
+  }
+
+  async function pause() {
+    store.set({ running: false });
+    await engine.pause("main").catch(tellProblem);
+  }
+
+  function togglePlay() {
+    const isRunning = store.get().running;
+    announce(isRunning ? "Paused." : "Training.");
+    return isRunning ? pause() : play();
+  }
+
+  /** Make a number of steps, then stand still. */
+  async function step(count = 1) {
+    if (store.get().running) await pause();
+    if (store.get().timeline.at !== null) await branch();
+    await engine.step("main", count).catch(tellProblem);
+  }
+
+  function setSpeed(stepsPerSecond) {
+    store.set({ speed: stepsPerSecond });
+    return engine.speed("main", stepsPerSecond).catch(tellProblem);
+  }
+
+  /**
+   * Make the model anew with some settings changed, and begin from its first step.
+   * @param {Object} patch settings by name
+   * @param {{points?: Object | null}} [options] own points; null goes back to a distribution
+   */
+  function rebuild(patch, { points = store.get().points } = {}) {
+    const { settings, problems } = checkSettings({ ...store.get().settings, ...patch });
+    if (problems.length) {
+      store.set({ notes: problems });
+      return Promise.resolve(false);
+    }
+    return start({ settings, points });
+  }
+
+  /** Turn beta or lr while the run goes on. */
+  async function turn(name, value) {
+    if (!LIVE.includes(name)) throw new RangeError(`${name} does not change while a run goes on.`);
+    const { problems } = checkSettings({ ...store.get().settings, [name]: value });
+    if (problems.length) {
+      store.set({ notes: problems });
+      return;
+    }
+
+    store.set({ settings: { [name]: value }, preset: "" });
+    wanted = { ...wanted, [name]: value };
+    if (isTurning) return;
+    isTurning = true;
+    try {
+      while (wanted) {
+        const knobs = wanted;
+        wanted = null;
+        const reply = await engine.set("main", knobs);
+        recordTurns(knobs, reply.step ?? currentStep());
+      }
+    } catch (error) {
+      tellProblem(error);
+    } finally {
+      isTurning = false;
+    }
+  }
+
+  function recordTurns(knobs, step) {
+    const { started, turns } = store.get();
+    if (step === 0) {
+      store.set({ started: { ...started, ...knobs } });
+      return;
+    }
+    const kept = turns.filter((turned) => turned.step !== step || !(turned.name in knobs));
+    const added = Object.entries(knobs).map(([name, value]) => ({ step, name, value }));
+    store.set({ turns: [...kept, ...added].slice(-MAX_TURNS) });
+  }
+
+  function currentStep() {
+    return store.get().runs.main?.frame?.step ?? 0;
+  }
+
+  /** Same start: the same first weights, data and noise, with the knobs as they are now. */
+  function restart() {
+    announce("Same start: step 0.");
+    return start({ settings: store.get().settings, preset: store.get().preset });
+  }
+
+  /** New start: the next seed. */
+  function newStart() {
+    const { settings } = store.get();
+    const seed = settings.seed < Number.MAX_SAFE_INTEGER ? settings.seed + 1 : 0;
+    announce(`New start: seed ${seed}.`);
+    return start({ settings: { ...settings, seed } });
+  }
+
+  /** Look at a snapshot; training stands still meanwhile. Null goes back to the run's last step. */
+  async function look(stepNumber) {
+    if (store.get().running) await pause();
+    store.set({ timeline: { at: stepNumber } });
+    const last = store.get().timeline.steps.at(-1);
+    await engine.snapshot("main", stepNumber ?? last).catch(tellProblem);
+  }
+
+  /** Make the snapshot that is looked at the run's last step, so that training goes on from there. */
+  async function branch() {
+    const { at } = store.get().timeline;
+    if (at === null) return;
+    const turns = store.get().turns.filter((turned) => turned.step <= at);
+    const settings = { ...store.get().settings };
+    for (const name of LIVE) settings[name] = valueAt(name, turns);
+
+    try {
+      const { state } = await engine.snapshot("main", at);
+      await engine.restore("main", state);
+      store.set({ turns, settings, timeline: { at: null, steps: store.get().timeline.steps.filter((s) => s <= at) } });
+      announce(`The run goes on from step ${at}.`);
+    } catch (error) {
+      tellProblem(error);
+    }
+  }
+
+  function valueAt(name, turns) {
+    const last = turns.filter((turned) => turned.name === name).at(-1);
+    return last ? last.value : store.get().started[name];
+  }
+
+  /**
+   * Give a recorded run again: its steps, with its knobs turned where they were turned.
+   * @param {{settings: Object, points: Object | null, turns: Object[], step: number, plays: boolean, preset: string}} run
+   */
+  async function replay({ settings, points, turns, step: last, plays, preset }) {
+    const started = await start({ settings, points, preset, plays: false });
+    if (!started) return;
+    const own = begun;
+    try {
+      let at = 0;
+      for (const turned of turns) {
+        if (turned.step > at) await engine.step("main", turned.step - at);
+        if (own !== begun) return;
+        at = Math.max(at, turned.step);
+        await engine.set("main", { [turned.name]: turned.value });
+        store.set({ settings: { [turned.name]: turned.value } });
+      }
+      if (last > at) await engine.step("main", last - at);
+      if (own !== begun) return;
+      store.set({ turns });
+      if (plays) play();
+    } catch (error) {
+      if (own === begun) tellProblem(error);
+    }
+  }
+
+  return {
+    announce,
+    start,
+    play,
+    pause,
+    togglePlay,
+    step,
+    setSpeed,
+    rebuild,
+    turn,
+    restart,
+    newStart,
+    look,
+    branch,
+    replay,
+  };
+}

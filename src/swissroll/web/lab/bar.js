@@ -1,0 +1,79 @@
+// The bar at the top: training's buttons, and how far the run is.
+
+/** Steps per second that can be chosen; 0 is as fast as it goes. */
+const SPEEDS = { 0: "as fast as it goes", 500: "500 steps/s", 100: "100 steps/s", 20: "20 steps/s", 5: "5 steps/s", 1: "1 step/s" };
+
+const counts = new Intl.NumberFormat("en");
+
+/**
+ * @param {ReturnType<import("./store.js").createStore>} store
+ * @param {ReturnType<import("./actions.js").createActions>} actions
+ */
+export function mountBar(store, actions) {
+  const find = (id) => document.getElementById(id);
+  for (const [value, words] of Object.entries(SPEEDS)) find("speed").add(new Option(words, value));
+  // Numbers as keys come in rising order; the fastest stands first.
+  find("speed").addEventListener("change", () => actions.setSpeed(Number(find("speed").value)));
+  find("play").addEventListener("click", actions.togglePlay);
+  find("step").addEventListener("click", () => actions.step());
+  find("same-start").addEventListener("click", actions.restart);
+  find("new-start").addEventListener("click", actions.newStart);
+
+  store.subscribe((state, changed) => showBar(state, changed));
+  showBar(store.get(), new Set(["running", "runs", "speed", "notes"]));
+
+  mountNotes(store, find("notes"));
+  mountEnds(store, actions);
+}
+
+function showBar(state, changed) {
+  if (changed.has("running")) {
+    const play = document.getElementById("play");
+    play.querySelector("use").setAttribute("href", state.running ? "#icon-pause" : "#icon-play");
+    play.querySelector(".words").textContent = state.running ? "Pause" : "Play";
+  }
+  if (changed.has("speed")) document.getElementById("speed").value = String(state.speed);
+  if (changed.has("runs") || changed.has("running")) showReadout(state);
+}
+
+function showReadout({ runs, running }) {
+  const frame = runs.main?.frame;
+  const history = runs.main?.history ?? {};
+  const negativeElbo = (history.distortion?.at(-1) ?? NaN) + (history.rate?.at(-1) ?? NaN);
+
+  document.getElementById("now-step").textContent = counts.format(frame?.step ?? 0);
+  document.getElementById("now-speed").textContent = running ? counts.format(Math.round(frame?.steps_per_second ?? 0)) : "0";
+  document.getElementById("now-loss").textContent = Number.isFinite(negativeElbo) ? negativeElbo.toFixed(2) : "\u2013";
+}
+
+/** Sentences about what is wrong or finished, each until it is closed. */
+function mountNotes(store, element) {
+  const showNotes = ({ notes }) => {
+    element.replaceChildren();
+    if (notes.length === 0) return;
+    element.append(notes.join(" "));
+    const close = document.createElement("button");
+    close.type = "button";
+    close.textContent = "Close";
+    close.addEventListener("click", () => store.set({ notes: [] }));
+    element.append(close);
+  };
+  store.subscribe((state, changed) => {
+    if (changed.has("notes")) showNotes(state);
+  });
+  showNotes(store.get());
+}
+
+/** Say that a run broke or finished, once. */
+function mountEnds(store, actions) {
+  let told = null;
+  store.subscribe(({ runs }, changed) => {
+    if (!changed.has("runs")) return;
+    const end = runs.main?.problem ?? runs.main?.stopped ?? null;
+    if (end === told) return;
+    told = end;
+    if (!end) return;
+    if (runs.main.problem) store.set({ notes: [end.sentence] });
+    else actions.announce(end.sentence);
+  });
+}

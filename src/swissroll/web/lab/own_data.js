@@ -1,0 +1,2 @@
+/** Nothing is shown here yet. */
+export function mount() {}
