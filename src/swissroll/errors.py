@@ -16,6 +16,7 @@ class Fix(Enum):
     """
 
     CHOOSE_ANOTHER_FOLDER = "Choose another folder."
+    CHOOSE_ANOTHER_FILE = "Choose another file, or move this one away."
     RESUME_OR_CHOOSE_ANOTHER_FOLDER = "Choose another folder, or resume the run in {folder}."
     TRAIN_A_RUN = "Train one, or name the folder of another."
     RESUME = "Resume the run in {folder}."

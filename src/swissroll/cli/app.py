@@ -18,6 +18,7 @@ from cyclopts.config import Dict
 
 from swissroll.cli.exercise import exercise
 from swissroll.cli.figures import figures
+from swissroll.cli.lab import lab
 from swissroll.cli.lint import lint
 from swissroll.cli.runs import evaluate, repair, report
 from swissroll.cli.streams import STANDARD_OUTPUT, drop_output, flush_output, prepare_streams
@@ -120,7 +121,7 @@ app = App(
     suppress_keyboard_interrupt=False,
     result_action="return_value",
 )
-for command in (train, report, evaluate, figures, repair, sweep, exercise, lint, selftest):
+for command in (train, report, evaluate, figures, repair, sweep, lab, exercise, lint, selftest):
     app.command(command)
 
 

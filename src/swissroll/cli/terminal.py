@@ -41,6 +41,7 @@ INSTALL_JAX = "pip install 'jax>=0.8'"
 """JAX by its own name: the name of this package on the index is another project's."""
 FIXES = {
     Fix.CHOOSE_ANOTHER_FOLDER: "Choose another folder with --out.",
+    Fix.CHOOSE_ANOTHER_FILE: "Choose another file with --out, or move this one away.",
     Fix.RESUME_OR_CHOOSE_ANOTHER_FOLDER: (
         "Choose another folder with --out, or resume that run: swissroll train --resume {folder}"
     ),

@@ -1,25 +1,8 @@
 // Talks to the worker that trains: one promise for each message, and what it tells by itself goes into the store.
 
+import { kernelBytes, startWorker } from "./parts.js";
+
 const REDUCED_MOTION_MS = 500;
-
-/**
- * The kernel's bytes: out of the page where it was assembled, else from beside it.
- * @returns {Promise<ArrayBuffer>}
- */
-export async function kernelBytes() {
-  const embedded = document.getElementById("lab-kernel");
-  if (embedded) {
-    return Uint8Array.from(atob(embedded.textContent.trim()), (character) => character.charCodeAt(0)).buffer;
-  }
-  const response = await fetch(new URL("./kernel.wasm", import.meta.url));
-  return response.arrayBuffer();
-}
-
-/** @returns {Worker} a worker that runs worker.js */
-export function startWorker() {
-  const address = globalThis.labWorkerUrl ?? new URL("./worker.js", import.meta.url);
-  return new Worker(address, { type: "module" });
-}
 
 /**
  * A worker whose messages are answered by promises.

@@ -63,7 +63,7 @@ function mountEnlarge(store, name) {
   const button = document.createElement("button");
   button.type = "button";
   button.className = "enlarge plain";
-  button.innerHTML = '<svg class="icon" aria-hidden="true"><use href="#icon-large"/></svg>';
+  button.append(drawIcon("large"));
   button.addEventListener("click", () => enlarge(store, store.get().view.panel === name ? null : name));
   panel.append(button);
 }
@@ -116,4 +116,15 @@ function showLayout({ view }) {
     button.title = words;
     button.setAttribute("aria-pressed", String(view.panel === name));
   }
+}
+
+// The page's policy refuses markup from text.
+function drawIcon(name) {
+  const icon = document.createElementNS("http://www.w3.org/2000/svg", "svg");
+  icon.setAttribute("class", "icon");
+  icon.setAttribute("aria-hidden", "true");
+  const use = document.createElementNS("http://www.w3.org/2000/svg", "use");
+  use.setAttribute("href", `#icon-${name}`);
+  icon.append(use);
+  return icon;
 }

@@ -1,0 +1,133 @@
+"""The lab in one HTML file: ``web/lab`` put together, with a content security policy that forbids connections.
+
+The page holds one script for itself, one for its workers, its style, and the kernel; nothing is fetched. What it begins
+with, such as a run, is a block of JSON beside them. ``web/lab/parts.js`` reads these blocks.
+"""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import json
+import os
+import re
+from collections.abc import Mapping
+from importlib.resources import files
+from importlib.resources.abc import Traversable
+from pathlib import Path
+from typing import Any
+
+from swissroll.errors import Fix, FixableError
+from swissroll.report.modules import link, read_modules
+
+GENERATOR = '<meta name="generator" content="swissroll lab">'
+"""What tells a lab page from another file."""
+HEAD_BYTES = 4096
+"""Where a page says what made it."""
+STYLE_LINK = '<link rel="stylesheet" href="lab.css">'
+OTHER_STYLE_LINKS = re.compile(r'<link rel="stylesheet" href="(?!lab\.css")[\w-]+\.css">\n')
+SCRIPT_LINK = '<script type="module" src="main.js"></script>'
+CHARSET = '<meta charset="utf-8">'
+CSS_COMMENT = re.compile(r"/\*.*?\*/", re.DOTALL)
+HTML_COMMENT = re.compile(r"<!--.*?-->", re.DOTALL)
+POLICY = (
+    "default-src 'none'; connect-src 'none'; base-uri 'none'; form-action 'none'; "
+    "script-src {script} 'wasm-unsafe-eval'; style-src {style}; worker-src blob:; img-src data: blob:; "
+    "require-trusted-types-for 'script'; trusted-types lab-worker"
+)
+"""No connection, no code but the page's own, none of it from text: markup from strings is refused, too."""
+
+
+def lab_page(given: Mapping[str, Any] | None = None) -> str:
+    """The page.
+
+    Args:
+        given: What it begins with, ready for JSON, such as ``{"settings": {...}}``; by default with its own settings.
+    """
+    return assemble(files("swissroll") / "web" / "lab", given)
+
+
+def assemble(folder: Traversable, given: Mapping[str, Any] | None = None) -> str:
+    """The page of a folder that holds lab.html, lab.css, kernel.wasm and modules, among them main.js and worker.js.
+
+    Raises:
+        ValueError: lab.html lacks one of the lines that are replaced, or a module cannot be linked.
+    """
+    sources = read_modules(folder)
+    script = link(sources, "main.js")
+    style = _plain_lines(CSS_COMMENT.sub("", "".join(_styles(folder))))
+    kernel = base64.b64encode((folder / "kernel.wasm").read_bytes()).decode()
+    policy = POLICY.format(script=_hash_source(script), style=_hash_source(style))
+
+    blocks = [_block("worker", "text/plain", link(sources, "worker.js")), _block("kernel", "text/plain", kernel)]
+    if given is not None:
+        blocks.append(_block("given", "application/json", _safe_json(given)))
+
+    page = _plain_lines(HTML_COMMENT.sub("", _read(folder, "lab.html")))
+    page = _replace(
+        page, CHARSET, f'{CHARSET}\n<meta http-equiv="Content-Security-Policy" content="{policy}">\n{GENERATOR}'
+    )
+    page = _replace(OTHER_STYLE_LINKS.sub("", page), STYLE_LINK, f"<style>{style}</style>")
+    return _replace(page, SCRIPT_LINK, "".join(blocks) + f"<script>{script}</script>")
+
+
+def _read(folder: Traversable, name: str) -> str:
+    return (folder / name).read_text(encoding="utf-8")
+
+
+def _styles(folder: Traversable) -> list[str]:
+    """The style sheets of a folder, lab.css first."""
+    names = [file.name for file in folder.iterdir() if file.name.endswith(".css")]
+    return [_read(folder, name) for name in sorted(names, key=lambda name: (name != "lab.css", name))]
+
+
+def _plain_lines(text: str) -> str:
+    """Text without indentation and empty lines."""
+    return "\n".join(line.strip() for line in text.splitlines() if line.strip()) + "\n"
+
+
+def _replace(page: str, line: str, by: str) -> str:
+    """Replace a line that stands once in lab.html."""
+    if page.count(line) != 1:
+        raise ValueError(f"lab.html must hold {line} once; it does {page.count(line)} times.")
+    return page.replace(line, by)
+
+
+def _hash_source(text: str) -> str:
+    """The word by which a policy allows a script or style: its digest."""
+    return "'sha256-" + base64.b64encode(hashlib.sha256(text.encode()).digest()).decode() + "'"
+
+
+def _block(name: str, kind: str, text: str) -> str:
+    """An element that holds data and is not run."""
+    return f'<script type="{kind}" id="part-{name}">{text}</script>\n'
+
+
+def _safe_json(value: Mapping[str, Any]) -> str:
+    """JSON that cannot end the element that holds it."""
+    return json.dumps(value, allow_nan=False, separators=(",", ":")).replace("<", "\\u003c")
+
+
+def write_lab(path: Path, page: str) -> None:
+    """Write a page; a file that is no lab page is never replaced.
+
+    Raises:
+        FixableError: Another file lies there, or a folder.
+    """
+    if path.exists() and not is_lab(path):
+        raise FixableError(f"{path}: is there already, and is not a lab page.", Fix.CHOOSE_ANOTHER_FILE, path=path)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    aside = path.with_name(f".{path.name}.{os.getpid()}.tmp")
+    try:
+        aside.write_text(page, encoding="utf-8", newline="")
+        aside.replace(path)
+    finally:
+        aside.unlink(missing_ok=True)
+
+
+def is_lab(path: Path) -> bool:
+    """Whether a file is a lab page."""
+    if not path.is_file():
+        return False
+    with path.open("rb") as file:
+        return GENERATOR.encode() in file.read(HEAD_BYTES)

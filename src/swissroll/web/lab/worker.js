@@ -1,0 +1,1 @@
+onmessage = ({ data }) => postMessage({ type: "reply", id: data.id });
