@@ -1,8 +1,10 @@
 // What a reader can do with a run. Buttons, keys, links and the tour all call these.
 
-import { LIVE, checkSettings } from "./settings.js";
+import { FIELDS, LIVE, checkSettings } from "./settings.js";
 
 const MAX_TURNS = 500;
+/** Steps of a replay between two looks at whether it is still wanted. */
+const REPLAY_BURST = 200;
 
 /**
  * @param {ReturnType<import("./store.js").createStore>} store
@@ -42,6 +44,7 @@ export function createActions(store, engine) {
       points,
       preset,
       running: false,
+      replay: null,
       notes: [],
       selection: { point: null, latent: null },
       timeline: { steps: [], at: null },
@@ -63,9 +66,9 @@ export function createActions(store, engine) {
   /** Go on training, from the snapshot that is looked at where there is one. */
   async function play() {
     if (store.get().timeline.at !== null) await branch();
-    store.setRun("main", { stopped: null });
     store.set({ running: true });
     try {
+      await lengthen();
       await engine.play("main");
     } catch (error) {
       store.set({ running: false });
@@ -73,20 +76,31 @@ export function createActions(store, engine) {
     }
   }
 
+  /** Give a run that is at its last step as many steps again, where no schedule ends there. */
+  async function lengthen() {
+    const { settings, runs } = store.get();
+    const hasSchedule = settings.lr_schedule !== "constant" || settings.beta_start !== null || settings.refit_prior;
+    if (hasSchedule || currentStep() < settings.steps || !runs.main) return;
+    const steps = Math.min(2 * settings.steps, FIELDS.steps.high);
+    await engine.set("main", { steps });
+    store.set({ settings: { steps }, started: { ...store.get().started, steps } });
+  }
+
   async function pause() {
+    endReplay();
     store.set({ running: false });
     await engine.pause("main").catch(tellProblem);
   }
 
   function togglePlay() {
-    const isRunning = store.get().running;
+    const isRunning = store.get().running || store.get().replay !== null;
     announce(isRunning ? "Paused." : "Training.");
     return isRunning ? pause() : play();
   }
 
   /** Make a number of steps, then stand still. */
   async function step(count = 1) {
-    if (store.get().running) await pause();
+    if (store.get().running || store.get().replay) await pause();
     if (store.get().timeline.at !== null) await branch();
     await engine.step("main", count).catch(tellProblem);
   }
@@ -168,10 +182,9 @@ export function createActions(store, engine) {
 
   /** Look at a snapshot; training stands still meanwhile. Null goes back to the run's last step. */
   async function look(stepNumber) {
-    if (store.get().running) await pause();
+    if (store.get().running || store.get().replay) await pause();
     store.set({ timeline: { at: stepNumber } });
-    const last = store.get().timeline.steps.at(-1);
-    await engine.snapshot("main", stepNumber ?? last).catch(tellProblem);
+    await engine.snapshot("main", stepNumber).catch(tellProblem);
   }
 
   /** Make the snapshot that is looked at the run's last step, so that training goes on from there. */
@@ -202,25 +215,42 @@ export function createActions(store, engine) {
    * @param {{settings: Object, points: Object | null, turns: Object[], step: number, plays: boolean, preset: string}} run
    */
   async function replay({ settings, points, turns, step: last, plays, preset }) {
-    const started = await start({ settings, points, preset, plays: false });
-    if (!started) return;
+    const hasStarted = await start({ settings, points, preset, plays: false });
+    if (!hasStarted) return;
     const own = begun;
-    try {
-      let at = 0;
-      for (const turned of turns) {
-        if (turned.step > at) await engine.step("main", turned.step - at);
-        if (own !== begun) return;
-        at = Math.max(at, turned.step);
-        await engine.set("main", { [turned.name]: turned.value });
-        store.set({ settings: { [turned.name]: turned.value } });
+    if (last > 0) store.set({ replay: { to: last } });
+
+    let at = 0;
+    // In bursts, so that a long replay can be ended.
+    const goTo = async (step) => {
+      while (at < step && own === begun) {
+        const count = Math.min(REPLAY_BURST, step - at);
+        await engine.step("main", count);
+        at += count;
       }
-      if (last > at) await engine.step("main", last - at);
+    };
+    try {
+      for (const turned of turns) {
+        await goTo(turned.step);
+        if (own !== begun) return;
+        await engine.set("main", { [turned.name]: turned.value });
+        store.set({ settings: { [turned.name]: turned.value }, turns: [...store.get().turns, turned] });
+      }
+      await goTo(last);
       if (own !== begun) return;
-      store.set({ turns });
+      store.set({ replay: null });
       if (plays) play();
     } catch (error) {
-      if (own === begun) tellProblem(error);
+      if (own !== begun) return;
+      store.set({ replay: null });
+      tellProblem(error);
     }
+  }
+
+  function endReplay() {
+    if (store.get().replay === null) return;
+    begun += 1;
+    store.set({ replay: null });
   }
 
   return {

@@ -1,7 +1,14 @@
 // The bar at the top: training's buttons, and how far the run is.
 
 /** Steps per second that can be chosen; 0 is as fast as it goes. */
-const SPEEDS = { 0: "as fast as it goes", 500: "500 steps/s", 100: "100 steps/s", 20: "20 steps/s", 5: "5 steps/s", 1: "1 step/s" };
+const SPEEDS = {
+  0: "fastest",
+  1: "1 step/s",
+  5: "5 steps/s",
+  20: "20 steps/s",
+  100: "100 steps/s",
+  500: "500 steps/s",
+};
 
 const counts = new Intl.NumberFormat("en");
 
@@ -12,7 +19,6 @@ const counts = new Intl.NumberFormat("en");
 export function mountBar(store, actions) {
   const find = (id) => document.getElementById(id);
   for (const [value, words] of Object.entries(SPEEDS)) find("speed").add(new Option(words, value));
-  // Numbers as keys come in rising order; the fastest stands first.
   find("speed").addEventListener("change", () => actions.setSpeed(Number(find("speed").value)));
   find("play").addEventListener("click", actions.togglePlay);
   find("step").addEventListener("click", () => actions.step());
@@ -27,21 +33,23 @@ export function mountBar(store, actions) {
 }
 
 function showBar(state, changed) {
-  if (changed.has("running")) {
+  if (changed.has("running") || changed.has("replay")) {
+    const isGoing = state.running || state.replay !== null;
     const play = document.getElementById("play");
-    play.querySelector("use").setAttribute("href", state.running ? "#icon-pause" : "#icon-play");
-    play.querySelector(".words").textContent = state.running ? "Pause" : "Play";
+    play.querySelector("use").setAttribute("href", isGoing ? "#icon-pause" : "#icon-play");
+    play.querySelector(".words").textContent = isGoing ? "Pause" : "Play";
   }
   if (changed.has("speed")) document.getElementById("speed").value = String(state.speed);
   if (changed.has("runs") || changed.has("running")) showReadout(state);
 }
 
-function showReadout({ runs, running }) {
+function showReadout({ runs, running, replay }) {
   const frame = runs.main?.frame;
   const history = runs.main?.history ?? {};
   const negativeElbo = (history.distortion?.at(-1) ?? NaN) + (history.rate?.at(-1) ?? NaN);
 
-  document.getElementById("now-step").textContent = counts.format(frame?.step ?? 0);
+  const step = counts.format(frame?.step ?? 0);
+  document.getElementById("now-step").textContent = replay ? `${step} of ${counts.format(replay.to)}` : step;
   document.getElementById("now-speed").textContent = running ? counts.format(Math.round(frame?.steps_per_second ?? 0)) : "0";
   document.getElementById("now-loss").textContent = Number.isFinite(negativeElbo) ? negativeElbo.toFixed(2) : "\u2013";
 }

@@ -64,7 +64,7 @@ export const FIELDS = {
     "Loss adds up by",
     "Average both terms of the loss over dimensions, or sum them.",
   ),
-  steps: whole(1000, 1, 100000, "Steps of the schedule", "A schedule ends here. Without one, training goes on."),
+  steps: whole(1000, 1, 100000, "Steps", "The run ends here, and with it its schedules."),
   batch_size: whole(128, 1, 1024, "Batch size", "Fresh points in each step."),
   lr: real(1e-3, 0, 1e6, "Learning rate", "Learning rate of Adam; with a schedule, its peak.", { openLow: true }),
   lr_schedule: choice(
@@ -78,6 +78,10 @@ export const FIELDS = {
   mistake: { kind: "word", initial: null, nullable: true, label: "Mistake", help: "A mistake to train with." },
 };
 
+/** Bounds of own data: points, and how far from 0 a coordinate may be. */
+export const MAX_POINTS = 5000;
+export const MAX_VALUE = 1e6;
+
 /** Smallest beta but for 0, as in Config. */
 export const MIN_BETA = 1e-12;
 
@@ -87,7 +91,7 @@ export const NOTEBOOK = Object.freeze(
 );
 
 /** What the page opens with: the notebook's settings at a width that trains in seconds. */
-export const DEFAULTS = Object.freeze({ ...NOTEBOOK, hidden_dim: 64 });
+export const DEFAULTS = Object.freeze({ ...NOTEBOOK, hidden_dim: 64, steps: 20000 });
 
 /** Settings that change while a run goes on; all others make a new model. */
 export const LIVE = Object.freeze(["beta", "lr"]);

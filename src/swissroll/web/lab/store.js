@@ -13,6 +13,7 @@ const MERGED = new Set(["settings", "view", "selection", "timeline"]);
  * @property {{dims: number, values: Float32Array, name: string} | null} points own data, n*dims
  * @property {string} preset id of the preset that was opened; empty once a setting differs from it
  * @property {boolean} running
+ * @property {{to: number} | null} replay the step that a link's run is on its way to
  * @property {number} speed steps per second; 0 is as fast as it goes
  * @property {Object<string, Object>} runs by name: {begin, frame, truth, history, problem, stopped}
  * @property {Object} view {toggles, plane, lecture, scene, panel, tool, theme, shortcuts}
@@ -30,6 +31,7 @@ export function initialState() {
     points: null,
     preset: "first",
     running: false,
+    replay: null,
     speed: 0,
     runs: {},
     view: {

@@ -1,0 +1,141 @@
+// Runs worth looking at, each as a question and what to look at for its answer.
+
+import { DEFAULTS, NOTEBOOK } from "./settings.js";
+
+/**
+ * @typedef {Object} Preset
+ * @property {string} id
+ * @property {string} question
+ * @property {string} look what to watch, in one or two short sentences
+ * @property {Object} settings what differs from the page's defaults
+ */
+
+/** @type {Preset[]} */
+export const PRESETS = [
+  {
+    id: "first",
+    question: "Can it learn the Swiss roll?",
+    look: "Watch the orange reconstructions settle on the blue data, and the latent space spread over the prior.",
+    settings: {},
+  },
+  {
+    id: "autoencoder",
+    question: "And without the KL term?",
+    look: "Beta is 0: a plain autoencoder. It reconstructs well, but what do draws of the prior decode to?",
+    settings: { beta: 0 },
+  },
+  {
+    id: "notebook",
+    question: "How good is the notebook?",
+    look: "Its own settings, at width 256. The steps are slower, the curve is drawn more finely.",
+    settings: { ...NOTEBOOK, steps: DEFAULTS.steps },
+  },
+  {
+    id: "too_strong",
+    question: "What if beta is too strong?",
+    look: "The rate falls to 0 nats: every point gets the same posterior, and the decoder draws one point.",
+    settings: { beta: 5 },
+  },
+  {
+    id: "too_weak",
+    question: "What if beta is too weak?",
+    look: "Reconstructions are sharp, but the latents leave the prior, and samples fall off the curve.",
+    settings: { beta: 1e-5 },
+  },
+  {
+    id: "one_latent",
+    question: "Is one latent enough?",
+    look: "The roll is a curve, so one number could name each point. Does the VAE find that number?",
+    settings: { latent_dim: 1 },
+  },
+  {
+    id: "small_net",
+    question: "Can 4 units draw it?",
+    look: "Four units bend a line only a few times. More training does not help; turn up the width.",
+    settings: { hidden_dim: 4, depth: 1 },
+  },
+  {
+    id: "best",
+    question: "How far can it get?",
+    look: "The recipe `best`: SiLU, a rate that falls, and a mixture prior that is fitted to the posteriors.",
+    settings: {
+      activation: "silu",
+      initialization: "he",
+      components: 20,
+      refit_prior: true,
+      lr: 1e-2,
+      lr_schedule: "cosine",
+      warmup: 50,
+      steps: 3000,
+    },
+  },
+];
+
+/**
+ * The whole settings of a preset.
+ * @param {string} id
+ * @returns {import("./settings.js").Settings}
+ */
+export function presetSettings(id) {
+  const preset = PRESETS.find((candidate) => candidate.id === id);
+  if (!preset) throw new RangeError(`${id} is no preset.`);
+  return { ...DEFAULTS, ...preset.settings };
+}
+
+/**
+ * The preset whose settings a run began with; empty where there is none.
+ * @param {import("./settings.js").Settings} settings
+ * @param {Object | null} points own data
+ * @returns {string}
+ */
+export function presetOf(settings, points) {
+  if (points) return "";
+  const isOf = ({ id }) => Object.entries(presetSettings(id)).every(([name, value]) => settings[name] === value);
+  return PRESETS.find(isOf)?.id ?? "";
+}
+
+/**
+ * @param {HTMLElement} element
+ * @param {ReturnType<import("./store.js").createStore>} store
+ * @param {ReturnType<import("./actions.js").createActions>} actions
+ */
+export function mountPresets(element, store, actions) {
+  const list = document.createElement("ol");
+  const look = document.createElement("p");
+  look.className = "look quiet";
+  for (const { id, question } of PRESETS) {
+    const button = document.createElement("button");
+    button.type = "button";
+    button.className = "plain";
+    button.dataset.preset = id;
+    button.textContent = question;
+    button.addEventListener("click", () => openPreset(id, store, actions));
+    const item = document.createElement("li");
+    item.append(button);
+    list.append(item);
+  }
+  element.append(list, look);
+
+  const show = ({ preset }) => {
+    for (const button of list.querySelectorAll("button")) {
+      button.setAttribute("aria-pressed", String(button.dataset.preset === preset));
+    }
+    look.textContent = PRESETS.find(({ id }) => id === preset)?.look ?? "Your own settings.";
+  };
+  store.subscribe((state, changed) => {
+    if (changed.has("preset")) show(state);
+  });
+  show(store.get());
+}
+
+/**
+ * Begin the run of a preset, and train.
+ * @param {string} id
+ * @param {ReturnType<import("./store.js").createStore>} store
+ * @param {ReturnType<import("./actions.js").createActions>} actions
+ */
+export function openPreset(id, store, actions) {
+  const { question, look } = PRESETS.find((preset) => preset.id === id);
+  actions.announce(`${question} ${look}`);
+  return actions.start({ settings: presetSettings(id), points: null, preset: id, plays: true });
+}
