@@ -10,6 +10,7 @@
 # make check  ruff, mypy --strict and the import contract
 # make notebooks
 #             make the exercise's two notebooks again, which a code host shows, and run the solution (minutes)
+# make web    compile the kernel of the lab's page again (src/swissroll/web/lab/kernel.wasm), byte for byte the same
 # make docs   build the documentation into docs/_build/html
 # make bench  compare the speed with the notebook's loop and other libraries, 40 minutes, into docs/performance.md
 #             (an interrupted one goes on; 'make bench BENCH=--fresh' starts again, 'BENCH=--quick' takes 3 minutes)
@@ -17,7 +18,7 @@ PYTHON ?= python3
 BIN := .venv/bin
 WORKERS ?= 2
 
-.PHONY: demo test test-numeric test-lowest test-docs check notebooks docs bench clean
+.PHONY: demo test test-numeric test-lowest test-docs check notebooks web docs bench clean
 
 demo: .venv/installed
 	$(BIN)/swissroll train
@@ -57,6 +58,10 @@ check: .venv/installed-dev
 notebooks: .venv/installed-dev
 	OMP_NUM_THREADS=2 $(BIN)/python notebooks/build.py
 
+KERNEL := src/swissroll/web/lab/kernel
+web: .venv-web/installed
+	.venv-web/bin/python $(KERNEL)/build.py
+
 docs: .venv/installed-dev
 	$(BIN)/sphinx-build -W --keep-going -q -b html docs docs/_build/html
 	@echo "docs: docs/_build/html/index.html"
@@ -90,5 +95,10 @@ bench: .venv/installed-bench .venv-peers/installed
 	.venv-peers/bin/pip install --disable-pip-version-check --quiet --progress-bar off -r $<
 	@touch $@
 
+.venv-web/installed: src/swissroll/web/lab/kernel/requirements.txt
+	$(PYTHON) -m venv .venv-web
+	.venv-web/bin/pip install --disable-pip-version-check --quiet --progress-bar off -r $<
+	@touch $@
+
 clean:
-	rm -rf .venv .venv-lowest .venv-peers docs/_build .mypy_cache .ruff_cache .pytest_cache .hypothesis
+	rm -rf .venv .venv-lowest .venv-peers .venv-web docs/_build .mypy_cache .ruff_cache .pytest_cache .hypothesis

@@ -1,0 +1,316 @@
+/**
+ * One run: a function of its settings alone. It takes steps and keeps what happened; it knows nothing of pages.
+ *
+ * @typedef {{step: number[], loss: number[], distortion: number[], rate: number[]}} History Per step: the loss as it is
+ *   trained, distortion and rate in nats per point.
+ * @typedef {{step: number, beta?: number, lr?: number}} Turn A knob that was turned, after so many steps.
+ */
+
+import { CURVES, sampleCurve } from "./curves.js";
+import { Network } from "./network.js";
+
+const LOG_TWO_PI = 1.8378770664093453;
+/** Numbers of the kernel's terms: loss, mean squared error, mean KL, log-variance of the decoder. */
+const TERM_COUNT = 4;
+/** Points that a run is measured on, drawn once. */
+const HELD_OUT_POINTS = 512;
+/** What of a step was not finite, by the kernel's number. */
+const BAD_TERMS = [null, "reconstruction", "KL", "loss", "gradient"];
+
+/** Settings of the notebook; what a caller leaves out. */
+export const NOTEBOOK = {
+  dataset: "swiss_roll",
+  noise: 0,
+  latent_dim: 2,
+  hidden_dim: 256,
+  depth: 3,
+  activation: "relu",
+  initialization: "default",
+  components: 0,
+  refit_prior: false,
+  decoder_variance: "fixed",
+  beta: 0.01,
+  beta_start: null,
+  reduction: "mean",
+  steps: 1000,
+  batch_size: 128,
+  lr: 1e-3,
+  lr_schedule: "constant",
+  warmup: 0,
+  seed: 42,
+  mistake: null,
+};
+
+/** A number of a run was not finite; the run stays in its last good state. */
+export class NotFiniteError extends Error {
+  /**
+   * @param {number} step The step whose loss or gradient it was, counted from 1.
+   * @param {string} term "reconstruction", "KL", "loss", "held-out" or "gradient".
+   * @param {number} lr Learning rate of the run.
+   */
+  constructor(step, term, lr) {
+    const quantity = { reconstruction: "reconstruction term", KL: "KL term", "held-out": "held-out loss" }[term] ?? term;
+    const lower = Math.min(lr / 10, 1e-3);
+    super(
+      `The ${quantity} was not finite at step ${step}; the last good state is kept. ` +
+        `The learning rate was ${lr}: try ${Number(lower.toPrecision(3))}.`,
+    );
+    this.step = step;
+    this.term = term;
+  }
+}
+
+/** A run that is being trained. */
+export class Training {
+  /**
+   * @param {import("./kernel.js").Kernel} kernel
+   * @param {object} settings Those of `swissroll.Config` that differ from the notebook's; `turns`: knobs to turn.
+   * @param {{points?: {dims: number, values: Float32Array}, state?: object}} [options] Own points to train on, n * D,
+   *   and a state to go on from.
+   */
+  constructor(kernel, settings, { points = null, state = null } = {}) {
+    this.kernel = kernel.fork();
+    this.settings = { ...NOTEBOOK, ...settings };
+    this.points = points;
+    this.curve = points ? null : CURVES[this.settings.dataset];
+    this.dataDim = points ? points.dims : this.curve.data_dim;
+    this.network = new Network(this.kernel, this.settings, this.dataDim);
+    this.taken = 0;
+    this.turns = [...(this.settings.turns ?? [])];
+    this.history = { step: [], loss: [], distortion: [], rate: [] };
+
+    const { seed } = this.settings;
+    this.generators = { data: this.kernel.generator(seed, "data"), noise: this.kernel.generator(seed, "noise") };
+    const initialisation = this.kernel.generator(seed, "initialisation");
+    this.kernel.exports.initialise(initialisation.pointer, this.settings.initialization === "he" ? 1 : 0);
+    this.heldOut = this.sample(HELD_OUT_POINTS, this.kernel.generator(seed, "evaluation"));
+    this.heldOutNoise = this.kernel
+      .generator(seed, "evaluation_noise")
+      .normals(HELD_OUT_POINTS * this.settings.latent_dim);
+    if (state) {
+      this.restore(state);
+    }
+  }
+
+  /** Whether all steps are taken. @returns {boolean} */
+  get isDone() {
+    return this.taken >= this.settings.steps;
+  }
+
+  /**
+   * Draw points as the run's batches are drawn.
+   *
+   * @param {number} count
+   * @param {import("./kernel.js").Generator} generator
+   * @returns {{points: Float32Array, coordinate: Float32Array | null}} count * D, and how far along the curve each is.
+   */
+  sample(count, generator) {
+    const { noise } = this.settings;
+    if (this.curve) {
+      return sampleCurve(this.curve, count, noise, generator, this.kernel);
+    }
+
+    const { values } = this.points;
+    const dims = this.dataDim;
+    const drawn = new Float32Array(count * dims);
+    for (let i = 0; i < count; i++) {
+      const row = generator.below(values.length / dims) * dims;
+      drawn.set(values.subarray(row, row + dims), i * dims);
+    }
+    if (noise > 0) {
+      drawn.forEach((value, i) => {
+        drawn[i] = value + noise * generator.normal();
+      });
+    }
+    return { points: drawn, coordinate: null };
+  }
+
+  /**
+   * Take steps, at most to the last of the settings.
+   *
+   * @param {number} [count]
+   * @returns {number} Steps that were taken.
+   * @throws {NotFiniteError} A loss or gradient was not finite; the weights are those before that step.
+   */
+  step(count = 1) {
+    const last = Math.min(this.taken + count, this.settings.steps);
+    const began = this.taken;
+    while (this.taken < last) {
+      this.#applyTurns();
+      this.#takeStep();
+    }
+    return this.taken - began;
+  }
+
+  #takeStep() {
+    const { exports } = this.kernel;
+    const { batch_size } = this.settings;
+    const { points } = this.sample(batch_size, this.generators.data);
+    exports.draw_normals(this.generators.noise.pointer, exports.noise_at(), batch_size * this.network.latentDim);
+    this.#descend(points);
+  }
+
+  /**
+   * Take a step on given points with given noise, as a run does with those that it draws.
+   *
+   * @param {Float32Array} points n * D, at most a batch.
+   * @param {Float32Array} noise n * L.
+   * @throws {NotFiniteError} As {@link Training#step}.
+   */
+  stepOn(points, noise) {
+    this.kernel.floats(this.kernel.exports.noise_at(), noise.length).set(noise);
+    this.#descend(points);
+  }
+
+  #descend(points) {
+    const { exports } = this.kernel;
+    const { lr, beta } = this.scheduled();
+    this.network.setPoints(points);
+    exports.compute_gradient(points.length / this.dataDim, beta);
+
+    const bad = BAD_TERMS[exports.find_bad_term()];
+    if (bad) {
+      throw new NotFiniteError(this.taken + 1, bad, this.settings.lr);
+    }
+    this.taken += 1;
+    exports.update(lr, this.taken);
+    this.#keepRow(this.terms());
+  }
+
+  /** Learning rate and beta of the next step. @returns {{lr: number, beta: number}} */
+  scheduled() {
+    const { lr, warmup, steps, lr_schedule, beta, beta_start } = this.settings;
+    const { scheduled_lr, scheduled_beta } = this.kernel.exports;
+    return {
+      lr: scheduled_lr(lr, this.taken, warmup, steps, lr_schedule === "cosine" ? 1 : 0),
+      beta: beta_start ? scheduled_beta(beta, beta_start, this.taken, steps) : beta,
+    };
+  }
+
+  /**
+   * What the kernel measured last.
+   *
+   * @returns {{loss: number, mse: number, kl: number, rate: number, distortion: number}} The loss as trained, its two
+   *   averages, and rate and distortion in nats per point; the distortion of a decoder without noise is NaN.
+   */
+  terms() {
+    const [loss, mse, kl] = this.kernel.doubles(this.kernel.exports.terms_at(), TERM_COUNT);
+    const { sigma } = this;
+    const D = this.dataDim;
+    const squares = (D * mse) / (2 * sigma * sigma);
+    const distortion = squares + (D / 2) * (LOG_TWO_PI + 2 * this.kernel.log(sigma));
+    return { loss, mse, kl, rate: this.network.latentDim * kl, distortion: sigma > 0 ? distortion : NaN };
+  }
+
+  /** Standard deviation of the decoder, implied by the loss or learned, in data units. @returns {number} */
+  get sigma() {
+    const { beta, reduction, decoder_variance, latent_dim } = this.settings;
+    if (decoder_variance === "learned") {
+      const [logvar] = this.network.tensors(this.network.parameters).decoder_logvar.values;
+      return this.kernel.exp(logvar / 2);
+    }
+    // Dividing by 2 sigma^2 makes the squared error, summed over dimensions, a distortion: sigma^2 = weight / 2.
+    const weight = beta * (reduction === "mean" ? this.dataDim / latent_dim : 1);
+    return Math.sqrt(weight / 2);
+  }
+
+  /** Weight of the rate against the distortion, both in nats; 1 is the ELBO itself. @returns {number} */
+  get trueBeta() {
+    const { beta, reduction, decoder_variance, latent_dim } = this.settings;
+    if (decoder_variance !== "learned") {
+      return 1;
+    }
+    return beta * (reduction === "mean" ? this.dataDim / latent_dim : 1);
+  }
+
+  /** The mixture prior, or null for the standard normal one. */
+  get prior() {
+    return this.network.prior;
+  }
+
+  /** As {@link Network#encode}. */
+  encode(points) {
+    return this.network.encode(points);
+  }
+
+  /** As {@link Network#decode}. */
+  decode(latents) {
+    return this.network.decode(latents);
+  }
+
+  #keepRow({ loss, distortion, rate }) {
+    const { history } = this;
+    history.step.push(this.taken);
+    history.loss.push(loss);
+    history.distortion.push(distortion);
+    history.rate.push(rate);
+  }
+
+  /**
+   * The loss of points with given noise, and its gradient by PyTorch's names.
+   *
+   * @param {Float32Array} points n * D, at most a batch.
+   * @param {Float32Array} noise n * L.
+   * @param {number} [beta]
+   */
+  gradients(points, noise, beta = this.settings.beta) {
+    const { exports } = this.kernel;
+    this.network.setPoints(points);
+    this.kernel.floats(exports.noise_at(), noise.length).set(noise);
+    exports.compute_gradient(points.length / this.dataDim, beta);
+    return { ...this.terms(), gradient: this.network.tensors(this.network.gradient) };
+  }
+
+  /** Turn knobs from the next step on. @param {{beta?: number, lr?: number, steps?: number}} knobs */
+  set(knobs) {
+    Object.assign(this.settings, knobs);
+    const { steps: _, ...turned } = knobs;
+    if (Object.keys(turned).length > 0) {
+      this.turns.push({ step: this.taken, ...turned });
+    }
+  }
+
+  #applyTurns() {
+    for (const { step, ...knobs } of this.turns) {
+      if (step === this.taken) {
+        Object.assign(this.settings, knobs);
+      }
+    }
+  }
+
+  /** All that the next steps depend on, but for the settings. */
+  state() {
+    return {
+      step: this.taken,
+      parameters: this.network.parameters.slice(),
+      moments: this.network.moments.slice(),
+      secondMoments: this.network.secondMoments.slice(),
+      generators: { data: this.generators.data.state, noise: this.generators.noise.state },
+    };
+  }
+
+  /** Go to a state of this run. */
+  restore(state) {
+    this.network.parameters.set(state.parameters);
+    this.network.moments.set(state.moments);
+    this.network.secondMoments.set(state.secondMoments);
+    this.generators.data.state = state.generators.data;
+    this.generators.noise.state = state.generators.noise;
+    this.taken = state.step;
+    this.#forgetAfter(state.step);
+  }
+
+  #forgetAfter(step) {
+    const kept = this.history.step.findLastIndex((row) => row <= step) + 1;
+    for (const column of Object.values(this.history)) {
+      column.length = kept;
+    }
+    this.turns = this.turns.filter((turn) => turn.step <= step);
+  }
+
+  /** SHA-256 of the weights, in hexadecimal digits. @returns {Promise<string>} */
+  async hash() {
+    const digest = await crypto.subtle.digest("SHA-256", this.network.parameters.slice());
+    return Array.from(new Uint8Array(digest), (byte) => byte.toString(16).padStart(2, "0")).join("");
+  }
+}
