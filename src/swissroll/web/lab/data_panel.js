@@ -8,13 +8,13 @@ import { addToggles, make, write } from "./toggles.js";
 
 const TOGGLES = [
   { name: "data", label: "data", mark: "dot", colour: DATA, on: true },
-  { name: "coordinate", label: "coloured by t", mark: "dot", colour: "#CB3C97", on: true },
+  { name: "coordinate", label: "by t", mark: "dot", colour: "#CB3C97", on: true },
   { name: "reconstructions", label: "reconstructions", mark: "ring", colour: RECONSTRUCTION, on: false },
   { name: "residuals", label: "residuals", mark: "line", colour: REFERENCE, on: false },
-  { name: "mesh", label: "decoded grid", mark: "mesh", colour: GRID, on: true },
+  { name: "mesh", label: "grid", mark: "mesh", colour: GRID, on: true },
   { name: "density", label: "density p(x)", mark: "contour", colour: GENERATED, on: true },
   { name: "samples", label: "samples", mark: "triangle", colour: GENERATED, on: false },
-  { name: "noise", label: "samples with noise", mark: "plus", colour: GENERATED, on: false },
+  { name: "noise", label: "with noise", mark: "plus", colour: GENERATED, on: false },
 ];
 /** Pixels within which a point is under the cursor. */
 const NEAR = 28;
@@ -145,6 +145,11 @@ function choose(store, point, pinned) {
   store.set({ selection: { ...selection, point, pinned, draws } });
 }
 
+function isPinned(store) {
+  const { point = null, pinned = false } = store.get().selection ?? {};
+  return pinned && point !== null;
+}
+
 function nearest({ plane, points }, across, down) {
   let best = null;
   let least = NEAR ** 2;
@@ -174,7 +179,7 @@ function followPointer(canvas, store, drawn, side, sides, invalidate) {
       invalidate();
       return;
     }
-    if (!drawn() || event.pointerType === "touch" || store.get().selection?.pinned) return;
+    if (!drawn() || event.pointerType === "touch" || isPinned(store)) return;
     const found = nearest(drawn(), ...place(event));
     if (found !== null) choose(store, found, false);
   });
@@ -185,8 +190,7 @@ function followPointer(canvas, store, drawn, side, sides, invalidate) {
     }
     if (!drawn()) return;
     const found = nearest(drawn(), ...place(event));
-    const { selection } = store.get();
-    const again = selection?.pinned && (found === null || found === selection.point);
+    const again = isPinned(store) && (found === null || found === store.get().selection.point);
     choose(store, again ? null : found, !again && found !== null);
   });
   for (const name of ["pointerup", "pointercancel"])
@@ -234,9 +238,9 @@ const tuple = (values, decimals = 2) => `(${Array.from(values, (value) => fixed(
 
 function readOut({ begin, frame }, selection = {}) {
   const { dims, count } = pointsOf(begin);
-  const { point, pinned, decoded } = selection;
+  const { point, pinned, latent, decoded } = selection;
   const parts = [];
-  if (decoded?.mean) parts.push(`decoded ${tuple(decoded.mean, 3)}`);
+  if (latent && decoded?.mean) parts.push(`decoded ${tuple(decoded.mean, 3)}`);
   if (Number.isInteger(point) && point < count) {
     const x = begin.points.slice(point * dims, (point + 1) * dims);
     const to = frame?.reconstructions?.slice(point * dims, (point + 1) * dims);
@@ -263,6 +267,6 @@ export function describe({ begin, frame, truth }, selection = {}) {
   if (truth?.density && truth.evidence)
     sentences.push(`The exact density p(x) is drawn; on average −log p(x) is ${fixed(truth.evidence.value, 2)} nats.`);
   if (Number.isInteger(selection.point)) sentences.push(`Point ${selection.point + 1} is chosen: ${readOut({ begin, frame }, selection)}.`);
-  else if (selection.decoded?.mean) sentences.push(`The cursor's latent is ${readOut({ begin, frame }, selection)}.`);
+  else if (selection.latent && selection.decoded?.mean) sentences.push(`The cursor's latent is ${readOut({ begin, frame }, selection)}.`);
   return sentences.join(" ");
 }

@@ -192,10 +192,10 @@ export function drawData(surface, run, { shows, selection = {}, side = FIRST_SID
   }
   if (bare) return { plane, points: data };
 
-  const { point, decoded, draws } = selection;
+  const { point, latent, line, decoded, draws } = selection;
   if (Number.isInteger(point) && point < count)
     drawChosenPoint(surface, plane, data, reconstructions, point, draws && project(draws.means, dims, side));
-  if (decoded?.line) drawLine(surface, plane, project(decoded.line, dims, side));
-  if (decoded?.mean) drawCross(surface, ...plane.toPixel(...project(decoded.mean, dims, side)));
+  if (line && decoded?.line) drawLine(surface, plane, project(decoded.line, dims, side));
+  if (latent && decoded?.mean) drawCross(surface, ...plane.toPixel(...project(decoded.mean, dims, side)));
   return { plane, points: data };
 }

@@ -1,2 +1,171 @@
-/** Nothing is shown here yet. */
-export function mount() {}
+// What is happening: the diagnosis as a sentence, the loss with its numbers, and what its beta amounts to.
+
+import { fixed, say } from "./canvas.js";
+import { lastNumber } from "./curves_view.js";
+import { pointsOf } from "./data_view.js";
+import { make, write } from "./toggles.js";
+
+/** Numbers change no faster than can be read. */
+const EVERY = 250;
+
+/**
+ * The terms of the loss as it was last computed on a training batch.
+ * @param {{begin: object, frame: object, history: object}} run
+ * @param {object} settings
+ * @returns {{loss: number, error: number, beta: number, kl: number, errorName: string, klName: string}}
+ */
+export function termsOf({ begin, frame, history }, settings) {
+  const { dims, count } = pointsOf(begin);
+  const size = frame.mu.length / count;
+  const isMean = settings.reduction === "mean";
+  const isLearned = settings.decoder_variance === "learned";
+
+  const beta = frame.beta ?? settings.beta;
+  const rate = lastNumber(history.rate ?? []);
+  const kl = isMean ? rate / size : rate;
+  const loss = lastNumber(history.loss ?? []);
+  const over = (number, what) => (isMean ? `mean over ${number} ${what}` : `sum over ${number} ${what}`);
+  return {
+    loss,
+    error: loss - beta * kl,
+    beta,
+    kl,
+    errorName: `${isLearned ? "distortion" : "squared error"}, ${over(dims, "coordinates")}`,
+    klName: `KL(q(z|x)‖p(z)), ${over(size, size === 1 ? "latent" : "latents")}`,
+  };
+}
+
+/**
+ * How a run stands, in a sentence.
+ * @param {{problem?: object, stopped?: object, truth?: object, frame?: object}} run
+ * @returns {{kind: "broke"|"stopped"|"says"|"waits", title: string, sentence: string}}
+ */
+export function verdictOf({ problem, stopped, truth, frame }) {
+  if (problem) {
+    const place = Number.isFinite(problem.step) ? ` at step ${problem.step}` : "";
+    const term = problem.term ? `, in ${problem.term}` : "";
+    return { kind: "broke", title: `It broke${place}${term}.`, sentence: problem.sentence ?? "" };
+  }
+  const said = truth?.diagnosis;
+  if (stopped) return { kind: "stopped", title: "It stopped by itself.", sentence: stopped.sentence ?? "" };
+  if (!said) return { kind: "waits", title: "", sentence: frame ? "The first diagnosis is on its way." : "Nothing is trained yet." };
+  return { kind: "says", title: capitalised(said.verdict ?? said.name ?? ""), sentence: said.sentence };
+}
+
+const capitalised = (text) => text.slice(0, 1).toUpperCase() + text.slice(1);
+
+/**
+ * Mount the panel.
+ * @param {HTMLElement} element with a .host and a .description
+ * @param {object} store
+ */
+export function mount(element, store) {
+  const parts = build(element.querySelector(".host"));
+  const description = element.querySelector(".description");
+  let shownAt = 0;
+  let waiting = false;
+
+  const show = () => {
+    waiting = false;
+    shownAt = performance.now();
+    const { runs, settings } = store.get();
+    const main = runs?.main;
+    if (!main?.begin) return;
+    const sentences = [showVerdict(parts, main)];
+    if (main.frame && main.history?.step?.length) {
+      sentences.push(showLoss(parts, termsOf(main, settings)));
+      sentences.push(showNats(parts, main));
+      sentences.push(showMeaning(parts, main.frame, settings));
+    }
+    write(description, sentences.filter(Boolean).join(" "));
+  };
+  store.subscribe((_, changed) => {
+    if (waiting || !["runs", "settings"].some((key) => changed.has(key))) return;
+    waiting = true;
+    setTimeout(() => requestAnimationFrame(show), Math.max(0, shownAt + EVERY - performance.now()));
+  });
+}
+
+function build(host) {
+  const title = make("strong");
+  const sentence = make("span");
+  const advice = make("span", { class: "advice" });
+  const verdict = make("p", { class: "verdict" }, title, " ", sentence, " ", advice);
+
+  const term = (name, classes = "") => {
+    const number = make("b", { class: "number" });
+    const caption = make("small");
+    const cell = make("div", { class: `term ${classes}` }, make("span", {}, name), number, caption);
+    return { cell, number, caption };
+  };
+  const sign = (text) => make("div", { class: "sign", "aria-hidden": "true" }, text);
+  const loss = term("loss");
+  const error = term("error", "of-error");
+  const beta = term("beta");
+  const kl = term("KL", "of-kl");
+  write(loss.caption, "what Adam descends");
+  write(beta.caption, "the knob");
+  const equation = make("div", { class: "equation" }, loss.cell, sign("="), error.cell, sign("+"), beta.cell, sign("×"), kl.cell);
+
+  const nats = make("p", { class: "number" });
+  const meaning = make("p");
+  host.append(make("div", { class: "story" }, verdict, equation, nats, meaning));
+  return { verdict, title, sentence, advice, loss, error, beta, kl, nats, meaning };
+}
+
+function showVerdict({ verdict, title, sentence, advice }, main) {
+  const found = verdictOf(main);
+  verdict.dataset.kind = found.kind;
+  write(title, found.title);
+  write(sentence, found.sentence);
+  const tip = found.kind === "says" ? (main.truth.diagnosis.advice ?? "") : "";
+  write(advice, typeof tip === "string" ? tip : (tip.sentence ?? ""));
+  return `${found.title} ${found.sentence} ${advice.textContent}`.trim();
+}
+
+function showLoss({ loss, error, beta, kl }, terms) {
+  write(loss.number, say(terms.loss, 3));
+  write(error.number, say(terms.error, 3));
+  write(beta.number, say(terms.beta, 3));
+  write(kl.number, say(terms.kl, 3));
+  write(error.caption, terms.errorName);
+  write(kl.caption, terms.klName);
+  return `The loss ${say(terms.loss)} is ${terms.errorName} ${say(terms.error)}, plus beta ${say(terms.beta)} times ${terms.klName} ${say(terms.kl)}.`;
+}
+
+function showNats({ nats }, { history, truth }) {
+  const pick = (name) => {
+    const held = lastNumber(history[`held_out_${name}`] ?? []);
+    return Number.isFinite(held) ? held : lastNumber(history[name] ?? []);
+  };
+  const distortion = pick("distortion");
+  const rate = pick("rate");
+  if (!Number.isFinite(distortion)) {
+    write(nats, `In nats: the rate is ${fixed(rate)}; without decoder noise there is no distortion in nats, and no ELBO.`);
+    return nats.textContent;
+  }
+  const parts = [`In nats: −ELBO ${fixed(distortion + rate)} = distortion ${fixed(distortion)} + rate ${fixed(rate)}.`];
+  const evidence = truth?.evidence;
+  if (evidence && Number.isFinite(evidence.value)) {
+    const name = evidence.exact === false ? "A bound of −log p(x)" : "Exact −log p(x)";
+    parts.push(`${name}: ${fixed(evidence.value)}.`);
+    if (Number.isFinite(evidence.amortisation))
+      parts.push(
+        `The gap of ${fixed(evidence.gap, 3)} is ${fixed(evidence.amortisation, 3)} of amortisation and ${fixed(evidence.family, 3)} of the family.`,
+      );
+  }
+  write(nats, parts.join(" "));
+  return nats.textContent;
+}
+
+function showMeaning({ meaning }, frame, settings) {
+  const { sigma, true_beta: trueBeta } = frame;
+  if (settings.decoder_variance === "learned") write(meaning, `The decoder has learned σ ${say(sigma)}; the true β is ${say(trueBeta)}.`);
+  else if (sigma === 0) write(meaning, "At beta 0 this is a plain autoencoder: σ is 0, and codes cost nothing.");
+  else
+    write(
+      meaning,
+      `This beta is a VAE with decoder noise σ ${say(sigma)} and a true β of ${say(trueBeta)}: errors below σ are not worth their nats.`,
+    );
+  return meaning.textContent;
+}

@@ -1,0 +1,308 @@
+// Draws what is measured of a run against its steps, all on one axis in nats, with the gap of the ELBO as an area.
+
+import { Plane, drawAxes, drawText, fixed, say, ticks } from "./canvas.js";
+import { DATA, POSTERIOR, PRIOR, RECONSTRUCTION, REFERENCE, TRUE_POSTERIOR } from "./palette.js";
+
+/** Room for the lines' names, right of them. */
+const NAMES = 122;
+const NAME_HEIGHT = 14;
+/** The axis fits what comes after this share of the steps: what is before may leave the picture. */
+const SETTLED = 0.25;
+const FEW_STEPS = 30;
+
+/**
+ * The columns of a history that are drawn, by what they are called.
+ * @param {Record<string, ArrayLike<number>>} history
+ */
+export function linesOf(history) {
+  const { step = [] } = history;
+  const column = (name) => history[name] ?? [];
+  const sum = (first, second) => Array.from(first, (value, k) => value + second[k]);
+  const inNats = hasNumber(column("distortion"));
+  if (!inNats) {
+    return {
+      step,
+      inNats,
+      lines: [
+        {
+          name: "loss",
+          colour: DATA,
+          width: 2,
+          train: column("loss"),
+          held_out: column("held_out_loss"),
+        },
+      ],
+    };
+  }
+
+  const held = hasNumber(column("held_out_distortion"));
+  return {
+    step,
+    inNats,
+    lines: [
+      {
+        name: "distortion",
+        colour: RECONSTRUCTION,
+        width: 1.5,
+        train: column("distortion"),
+        held_out: column("held_out_distortion"),
+      },
+      { name: "rate", colour: PRIOR, width: 1.5, dash: [7, 3], train: column("rate"), held_out: column("held_out_rate") },
+      {
+        name: "−ELBO",
+        colour: DATA,
+        width: 2.5,
+        train: sum(column("distortion"), column("rate")),
+        held_out: held ? sum(column("held_out_distortion"), column("held_out_rate")) : [],
+      },
+    ],
+  };
+}
+
+function hasNumber(values) {
+  for (let k = values.length - 1; k >= 0; k--) if (Number.isFinite(values[k])) return true;
+  return false;
+}
+
+/** Means of a column over bins of the drawn width, so that no more is drawn than can be seen. */
+function thin(step, values, plane) {
+  const { left, width } = plane.box;
+  const bins = Math.max(2, Math.floor(width / 2));
+  const sums = new Float64Array(bins);
+  const places = new Float64Array(bins);
+  const counts = new Int32Array(bins);
+  for (let k = 0; k < values.length; k++) {
+    if (!Number.isFinite(values[k])) continue;
+    const share = (step[k] - plane.x[0]) / (plane.x[1] - plane.x[0]);
+    const bin = Math.min(Math.max(Math.floor(share * bins), 0), bins - 1);
+    sums[bin] += values[k];
+    places[bin] += step[k];
+    counts[bin] += 1;
+  }
+  const found = [];
+  for (let bin = 0; bin < bins; bin++)
+    if (counts[bin]) found.push(plane.toPixel(places[bin] / counts[bin], sums[bin] / counts[bin]));
+  return found.length ? found : [[left, NaN]];
+}
+
+function drawPolyline(context, pixels, { colour, width, dash = [] }) {
+  context.strokeStyle = colour;
+  context.lineWidth = width;
+  context.setLineDash(dash);
+  context.beginPath();
+  for (const [x, y] of pixels) context.lineTo(x, y);
+  context.stroke();
+  context.setLineDash([]);
+  // One point makes no line.
+  if (pixels.length > 1) return;
+  context.fillStyle = colour;
+  context.fillRect(pixels[0][0] - 2, pixels[0][1] - 2, 4, 4);
+}
+
+/** The range of the y-axis between round numbers, so that it stands still for a while. */
+function rangeOf(found, truths, shows) {
+  const { step, lines } = found;
+  const last = step[step.length - 1];
+  const from = step.length > FEW_STEPS ? SETTLED * last : 0;
+  let low = Infinity;
+  let high = -Infinity;
+  const take = (value) => {
+    if (!Number.isFinite(value)) return;
+    if (value < low) low = value;
+    if (value > high) high = value;
+  };
+  for (const line of lines) {
+    const values = shows("held_out") && hasNumber(line.held_out) ? line.held_out : line.train;
+    for (let k = values.length - 1; k >= 0 && step[k] >= from; k--) take(values[k]);
+  }
+  if (shows("exact")) {
+    for (const { step: at, evidence } of truths) {
+      if (at < from) continue;
+      take(evidence.value);
+      take(evidence.lower_bound);
+    }
+  }
+  if (!(high > low)) return Number.isFinite(low) ? [low - 1, high + 1] : [0, 1];
+  const round = ticks(low, high, 5);
+  const every = round.length > 1 ? round[1] - round[0] : high - low;
+  return [Math.floor(low / every - 0.15) * every, Math.ceil(high / every + 0.15) * every];
+}
+
+/** Fill between two series with slanting lines: told apart without colour, and what lies below is still seen. */
+function hatch(surface, plane, pixels, colour, slant) {
+  const { context } = surface;
+  const { left, top, width, height } = plane.box;
+  context.save();
+  context.beginPath();
+  for (const [x, low] of pixels) context.lineTo(x, low);
+  for (const [x, , high] of pixels.toReversed()) context.lineTo(x, high);
+  context.closePath();
+  context.clip();
+  context.globalAlpha = 0.14;
+  context.fillStyle = colour;
+  context.fillRect(left, top, width, height);
+  context.globalAlpha = 1;
+  context.strokeStyle = colour;
+  context.lineWidth = 1;
+  context.beginPath();
+  for (let at = left - height; at < left + width + height; at += 7) {
+    context.moveTo(at, slant > 0 ? top + height : top);
+    context.lineTo(at + height, slant > 0 ? top : top + height);
+  }
+  context.stroke();
+  context.restore();
+}
+
+function drawGap(surface, plane, truths) {
+  const known = truths.filter(({ evidence }) => Number.isFinite(evidence.amortisation) && Number.isFinite(evidence.family));
+  if (known.length < 2) return;
+  const between = (low, high) =>
+    known.map(({ step, evidence }) => {
+      const [x, lower] = plane.toPixel(step, low(evidence));
+      return [x, lower, plane.toPixel(step, high(evidence))[1]];
+    });
+  const family = between(
+    (evidence) => evidence.value,
+    (evidence) => evidence.value + evidence.family,
+  );
+  const amortisation = between(
+    (evidence) => evidence.value + evidence.family,
+    (evidence) => evidence.value + evidence.family + evidence.amortisation,
+  );
+  hatch(surface, plane, family, TRUE_POSTERIOR, -1);
+  hatch(surface, plane, amortisation, POSTERIOR, 1);
+}
+
+/** Put the lines' names beside their ends, in the order of their heights and without overlap. */
+function drawNames(surface, plane, names) {
+  const { left, top, width, height } = plane.box;
+  const ordered = names.filter(({ value }) => Number.isFinite(value)).sort((one, other) => other.value - one.value);
+  const lowest = top + height - 8;
+  const places = ordered.map(({ value }) => Math.min(Math.max(plane.toPixel(0, value)[1], top + 8), lowest));
+  for (let k = 1; k < places.length; k++) places[k] = Math.max(places[k], places[k - 1] + NAME_HEIGHT);
+  for (let k = places.length - 1; k >= 0; k--) {
+    const bound = k === places.length - 1 ? lowest : places[k + 1] - NAME_HEIGHT;
+    places[k] = Math.min(places[k], bound);
+  }
+
+  const { context } = surface;
+  ordered.forEach(({ text, value, size = value, colour, dash = [], slant = 0 }, k) => {
+    const x = left + width;
+    const y = places[k];
+    context.strokeStyle = colour;
+    context.lineWidth = slant ? 1.25 : 2;
+    context.setLineDash(dash);
+    context.beginPath();
+    if (slant) {
+      for (const shift of [4, 8, 12]) {
+        context.moveTo(x + shift, y + 4 * slant);
+        context.lineTo(x + shift + 7, y - 4 * slant);
+      }
+    } else {
+      context.moveTo(x + 4, y);
+      context.lineTo(x + 18, y);
+    }
+    context.stroke();
+    context.setLineDash([]);
+    drawText(surface, `${text} ${fixed(size, 2)}`, x + 22, y, { font: "11px system-ui, sans-serif" });
+  });
+}
+
+function drawTurns(surface, plane, turns) {
+  const { context } = surface;
+  const { left, top, width, height } = plane.box;
+  turns.forEach(({ step, name, value }, k) => {
+    const [x] = plane.toPixel(step, 0);
+    if (x < left || x > left + width) return;
+    context.strokeStyle = surface.theme.quiet;
+    context.lineWidth = 1;
+    context.setLineDash([2, 3]);
+    context.beginPath();
+    context.moveTo(x, top);
+    context.lineTo(x, top + height);
+    context.stroke();
+    context.setLineDash([]);
+    const isFar = x > left + width - 80;
+    drawText(surface, `${name} ${say(value, 3)}`, isFar ? x - 3 : x + 3, top + 20 + 13 * (k % 3), {
+      align: isFar ? "right" : "left",
+      colour: surface.theme.quiet,
+      font: "11px system-ui, sans-serif",
+    });
+  });
+}
+
+/**
+ * Draw the curves of a run.
+ * @param {import("./canvas.js").Surface} surface that has begun
+ * @param {{history: object, truths: {step: number, evidence: object}[], turns: object[], at?: number|null}} run
+ *   `at`: a step that is looked at
+ * @param {(name: string) => boolean} shows
+ * @returns {Plane|null} null while there is nothing to draw
+ */
+export function drawCurves(surface, { history, truths, turns, at = null }, shows) {
+  const found = linesOf(history);
+  const { step, lines, inNats } = found;
+  if (!step.length) return null;
+
+  const { context } = surface;
+  const box = { left: 0, top: 0, width: Math.max(60, surface.width - NAMES), height: surface.height };
+  const last = Math.max(step[step.length - 1], 10);
+  const plane = new Plane(box, [0, last], inNats ? rangeOf(found, truths, shows) : rangeOf(found, [], shows));
+  drawAxes(surface, plane, { x: "step", y: inNats ? "nats per point" : "loss (no nats: beta is 0)" });
+
+  const names = [];
+  const end = truths[truths.length - 1]?.evidence;
+  plane.clipped(context, () => {
+    if (inNats && shows("gap")) drawGap(surface, plane, truths);
+    drawTurns(surface, plane, turns);
+    for (const line of lines) {
+      const { name, colour, width, dash } = line;
+      const hasHeld = shows("held_out") && hasNumber(line.held_out);
+      if (shows("train")) drawPolyline(context, thin(step, line.train, plane), { colour, width: 1, dash: hasHeld ? [1, 2] : dash });
+      if (hasHeld) drawPolyline(context, thin(step, line.held_out, plane), { colour, width, dash });
+      if (hasHeld || shows("train")) names.push({ text: name, value: lastNumber(hasHeld ? line.held_out : line.train), colour, dash });
+    }
+    if (inNats && shows("exact") && end) {
+      const evidence = truths.map((truth) => plane.toPixel(truth.step, truth.evidence.value));
+      drawPolyline(context, evidence, { colour: TRUE_POSTERIOR, width: 2.5 });
+      const bound = truths
+        .filter((truth) => Number.isFinite(truth.evidence.lower_bound))
+        .map((truth) => plane.toPixel(truth.step, truth.evidence.lower_bound));
+      if (bound.length) drawPolyline(context, bound, { colour: REFERENCE, width: 1.5, dash: [2, 3] });
+    }
+    if (at !== null) drawAt(surface, plane, at);
+  });
+  if (inNats && shows("exact") && end) {
+    const text = end.exact === false ? "−log p, bound" : "−log p exact";
+    names.push({ text, value: end.value, colour: TRUE_POSTERIOR });
+    names.push({ text: "lower bound", value: end.lower_bound, colour: REFERENCE, dash: [2, 3] });
+  }
+  if (inNats && shows("gap") && end && Number.isFinite(end.family)) {
+    const { value, family, amortisation } = end;
+    names.push({ text: "family gap", size: family, value: value + family / 2, colour: TRUE_POSTERIOR, slant: -1 });
+    const middle = value + family + amortisation / 2;
+    names.push({ text: "amortisation", size: amortisation, value: middle, colour: POSTERIOR, slant: 1 });
+  }
+  drawNames(surface, plane, names);
+  return plane;
+}
+
+function drawAt(surface, plane, at) {
+  const { context } = surface;
+  const [x] = plane.toPixel(at, 0);
+  context.strokeStyle = surface.theme.ink;
+  context.lineWidth = 1.5;
+  context.beginPath();
+  context.moveTo(x, plane.box.top);
+  context.lineTo(x, plane.box.top + plane.box.height);
+  context.stroke();
+}
+
+/**
+ * The last number of a column in which some rows have none.
+ * @param {ArrayLike<number>} values
+ */
+export function lastNumber(values) {
+  for (let k = values.length - 1; k >= 0; k--) if (Number.isFinite(values[k])) return values[k];
+  return NaN;
+}
