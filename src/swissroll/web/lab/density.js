@@ -1,0 +1,289 @@
+/**
+ * The density p(x) of a model on a grid over the plane of the data, for contours.
+ *
+ * p(x) is the distribution of decoded means, blurred by the decoder's noise, whose standard deviation is the same
+ * everywhere. So latents are laid out on a grid that is refined where the decoder moves fast, each cell's mass p(z) dz is
+ * shared among the four grid points around its decoded mean, and the whole is blurred by a Gaussian, axis by axis.
+ *
+ * The error. Every other cell, as on a chess board, is summed apart: the two halves are the same integral on two coarser
+ * grids, and the largest difference between them, over the highest density, is the error.
+ */
+
+import { Cells, CHUNK, fillBox, halve, priorBox } from "./frozen_model.js";
+
+/** Standard deviations of the prior's components that the grid holds: beyond is a millionth of their mass. */
+const DEVIATIONS = 5;
+/** How often that box is halved to make the first cells, by latent dimension. */
+const HALVINGS = { 1: 8, 2: 6 };
+const MAX_LEVELS = 5;
+/** Distance of sibling cells in the plane, in sigmas, above which they are halved. */
+const COARSE = 0.8;
+/** Mass of a cell below which it is never halved. */
+const LIGHT = 1e-7;
+/** Room for cells of a level. */
+const MAX_CELLS = 2 ** 15;
+/** Latents, spread evenly over the prior, where there are too many dimensions for a grid. */
+const SPREAD_LATENTS = 2 ** 14;
+/** Grid points per sigma, and how many there may be along an axis. */
+const POINTS_PER_SIGMA = 1.6;
+const MIN_SIZE = 81;
+const MAX_SIZE = 241;
+/** Least standard deviation of the blur, in grid spacings; where sigma is smaller the density is smoothed. */
+const MIN_BLUR = 0.7;
+/** Log density of where there is none. */
+const FLOOR = Math.log(1e-12);
+
+/**
+ * @typedef {object} Density
+ * @property {number} size Grid points along each axis.
+ * @property {number[]} extent [low0, high0, low1, high1]: the first and the last grid point of each axis.
+ * @property {Float32Array} log_density In nats, size * size, the first coordinate varying slowest.
+ * @property {number} error Its estimated error, as a share of the highest density.
+ */
+
+/** Makes the densities of one model. */
+export class DensityMeter {
+  /** @param {import("./frozen_model.js").FrozenModel} model One of points in a plane. */
+  constructor(model) {
+    this.model = model;
+    const isGrid = model.latent_dim <= 2;
+    this.cells = new Cells(model, isGrid ? MAX_CELLS : CHUNK);
+    this.spare = isGrid ? new Cells(model, MAX_CELLS) : null;
+  }
+
+  /**
+   * The density on a grid. Yields between slices of the work.
+   *
+   * @param {number[]} extent [low0, high0, low1, high1].
+   * @param {number} [maxCells] About how many latents to decode.
+   * @returns {Generator<void, Density>}
+   */
+  *measure(extent, maxCells = MAX_CELLS) {
+    const plane = new Plane(extent, this.model.sigma);
+    if (this.spare) {
+      yield* this.#shareGrid(plane, maxCells);
+    } else {
+      yield* this.#shareSpread(plane);
+    }
+    return plane.finish();
+  }
+
+  /** Share out the mass of a grid of latents, halving cells where the decoder moves fast. */
+  *#shareGrid(plane, maxCells) {
+    const { model } = this;
+    const dims = model.latent_dim;
+    const kinds = 2 ** dims;
+    const [low, high] = priorBox(model.components, dims, DEVIATIONS);
+    let width = fillBox(this.cells, low, high);
+    for (let i = 0; i < HALVINGS[dims]; i++) {
+      width = this.#halve(width, null);
+    }
+
+    let left = maxCells;
+    for (let level = 0; ; level++) {
+      const { cells } = this;
+      for (let first = 0; first < cells.count; first += CHUNK) {
+        cells.evaluate(first, Math.min(CHUNK, cells.count - first));
+        yield;
+      }
+      left -= cells.count;
+      const most = level < MAX_LEVELS ? Math.min(left / kinds, cells.stride / kinds) : 0;
+      const marked = this.#shareLevel(plane, width, most);
+      if (!marked) {
+        return;
+      }
+      width = this.#halve(width, marked);
+    }
+  }
+
+  #halve(width, marked) {
+    const narrower = width.map((value) => value / 2);
+    halve(this.cells, this.spare, narrower, marked);
+    const parents = this.cells;
+    this.cells = this.spare;
+    this.spare = parents;
+    return narrower;
+  }
+
+  /** Share out the mass of the cells that stay, and mark those, at most so many, that are to be halved. */
+  #shareLevel(plane, width, most) {
+    const { cells, model } = this;
+    const { means, log_prior, stride, count } = cells;
+    const kinds = 2 ** model.latent_dim;
+    const log_volume = width.reduce((sum, value) => sum + Math.log(value), 0);
+    const marked = new Uint8Array(count);
+    const square = (COARSE * model.sigma) ** 2;
+
+    let marks = 0;
+    for (let i = 0; i < count; i += kinds) {
+      let mass = 0;
+      for (let c = i; c < i + kinds; c++) {
+        mass += Math.exp(log_prior[c] + log_volume);
+      }
+      const isCoarse = mass > LIGHT && farthestSiblings(means, stride, i, kinds) > square;
+      if (isCoarse && marks + kinds <= most) {
+        marked.fill(1, i, i + kinds);
+        marks += kinds;
+        continue;
+      }
+      for (let c = i; c < i + kinds; c++) {
+        // The two halves of a chess board: corners 0 and 3, and corners 1 and 2.
+        const half = (c - i) % 3 === 0 ? 0 : 1;
+        plane.share(half, means[c], means[stride + c], Math.exp(log_prior[c] + log_volume));
+      }
+    }
+    return marks > 0 ? marked : null;
+  }
+
+  /** Share out the mass of latents that are spread evenly over the prior. */
+  *#shareSpread(plane) {
+    const { cells, model } = this;
+    for (let first = 0; first < SPREAD_LATENTS; first += CHUNK) {
+      const { latents } = cells;
+      for (let i = 0; i < CHUNK; i++) {
+        spreadLatent(model, first + i, (j, value) => {
+          latents[j * cells.stride + i] = value;
+        });
+      }
+      cells.evaluate(0, CHUNK);
+      const { means, stride } = cells;
+      for (let i = 0; i < CHUNK; i++) {
+        plane.share(i % 2, means[i], means[stride + i], 1 / SPREAD_LATENTS);
+      }
+      yield;
+    }
+  }
+}
+
+/** Square of the largest distance between neighbours among siblings, in the plane. */
+function farthestSiblings(means, stride, first, kinds) {
+  let farthest = 0;
+  for (let c = 1; c < kinds; c++) {
+    // Corners 0, 1, 3, 2 go round the parent.
+    const from = first + (c === 3 ? 1 : 0);
+    const across = means[first + c] - means[from];
+    const up = means[stride + first + c] - means[stride + from];
+    farthest = Math.max(farthest, across * across + up * up);
+  }
+  return farthest;
+}
+
+/**
+ * The n-th of latents that fill the prior evenly: a sequence of multiples of irrational steps, made normal two by two.
+ *
+ * Sources: Weyl (1916) for the sequence; Box and Muller (1958) for the normals.
+ */
+function spreadLatent(model, n, place) {
+  const dims = model.latent_dim;
+  const { log_weights, means, stds } = model.components;
+  const pairs = Math.ceil(dims / 2);
+
+  // The steps are powers of the root of x^(d+1) = x + 1, which generalises the golden ratio.
+  const coordinates = 2 * pairs + 1;
+  let ratio = 1.5;
+  for (let i = 0; i < 40; i++) {
+    ratio = (1 + ratio) ** (1 / (coordinates + 1));
+  }
+  const uniform = (k) => (0.5 + (n + 1) * ratio ** -(k + 1)) % 1;
+
+  let component = 0;
+  let rest = uniform(2 * pairs);
+  while (component < log_weights.length - 1 && rest > Math.exp(log_weights[component])) {
+    rest -= Math.exp(log_weights[component]);
+    component += 1;
+  }
+  for (let j = 0; j < dims; j++) {
+    const pair = Math.floor(j / 2);
+    const radius = Math.sqrt(-2 * Math.log(1 - uniform(2 * pair)));
+    const angle = 2 * Math.PI * uniform(2 * pair + 1);
+    const normal = radius * (j % 2 === 0 ? Math.cos(angle) : Math.sin(angle));
+    place(j, means[component * dims + j] + stds[component * dims + j] * normal);
+  }
+}
+
+/** Grid points over the plane, with a margin around them, that masses are shared among. */
+class Plane {
+  constructor(extent, sigma) {
+    const longest = Math.max(extent[1] - extent[0], extent[3] - extent[2]);
+    const wanted = Math.ceil((longest * POINTS_PER_SIGMA) / sigma) + 1;
+    this.extent = extent;
+    this.size = Math.min(Math.max(Number.isFinite(wanted) ? wanted : MAX_SIZE, MIN_SIZE), MAX_SIZE);
+    this.spacing = [0, 2].map((at) => (extent[at + 1] - extent[at]) / (this.size - 1));
+
+    // Sharing a mass between two points blurs it by f (1 - f) h^2, by h^2 / 6 on average: so much less is left to do.
+    const deviations = this.spacing.map((h) => Math.max(Math.sqrt(Math.max((sigma / h) ** 2 - 1 / 6, 0)), MIN_BLUR));
+    this.kernels = deviations.map(gaussianKernel);
+    this.margin = Math.max(...this.kernels.map((kernel) => kernel.length >> 1));
+    this.across = this.size + 2 * this.margin;
+    this.halves = [0, 1].map(() => new Float64Array(this.across * this.across));
+  }
+
+  /** Share a mass at a place among the four grid points around it. */
+  share(half, x, y, mass) {
+    const u = (x - this.extent[0]) / this.spacing[0] + this.margin;
+    const v = (y - this.extent[2]) / this.spacing[1] + this.margin;
+    if (!(u >= 0 && v >= 0 && u < this.across - 1 && v < this.across - 1)) {
+      return;
+    }
+    const i = Math.floor(u);
+    const j = Math.floor(v);
+    const values = this.halves[half];
+    const at = i * this.across + j;
+    values[at] += mass * (1 - (u - i)) * (1 - (v - j));
+    values[at + 1] += mass * (1 - (u - i)) * (v - j);
+    values[at + this.across] += mass * (u - i) * (1 - (v - j));
+    values[at + this.across + 1] += mass * (u - i) * (v - j);
+  }
+
+  /** @returns {Density} */
+  finish() {
+    const [first, second] = this.halves.map((half) => this.#blur(half));
+    const area = this.spacing[0] * this.spacing[1];
+    const log_density = new Float32Array(first.length);
+    let highest = 0;
+    let difference = 0;
+    for (let i = 0; i < first.length; i++) {
+      const density = (first[i] + second[i]) / area;
+      log_density[i] = density > 0 ? Math.max(Math.log(density), FLOOR) : FLOOR;
+      highest = Math.max(highest, density);
+      // Each half is an integral of its own, of half the mass.
+      difference = Math.max(difference, Math.abs(first[i] - second[i]) / area);
+    }
+    const error = highest > 0 ? difference / highest : NaN;
+    return { size: this.size, extent: this.extent, log_density, error };
+  }
+
+  /** Blur along both axes, and leave the margin out. */
+  #blur(values) {
+    const { size, margin, across } = this;
+    const [down, along] = this.kernels;
+    const rows = new Float64Array(size * across);
+    for (let i = 0; i < size; i++) {
+      for (let k = 0; k < down.length; k++) {
+        const from = (i + margin + k - (down.length >> 1)) * across;
+        for (let j = 0; j < across; j++) {
+          rows[i * across + j] += down[k] * values[from + j];
+        }
+      }
+    }
+
+    const blurred = new Float64Array(size * size);
+    for (let i = 0; i < size; i++) {
+      for (let k = 0; k < along.length; k++) {
+        const from = i * across + margin + k - (along.length >> 1);
+        for (let j = 0; j < size; j++) {
+          blurred[i * size + j] += along[k] * rows[from + j];
+        }
+      }
+    }
+    return blurred;
+  }
+}
+
+/** Values of a Gaussian at whole numbers, of sum 1, to five standard deviations. */
+function gaussianKernel(deviation) {
+  const reach = Math.ceil(5 * deviation);
+  const values = Array.from({ length: 2 * reach + 1 }, (_, i) => Math.exp(-(((i - reach) / deviation) ** 2) / 2));
+  const total = values.reduce((a, b) => a + b);
+  return values.map((value) => value / total);
+}
