@@ -1,6 +1,6 @@
 // What a reader can do with a run. Buttons, keys, links and the tour all call these.
 
-import { FIELDS, LIVE, checkSettings } from "./settings.js";
+import { FIELDS, LIVE, NOTEBOOK, checkSettings } from "./settings.js";
 
 const MAX_TURNS = 500;
 /** Steps of a replay between two looks at whether it is still wanted. */
@@ -30,10 +30,15 @@ export function createActions(store, engine) {
 
   /**
    * Begin the main run from its first step.
-   * @param {{settings: Object, points?: Object | null, state?: Object, preset?: string, plays?: boolean}} options
+   * @param {Object} options
+   * @param {Object} options.settings
+   * @param {Object | null} [options.points] own points; by default those that are there
+   * @param {Object} [options.recorded] what is known of the run already: {state, snapshots, history}
+   * @param {string} [options.preset] the preset that these settings are
+   * @param {boolean} [options.plays] by default whether the run before was playing
    * @returns {Promise<boolean>} whether it began; a later start or a problem ends an earlier one
    */
-  async function start({ settings, points = store.get().points, state, preset = "", plays = store.get().running }) {
+  async function start({ settings, points = store.get().points, recorded = {}, preset = "", plays = isGoing() }) {
     begun += 1;
     const own = begun;
     wanted = null;
@@ -52,7 +57,7 @@ export function createActions(store, engine) {
     });
 
     try {
-      await engine.start("main", settings, { points: points?.values, state });
+      await engine.start("main", settings, { points: points?.values, dims: points?.dims, ...recorded });
       if (own !== begun) return false;
       await engine.speed("main", store.get().speed);
       if (plays && own === begun) play();
@@ -92,15 +97,24 @@ export function createActions(store, engine) {
     await engine.pause("main").catch(tellProblem);
   }
 
-  function togglePlay() {
-    const isRunning = store.get().running || store.get().replay !== null;
-    announce(isRunning ? "Paused." : "Training.");
-    return isRunning ? pause() : play();
+  async function togglePlay() {
+    if (!isGoing()) {
+      announce("Training.");
+      return play();
+    }
+    await pause();
+    const { truth } = store.get().runs.main ?? {};
+    announce(`Paused at step ${currentStep()}. ${truth?.diagnosis?.sentence ?? ""}`);
+  }
+
+  /** Whether steps are made, or a link's run is on its way. */
+  function isGoing() {
+    return store.get().running || store.get().replay !== null;
   }
 
   /** Make a number of steps, then stand still. */
   async function step(count = 1) {
-    if (store.get().running || store.get().replay) await pause();
+    if (isGoing()) await pause();
     if (store.get().timeline.at !== null) await branch();
     await engine.step("main", count).catch(tellProblem);
   }
@@ -182,7 +196,7 @@ export function createActions(store, engine) {
 
   /** Look at a snapshot; training stands still meanwhile. Null goes back to the run's last step. */
   async function look(stepNumber) {
-    if (store.get().running || store.get().replay) await pause();
+    if (isGoing()) await pause();
     store.set({ timeline: { at: stepNumber } });
     await engine.snapshot("main", stepNumber).catch(tellProblem);
   }
@@ -247,6 +261,19 @@ export function createActions(store, engine) {
     }
   }
 
+  /**
+   * Begin with what the page was given: settings, and a recorded run where there is one.
+   * @param {{settings: Object, name?: string, state?: Object, snapshots?: Object[], history?: Object}} given
+   */
+  async function open({ settings: given, name, state, snapshots, history }) {
+    const { settings, problems } = checkSettings({ ...NOTEBOOK, ...given });
+    const isRecorded = Boolean(state || snapshots?.length);
+    const hasStarted = await start({ settings, points: null, recorded: { state, snapshots, history }, plays: !isRecorded });
+    if (!hasStarted) return;
+    const words = `The recorded run ${name}: scrub its timeline, or press Play to continue training here.`;
+    store.set({ notes: [...problems, ...(isRecorded && name ? [words] : [])] });
+  }
+
   function endReplay() {
     if (store.get().replay === null) return;
     begun += 1;
@@ -268,5 +295,6 @@ export function createActions(store, engine) {
     look,
     branch,
     replay,
+    open,
   };
 }

@@ -59,8 +59,8 @@ export function createEngine(store) {
   return {
     request: ask,
     ready: channel.ready,
-    /** Begin a run: settings, and where they differ from what those draw, its points and its state. */
-    start: (run, settings, { points, state } = {}) => ask(run, "start", { settings, points, state }),
+    /** Begin a run: settings, and where there are some, own points with their dims, a state, snapshots, a history. */
+    start: (run, settings, known = {}) => ask(run, "start", { settings, ...known }),
     play: (run) => ask(run, "play"),
     pause: (run) => ask(run, "pause"),
     /** Make a number of steps; answered once they are made. */

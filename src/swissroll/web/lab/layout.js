@@ -2,7 +2,7 @@
 
 /** The tools of the fourth panel, by id: their tab's words. */
 export const TOOLS = {
-  story: "What is happening",
+  story: "What happens",
   slow: "Slow motion",
   twin: "Twin",
   break: "Break it",

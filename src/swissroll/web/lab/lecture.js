@@ -3,7 +3,7 @@
 import { PANELS } from "./layout.js";
 import { PRESETS, openPreset } from "./presets.js";
 
-const WORDS = { data: "Data", latent: "Latent", curves: "Curves", tools: "What is happening" };
+const WORDS = { data: "Data", latent: "Latent", curves: "Curves", tools: "What happens" };
 
 /**
  * @param {HTMLElement} element where the bar of scenes goes

@@ -129,7 +129,7 @@ function visible(text) {
   return text.length > 30 ? `${plain}...` : plain;
 }
 
-/** A number; NaN where the text is none, so that the check of the setting says so. */
+/** A number; NaN where the text is none. */
 function readNumber(text) {
   return NUMBER.test(text) ? Number(text) : NaN;
 }
@@ -137,9 +137,11 @@ function readNumber(text) {
 function readValue(name, text) {
   const { kind, nullable } = FIELDS[name];
   if (nullable && text === "none") return null;
-  if (kind === "choice" || kind === "word") return visible(text);
-  if (kind === "flag") return text === "true" || (text === "false" ? false : visible(text));
-  return readNumber(text);
+  const isNumber = (kind === "whole" || kind === "real") && NUMBER.test(text);
+  if (isNumber) return Number(text);
+  // What is no word of the setting's stays text, so that the check says what came.
+  const isFlag = kind === "flag" && (text === "true" || text === "false");
+  return isFlag ? text === "true" : visible(text);
 }
 
 function readStep(text, last, problems) {

@@ -14,7 +14,9 @@ import { mount as mountLatentPanel } from "./latent_panel.js";
 import { mountLayout } from "./layout.js";
 import { mountLecture } from "./lecture.js";
 import { mount as mountOwnData } from "./own_data.js";
+import { givenStart } from "./parts.js";
 import { mountPresets } from "./presets.js";
+import { mountPrintSummary } from "./print_summary.js";
 import { mount as mountSlowMotion } from "./slow_motion.js";
 import { mount as mountSmallSweep } from "./small_sweep.js";
 import { createStore } from "./store.js";
@@ -22,6 +24,7 @@ import { mount as mountStoryPanel } from "./story_panel.js";
 import { mountTimeline } from "./timeline.js";
 import { mountTour } from "./tour.js";
 import { mount as mountTwinPanel } from "./twin_panel.js";
+import { mountWeightsHash } from "./weights_hash.js";
 
 const MOUNTS = {
   "panel-data": mountDataPanel,
@@ -47,10 +50,15 @@ mountBar(store, actions);
 mountPresets(find("presets"), store, actions);
 mountControls(find("knobs"), store, actions);
 mountTimeline(find("timeline"), store, engine, actions);
+mountWeightsHash(find("weights-hash"), store, engine);
+mountPrintSummary(find("print-summary"), store);
 const lecture = mountLecture(find("scenes"), store, actions);
 const openTour = mountTour(store);
 const { openAddress, copyLink } = mountAddress(store, actions);
 mountKeyboard(store, actions, { openTour, copyLink, toggleLecture: lecture.toggle, moveScene: lecture.move });
 for (const [id, mount] of Object.entries(MOUNTS)) mount(find(id), store, engine, actions);
 
-if (!openAddress()) actions.start({ settings: store.get().settings, preset: store.get().preset, plays: true });
+const given = givenStart();
+if (openAddress()) actions.announce("The run of the link begins.");
+else if (given) actions.open(given);
+else actions.start({ settings: store.get().settings, preset: store.get().preset, plays: true });

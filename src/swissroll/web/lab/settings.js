@@ -19,6 +19,17 @@ const ACTIVATIONS = {
   tanh: "tanh",
 };
 
+/** As mistakes.js knows them. */
+const MISTAKES = {
+  shared_noise: "one noise for all points",
+  variance_as_std: "the variance as standard deviation",
+  half_missing: "the half of the KL left out",
+  kl_sign: "the KL with the wrong sign",
+  no_noise: "no noise in the latents",
+  relu_on_head: "a ReLU on the encoder's heads",
+  sum_for_mean: "a sum for a mean",
+};
+
 const choice = (initial, choices, label, help) => ({ kind: "choice", initial, choices, label, help });
 const whole = (initial, low, high, label, help) => ({ kind: "whole", initial, low, high, label, help });
 const real = (initial, low, high, label, help, more = {}) => ({
@@ -75,7 +86,10 @@ export const FIELDS = {
   ),
   warmup: whole(0, 0, 100000, "Warm-up steps", "Steps over which the learning rate first rises from 0."),
   seed: whole(42, 0, Number.MAX_SAFE_INTEGER, "Seed", "Decides the first weights, the data and the latent noise."),
-  mistake: { kind: "word", initial: null, nullable: true, label: "Mistake", help: "A mistake to train with." },
+  mistake: {
+    ...choice(null, MISTAKES, "Mistake", "A mistake to train with; empty: none."),
+    nullable: true,
+  },
 };
 
 /** Bounds of own data: points, and how far from 0 a coordinate may be. */
@@ -158,10 +172,6 @@ export function problemOf(name, value) {
   }
   if (field.kind === "flag") {
     return typeof value === "boolean" ? null : `${name} must be true or false; got ${clip(value)}.`;
-  }
-  if (field.kind === "word") {
-    if (typeof value === "string" && /^[a-z_]{1,40}$/.test(value)) return null;
-    return `${name} must be a word of small letters; got ${clip(value)}.`;
   }
   return problemOfNumber(name, field, value);
 }

@@ -39,7 +39,7 @@ const STOPS = [
   {
     at: "presets",
     title: "Now ask",
-    text: "Each question begins a run. What is happening says in words what came of it. A link keeps any run: copy it.",
+    text: "Each question begins a run. What happens says in words what came of it. A link keeps any run: copy it.",
   },
 ];
 
