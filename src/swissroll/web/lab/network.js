@@ -4,6 +4,8 @@
  * @typedef {{shape: number[], values: Float32Array}} Tensor Row by row, as in PyTorch.
  */
 
+import { MISTAKE_IDS } from "./mistakes.js";
+
 /** Activations in the kernel's order. */
 export const ACTIVATIONS = ["relu", "leaky_relu", "elu", "silu", "softplus", "tanh"];
 
@@ -61,6 +63,7 @@ export class Network {
       settings.decoder_variance === "learned" ? 1 : 0,
       settings.reduction === "sum" ? 1 : 0,
       this.rows,
+      mistakeNumber(settings.mistake),
     );
     const description = readFields(kernel, this.pointer, FIELDS);
     if (kernel.exports.reconstructions_at() === 0) {
@@ -182,6 +185,11 @@ export class Network {
     spread(points, this.dataDim, this.kernel.floats(this.kernel.exports.points_at(), rows * ROW));
   }
 
+  /** Go on with another mistake of {@link MISTAKE_IDS}, or none. @param {string | null} mistake */
+  setMistake(mistake) {
+    this.kernel.integers(this.pointer, FIELDS.length)[FIELDS.indexOf("mistake")] = mistakeNumber(mistake);
+  }
+
   /** The mixture prior. @returns {{weights: Float64Array, means: Float32Array, stds: Float64Array} | null} K, K * L. */
   get prior() {
     if (this.components === 0) {
@@ -199,6 +207,11 @@ export class Network {
       stds: Float64Array.from(tensors["prior.logvars"].values, (logvar) => exp(logvar / 2)),
     };
   }
+}
+
+/** The kernel's number of a mistake; 0 for none. */
+function mistakeNumber(mistake) {
+  return mistake === null ? 0 : MISTAKE_IDS.indexOf(mistake) + 1;
 }
 
 /** Rows of `dims` numbers into rows of four. */

@@ -1,45 +1,27 @@
 /**
  * One run: a function of its settings alone. It takes steps and keeps what happened; it knows nothing of pages.
  *
- * @typedef {{step: number[], loss: number[], distortion: number[], rate: number[]}} History Per step: the loss as it is
- *   trained, distortion and rate in nats per point.
+ * @typedef {Record<"step" | "loss" | "distortion" | "rate" | "held_out_loss" | "held_out_distortion" | "held_out_rate",
+ *   number[]>} History Per step: the loss as it is trained, distortion and rate in nats per point, of the step's own
+ *   batch before its update and, every 50 steps and NaN between, of the held-out points after it.
  * @typedef {{step: number, beta?: number, lr?: number}} Turn A knob that was turned, after so many steps.
  */
 
 import { CURVES, sampleCurve } from "./curves.js";
 import { Network } from "./network.js";
+import { NOTEBOOK } from "./settings.js";
 
 const LOG_TWO_PI = 1.8378770664093453;
 /** Numbers of the kernel's terms: loss, mean squared error, mean KL, log-variance of the decoder. */
 const TERM_COUNT = 4;
 /** Points that a run is measured on, drawn once. */
 const HELD_OUT_POINTS = 512;
+/** Steps between two measurements on them. */
+const MEASURED_EVERY = 50;
+/** Columns of a history. */
+const COLUMNS = ["step", "loss", "distortion", "rate", "held_out_loss", "held_out_distortion", "held_out_rate"];
 /** What of a step was not finite, by the kernel's number. */
 const BAD_TERMS = [null, "reconstruction", "KL", "loss", "gradient"];
-
-/** Settings of the notebook; what a caller leaves out. */
-export const NOTEBOOK = {
-  dataset: "swiss_roll",
-  noise: 0,
-  latent_dim: 2,
-  hidden_dim: 256,
-  depth: 3,
-  activation: "relu",
-  initialization: "default",
-  components: 0,
-  refit_prior: false,
-  decoder_variance: "fixed",
-  beta: 0.01,
-  beta_start: null,
-  reduction: "mean",
-  steps: 1000,
-  batch_size: 128,
-  lr: 1e-3,
-  lr_schedule: "constant",
-  warmup: 0,
-  seed: 42,
-  mistake: null,
-};
 
 /** A number of a run was not finite; the run stays in its last good state. */
 export class NotFiniteError extends Error {
@@ -76,8 +58,9 @@ export class Training {
     this.dataDim = points ? points.dims : this.curve.data_dim;
     this.network = new Network(this.kernel, this.settings, this.dataDim);
     this.taken = 0;
+    this.begun = { beta: this.settings.beta, lr: this.settings.lr };
     this.turns = [...(this.settings.turns ?? [])];
-    this.history = { step: [], loss: [], distortion: [], rate: [] };
+    this.history = Object.fromEntries(COLUMNS.map((name) => [name, []]));
 
     const { seed } = this.settings;
     this.generators = { data: this.kernel.generator(seed, "data"), noise: this.kernel.generator(seed, "noise") };
@@ -172,9 +155,10 @@ export class Training {
     if (bad) {
       throw new NotFiniteError(this.taken + 1, bad, this.settings.lr);
     }
+    const train = this.terms();
     this.taken += 1;
     exports.update(lr, this.taken);
-    this.#keepRow(this.terms());
+    this.#keepRow(train);
   }
 
   /** Learning rate and beta of the next step. @returns {{lr: number, beta: number}} */
@@ -194,7 +178,16 @@ export class Training {
    *   averages, and rate and distortion in nats per point; the distortion of a decoder without noise is NaN.
    */
   terms() {
+    const { loss, mse, kl } = this.#readTerms();
+    return this.#inNats(loss, mse, kl);
+  }
+
+  #readTerms() {
     const [loss, mse, kl] = this.kernel.doubles(this.kernel.exports.terms_at(), TERM_COUNT);
+    return { loss, mse, kl };
+  }
+
+  #inNats(loss, mse, kl) {
     const { sigma } = this;
     const D = this.dataDim;
     const squares = (D * mse) / (2 * sigma * sigma);
@@ -238,12 +231,39 @@ export class Training {
     return this.network.decode(latents);
   }
 
-  #keepRow({ loss, distortion, rate }) {
-    const { history } = this;
-    history.step.push(this.taken);
-    history.loss.push(loss);
-    history.distortion.push(distortion);
-    history.rate.push(rate);
+  #keepRow(train) {
+    const isDue = this.taken % MEASURED_EVERY === 0 || this.isDone;
+    const heldOut = isDue ? this.measure() : { loss: NaN, distortion: NaN, rate: NaN };
+    const row = [this.taken, train.loss, train.distortion, train.rate, heldOut.loss, heldOut.distortion, heldOut.rate];
+    COLUMNS.forEach((name, i) => this.history[name].push(row[i]));
+  }
+
+  /**
+   * Terms of the held-out points, with noise of their own that stays the same.
+   *
+   * @returns {{loss: number, mse: number, kl: number, rate: number, distortion: number}} As {@link Training#terms}.
+   */
+  measure() {
+    const { exports } = this.kernel;
+    const { dataDim } = this;
+    const { latentDim, rows } = this.network;
+    let mse = 0;
+    let kl = 0;
+    let loss = 0;
+    for (let first = 0; first < HELD_OUT_POINTS; first += rows) {
+      const count = Math.min(rows, HELD_OUT_POINTS - first);
+      this.network.setPoints(this.heldOut.points.subarray(first * dataDim, (first + count) * dataDim));
+      const noise = this.heldOutNoise.subarray(first * latentDim, (first + count) * latentDim);
+      this.kernel.floats(exports.noise_at(), noise.length).set(noise);
+      exports.measure(count, this.settings.beta);
+
+      const part = this.#readTerms();
+      const share = count / HELD_OUT_POINTS;
+      loss += share * part.loss;
+      mse += share * part.mse;
+      kl += share * part.kl;
+    }
+    return this.#inNats(loss, mse, kl);
   }
 
   /**
@@ -278,6 +298,18 @@ export class Training {
     }
   }
 
+  /**
+   * Take rows of a recorded run into the history.
+   *
+   * @param {Record<string, ArrayLike<number>>} rows Columns of one length, `step` among them; absent ones become NaN.
+   */
+  recall(rows) {
+    const empty = new Array(rows.step.length).fill(NaN);
+    for (const name of COLUMNS) {
+      this.history[name].push(...(rows[name] ?? empty));
+    }
+  }
+
   /** All that the next steps depend on, but for the settings. */
   state() {
     return {
@@ -289,28 +321,65 @@ export class Training {
     };
   }
 
-  /** Go to a state of this run. */
+  /**
+   * Go to a state of this run, and forget what came after it.
+   *
+   * @param {object} state One of {@link Training#state}, or weights alone: {step, tensors}, by PyTorch's names. With
+   *   weights alone, Adam's moments begin at 0.
+   */
   restore(state) {
-    this.network.parameters.set(state.parameters);
-    this.network.moments.set(state.moments);
-    this.network.secondMoments.set(state.secondMoments);
-    this.generators.data.state = state.generators.data;
-    this.generators.noise.state = state.generators.noise;
+    const { network, generators } = this;
+    if (state.tensors) {
+      network.loadTensors(state.tensors);
+      network.moments.fill(0);
+      network.secondMoments.fill(0);
+    } else {
+      network.parameters.set(state.parameters);
+      network.moments.set(state.moments);
+      network.secondMoments.set(state.secondMoments);
+      generators.data.state = state.generators.data;
+      generators.noise.state = state.generators.noise;
+    }
     this.taken = state.step;
     this.#forgetAfter(state.step);
   }
 
   #forgetAfter(step) {
-    const kept = this.history.step.findLastIndex((row) => row <= step) + 1;
+    const kept = this.history.step.findLastIndex((taken) => taken <= step) + 1;
     for (const column of Object.values(this.history)) {
       column.length = kept;
     }
-    this.turns = this.turns.filter((turn) => turn.step <= step);
+    this.turns = this.turns.filter((turn) => turn.step < step);
+
+    // The knobs stay as they are now, which may not be as they were then.
+    const held = this.turns.reduce((knobs, turn) => ({ ...knobs, ...turn }), this.begun);
+    const { beta, lr } = this.settings;
+    if (held.beta !== beta || held.lr !== lr) {
+      this.turns.push({ step, beta, lr });
+    }
   }
 
-  /** SHA-256 of the weights, in hexadecimal digits. @returns {Promise<string>} */
-  async hash() {
-    const digest = await crypto.subtle.digest("SHA-256", this.network.parameters.slice());
-    return Array.from(new Uint8Array(digest), (byte) => byte.toString(16).padStart(2, "0")).join("");
+  /**
+   * Fingerprint of the weights.
+   *
+   * @returns {string} SHA-256, in hexadecimal digits, of the weights as float32, little-endian, in PyTorch's order.
+   */
+  hash() {
+    const { exports } = this.kernel;
+    const tensors = Object.values(this.network.tensors(this.network.parameters));
+    const count = tensors.reduce((sum, { values }) => sum + values.length, 0);
+    const words = 8;
+    const pointer = exports.scratch_floats(count + words);
+    const floats = this.kernel.floats(pointer, count);
+    let at = 0;
+    for (const { values } of tensors) {
+      floats.set(values, at);
+      at += values.length;
+    }
+
+    const hashed = pointer + 4 * count;
+    exports.sha256(pointer, 4 * count, hashed);
+    const digits = Array.from(this.kernel.integers(hashed, words), (word) => (word >>> 0).toString(16).padStart(8, "0"));
+    return digits.join("");
   }
 }

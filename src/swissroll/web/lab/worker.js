@@ -1,1 +1,252 @@
-onmessage = ({ data }) => postMessage({ type: "reply", id: data.id });
+/**
+ * The worker that trains: it holds runs by name, lets them take steps while they play, and tells the page what happens.
+ *
+ * A run that follows another one makes exactly its steps, so that the two can be compared.
+ */
+
+import { loadKernel } from "./kernel.js";
+import { Session } from "./session.js";
+import { NotFiniteError } from "./training.js";
+
+/** Milliseconds of steps between two looks at the messages of the page. */
+const SLICE_MS = 10;
+/** Milliseconds between two frames of a run. */
+const FRAME_MS = 33;
+/** Milliseconds over which the speed is measured. */
+const SPEED_MS = 500;
+
+/** @type {Map<string, Session>} */
+const sessions = new Map();
+let kernel = null;
+let stepsPerSecond = 0;
+const pace = { began: 0, taken: 0, measured: 0, lastFrame: 0 };
+let isScheduled = false;
+
+// A message to oneself comes back at once, where a timer would wait.
+const wakeUp = new MessageChannel();
+wakeUp.port1.onmessage = () => {
+  isScheduled = false;
+  work();
+};
+
+function schedule() {
+  if (!isScheduled) {
+    isScheduled = true;
+    wakeUp.port2.postMessage(null);
+  }
+}
+
+/** The runs that make a run's steps: it and those that follow it. */
+function groupOf(name) {
+  return [...sessions].filter(([other, session]) => other === name || session.follows === name);
+}
+
+function tell(run, message) {
+  postMessage({ run, ...message }, transferable(message));
+}
+
+/** Buffers of the arrays in a message, which are given away and not copied. */
+function transferable(message) {
+  const buffers = new Set();
+  const visit = (value) => {
+    if (ArrayBuffer.isView(value)) {
+      buffers.add(value.buffer);
+    } else if (value && typeof value === "object") {
+      Object.values(value).forEach(visit);
+    }
+  };
+  visit(message);
+  return [...buffers];
+}
+
+function sendFrame(name) {
+  const session = sessions.get(name);
+  tell(name, session.frame(session.isPlaying ? pace.measured : 0));
+}
+
+/** Take one slice of steps of each run that plays. */
+function work() {
+  const playing = [...sessions].filter(([, session]) => session.isPlaying);
+  if (playing.length === 0) {
+    return;
+  }
+  const now = performance.now();
+  for (const [name, session] of playing) {
+    playSlice(name, session);
+  }
+  measurePace(now);
+
+  if (performance.now() - pace.lastFrame >= FRAME_MS) {
+    pace.lastFrame = performance.now();
+    for (const [name] of playing) {
+      groupOf(name).forEach(([member]) => sendFrame(member));
+    }
+  }
+  schedule();
+}
+
+function playSlice(name, session) {
+  const ends = performance.now() + SLICE_MS;
+  while (performance.now() < ends && session.isPlaying && isDue()) {
+    if (!takeTogether(name, 1)) {
+      return;
+    }
+    pace.taken += 1;
+    const reason = session.reasonToStop();
+    if (reason) {
+      stopGroup(name, reason);
+    }
+  }
+}
+
+/** Whether the chosen speed allows another step by now. */
+function isDue() {
+  if (stepsPerSecond === 0) {
+    return true;
+  }
+  return pace.taken < ((performance.now() - pace.began) / 1000) * stepsPerSecond + 1;
+}
+
+function measurePace(now) {
+  const elapsed = now - (pace.markedAt ?? now);
+  if (pace.markedAt === undefined || elapsed > SPEED_MS) {
+    pace.measured = elapsed > 0 ? ((pace.taken - pace.markedTaken) / elapsed) * 1000 : 0;
+    pace.markedAt = now;
+    pace.markedTaken = pace.taken;
+  }
+}
+
+function resetPace() {
+  Object.assign(pace, { began: performance.now(), taken: 0, markedAt: undefined, markedTaken: 0 });
+}
+
+/** Let a run and its followers take steps; false where one of them broke. */
+function takeTogether(name, count) {
+  for (const [member, session] of groupOf(name)) {
+    try {
+      session.take(count);
+    } catch (error) {
+      if (!(error instanceof NotFiniteError)) {
+        throw error;
+      }
+      stopGroup(name, null);
+      sendFrame(member);
+      tell(member, { type: "problem", sentence: error.message, step: error.step, term: error.term });
+      return false;
+    }
+  }
+  return true;
+}
+
+function stopGroup(name, reason) {
+  for (const [member, session] of groupOf(name)) {
+    session.isPlaying = false;
+    sendFrame(member);
+    if (reason) {
+      tell(member, { type: "stopped", sentence: reason });
+    }
+  }
+}
+
+/** Bring a follower to its leader's step. */
+function catchUp(session) {
+  const leader = sessions.get(session.follows);
+  if (leader) {
+    session.take(Math.max(0, leader.training.taken - session.training.taken));
+  }
+}
+
+function requireSession(name) {
+  const session = sessions.get(name);
+  if (!session) {
+    throw new RangeError(`There is no run ${name}. Start it first.`);
+  }
+  return session;
+}
+
+/** What each message does; what it returns is the reply. */
+const ACTIONS = {
+  async kernel(_, { bytes }) {
+    kernel = await loadKernel(bytes);
+  },
+  start(run, message) {
+    groupOf(run).forEach(([member]) => sessions.delete(member));
+    const { points, dims } = message;
+    const session = new Session(kernel, { ...message, points: points ? { dims, values: points } : null });
+    sessions.set(run, session);
+    tell(run, session.begin());
+    catchUp(session);
+    sendFrame(run);
+    return { step: session.step };
+  },
+  stop(run) {
+    sessions.delete(run);
+  },
+  play(run) {
+    requireSession(run).isPlaying = true;
+    resetPace();
+    schedule();
+  },
+  pause(run) {
+    const session = requireSession(run);
+    session.isPlaying = false;
+    groupOf(run).forEach(([member]) => sendFrame(member));
+    return { step: session.step };
+  },
+  step(run, { count }) {
+    const session = requireSession(run);
+    takeTogether(run, count);
+    groupOf(run).forEach(([member]) => sendFrame(member));
+    return { step: session.step };
+  },
+  speed(_, { steps_per_second }) {
+    stepsPerSecond = steps_per_second;
+    resetPace();
+  },
+  set(run, { beta, lr, steps }) {
+    const { training } = requireSession(run);
+    const given = Object.entries({ beta, lr, steps }).filter(([, value]) => value !== undefined);
+    training.set(Object.fromEntries(given));
+    return { step: training.taken };
+  },
+  view(run, { id, type, run: _, ...view }) {
+    const session = requireSession(run);
+    Object.assign(session.view, view);
+    sendFrame(run);
+  },
+  decode: (run, { latents }) => ({ means: requireSession(run).training.decode(latents) }),
+  encode: (run, { points }) => requireSession(run).training.encode(points),
+  posterior_draws: (run, { point, count }) => requireSession(run).posteriorDraws(point, count),
+  slow_motion: (run, { point, without_trick }) => requireSession(run).slowMotion(point, without_trick),
+  state: (run) => ({ state: requireSession(run).training.state(), turns: requireSession(run).training.turns }),
+  restore(run, { state }) {
+    requireSession(run).restore(state);
+    groupOf(run).forEach(([member]) => sendFrame(member));
+    return { step: state.step };
+  },
+  weights(run) {
+    const { training, step } = requireSession(run);
+    return { step, tensors: training.network.tensors(training.network.parameters), sigma: training.sigma };
+  },
+  snapshots: (run) => ({ steps: requireSession(run).snapshots.steps }),
+  snapshot(run, { step }) {
+    const session = requireSession(run);
+    session.lookAt(step);
+    sendFrame(run);
+    return { step: session.step, state: session.shown ?? session.training.state() };
+  },
+  hash: (run) => ({ hash: requireSession(run).training.hash(), step: requireSession(run).step }),
+};
+
+globalThis.onmessage = async ({ data }) => {
+  const { id, run, type } = data;
+  try {
+    if (!Object.hasOwn(ACTIONS, type)) {
+      throw new RangeError(`The engine has no message ${type}.`);
+    }
+    const reply = await ACTIONS[type](run, data);
+    postMessage({ type: "reply", id, run, ...reply });
+  } catch (error) {
+    postMessage({ type: "problem", id, run, sentence: error.message, step: error.step, term: error.term });
+  }
+};

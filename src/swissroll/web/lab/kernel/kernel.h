@@ -52,6 +52,19 @@ void product(int rows, int columns, int inner, Matrix a, Matrix b, float *c, int
 void sum_columns(int rows, int columns, const float *values, int stride, float *sums);
 
 
+// Mistakes of the exercise's catalogue that a run may be trained with.
+enum {
+    NO_MISTAKE,
+    SHARED_NOISE,    // one draw for the whole batch
+    VARIANCE_AS_STD, // z = mu + exp(logvar) eps
+    HALF_MISSING,    // twice the KL
+    KL_SIGN,         // minus the KL
+    NO_NOISE,        // z = mu
+    RELU_ON_HEAD,    // mu = max(0, mu)
+    SUM_FOR_MEAN,    // the KL summed over points and dimensions
+    NO_TRICK,        // z without a gradient to mu and logvar
+};
+
 // A fully connected layer. Weights lie as (inputs, stride), the transpose of PyTorch's, padded with zeros. (network.c)
 typedef struct {
     int inputs;

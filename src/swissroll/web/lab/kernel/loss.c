@@ -15,6 +15,10 @@ static double terms[TERM_COUNT];
 static float *log_densities, *d_latents, *d_reconstructions, *d_heads;
 
 double *EXPORT(terms_at)(void) { return terms; }
+// Gradients by the latents (rows of four), the reconstructions (rows of four) and the heads.
+float *EXPORT(d_latents_at)(void) { return d_latents; }
+float *EXPORT(d_reconstructions_at)(void) { return d_reconstructions; }
+float *EXPORT(d_heads_at)(void) { return d_heads; }
 
 static int is_finite(double x) { return x - x == 0; }
 
@@ -33,7 +37,9 @@ void EXPORT(draw_latents)(int count) {
         const float *mu = heads + i * heads_stride();
         const float *logvar = mu + dims;
         for (int j = 0; j < dims; j++) {
-            float std = (float)lab_exp(0.5 * logvar[j]);
+            float std = (float)lab_exp((network.mistake == VARIANCE_AS_STD ? 1 : 0.5) * logvar[j]);
+            if (network.mistake == NO_NOISE) std = 0;
+            if (network.mistake == SHARED_NOISE) noise[i * dims + j] = noise[j];
             stds[i * dims + j] = std;
             latents[4 * i + j] = mu[j] + noise[i * dims + j] * std;
         }
@@ -86,10 +92,19 @@ static double drawn_kl(int count) {
     return sum / ((double)count * dims);
 }
 
+// Weight of the mean KL in the loss.
+static double weigh_kl(int count, double beta) {
+    double weight = beta * (network.sum_reduction ? network.latent_dim : 1);
+    if (network.mistake == HALF_MISSING) return 2 * weight;
+    if (network.mistake == KL_SIGN) return -weight;
+    if (network.mistake == SUM_FOR_MEAN) return beta * count * network.latent_dim;
+    return weight;
+}
+
 // Combine the terms as the loss does; also the weights of the gradients of its two terms.
-static void combine_terms(double error, double kl, double beta, double *error_weight, double *kl_weight) {
+static void combine_terms(int count, double error, double kl, double beta, double *error_weight, double *kl_weight) {
     double scale = network.sum_reduction ? network.data_dim : 1;
-    *kl_weight = beta * (network.sum_reduction ? network.latent_dim : 1);
+    *kl_weight = weigh_kl(count, beta);
     *error_weight = scale;
     double first = error;
     double logvar = 0;
@@ -110,15 +125,19 @@ static void combine_terms(double error, double kl, double beta, double *error_we
 }
 
 // Run `count` points through encoder, draw and decoder, and leave the terms of their loss.
-void EXPORT(measure)(int count, double beta) {
-    double error_weight, kl_weight;
+static void run_forward(int count, double beta, double *error_weight, double *kl_weight) {
     make_buffers();
     encode(count);
     draw_latents(count);
     decode(count);
     if (network.components) mixture_log_density(count, log_densities, 0, 0);
     double kl = network.components ? drawn_kl(count) : closed_form_kl(count);
-    combine_terms(mean_squared_error(count), kl, beta, &error_weight, &kl_weight);
+    combine_terms(count, mean_squared_error(count), kl, beta, error_weight, kl_weight);
+}
+
+void EXPORT(measure)(int count, double beta) {
+    double error_weight, kl_weight;
+    run_forward(count, beta, &error_weight, &kl_weight);
 }
 
 // By the reconstructions: 2 (x' - x) / (B D).
@@ -134,17 +153,24 @@ static void set_reconstruction_gradient(int count, double weight) {
 static void set_heads_gradient(int count, double kl_weight) {
     int dims = network.latent_dim;
     float factor = (float)(kl_weight / ((double)count * dims));
+    float by_logvar = network.mistake == VARIANCE_AS_STD ? 1 : 0.5f;
     for (int i = 0; i < count; i++) {
         const float *mu = heads + i * heads_stride();
         float *d_mu = d_heads + i * heads_stride();
         for (int j = 0; j < dims; j++) {
             float std = stds[i * dims + j];
-            float through_draw = d_latents[4 * i + j];
-            float d_logvar = through_draw * noise[i * dims + j] * std * 0.5f;
-            if (network.components) {
+            float eps = noise[i * dims + j];
+            float through_draw = network.mistake == NO_TRICK ? 0 : d_latents[4 * i + j];
+            float d_logvar = through_draw * eps * std * by_logvar;
+            if (network.components && network.mistake == NO_TRICK) {
+                // log q at a z that stays where it is.
+                d_mu[j] = factor * eps / std;
+                d_mu[dims + j] = 0.5f * factor * (eps * eps - 1);
+            } else if (network.components) {
                 // Of log q only the normaliser -logvar / 2 depends on the heads: (z - mu)^2 / var is eps^2.
+                float mistaken = network.mistake == VARIANCE_AS_STD ? std * eps * eps : 0;
                 d_mu[j] = through_draw;
-                d_mu[dims + j] = d_logvar - 0.5f * factor;
+                d_mu[dims + j] = d_logvar - 0.5f * factor * (1 + mistaken);
             } else {
                 d_mu[j] = through_draw + factor * mu[j];
                 d_mu[dims + j] = d_logvar + factor * 0.5f * ((float)lab_exp(mu[dims + j]) - 1);
@@ -156,13 +182,7 @@ static void set_heads_gradient(int count, double kl_weight) {
 // The terms of the loss of `count` points with `noise`, and its gradient.
 void EXPORT(compute_gradient)(int count, double beta) {
     double error_weight, kl_weight;
-    make_buffers();
-    encode(count);
-    draw_latents(count);
-    decode(count);
-    if (network.components) mixture_log_density(count, log_densities, 0, 0);
-    double kl = network.components ? drawn_kl(count) : closed_form_kl(count);
-    combine_terms(mean_squared_error(count), kl, beta, &error_weight, &kl_weight);
+    run_forward(count, beta, &error_weight, &kl_weight);
 
     set_reconstruction_gradient(count, error_weight);
     backward_decoder(count, d_reconstructions, d_latents);

@@ -48,7 +48,7 @@ static int place_hidden_layers(int offset, int inputs) {
 
 // Make the network of an instance, once; its weights are zeros. Returns the address of its description.
 Network *EXPORT(make_network)(int data_dim, int latent_dim, int hidden_dim, int depth, int activation, int components,
-                              int learned_variance, int sum_reduction, int rows) {
+                              int learned_variance, int sum_reduction, int rows, int mistake) {
     network.data_dim = data_dim;
     network.latent_dim = latent_dim;
     network.hidden_dim = hidden_dim;
@@ -58,6 +58,7 @@ Network *EXPORT(make_network)(int data_dim, int latent_dim, int hidden_dim, int 
     network.learned_variance = learned_variance;
     network.sum_reduction = sum_reduction;
     network.rows = rows;
+    network.mistake = mistake;
     network.hidden_stride = padded(hidden_dim) + ROW_GAP;
 
     int offset = place_hidden_layers(0, data_dim);
@@ -247,7 +248,15 @@ static void run_layers_backward(int first, int first_hidden, int count, const fl
 }
 
 // From `points` to `heads`.
-void EXPORT(encode)(int count) { run_layers(0, 0, count, points, heads, heads_stride()); }
+void EXPORT(encode)(int count) {
+    run_layers(0, 0, count, points, heads, heads_stride());
+    if (network.mistake != RELU_ON_HEAD) return;
+    for (int i = 0; i < count; i++)
+        for (int j = 0; j < network.latent_dim; j++) {
+            float *mu = heads + i * heads_stride() + j;
+            if (*mu < 0) *mu = 0;
+        }
+}
 
 // From `latents` to `reconstructions`.
 void EXPORT(decode)(int count) {
@@ -259,5 +268,9 @@ void backward_decoder(int count, float *d_reconstructions, float *d_latents) {
 }
 
 void backward_encoder(int count, float *d_heads) {
+    if (network.mistake == RELU_ON_HEAD)
+        for (int i = 0; i < count; i++)
+            for (int j = 0; j < network.latent_dim; j++)
+                if (heads[i * heads_stride() + j] == 0) d_heads[i * heads_stride() + j] = 0;
     run_layers_backward(0, 0, count, points, d_heads, heads_stride(), 0);
 }
