@@ -1,0 +1,83 @@
+/**
+ * Numbers of a model that are shown beside it: the rate, the active units, the loss in nats.
+ *
+ * As `swissroll.evaluation.latent_plane`, `latent_space` and `swissroll.model.loss`.
+ */
+
+/** Least variance of a posterior mean over the data for its latent unit to be active. */
+export const ACTIVE = 0.01;
+
+/**
+ * KL of each latent dimension of q(z|x) from N(0, 1), averaged over points, in nats.
+ *
+ * @param {ArrayLike<number>} mu Posterior means, n * L.
+ * @param {ArrayLike<number>} logvar Posterior log-variances, n * L.
+ * @param {number} dims L.
+ * @returns {Float64Array} L; for a standard normal prior they add up to the rate.
+ *
+ * Source: Kingma and Welling (2014), appendix B.
+ */
+export function ratePerDimension(mu, logvar, dims) {
+  const rates = new Float64Array(dims);
+  const count = mu.length / dims;
+  for (let i = 0; i < mu.length; i++) {
+    // KL(N(mu, s^2) || N(0, 1)) = (mu^2 + s^2 - 1 - log s^2) / 2 for each latent dimension.
+    rates[i % dims] += (mu[i] * mu[i] + Math.exp(logvar[i]) - 1 - logvar[i]) / 2 / count;
+  }
+  return rates;
+}
+
+/**
+ * Variance over the data of each latent dimension's posterior mean.
+ *
+ * @param {ArrayLike<number>} mu Posterior means, n * L.
+ * @param {number} dims L.
+ * @returns {Float64Array} L.
+ *
+ * Source: Burda, Grosse and Salakhutdinov (2016), "Importance weighted autoencoders", section 5.1.1.
+ */
+export function activity(mu, dims) {
+  const count = mu.length / dims;
+  const means = new Float64Array(dims);
+  const variances = new Float64Array(dims);
+  for (let i = 0; i < mu.length; i++) {
+    means[i % dims] += mu[i] / count;
+  }
+  for (let i = 0; i < mu.length; i++) {
+    variances[i % dims] += (mu[i] - means[i % dims]) ** 2 / (count - 1);
+  }
+  return variances;
+}
+
+/**
+ * Which decoder noise and which true beta a loss amounts to: as `swissroll.translate`.
+ *
+ * @param {object} loss
+ * @param {number} loss.beta Weight of the KL term.
+ * @param {"mean" | "sum"} loss.reduction
+ * @param {number} loss.data_dim D.
+ * @param {number} loss.latent_dim L.
+ * @param {number | null} [loss.learned_sigma] Decoder standard deviation where it is learned, in data units.
+ * @returns {{sigma: number, true_beta: number}} Decoder standard deviation, in data units, and the weight of the rate in
+ *   nats against the distortion in nats.
+ */
+export function translate({ beta, reduction, data_dim, latent_dim, learned_sigma = null }) {
+  // Weight of the rate beside the squared error summed over dimensions.
+  const weight = beta * (reduction === "mean" ? data_dim / latent_dim : 1);
+  if (learned_sigma !== null) {
+    return { sigma: learned_sigma, true_beta: weight };
+  }
+  // Dividing by 2 sigma^2 makes the squared error a distortion; weight / (2 sigma^2) is then the true beta, 1.
+  return { sigma: Math.sqrt(weight / 2), true_beta: 1 };
+}
+
+/**
+ * The two latent dimensions of highest mean rate, in the order of their numbers, counted from 0; all of up to two.
+ *
+ * @param {ArrayLike<number>} rates L, in nats.
+ * @returns {number[]}
+ */
+export function busiestDims(rates) {
+  const order = Array.from(rates, (_, dim) => dim).sort((a, b) => (rates[b] || 0) - (rates[a] || 0) || a - b);
+  return order.slice(0, 2).sort((a, b) => a - b);
+}
