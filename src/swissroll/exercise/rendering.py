@@ -16,16 +16,17 @@ if TYPE_CHECKING:
 WIDTH = 88
 MARKS = {True: "ok", False: "NO", None: "??"}
 STYLE = (
-    ".swissroll-check{font:14px/1.45 system-ui,sans-serif;max-width:46em;color:#1b1b1b;overflow-wrap:anywhere}"
-    ".swissroll-check section{border-left:4px solid #b3400f;background:#faf1ec;padding:.5em .8em;margin:.6em 0}"
-    ".swissroll-check h4{margin:.1em 0 .3em;font-size:1em}.swissroll-check p{margin:.25em 0}"
-    ".swissroll-check .good{font-weight:600;color:#00694c}.swissroll-check .bad{font-weight:600;color:#a3390c}"
+    # The page's own text colour, and tints that show on light and on dark: a light notebook may lie on a dark desktop,
+    # so what the system prefers says nothing about the page.
+    ".swissroll-check{font:14px/1.45 system-ui,sans-serif;max-width:46em;overflow-wrap:anywhere}"
+    ".swissroll-check section{border-left:4px solid #d55e00;background:rgba(213,94,0,.1);padding:.5em .8em;"
+    "margin:.6em 0}"
+    ".swissroll-check section h4{margin:.1em 0 .3em;font-size:1em;font-weight:600;line-height:1.35}"
+    ".swissroll-check p{margin:.25em 0}"
+    ".swissroll-check .good,.swissroll-check .bad{font-weight:600;border-left:4px solid #009e73;"
+    "padding:.1em 0 .1em .6em}"
+    ".swissroll-check .bad{border-color:#d55e00}"
     ".swissroll-check ul{margin:.3em 0;padding-left:1.3em}.swissroll-check summary{cursor:pointer}"
-    "@media(prefers-color-scheme:dark){.swissroll-check{color:#e4e4e4}.swissroll-check section{background:#33241c;"
-    "border-color:#f08a55}.swissroll-check .good{color:#4fd0a5}.swissroll-check .bad{color:#ff9d6b}}"
-    "[data-jp-theme-light=false] .swissroll-check{color:#e4e4e4}[data-jp-theme-light=false] .swissroll-check section"
-    "{background:#33241c;border-color:#f08a55}[data-jp-theme-light=false] .swissroll-check .good{color:#4fd0a5}"
-    "[data-jp-theme-light=false] .swissroll-check .bad{color:#ff9d6b}"
 )
 
 

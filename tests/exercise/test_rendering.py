@@ -1,0 +1,30 @@
+"""What a check and a lint show in a notebook is read on light and dark pages alike."""
+
+from __future__ import annotations
+
+import json
+import re
+from pathlib import Path
+
+import pytest
+
+from swissroll.exercise import rendering
+from swissroll.exercise.linting import finding
+
+NOTEBOOK = Path(__file__).resolve().parents[2] / "notebooks" / "solution.ipynb"
+
+
+@pytest.mark.parametrize("style", [rendering.STYLE, finding.STYLE], ids=["check", "lint"])
+def test_text_has_the_colour_of_the_page_that_it_lies_on(style: str) -> None:
+    # A light notebook on a dark desktop: what the system prefers is not what the page shows.
+    assert "prefers-color-scheme" not in style
+    assert not re.search(r"[{;]color:", style)
+
+
+def test_the_committed_solution_shows_todays_style() -> None:
+    cells = json.loads(NOTEBOOK.read_text(encoding="utf-8"))["cells"]
+    outputs = [output for cell in cells for output in cell.get("outputs", [])]
+    shown = ["".join(output.get("data", {}).get("text/html", "")) for output in outputs]
+    checks = [html for html in shown if "swissroll-check" in html]
+    assert checks
+    assert all(html.startswith(f"<style>{rendering.STYLE}</style>") for html in checks), "run: make notebooks"
