@@ -25,6 +25,9 @@ export class Pair {
 }
 const hidden = 3;
 export { hidden as shown };
+export const PYTHON = `
+import torch
+`;
 """,
     "words.js": """import {
   ONE,
@@ -54,7 +57,7 @@ def run_node(*arguments: str, script: str | None = None) -> str:
 def test_a_linked_script_does_what_its_modules_do(tmp_path: Path) -> None:
     for name, text in (MODULES | {"package.json": '{"type": "module"}'}).items():
         (tmp_path / name).write_text(text)
-    script = link(read_modules(tmp_path), "main.js")
+    script = link(read_modules(tmp_path), "main.js", "main.js")
     assert run_node("-", script=script) == run_node(str(tmp_path / "main.js"))
     assert "A comment" not in script
 
@@ -81,7 +84,7 @@ def test_a_linked_script_does_what_its_modules_do(tmp_path: Path) -> None:
 )
 def test_what_cannot_be_linked_is_refused(sources: dict[str, str], message: str) -> None:
     with pytest.raises(ValueError, match=r".") as caught:
-        link(sources, "main.js")
+        link(sources, "main.js", "main.js")
     assert message in str(caught.value)
 
 

@@ -1,7 +1,7 @@
 """The lab in one HTML file: ``web/lab`` put together, with a content security policy that forbids connections.
 
-The page holds one script for itself, one for its workers, its style, and the kernel; nothing is fetched. What it begins
-with, such as a run, is a block of JSON beside them. ``web/lab/parts.js`` reads these blocks.
+The page holds its style, the kernel, and one script, which its workers run too; nothing is fetched. What it begins with,
+such as a run, is a block of JSON beside them. ``web/lab/parts.js`` reads these blocks.
 """
 
 from __future__ import annotations
@@ -54,12 +54,12 @@ def assemble(folder: Traversable, given: Mapping[str, Any] | None = None) -> str
         ValueError: lab.html lacks one of the lines that are replaced, or a module cannot be linked.
     """
     sources = read_modules(folder)
-    script = link(sources, "main.js")
+    script = link(sources, page="main.js", worker="worker.js")
     style = _plain_lines(CSS_COMMENT.sub("", "".join(_styles(folder))))
     kernel = base64.b64encode((folder / "kernel.wasm").read_bytes()).decode()
     policy = POLICY.format(script=_hash_source(script), style=_hash_source(style))
 
-    blocks = [_block("worker", "text/plain", link(sources, "worker.js")), _block("kernel", "text/plain", kernel)]
+    blocks = [_block("kernel", "text/plain", kernel)]
     if given is not None:
         blocks.append(_block("given", "application/json", _safe_json(given)))
 
@@ -68,7 +68,7 @@ def assemble(folder: Traversable, given: Mapping[str, Any] | None = None) -> str
         page, CHARSET, f'{CHARSET}\n<meta http-equiv="Content-Security-Policy" content="{policy}">\n{GENERATOR}'
     )
     page = _replace(OTHER_STYLE_LINKS.sub("", page), STYLE_LINK, f"<style>{style}</style>")
-    return _replace(page, SCRIPT_LINK, "".join(blocks) + f"<script>{script}</script>")
+    return _replace(page, SCRIPT_LINK, "".join(blocks) + f'<script id="part-script">{script}</script>')
 
 
 def _read(folder: Traversable, name: str) -> str:

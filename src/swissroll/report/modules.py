@@ -1,7 +1,8 @@
 """ES modules made into one script, so that a page works from ``file://``, where browsers load no module by its address.
 
-Each module becomes a function that is called once, after those that it imports, and returns what it exports. What is
-understood of the language is what the modules of ``web/lab`` keep to:
+Each module becomes a function that is called when the first of its importers is, and returns what it exports. A page and
+its workers run the same script, each from an entry of its own. What is understood of the language is what the modules of
+``web/lab`` keep to:
 
     import { a, b as c } from "./name.js";
     export function f() ...      export async function f() ...      export class C ...      export const c = ...
@@ -18,7 +19,17 @@ IMPORT = re.compile(r'^import \{([^}]*)\} from "\./([\w-]+\.js)";$', re.MULTILIN
 EXPORTED_DECLARATION = re.compile(r"^export ((?:async )?function\*? ?|class |const )([\w$]+)(?=[\s(=])", re.MULTILINE)
 EXPORTED_NAMES = re.compile(r"^export \{([^}]*)\};$", re.MULTILINE)
 RENAMED = re.compile(r"^([\w$]+)(?: as ([\w$]+))?$")
-LEFT_OVER = re.compile(r"^(?:import|export)[ {*\"].*|.*\bimport(?:\(|\.meta).*", re.MULTILINE)
+LEFT_OVER = re.compile(r"^import\b.*[\"'{].*|^export[ {*].*|.*\bimport(?:\(|\.meta).*", re.MULTILINE)
+FRAME = """"use strict";
+{{
+const made__ = {{}};
+const use__ = (name) => (made__[name] ??= modules__[name]());
+const modules__ = {{
+{functions}}};
+use__(globalThis.document ? "{page}" : "{worker}");
+}}
+"""
+"""The script; names of two underscores clash with none of a module's own."""
 CLOSES_SCRIPT = re.compile(r"</script|<!--", re.IGNORECASE)
 """What would end the element that holds a script, or make a browser read on beyond its end."""
 
@@ -28,22 +39,24 @@ def read_modules(folder: Traversable) -> dict[str, str]:
     return {file.name: file.read_text(encoding="utf-8") for file in folder.iterdir() if file.name.endswith(".js")}
 
 
-def link(sources: Mapping[str, str], entry: str) -> str:
-    """One classic script of a module and of all that it imports.
+def link(sources: Mapping[str, str], page: str, worker: str) -> str:
+    """One classic script of two modules and of all that they import.
 
     Args:
         sources: Text of each module, by file name.
-        entry: The module whose code is what the script is for.
+        page: The module that a page runs.
+        worker: The module that a worker, which has no document, runs.
 
     Raises:
         ValueError: A module is missing, imports itself by way of others, or is written in another form than this
             file's head says.
     """
-    parts = [_as_function(name, strip(sources[name], name)) for name in dependency_order(sources, entry)]
-    script = '"use strict";\n{\n' + "".join(parts) + "}\n"
+    names = dict.fromkeys(dependency_order(sources, page) + dependency_order(sources, worker))
+    functions = "".join(_as_function(name, strip(sources[name], name)) for name in names)
+    script = FRAME.format(functions=functions, page=page, worker=worker)
     found = CLOSES_SCRIPT.search(script)
     if found:
-        raise ValueError(f"{entry}: it or what it imports holds {found[0]!r}, which would end the page's script.")
+        raise ValueError(f"A module holds {found[0]!r}, which would end the page's script.")
     return script
 
 
@@ -71,7 +84,7 @@ def _visit(sources: Mapping[str, str], name: str, importers: tuple[str, ...], or
 
 
 def _as_function(name: str, source: str) -> str:
-    """A module as a constant of the script, whose value is what the module exports."""
+    """A module as a function that returns what the module exports."""
     exported = [f"{found[2]}" for found in EXPORTED_DECLARATION.finditer(source)]
     for found in EXPORTED_NAMES.finditer(source):
         exported += [f"{outer}: {inner}" for inner, outer in _renames(found[1], name)]
@@ -82,12 +95,12 @@ def _as_function(name: str, source: str) -> str:
     left_over = LEFT_OVER.search(body)
     if left_over:
         raise ValueError(f"{name}: the page's assembly does not understand {left_over[0]!r:.80}.")
-    return f"const {_variable(name)} = (() => {{\n{body}return {{ {', '.join(exported)} }};\n}})();\n"
+    return f'"{name}": () => {{\n{body}return {{ {", ".join(exported)} }};\n}},\n'
 
 
 def _as_constants(found: re.Match[str], name: str) -> str:
     names = [inner if inner == outer else f"{inner}: {outer}" for inner, outer in _renames(found[1], name)]
-    return f"const {{ {', '.join(names)} }} = {_variable(found[2])};"
+    return f'const {{ {", ".join(names)} }} = use__("{found[2]}");'
 
 
 def _renames(names: str, module: str) -> Iterator[tuple[str, str]]:
@@ -99,11 +112,6 @@ def _renames(names: str, module: str) -> Iterator[tuple[str, str]]:
         if found is None:
             raise ValueError(f"{module}: the page's assembly does not understand {part.strip()!r:.80} in braces.")
         yield found[1], found[2] or found[1]
-
-
-def _variable(name: str) -> str:
-    """The constant that stands for a module; a name of two underscores clashes with none of a module's own."""
-    return "__" + re.sub(r"\W", "_", name.removesuffix(".js"))
 
 
 def strip(source: str, name: str) -> str:

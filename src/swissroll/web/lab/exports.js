@@ -1,2 +1,131 @@
-/** Nothing is shown here yet. */
-export function mount() {}
+// The ways out of the page: a link, the package's command, settings and script, the points, a picture, the weights.
+
+import { make } from "./elements.js";
+import { encodeLink } from "./link.js";
+import { command, configToml, pointsCsv, pythonScript, recipeOf } from "./recipes.js";
+import { writeSafetensors } from "./safetensors.js";
+import { copyText, drawPanel, saveFile } from "./saving.js";
+
+const PANELS = { data: "data space", latent: "latent space", curves: "curves" };
+
+/** What is exported as text: its words, the file's name, and how it is made of the store's state. */
+const TEXTS = [
+  { label: "Link", help: "opens this run, step and view, on any device", file: "lab-link.txt", write: linkOf },
+  { label: "Command", help: "trains it with the package", file: "lab.sh", write: (state) => command(recipeOf(state)) },
+  {
+    label: "config.toml",
+    help: "for swissroll train --config lab.toml",
+    file: "lab.toml",
+    write: (state) => configToml(recipeOf(state)),
+  },
+  {
+    label: "Python script",
+    help: "trains it with PyTorch",
+    file: "lab_run.py",
+    write: (state) => pythonScript(recipeOf(state)),
+  },
+  { label: "Points as CSV", help: "those in the pictures", file: "lab-points.csv", write: pointsOf },
+];
+
+/**
+ * @param {HTMLElement} element the tool's section
+ * @param {ReturnType<import("./store.js").createStore>} store
+ * @param {object} engine
+ */
+export function mount(element, store, engine) {
+  const told = make("p", { className: "told", role: "status" });
+  const shown = make("textarea", { rows: 6, readOnly: true, hidden: true, spellcheck: false });
+  shown.setAttribute("aria-label", "What was exported last");
+  const say = (text) => {
+    told.textContent = text;
+  };
+
+  const rows = TEXTS.map((text) => textRow(text, store, shown, say));
+  rows.push(pictureRow(say), weightsRow(engine, say));
+  element.querySelector(".host").append(
+    make("p", { textContent: "Take this run elsewhere. Nothing leaves this page but what you copy or save." }),
+    make("ul", { className: "exports" }, rows),
+    told,
+    shown,
+  );
+  element.querySelector(".description").textContent =
+    "Exports: link, command, config.toml, Python script, points as CSV, a panel as PNG, weights as safetensors.";
+}
+
+function textRow({ label, help, file, write }, store, shown, say) {
+  const act = async (use) => {
+    const text = write(store.get());
+    if (text === null) {
+      say("There are no points yet. Press play or step first.");
+      return;
+    }
+    shown.value = text;
+    shown.hidden = false;
+    await use(text);
+  };
+  const copy = button(`Copy`, `Copy: ${label}`, () =>
+    act(async (text) => say((await copyText(text)) ? `${label} is copied.` : "Select the text below and copy it.")),
+  );
+  const save = button("Save", `Save: ${label}`, () =>
+    act((text) => {
+      saveFile(file, new Blob([text], { type: "text/plain" }));
+      say(`${file} is saved.`);
+    }),
+  );
+  return row(label, help, [copy, save]);
+}
+
+function pictureRow(say) {
+  const menu = make("select", {}, Object.entries(PANELS).map(([value, textContent]) => make("option", { value, textContent })));
+  menu.setAttribute("aria-label", "Panel to save as a picture");
+  const save = button("Save", "Save: PNG of a panel", async () => {
+    const picture = await drawPanel(document.getElementById(`panel-${menu.value}`));
+    if (!picture) {
+      say("That panel shows nothing yet.");
+      return;
+    }
+    saveFile(`lab-${menu.value}.png`, picture);
+    say(`lab-${menu.value}.png is saved.`);
+  });
+  return row("PNG of a panel", "as it looks now", [menu, save]);
+}
+
+function weightsRow(engine, say) {
+  const save = button("Save", "Save: weights as safetensors", async () => {
+    try {
+      const { step, tensors } = await engine.request("main", "weights");
+      const file = writeSafetensors(tensors, { format: "pt", step: String(step) });
+      saveFile("lab-model.safetensors", new Blob([file], { type: "application/octet-stream" }));
+      say(`lab-model.safetensors is saved: the weights after step ${step}, by PyTorch's names.`);
+    } catch (error) {
+      say(error.message);
+    }
+  });
+  return row("Weights", "safetensors, by PyTorch's names", [save]);
+}
+
+function button(text, name, act) {
+  const made = make("button", { type: "button", textContent: text, "aria-label": name });
+  made.addEventListener("click", act);
+  return made;
+}
+
+function row(label, help, controls) {
+  return make("li", {}, [
+    make("span", {}, [make("b", { textContent: label }), " ", make("span", { className: "quiet", textContent: help })]),
+    make("span", { className: "controls" }, controls),
+  ]);
+}
+
+function linkOf(state) {
+  // A frame of a notebook or report has no address of its own: there the fragment goes behind that of a lab page.
+  const address = location.href.startsWith("about:") ? "lab.html" : location.href.split("#")[0];
+  return `${address}${encodeLink(state)}`;
+}
+
+function pointsOf(state) {
+  const begin = state.runs.main?.begin;
+  if (!begin) return null;
+  const dims = state.points?.dims ?? (state.started.dataset === "helix" ? 3 : 2);
+  return pointsCsv(begin, dims);
+}

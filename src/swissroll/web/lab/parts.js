@@ -1,11 +1,11 @@
-// What the assembled page carries beside its script: the workers' script, the kernel, and what it begins with. Where
-// lab.html is opened as it is, from a server, these lie beside it.
+// What the assembled page carries: its script, which workers run too, the kernel, and what it begins with. Where lab.html
+// is opened as it is, from a server, these lie beside it.
 
 let address = null;
 
 /** @returns {Worker} A worker that runs worker.js. It waits for the kernel's bytes in its first message. */
 export function startWorker() {
-  const source = read("worker");
+  const source = read("script");
   if (!source) return new Worker("worker.js", { type: "module" });
 
   address ??= allowed(URL.createObjectURL(new Blob([source], { type: "text/javascript" })));

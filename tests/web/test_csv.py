@@ -1,0 +1,120 @@
+"""Pasted tables: what is right is read, what is wrong is said with its row and column."""
+
+import csv
+import io
+import random
+
+import pytest
+
+from tests.web.javascript import needs_node, run_script
+
+pytestmark = needs_node
+
+READ = """
+const { CsvError, likelyColumns, pointsOf, readTable } = await load("csv.js");
+answer(input.map((text) => {
+  try {
+    const table = readTable(text);
+    const points = pointsOf(table, likelyColumns(table));
+    return { names: table.names, dims: points.dims, values: Array.from(points.values) };
+  } catch (error) {
+    return error instanceof CsvError ? { message: error.message } : { wrong: String(error.stack) };
+  }
+}));
+"""
+
+POINTS = [0.5, 1.0, -2.0, 3e-3, 4.0, 5.25]
+GOOD = {
+    "comma": "x,y\n0.5,1\n-2,3e-3\n4,5.25\n",
+    "no head": "0.5,1\n-2,.003\n4.,5.25",
+    "windows and a byte order mark": "\ufeffx,y\r\n0.5, 1\r\n-2,3E-3\r\n\r\n4,+5.25\r\n",
+    "tab": "x\ty\n0.5\t1\n-2\t3e-3\n4\t5.25",
+    "semicolons and decimal commas": "x;y\n0,5;1\n-2;3e-3\n4;5,25",
+    "spaces": "  0.5 1\n -2   0.003\n  4 5.25\n",
+    "comments and empty lines": "# mine\n\n0.5,1\n# more\n-2,3e-3\n4,5.25\n\n",
+    "quotes": '"x","y, in ""m"""\n"0.5","1"\n-2,"3e-3"\n4,5.25',
+    "other columns": "x,y,name,date\n0.5,1,a,2020-01-01\n-2,3e-3,b,\n4,5.25,c,x",
+}
+
+
+@pytest.mark.parametrize("text", GOOD.values(), ids=GOOD)
+def test_tables_as_people_paste_them_are_read(text: str) -> None:
+    [found] = run_script(READ, [text])
+    assert found["dims"] == 2
+    assert found["values"] == POINTS
+
+
+def test_a_table_is_read_as_pythons_csv_module_reads_it() -> None:
+    source = random.Random(3)  # noqa: S311
+    rows = [[source.uniform(-9, 9) for _ in range(3)] for _ in range(200)]
+    text = io.StringIO()
+    writer = csv.writer(text, quoting=csv.QUOTE_ALL)
+    writer.writerows([['a "b"', "c,d", "e"], *rows])
+    [found] = run_script(READ, [text.getvalue()])
+    assert found["names"] == ['a "b"', "c,d", "e"]
+    assert found["values"] == [value for row in rows for value in row]
+
+
+BAD = {
+    "empty": ("", "There is no row of numbers here."),
+    "a head alone": ("x,y\n", "There are 0 rows of numbers; a data set needs at least 3."),
+    "one row": ("1,2\n", "There are 1 row of numbers"),
+    "one column": ("1\n2\n3\n", "The table has one column"),
+    "text in a cell": ("x,y\n1,2\n3,many\n5,6", 'Row 3, column 2: "many" is not a number.'),
+    "an empty cell": ("1,2\n3,\n5,6", "Row 2, column 2: the cell is empty."),
+    "a missing value": ("1,2\nNA,4\n5,6", 'Row 2, column 1: "NA" stands for a missing value.'),
+    "not a number": ("1,2\n3,nan\n5,6", 'Row 2, column 2: "nan" stands for a missing value.'),
+    "infinite": ("1,2\n3,4\n-inf,6", 'Row 3, column 1: "-inf" is not a finite number.'),
+    "beyond all units": ("1,2\n3,1e999\n5,6", 'Row 2, column 2: "1e999" is larger than 1000000000000.'),
+    "a row too short": ("1,2,3\n4,5\n6,7,8", "Row 2: there are 2 cells, and the first row has 3"),
+    "a row too long": ("x,y\n1,2\n3,4,5\n6,7", "Row 3: there are 3 cells, and the head has 2"),
+    "decimal commas between commas": ('1,2\n"3,5",4\n5,6', 'Row 2, column 1: "3,5" has a decimal comma.'),
+    "an open quote": ('1,2\n"3,4\n5,6', "Row 2: a double quote is not closed."),
+    "a formula": ("1,2\n3,=A1+1\n5,6", 'Row 2, column 2: "=A1+1" is a formula.'),
+    "a unit": ("1,2\n3,40 %\n5,6", 'Row 2, column 2: "40 %" has a unit.'),
+    "thousands": ("1;2\n3;1 000\n5;6", 'Row 2, column 2: "1 000" has marks between thousands.'),
+    "a date": ("1,2\n3,2020-01-31\n5,6", 'Row 2, column 2: "2020-01-31" looks like a date.'),
+    "hexadecimal": ("1,2\n3,0x10\n5,6", 'Row 2, column 2: "0x10" is not a number.'),
+    "the same point": ("1,2\n1,2\n1,2\n1,2", "All points are the same one."),
+    "a workbook": ("PK\x03\x04...", "This is a workbook or an archive"),
+    "bytes": ("1,2\n\x00\x01\n", "This is no text in UTF-8."),
+    "a web page": ("<!doctype html><table>", "This is a web page or XML"),
+    "JSON": ("[[1, 2], [3, 4]]", "This is JSON, not a table."),
+    "too many columns": (",".join("1" * 101) + "\n", "Row 1: there are more than 100 columns."),
+    "too many rows": ("1,2\n" * 50_001, "The table has more than 50,000 rows."),
+    "too long": ("1,2\n" * 500_001, "The text is longer than 2 million characters."),
+}
+
+
+@pytest.mark.parametrize(("text", "message"), BAD.values(), ids=BAD)
+def test_what_is_wrong_is_said(text: str, message: str) -> None:
+    [found] = run_script(READ, [text])
+    assert found["message"].startswith(message)
+    assert found["message"].endswith((".", "0.5, 1.2"))
+
+
+def test_hostile_texts_end_in_points_or_a_sentence() -> None:
+    source = random.Random(14)  # noqa: S311
+    parts = ["1", ",", ";", "\t", "\n", '"', "e", ".", "-", " ", "\r", "\0", "<script>", "__proto__", "=cmd|", "NaN"]
+    parts += ["1e5", "😀", "\u202e", "\ufeff", "#", "x", "1,2\n", "3;4\n", "9" * 400]
+    texts = ["".join(source.choices(parts, k=source.randint(1, 200))) for _ in range(1000)]
+    texts += ['"' * 10**6, "," * 10**6, " " * 10**6, "\n" * 10**6, "1" * 10**6, "1 " * 10**6, "a" * 3 * 10**6]
+    outcomes = run_script(READ, texts)
+    assert [outcome for outcome in outcomes if "wrong" in outcome] == []
+
+
+def test_points_are_fitted_to_about_one_and_thinned_evenly() -> None:
+    script = """
+    const { fitPoints, sayFitted } = await load("own_data.js");
+    const values = Float64Array.from({ length: 24_000 }, (_, i) => (i % 2 ? 1000 + i : -i));
+    const fitted = fitPoints({ dims: 2, values }, "mine");
+    answer({ ...fitted, said: sayFitted(fitted) });
+    """
+    found = run_script(script)
+    values = found["values"]
+    assert len(values) == 10_000
+    assert max(map(abs, values)) == pytest.approx(1, abs=1e-3)
+    assert sum(values[::2]) / 5000 == pytest.approx(0, abs=1e-3)
+    assert found["left"] == 7000
+    assert "5,000 points of 2 coordinates" in found["said"]
+    assert "7,000 more were left out" in found["said"]

@@ -1,0 +1,141 @@
+"""What the page exports is the same run elsewhere. Oracle: the package, which reads and trains it."""
+
+import runpy
+import shlex
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+from safetensors import safe_open
+
+from swissroll.cli.app import app
+from swissroll.config import PRESETS, Config, read_config, read_origin
+from swissroll.model.vae import VAE
+from swissroll.runs.run import load
+from tests.web.javascript import needs_node, run_script
+
+pytestmark = needs_node
+
+EXPORT = """
+const { command, configToml, pythonScript } = await load("recipes.js");
+const { DEFAULTS } = await load("settings.js");
+const recipe = { points: null, turns: [], step: 0, ...input, settings: { ...DEFAULTS, ...input.settings } };
+if (recipe.points) recipe.points.values = Float32Array.from(recipe.points.values);
+answer({ toml: configToml(recipe), command: command(recipe), script: pythonScript(recipe) });
+"""
+SETTINGS: list[dict[str, Any]] = [
+    {},
+    {"hidden_dim": 256, "beta": 1e-12, "lr": 1.0, "noise": 1e-7},
+    {"dataset": "helix", "reduction": "sum", "decoder_variance": "learned", "beta": 1.0, "seed": 2**53 - 1},
+    PRESETS["best"] | {"steps": 300},
+    PRESETS["best-long"] | {"activation": "tanh", "latent_dim": 1, "depth": 0},
+]
+
+
+def export(**recipe: Any) -> dict[str, str]:
+    found: dict[str, str] = run_script(EXPORT, {"settings": {}} | recipe)
+    return found
+
+
+def config_of_command(line: str) -> Config:
+    """The settings that the command line itself makes of a command."""
+    words = shlex.split(line)
+    assert words[:2] == ["swissroll", "train"]
+    _, bound, _ = app.parse_args(words[1:], exit_on_error=False, print_error=False)
+    config: Config = bound.arguments.get("config", Config())
+    return config
+
+
+@pytest.mark.parametrize("settings", SETTINGS, ids=lambda settings: " ".join(map(str, settings.values())))
+def test_config_command_and_script_say_the_pages_settings(settings: dict[str, Any], tmp_path: Path) -> None:
+    wanted = Config(**({"hidden_dim": 64, "steps": 20_000} | settings))
+    found = export(settings=settings)
+
+    path = tmp_path / "lab.toml"
+    path.write_text(found["toml"])
+    assert read_config(path) == wanted
+    assert config_of_command(found["command"]) == wanted
+
+    names: dict[str, Any] = {}
+    lines = found["script"].partition("run = train")[0]
+    exec(compile(lines, "lab_run.py", "exec"), names)  # noqa: S102  Running it is what a reader does.
+    assert names["config"] == wanted
+
+
+def test_exported_config_trains_the_run_and_says_what_differs(tmp_path: Path) -> None:
+    settings = {"hidden_dim": 8, "steps": 20_000, "beta": 0.02}
+    found = export(settings=settings, step=12, turns=[{"step": 5, "name": "lr", "value": 0.01}])
+    assert "# lr was turned to 0.01 after step 5; here it stays." in found["toml"]
+
+    (tmp_path / "lab.toml").write_text(found["toml"])
+    command = [sys.executable, "-m", "swissroll", "train", "--config", "lab.toml", "--out", "run", "--quiet"]
+    done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, timeout=120, check=False)
+    assert done.returncode == 0, done.stderr
+    assert f"lab.toml: {read_origin(tmp_path / 'lab.toml')}" in done.stderr
+    assert "engine and random generator are not" in done.stderr
+    run = load(tmp_path / "run")
+    assert (run.config.hidden_dim, run.config.beta, run.step) == (8, 0.02, 12)
+
+
+@pytest.mark.parametrize("dims", [0, 2, 3], ids=["built-in data", "plane", "space"])
+def test_exported_script_trains(
+    dims: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    settings = {"hidden_dim": 8, "steps": 12, "lr_schedule": "cosine", "noise": 0.01, "mistake": "shared_noise"}
+    points = None
+    if dims:
+        points = {"dims": dims, "values": np.linspace(-1, 1, 20 * dims).tolist(), "name": "mine"}
+    script = tmp_path / "lab_run.py"
+    script.write_text(export(settings=settings, points=points)["script"])
+
+    monkeypatch.chdir(tmp_path)
+    runpy.run_path(str(script))
+    printed = capsys.readouterr().out
+    assert "mean of the last 12 steps, in nats per point:\ndistortion " in printed
+    assert "nan" not in printed
+
+
+def test_a_mistake_and_own_points_are_told() -> None:
+    points = {"dims": 2, "values": [0, 0, 1, 1, 0.1, 0.5], "name": "mine"}
+    found = export(settings={"mistake": "shared_noise"}, points=points)
+    assert "# The page trained with the mistake shared_noise; here it is right." in found["toml"]
+    assert "# The page trained on own points; here on the named distribution." in found["toml"]
+    assert "[0.1, 0.5]," in found["script"]
+
+
+def test_points_go_through_csv_unchanged() -> None:
+    script = """
+    const { pointsCsv } = await load("recipes.js");
+    const { pointsOf, readTable } = await load("csv.js");
+    const begin = { points: Float32Array.from(input), coordinate: Float32Array.from([0, 0.1, 1]) };
+    const text = pointsCsv(begin, 2);
+    answer({ text, values: Float32Array.from(pointsOf(readTable(text), [0, 1]).values) });
+    """
+    values = np.array([1 / 3, -2e-8, 0.1, 12345.678, -0.0, 3e10], dtype=np.float32)
+    found = run_script(script, values.tolist())
+    assert found["text"].startswith("x1,x2,t\n0.33333334,-2e-8,0\n")
+    np.testing.assert_array_equal(np.array(found["values"], dtype=np.float32), values)
+
+
+def test_weights_open_in_the_package(tmp_path: Path) -> None:
+    model = VAE(2, 8, components=3)
+    tensors = {}
+    for name, weights in model.state_dict().items():
+        tensors[name] = {"shape": list(weights.shape), "values": weights.flatten().tolist()}
+    script = """
+    const { writeSafetensors } = await load("safetensors.js");
+    for (const tensor of Object.values(input)) tensor.values = Float32Array.from(tensor.values);
+    answer(writeSafetensors(input, { format: "pt", step: "7" }));
+    """
+    path = tmp_path / "lab-model.safetensors"
+    path.write_bytes(bytes(run_script(script, tensors)))
+
+    with safe_open(path, framework="pt") as file:
+        assert file.metadata() == {"format": "pt", "step": "7"}
+        opened = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118  It is no dict.
+    VAE(2, 8, components=3).load_state_dict(opened)
+    torch.testing.assert_close(opened, dict(model.state_dict()), rtol=0, atol=0)
