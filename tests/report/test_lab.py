@@ -52,12 +52,13 @@ WORKER = """onmessage = async (message) => {
 
 @pytest.fixture
 def folder(tmp_path: Path) -> Path:
-    """A small page's sources, with the product's own parts.js."""
+    """A small page's sources, with the product's own loader."""
     (tmp_path / "lab.html").write_text(HTML)
     (tmp_path / "lab.css").write_text("/* x */\nbody { color: red; }\n")
     (tmp_path / "main.js").write_text(MAIN)
     (tmp_path / "worker.js").write_text(WORKER)
-    (tmp_path / "parts.js").write_text((LAB / "parts.js").read_text())
+    for name in ("parts.js", "loader.js"):
+        (tmp_path / name).write_text((LAB / name).read_text())
     (tmp_path / "kernel.wasm").write_bytes(b"\0asm\1\0\0\0")
     return tmp_path
 

@@ -1,7 +1,8 @@
 """The lab in one HTML file: ``web/lab`` put together, with a content security policy that forbids connections.
 
-The page holds its style, the kernel, and one script, which its workers run too; nothing is fetched. What it begins with,
-such as a run, is a block of JSON beside them. ``web/lab/parts.js`` reads these blocks.
+The page holds its style, the kernel, and one script, which its workers run too; nothing is fetched. Script and kernel
+are compressed, and ``web/lab/loader.js`` unpacks and starts them. What the page begins with, such as a run, is a block
+of JSON beside them, which ``web/lab/parts.js`` reads.
 """
 
 from __future__ import annotations
@@ -11,6 +12,7 @@ import hashlib
 import json
 import os
 import re
+import zlib
 from collections.abc import Mapping
 from importlib.resources import files
 from importlib.resources.abc import Traversable
@@ -18,7 +20,7 @@ from pathlib import Path
 from typing import Any
 
 from swissroll.errors import Fix, FixableError
-from swissroll.report.modules import link, read_modules
+from swissroll.report.modules import link, read_modules, strip
 
 GENERATOR = '<meta name="generator" content="swissroll lab">'
 """What tells a lab page from another file."""
@@ -33,7 +35,7 @@ HTML_COMMENT = re.compile(r"<!--.*?-->", re.DOTALL)
 POLICY = (
     "default-src 'none'; connect-src 'none'; base-uri 'none'; form-action 'none'; "
     "script-src {script} 'wasm-unsafe-eval'; style-src {style}; worker-src blob:; img-src data: blob:; "
-    "require-trusted-types-for 'script'; trusted-types lab-worker"
+    "require-trusted-types-for 'script'; trusted-types lab-script lab-worker"
 )
 """No connection, no code but the page's own, none of it from text: markup from strings is refused, too."""
 
@@ -55,11 +57,14 @@ def assemble(folder: Traversable, given: Mapping[str, Any] | None = None) -> str
     """
     sources = read_modules(folder)
     script = link(sources, page="main.js", worker="worker.js")
+    loader = strip(sources["loader.js"], "loader.js")
     style = _plain_lines(CSS_COMMENT.sub("", "".join(_styles(folder))))
-    kernel = base64.b64encode((folder / "kernel.wasm").read_bytes()).decode()
-    policy = POLICY.format(script=_hash_source(script), style=_hash_source(style))
+    policy = POLICY.format(script=f"{_hash_source(loader)} {_hash_source(script)}", style=_hash_source(style))
 
-    blocks = [_block("kernel", "text/plain", kernel)]
+    blocks = [
+        _block("script", "text/plain", _pack(script.encode())),
+        _block("kernel", "text/plain", _pack((folder / "kernel.wasm").read_bytes())),
+    ]
     if given is not None:
         blocks.append(_block("given", "application/json", _safe_json(given)))
 
@@ -68,7 +73,7 @@ def assemble(folder: Traversable, given: Mapping[str, Any] | None = None) -> str
         page, CHARSET, f'{CHARSET}\n<meta http-equiv="Content-Security-Policy" content="{policy}">\n{GENERATOR}'
     )
     page = _replace(OTHER_STYLE_LINKS.sub("", page), STYLE_LINK, f"<style>{style}</style>")
-    return _replace(page, SCRIPT_LINK, "".join(blocks) + f'<script id="part-script">{script}</script>')
+    return _replace(page, SCRIPT_LINK, "".join(blocks) + f"<script>{loader}</script>")
 
 
 def _read(folder: Traversable, name: str) -> str:
@@ -96,6 +101,11 @@ def _replace(page: str, line: str, by: str) -> str:
 def _hash_source(text: str) -> str:
     """The word by which a policy allows a script or style: its digest."""
     return "'sha256-" + base64.b64encode(hashlib.sha256(text.encode()).digest()).decode() + "'"
+
+
+def _pack(content: bytes) -> str:
+    """Bytes compressed, as text."""
+    return base64.b64encode(zlib.compress(content, 9)).decode()
 
 
 def _block(name: str, kind: str, text: str) -> str:

@@ -1,8 +1,8 @@
 """ES modules made into one script, so that a page works from ``file://``, where browsers load no module by its address.
 
-Each module becomes a function that is called when the first of its importers is, and returns what it exports. A page and
-its workers run the same script, each from an entry of its own. What is understood of the language is what the modules of
-``web/lab`` keep to:
+Each module becomes a function that is called when the first of its importers is, and returns what it exports. A page
+and its workers run the same script, each from an entry of its own. What is understood of the language is what the
+modules of ``web/lab`` keep to:
 
     import { a, b as c } from "./name.js";
     export function f() ...      export async function f() ...      export class C ...      export const c = ...

@@ -5,7 +5,7 @@ let address = null;
 
 /** @returns {Worker} A worker that runs worker.js. It waits for the kernel's bytes in its first message. */
 export function startWorker() {
-  const source = read("script");
+  const source = document.getElementById("lab-script")?.textContent;
   if (!source) return new Worker("worker.js", { type: "module" });
 
   address ??= allowed(URL.createObjectURL(new Blob([source], { type: "text/javascript" })));
@@ -15,7 +15,10 @@ export function startWorker() {
 /** @returns {Promise<ArrayBuffer>} The bytes of kernel.wasm. */
 export async function kernelBytes() {
   const text = read("kernel");
-  return text ? bytesFromBase64(text).buffer : (await fetch("kernel.wasm")).arrayBuffer();
+  if (!text) return (await fetch("kernel.wasm")).arrayBuffer();
+
+  const stream = new Blob([bytesFromBase64(text)]).stream().pipeThrough(new DecompressionStream("deflate"));
+  return new Response(stream).arrayBuffer();
 }
 
 /** @returns {?Object} What the page is to begin with: {settings, ...}; null for its own choice. */
