@@ -266,7 +266,9 @@ export function createActions(store, engine) {
    * @param {{settings: Object, name?: string, state?: Object, snapshots?: Object[], history?: Object}} given
    */
   async function open({ settings: given, name, state, snapshots, history }) {
-    const { settings, problems } = checkSettings({ ...NOTEBOOK, ...given });
+    // A run's settings also say how it was recorded and on what device, which is nothing to this page.
+    const known = Object.entries(given).filter(([setting]) => Object.hasOwn(FIELDS, setting));
+    const { settings, problems } = checkSettings({ ...NOTEBOOK, ...Object.fromEntries(known) });
     const isRecorded = Boolean(state || snapshots?.length);
     const hasStarted = await start({ settings, points: null, recorded: { state, snapshots, history }, plays: !isRecorded });
     if (!hasStarted) return;

@@ -1,7 +1,7 @@
 // Keeps the page's address a link to the run that is shown, and begins the run of an address.
 
 import { decodeLink, encodeLink } from "./link.js";
-import { PRESETS, presetOf, presetSettings } from "./presets.js";
+import { PRESETS, presetOf, presetSettings, presetToggles } from "./presets.js";
 
 const WRITE_MS = 400;
 const TOLD = ["started", "turns", "points", "view", "running", "timeline"];
@@ -45,7 +45,7 @@ export function mountAddress(store, actions) {
 function openLink(fragment, store, actions) {
   if (fragment.length < 2) return false;
   const { settings: asked, points, turns, step, view, problems } = decodeLink(fragment);
-  store.set({ view });
+  store.set({ view: { toggles: presetToggles(presetOf(asked, points)), ...view } });
   const settings = view.lecture && presetOf(asked, points) === "first" ? presetSettings(PRESETS[view.scene].id) : asked;
   const run = { settings, points, turns, step: step ?? 0, plays: step === null, preset: presetOf(settings, points) };
   actions.replay(run);

@@ -15,7 +15,7 @@ import { mountLayout } from "./layout.js";
 import { mountLecture } from "./lecture.js";
 import { mount as mountOwnData } from "./own_data.js";
 import { givenStart } from "./parts.js";
-import { mountPresets } from "./presets.js";
+import { mountPresets, openPreset } from "./presets.js";
 import { mountPrintSummary } from "./print_summary.js";
 import { mount as mountSlowMotion } from "./slow_motion.js";
 import { mount as mountSmallSweep } from "./small_sweep.js";
@@ -61,4 +61,4 @@ for (const [id, mount] of Object.entries(MOUNTS)) mount(find(id), store, engine,
 const given = givenStart();
 if (openAddress()) actions.announce("The run of the link begins.");
 else if (given) actions.open(given);
-else actions.start({ settings: store.get().settings, preset: store.get().preset, plays: true });
+else openPreset("first", store, actions);

@@ -8,7 +8,11 @@ import { DEFAULTS, NOTEBOOK } from "./settings.js";
  * @property {string} question
  * @property {string} look what to watch, in one or two short sentences
  * @property {Object} settings what differs from the page's defaults
+ * @property {Object<string, boolean>} [shows] toggles of the panels that differ from what a question shows by itself
  */
+
+/** What every question shows, beside what panels show by themselves. */
+const SHOWN = { reconstructions: true, residuals: true, mesh: false, density: true, samples: false, noise: false };
 
 /** @type {Preset[]} */
 export const PRESETS = [
@@ -23,6 +27,7 @@ export const PRESETS = [
     question: "And without the KL term?",
     look: "Beta is 0: a plain autoencoder. It reconstructs well, but what do draws of the prior decode to?",
     settings: { beta: 0 },
+    shows: { samples: true, density: false },
   },
   {
     id: "notebook",
@@ -41,12 +46,14 @@ export const PRESETS = [
     question: "What if beta is too weak?",
     look: "Reconstructions are sharp, but the latents leave the prior, and samples fall off the curve.",
     settings: { beta: 1e-5 },
+    shows: { samples: true },
   },
   {
     id: "one_latent",
     question: "Is one latent enough?",
     look: "The roll is a curve, so one number could name each point. Does the VAE find that number?",
     settings: { latent_dim: 1 },
+    shows: { mesh: true, residuals: false },
   },
   {
     id: "small_net",
@@ -68,6 +75,7 @@ export const PRESETS = [
       warmup: 50,
       steps: 3000,
     },
+    shows: { samples: true, residuals: false },
   },
 ];
 
@@ -80,6 +88,15 @@ export function presetSettings(id) {
   const preset = PRESETS.find((candidate) => candidate.id === id);
   if (!preset) throw new RangeError(`${id} is no preset.`);
   return { ...DEFAULTS, ...preset.settings };
+}
+
+/**
+ * What a preset shows in the panels.
+ * @param {string} id empty for settings of no preset
+ * @returns {Object<string, boolean>}
+ */
+export function presetToggles(id) {
+  return { ...SHOWN, ...PRESETS.find((preset) => preset.id === id)?.shows };
 }
 
 /**
@@ -136,6 +153,7 @@ export function mountPresets(element, store, actions) {
  */
 export function openPreset(id, store, actions) {
   const { question, look } = PRESETS.find((preset) => preset.id === id);
+  store.set({ view: { toggles: { ...store.get().view.toggles, ...presetToggles(id) } } });
   actions.announce(`${question} ${look}`);
   return actions.start({ settings: presetSettings(id), points: null, preset: id, plays: true });
 }

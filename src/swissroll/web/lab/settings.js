@@ -28,6 +28,7 @@ const MISTAKES = {
   no_noise: "no noise in the latents",
   relu_on_head: "a ReLU on the encoder's heads",
   sum_for_mean: "a sum for a mean",
+  no_trick: "no reparameterisation",
 };
 
 const choice = (initial, choices, label, help) => ({ kind: "choice", initial, choices, label, help });

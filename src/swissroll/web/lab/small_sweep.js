@@ -8,7 +8,7 @@ const STEPS = 1500;
 const BURST = 100;
 const MAX_WORKERS = 3;
 const MAX_WIDTH = 256;
-const THUMBNAIL = 72;
+const THUMBNAIL = 52;
 const MAX_DOTS = 400;
 
 /**
@@ -38,7 +38,7 @@ export function mount(element, store, engine, actions) {
   begin.textContent = "Train nine runs";
   const words = document.createElement("span");
   words.className = "quiet";
-  words.textContent = `Beta and width around this run's, ${STEPS} steps each. Choose one to open it.`;
+  words.textContent = `${STEPS} steps each. Choose one to open it.`;
   const head = document.createElement("p");
   head.className = "sweep-head";
   head.append(begin, words);
