@@ -1,6 +1,7 @@
 // The curves as a panel, and below them a bar of rate for each latent dimension.
 
 import { Surface, drawWhenChanged, fixed } from "./canvas.js";
+import { calmly } from "./calmly.js";
 import { drawCurves, lastNumber, linesOf } from "./curves_view.js";
 import { COLLAPSED, describeRates } from "./latent_panel.js";
 import { latentName } from "./latent_view.js";
@@ -15,7 +16,7 @@ const TOGGLES = [
 ];
 /** Evidences that are kept of a run; above, every second one is let go. */
 const MOST_TRUTHS = 1000;
-const DESCRIBE_EVERY = 1000;
+const DESCRIBE_EVERY = 500;
 
 /** What the evidence was at the steps at which it was computed. */
 export class TruthLog {
@@ -63,7 +64,6 @@ export function mount(element, store) {
   const log = new TruthLog();
   let at = null;
   let plane = null;
-  let describedAt = 0;
 
   const draw = () => {
     const { runs, turns = [], timeline } = store.get();
@@ -73,20 +73,20 @@ export function mount(element, store) {
     plane = drawCurves(surface, run, toggles.isOn);
     if (!plane) return;
     write(readout, at === null ? "" : readAt(main.history, log.rows, at));
-    const now = performance.now();
-    if (now - describedAt > DESCRIBE_EVERY) {
-      describedAt = now;
-      write(description, describe(main, log.rows, turns));
-      if (main.frame?.rate_per_dimension) showRates(rates, main.frame.rate_per_dimension);
-    }
   };
+  const tell = calmly(DESCRIBE_EVERY, () => {
+    const { runs, turns = [] } = store.get();
+    const main = runs?.main;
+    if (main?.history?.step?.length) write(description, describe(main, log.rows, turns));
+    if (main?.frame?.rate_per_dimension) showRates(rates, main.frame.rate_per_dimension);
+  });
   const invalidate = drawWhenChanged(canvas, draw);
   store.subscribe((state, changed) => {
     if (!["runs", "view", "timeline", "turns"].some((key) => changed.has(key))) return;
     const begun = log.begin;
     log.follow(state.runs?.main);
     if (log.begin !== begun) at = null;
-    if (changed.has("view")) describedAt = 0;
+    tell(changed.has("turns"));
     invalidate();
   });
 

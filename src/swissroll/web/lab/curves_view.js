@@ -64,8 +64,14 @@ function hasNumber(values) {
   return false;
 }
 
-/** Means of a column over bins of the drawn width, so that no more is drawn than can be seen. */
-function thin(step, values, plane) {
+/**
+ * Means of a column over bins of the drawn width, so that no more is drawn than can be seen.
+ * @param {ArrayLike<number>} step
+ * @param {ArrayLike<number>} values of which some may be no numbers
+ * @param {Plane} plane
+ * @returns {[number, number][]} pixels
+ */
+export function thin(step, values, plane) {
   const { left, width } = plane.box;
   const bins = Math.max(2, Math.floor(width / 2));
   const sums = new Float64Array(bins);
@@ -85,7 +91,13 @@ function thin(step, values, plane) {
   return found.length ? found : [[left, NaN]];
 }
 
-function drawPolyline(context, pixels, { colour, width, dash = [] }) {
+/**
+ * Draw a line through pixels.
+ * @param {CanvasRenderingContext2D} context
+ * @param {[number, number][]} pixels
+ * @param {{colour: string, width: number, dash?: number[]}} look
+ */
+export function drawPolyline(context, pixels, { colour, width, dash = [] }) {
   context.strokeStyle = colour;
   context.lineWidth = width;
   context.setLineDash(dash);

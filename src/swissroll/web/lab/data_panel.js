@@ -1,6 +1,7 @@
 // The data's space as a panel: toggles, hover and keys that choose a point, and a text alternative.
 
 import { Surface, drawWhenChanged, fixed, say } from "./canvas.js";
+import { calmly } from "./calmly.js";
 import { drawData, pointsOf } from "./data_view.js";
 import { DATA, GENERATED, GRID, RECONSTRUCTION, REFERENCE } from "./palette.js";
 import { FIRST_SIDE } from "./projection.js";
@@ -21,6 +22,7 @@ const NEAR = 28;
 /** Points along the way that Shift and an arrow key jump over. */
 const FAR_JUMP = 8;
 const DESCRIBE_EVERY = 1000;
+const COMPARES = new Set(["twin", "break"]);
 
 /**
  * Mount the panel.
@@ -45,19 +47,17 @@ export function mount(element, store, engine) {
   const side = { ...FIRST_SIDE };
   const surface = new Surface(canvas);
   let drawn = null;
-  let describedAt = 0;
 
   const draw = () => {
     const { runs, selection } = store.get();
     if (!surface.begin() || !runs?.main?.begin) return;
     drawn = drawData(surface, runs.main, { shows: toggles.isOn, selection, side });
     write(readout, readOut(runs.main, selection));
-    const now = performance.now();
-    if (now - describedAt > DESCRIBE_EVERY) {
-      describedAt = now;
-      write(description, describe(runs.main, selection));
-    }
   };
+  const tell = calmly(DESCRIBE_EVERY, () => {
+    const { runs, selection } = store.get();
+    if (runs?.main?.begin) write(description, describe(runs.main, selection));
+  });
   const invalidate = drawWhenChanged(canvas, draw);
   const sides = addSides(row, side, invalidate);
 
@@ -70,7 +70,7 @@ export function mount(element, store, engine) {
       toggles.allow("density", whyNoDensity(main, dims));
       toggles.allow("noise", main.frame?.sigma === 0 ? "A decoder without noise adds none." : null);
     }
-    if (changed.has("selection")) describedAt = 0;
+    tell(changed.has("selection"));
     invalidate();
   });
   keepEngineInformed(store, engine, toggles);
@@ -96,7 +96,8 @@ function keepEngineInformed(store, engine, toggles) {
     const wanted = {
       mesh: toggles.isOn("mesh"),
       density: toggles.isOn("density"),
-      samples: toggles.isOn("samples") || toggles.isOn("noise"),
+      // Two runs side by side show their samples, too.
+      samples: toggles.isOn("samples") || toggles.isOn("noise") || COMPARES.has(view?.tool),
       posterior: view?.toggles?.posterior ?? true,
       plane: view?.plane ?? [0, 1],
       point: selection?.point ?? null,

@@ -184,7 +184,7 @@ export function drawData(surface, run, { shows, selection = {}, side = FIRST_SID
     drawMarks(context, plane, reconstructions, { shape: "dot", hollow: true, size: 2.2, ...plain(count, RECONSTRUCTION) });
   if (shows("samples") && frame?.samples) {
     const drawn = project(frame.samples.means, dims, side);
-    drawMarks(context, plane, drawn, { shape: "triangle", size: 2, ...plain(drawn.length / 2, GENERATED) });
+    drawMarks(context, plane, drawn, { shape: "triangle", size: bare ? 1.2 : 2, ...plain(drawn.length / 2, GENERATED) });
   }
   if (shows("noise") && frame?.samples?.noisy) {
     const drawn = project(frame.samples.noisy, dims, side);

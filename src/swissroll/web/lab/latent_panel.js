@@ -1,6 +1,7 @@
 // The latent space as a panel: toggles, axes to choose, hover and keys that decode, a line to drag, and a text alternative.
 
 import { Surface, drawWhenChanged, fixed } from "./canvas.js";
+import { calmly } from "./calmly.js";
 import { pointsOf } from "./data_view.js";
 import { drawLatentLine } from "./latent_line.js";
 import { drawLatentPlane, latentName } from "./latent_view.js";
@@ -45,7 +46,6 @@ export function mount(element, store, engine) {
   const pickers = addPickers(row, store);
   const surface = new Surface(canvas);
   let drawn = null;
-  let describedAt = 0;
 
   const draw = () => {
     const { runs, selection, view } = store.get();
@@ -54,18 +54,18 @@ export function mount(element, store, engine) {
     const options = { shows: toggles.isOn, selection, dims: planeOf(view, latentSize(main)) };
     drawn = latentSize(main) === 1 ? drawLatentLine(surface, main, options) : drawLatentPlane(surface, main, options);
     write(readout, readOut(selection));
-    const now = performance.now();
-    if (now - describedAt > DESCRIBE_EVERY) {
-      describedAt = now;
-      write(description, describe(main, selection));
-      pickers.show(main, view);
-    }
   };
+  const tell = calmly(DESCRIBE_EVERY, () => {
+    const { runs, selection, view } = store.get();
+    if (!runs?.main?.frame) return;
+    write(description, describe(runs.main, selection));
+    pickers.show(runs.main, view);
+  });
   const invalidate = drawWhenChanged(canvas, draw);
 
   store.subscribe((state, changed) => {
     if (!["runs", "selection", "view", "timeline"].some((key) => changed.has(key))) return;
-    if (changed.has("selection") || changed.has("view")) describedAt = 0;
+    tell(changed.has("selection") || changed.has("view"));
     const main = state.runs?.main;
     if (main?.frame) toggles.allow("posterior", whyNoPosterior(main));
     dropForeignLatents(store);

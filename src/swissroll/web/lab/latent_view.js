@@ -170,10 +170,11 @@ function drawWindow(surface, box, posterior, mean, std) {
   keyed("p(z|x) exact", TRUE_POSTERIOR, box.top + 12, true);
   keyed("q(z|x) encoder", POSTERIOR, box.top + 28, false);
   const width = `${fixed(high0 - low0, 2)} wide`;
-  drawText(surface, width, box.left + box.width - 5, box.top + box.height - 9, {
-    align: "right",
-    colour: surface.theme.quiet,
-  });
+  if (box.width > 190)
+    drawText(surface, width, box.left + box.width - 5, box.top + box.height - 9, {
+      align: "right",
+      colour: surface.theme.quiet,
+    });
   if (Number.isFinite(posterior.kl))
     drawText(surface, `KL(q‖p) ${fixed(posterior.kl, 3)} nats`, box.left + 6, box.top + box.height - 9);
 }

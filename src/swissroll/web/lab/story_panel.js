@@ -1,6 +1,7 @@
 // What is happening: the diagnosis as a sentence, the loss with its numbers, and what its beta amounts to.
 
 import { fixed, say } from "./canvas.js";
+import { calmly } from "./calmly.js";
 import { lastNumber } from "./curves_view.js";
 import { pointsOf } from "./data_view.js";
 import { make, write } from "./toggles.js";
@@ -49,7 +50,10 @@ export function verdictOf({ problem, stopped, truth, frame }) {
   const said = truth?.diagnosis;
   if (stopped) return { kind: "stopped", title: "It stopped by itself.", sentence: stopped.sentence ?? "" };
   if (!said) return { kind: "waits", title: "", sentence: frame ? "The first diagnosis is on its way." : "Nothing is trained yet." };
-  return { kind: "says", title: capitalised(said.verdict ?? said.name ?? ""), sentence: said.sentence };
+  const name = said.verdict ?? said.name ?? "";
+  // A sentence that begins with the verdict needs no title.
+  const saysIt = said.sentence.toLowerCase().startsWith(name.toLowerCase());
+  return { kind: "says", title: saysIt ? "" : `${capitalised(name)}.`, sentence: said.sentence };
 }
 
 const capitalised = (text) => text.slice(0, 1).toUpperCase() + text.slice(1);
@@ -62,12 +66,8 @@ const capitalised = (text) => text.slice(0, 1).toUpperCase() + text.slice(1);
 export function mount(element, store) {
   const parts = build(element.querySelector(".host"));
   const description = element.querySelector(".description");
-  let shownAt = 0;
-  let waiting = false;
 
-  const show = () => {
-    waiting = false;
-    shownAt = performance.now();
+  const show = calmly(EVERY, () => {
     const { runs, settings } = store.get();
     const main = runs?.main;
     if (!main?.begin) return;
@@ -78,11 +78,9 @@ export function mount(element, store) {
       sentences.push(showMeaning(parts, main.frame, settings));
     }
     write(description, sentences.filter(Boolean).join(" "));
-  };
+  });
   store.subscribe((_, changed) => {
-    if (waiting || !["runs", "settings"].some((key) => changed.has(key))) return;
-    waiting = true;
-    setTimeout(() => requestAnimationFrame(show), Math.max(0, shownAt + EVERY - performance.now()));
+    if (["runs", "settings"].some((key) => changed.has(key))) show();
   });
 }
 
