@@ -82,10 +82,7 @@ export class DensityMeter {
     let left = maxCells;
     for (let level = 0; ; level++) {
       const { cells } = this;
-      for (let first = 0; first < cells.count; first += CHUNK) {
-        cells.evaluate(first, Math.min(CHUNK, cells.count - first));
-        yield;
-      }
+      yield* cells.evaluateAll(cells.count);
       left -= cells.count;
       const most = level < MAX_LEVELS ? Math.min(left / kinds, cells.stride / kinds) : 0;
       const marked = this.#shareLevel(plane, width, most);

@@ -160,6 +160,14 @@ export class Cells {
       0,
     );
   }
+
+  /** Evaluate the first `count` cells, yielding between slices of the work. @returns {Generator<void, void>} */
+  *evaluateAll(count) {
+    for (let first = 0; first < count; first += CHUNK) {
+      this.evaluate(first, Math.min(CHUNK, count - first));
+      yield;
+    }
+  }
 }
 
 /**

@@ -28,7 +28,7 @@ const ROUND = 100;
 const CLIMB_STEPS = 20;
 const CLIMBERS = 200;
 /** Most pairs of a point and an atom: beyond, the bound would take minutes. */
-const MAX_PAIRS = 2 ** 20;
+const MAX_PAIRS = 2 ** 22;
 const MAX_WORK = 10 ** 8;
 /** Even places along a curve at which its speed is taken. */
 const TRIALS = 4097;
@@ -63,7 +63,7 @@ export class LowerBoundMeter {
     const spread = isEntropy ? noise : sigma;
     const x = isEntropy ? noisyNodes(curve, noise, 0.4 * noise, ENTROPY_ORDERS[curve.data_dim]) : dataNodes(curve, noise, sigma);
     const atoms = curveNodes(curve, (isEntropy ? 0.4 : 1.2) * spread);
-    if (x.mass.length * atoms.mass.length > (isEntropy ? 64 : 1) * MAX_PAIRS) {
+    if (x.mass.length * atoms.mass.length > (isEntropy ? 16 : 1) * MAX_PAIRS) {
       return null;
     }
     const mixture = { points: atoms.points, weights: isEntropy ? atoms.mass : atoms.mass.map(() => 1 / atoms.mass.length) };

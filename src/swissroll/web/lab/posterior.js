@@ -5,7 +5,10 @@
  * plane of two dimensions, the others at the encoder's mean, and known up to a constant.
  */
 
+import { Bounds } from "./elbo.js";
+import { EXACT_DIMS } from "./evidence.js";
 import { Cells, CHUNK } from "./frozen_model.js";
+import { Quadrature } from "./quadrature.js";
 
 /** Grid points along a line, and along each side of a window. */
 const LINE_SIZE = 320;
@@ -34,18 +37,23 @@ const MIN_REACH = 1e-3;
  * @property {number[]} mu Means of q(z|x), L.
  * @property {number[]} logvar Its log-variances, L.
  * @property {number | null} log_p log p(x) in nats, where it is exact.
+ * @property {number | null} kl KL(q(z|x) || p(z|x)) = log p(x) - ELBO, in nats, where it is exact.
  */
 
 /** Makes the posteriors of one model. */
 export class PosteriorMeter {
   /**
    * @param {import("./frozen_model.js").FrozenModel} model
-   * @param {import("./quadrature.js").Quadrature | null} quadrature That of the model; null above two latents.
+   * @param {{maxCells?: number}} [options] Of the {@link Quadrature}.
    */
-  constructor(model, quadrature) {
+  constructor(model, options = {}) {
     this.model = model;
-    this.quadrature = quadrature;
+    this.isExact = model.latent_dim <= EXACT_DIMS;
     this.cells = new Cells(model, Math.ceil((MAX_SIZE * MAX_SIZE) / CHUNK) * CHUNK);
+    if (this.isExact) {
+      this.quadrature = new Quadrature(model, options);
+      this.bounds = new Bounds(model, this.cells);
+    }
   }
 
   /**
@@ -64,9 +72,12 @@ export class PosteriorMeter {
     });
 
     let log_p = null;
-    if (this.quadrature) {
+    let kl = null;
+    if (this.isExact) {
       const integral = yield* this.quadrature.integrate(x, mu, TOLERANCE, HALVINGS[dims.length - 1]);
       [log_p] = integral.log_p;
+      const [elbo] = yield* this.bounds.elbo(x, { mu, logvar });
+      kl = Math.max(0, log_p - elbo);
       const [low, high] = this.quadrature.massBox(DEPTH);
       windows.forEach((window, j) => {
         window[0] = Math.min(window[0], low[j]);
@@ -78,7 +89,7 @@ export class PosteriorMeter {
     const log_density = yield* this.#evaluate(x, mu, dims, windows, size);
     const shift = log_p === null ? -log_density.reduce((a, b) => Math.max(a, b)) : -log_p;
     return {
-      ...{ size, extent: windows.flat(), dims, log_p, normalised: log_p !== null },
+      ...{ size, extent: windows.flat(), dims, log_p, kl, normalised: log_p !== null },
       ...{ log_density: log_density.map((value) => value + shift), mu: Array.from(mu), logvar: Array.from(logvar) },
     };
   }
@@ -106,10 +117,7 @@ export class PosteriorMeter {
       });
     }
 
-    for (let first = 0; first < count; first += CHUNK) {
-      cells.evaluate(first, Math.min(CHUNK, count - first));
-      yield;
-    }
+    yield* cells.evaluateAll(count);
     const { means, log_prior, stride } = cells;
     return Float32Array.from({ length: count }, (_, i) => {
       let square = 0;

@@ -1,0 +1,187 @@
+/**
+ * The exact truth of a run while it trains: pictures (density, posterior) several times a second, and numbers (evidence,
+ * its lower bound, the gap, the diagnosis) about once a second. Each works on its own copy of the weights, in slices of
+ * less than a millisecond, so that steps and hovering are not held up.
+ */
+
+import { DensityMeter } from "./density.js";
+import { FrozenModel } from "./frozen_model.js";
+import { PosteriorMeter } from "./posterior.js";
+import { Verdicts } from "./verdicts.js";
+
+/** Least time between two beginnings, in milliseconds. */
+const PICTURES_EVERY = 150;
+const NUMBERS_EVERY = 700;
+/** Share of the time that goes to pictures first. */
+const PICTURES_SHARE = 0.6;
+/** Latents decoded for a density at most, at narrow and at wide networks. */
+const DENSITY_CELLS = 2 ** 14;
+const DENSITY_CELLS_WIDE = 2 ** 13;
+/** Width from which a network is wide. */
+export const WIDE = 128;
+/** Room of the grid for one point's posterior. */
+const POSTERIOR_CELLS = 2 ** 15;
+/** Share of the data's range, and sigmas, that a density is shown beyond the data. */
+const MARGIN = 0.15;
+const MARGIN_SIGMAS = 3;
+const MAX_MARGIN = 0.5;
+
+/**
+ * @typedef {object} View What is looked at.
+ * @property {boolean} [density] Whether the density is wanted.
+ * @property {boolean} [posterior] Whether the posterior of the point is wanted.
+ * @property {number | null} [point] The number of the point that is looked at.
+ * @property {ArrayLike<number> | null} [x] Its coordinates, D.
+ * @property {number[]} [plane] The two latent dimensions that are shown.
+ *
+ * @typedef {object} Message What was found; parts that are not there are as before.
+ * @property {number} step
+ * @property {import("./density.js").Density | null} [density] Null where there is none, as in three dimensions.
+ * @property {object | null} [posterior] A `Posterior` with its `point`.
+ * @property {object | null} [evidence]
+ * @property {object} [diagnosis]
+ */
+
+/** One kind of work: a copy of the model, and the slices that are left. */
+class Job {
+  constructor(every) {
+    this.every = every;
+    this.began = -Infinity;
+    this.slices = null;
+    this.key = "";
+  }
+
+  /** Whether something new is to be found, and it is time. */
+  isDue(key, now) {
+    return this.slices === null && key !== this.key && now - this.began >= this.every;
+  }
+
+  begin(key, now, slices) {
+    this.key = key;
+    this.began = now;
+    this.slices = slices;
+  }
+
+  /** Work until a time. @returns {Message | null} */
+  runUntil(deadline) {
+    while (this.slices !== null && performance.now() < deadline) {
+      const { done, value } = this.slices.next();
+      if (done) {
+        this.slices = null;
+        return value;
+      }
+    }
+    return null;
+  }
+}
+
+/** The truth of one run. */
+export class Truth {
+  /** @param {import("./kernel.js").Kernel} kernel Any kernel; its memory is left alone. */
+  constructor(kernel) {
+    this.kernel = kernel;
+    this.training = null;
+    this.forget();
+  }
+
+  /** Begin anew, as for another run. */
+  forget() {
+    this.pictures = new Job(PICTURES_EVERY);
+    this.numbers = new Job(NUMBERS_EVERY);
+    this.runs = (this.runs ?? 0) + 1;
+  }
+
+  /**
+   * Work for some time, beginning with what is due.
+   *
+   * @param {import("./training.js").Training} training
+   * @param {View} view
+   * @param {number} milliseconds
+   * @returns {Message | null} What was found, or null where it is not ready or there is nothing new.
+   */
+  work(training, view, milliseconds) {
+    const now = performance.now();
+    this.#open(training);
+    const pictured = pictureKey(training, view);
+    if (pictured !== "" && this.pictures.isDue(pictured, now)) {
+      this.pictures.begin(pictured, now, this.#picture(training, view));
+    }
+    const counted = momentKey(training);
+    if (this.numbers.isDue(counted, now)) {
+      this.numbers.begin(counted, now, this.verdicts.judge(training));
+    }
+    return (
+      this.pictures.runUntil(now + PICTURES_SHARE * milliseconds) ?? this.numbers.runUntil(now + milliseconds)
+    );
+  }
+
+  /** Whether there is nothing left to find of this moment. */
+  isIdle(training, view) {
+    const isDone = (job, key) => job.slices === null && (key === "" || key === job.key);
+    return (
+      this.training === training &&
+      isDone(this.pictures, pictureKey(training, view)) &&
+      isDone(this.numbers, momentKey(training))
+    );
+  }
+
+  /** Make what another training needs. */
+  #open(training) {
+    if (training === this.training) {
+      return;
+    }
+    this.training = training;
+    this.forget();
+    const { settings, dataDim } = training;
+    const model = new FrozenModel(this.kernel, settings, dataDim);
+    this.model = model;
+    this.density = dataDim === 2 ? new DensityMeter(model) : null;
+    this.posterior = new PosteriorMeter(model, { maxCells: POSTERIOR_CELLS });
+    this.verdicts = new Verdicts(this.kernel, training);
+  }
+
+  /** The pictures of this moment. */
+  *#picture(training, { density, posterior, point, x, plane = [0, 1] }) {
+    const { step, sigma } = { step: training.taken, sigma: training.sigma };
+    this.model.load(training.network.parameters, sigma);
+    const found = { step };
+    if (!(sigma > 0)) {
+      return { ...found, density: null, posterior: null };
+    }
+
+    if (posterior && x) {
+      found.posterior = { point, ...(yield* this.posterior.measure(x, plane)) };
+    }
+    if (density && this.density) {
+      const cells = training.settings.hidden_dim < WIDE ? DENSITY_CELLS : DENSITY_CELLS_WIDE;
+      found.density = yield* this.density.measure(extentOf(training.heldOut.points, sigma), cells);
+    }
+    return found;
+  }
+}
+
+/** What decides the numbers. */
+function momentKey(training) {
+  const { beta, reduction } = training.settings;
+  return [training.taken, beta, reduction].join();
+}
+
+/** What decides the pictures; empty where none is wanted. */
+function pictureKey(training, { density, posterior, point, x, plane }) {
+  const wantsPosterior = posterior && x;
+  if (!density && !wantsPosterior) {
+    return "";
+  }
+  return [momentKey(training), density, wantsPosterior ? [point, ...x, ...(plane ?? [])] : ""].join();
+}
+
+/** The window of the density: the data, and some of what the decoder's noise adds. */
+function extentOf(points, sigma) {
+  const edges = [0, 1].map((d) => {
+    const along = points.filter((_, i) => i % 2 === d);
+    return [along.reduce((a, b) => Math.min(a, b)), along.reduce((a, b) => Math.max(a, b))];
+  });
+  const range = Math.max(...edges.map(([low, high]) => high - low), 1e-3);
+  const margin = Math.min(MARGIN * range + MARGIN_SIGMAS * sigma, MAX_MARGIN * range);
+  return edges.flatMap(([low, high]) => [low - margin, high + margin]);
+}
