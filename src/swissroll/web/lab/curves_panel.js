@@ -32,11 +32,15 @@ export class TruthLog {
       this.begin = run?.begin;
       this.rows = [];
     }
-    const truth = run?.truth;
-    if (!truth?.evidence || truth === this.last) return;
-    this.last = truth;
-    this.rows = this.rows.filter(({ step }) => step < truth.step);
-    this.rows.push({ step: truth.step, evidence: truth.evidence });
+    const evidence = run?.truth?.evidence;
+    if (!evidence || evidence === this.last) return;
+    this.last = evidence;
+
+    // That of a snapshot that is looked at lies before others; a run that was set back has lost those ahead.
+    const last = Math.max(run.history?.step?.at(-1) ?? 0, evidence.step);
+    this.rows = this.rows.filter(({ step }) => step !== evidence.step && step <= last);
+    this.rows.push({ step: evidence.step, evidence });
+    this.rows.sort((a, b) => a.step - b.step);
     if (this.rows.length > MOST_TRUTHS) this.rows = this.rows.filter((_, k) => k % 2 === 0 || k === this.rows.length - 1);
   }
 }

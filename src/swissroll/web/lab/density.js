@@ -9,7 +9,7 @@
  * grids, and the largest difference between them, over the highest density, is the error.
  */
 
-import { Cells, CHUNK, fillBox, halve, priorBox } from "./frozen_model.js";
+import { Cells, CHUNK, chooseComponent, fillBox, halve, priorBox } from "./frozen_model.js";
 
 /** Standard deviations of the prior's components that the grid holds: beyond is a millionth of their mass. */
 const DEVIATIONS = 5;
@@ -135,12 +135,17 @@ export class DensityMeter {
   /** Share out the mass of latents that are spread evenly over the prior. */
   *#shareSpread(plane) {
     const { cells, model } = this;
+    const { log_weights, means: centres, stds } = model.components;
+    const dims = model.latent_dim;
+    this.spread ??= spreadEvenly(dims);
     for (let first = 0; first < SPREAD_LATENTS; first += CHUNK) {
       const { latents } = cells;
       for (let i = 0; i < CHUNK; i++) {
-        spreadLatent(model, first + i, (j, value) => {
-          latents[j * cells.stride + i] = value;
-        });
+        const component = chooseComponent(log_weights, this.spread.uniforms[first + i]);
+        for (let j = 0; j < dims; j++) {
+          const at = component * dims + j;
+          latents[j * cells.stride + i] = centres[at] + stds[at] * this.spread.normals[(first + i) * dims + j];
+        }
       }
       cells.evaluate(0, CHUNK);
       const { means, stride } = cells;
@@ -166,36 +171,33 @@ function farthestSiblings(means, stride, first, kinds) {
 }
 
 /**
- * The n-th of latents that fill the prior evenly: a sequence of multiples of irrational steps, made normal two by two.
+ * Normal numbers in so many dimensions that fill space evenly, with a uniform number beside each: a sequence of multiples
+ * of irrational steps, made normal two by two.
  *
  * Sources: Weyl (1916) for the sequence; Box and Muller (1958) for the normals.
  */
-function spreadLatent(model, n, place) {
-  const dims = model.latent_dim;
-  const { log_weights, means, stds } = model.components;
+function spreadEvenly(dims) {
   const pairs = Math.ceil(dims / 2);
-
   // The steps are powers of the root of x^(d+1) = x + 1, which generalises the golden ratio.
-  const coordinates = 2 * pairs + 1;
   let ratio = 1.5;
   for (let i = 0; i < 40; i++) {
-    ratio = (1 + ratio) ** (1 / (coordinates + 1));
+    ratio = (1 + ratio) ** (1 / (2 * pairs + 2));
   }
-  const uniform = (k) => (0.5 + (n + 1) * ratio ** -(k + 1)) % 1;
+  const steps = Array.from({ length: 2 * pairs + 1 }, (_, k) => ratio ** -(k + 1));
+  const uniform = (n, k) => (0.5 + (n + 1) * steps[k]) % 1;
 
-  let component = 0;
-  let rest = uniform(2 * pairs);
-  while (component < log_weights.length - 1 && rest > Math.exp(log_weights[component])) {
-    rest -= Math.exp(log_weights[component]);
-    component += 1;
+  const uniforms = new Float64Array(SPREAD_LATENTS);
+  const normals = new Float64Array(SPREAD_LATENTS * dims);
+  for (let n = 0; n < SPREAD_LATENTS; n++) {
+    uniforms[n] = uniform(n, 2 * pairs);
+    for (let j = 0; j < dims; j++) {
+      const pair = Math.floor(j / 2);
+      const radius = Math.sqrt(-2 * Math.log(1 - uniform(n, 2 * pair)));
+      const angle = 2 * Math.PI * uniform(n, 2 * pair + 1);
+      normals[n * dims + j] = radius * (j % 2 === 0 ? Math.cos(angle) : Math.sin(angle));
+    }
   }
-  for (let j = 0; j < dims; j++) {
-    const pair = Math.floor(j / 2);
-    const radius = Math.sqrt(-2 * Math.log(1 - uniform(2 * pair)));
-    const angle = 2 * Math.PI * uniform(2 * pair + 1);
-    const normal = radius * (j % 2 === 0 ? Math.cos(angle) : Math.sin(angle));
-    place(j, means[component * dims + j] + stds[component * dims + j] * normal);
-  }
+  return { uniforms, normals };
 }
 
 /** Grid points over the plane, with a margin around them, that masses are shared among. */

@@ -95,7 +95,8 @@ function receive(store, message) {
   if (!store.get().runs[run] && type !== "problem") return;
 
   if (type === "frame") receiveFrame(store, run, told);
-  else if (type === "truth") store.setRun(run, { truth: told });
+  // What a message of the truth does not tell is as before.
+  else if (type === "truth") store.setRun(run, { truth: { ...store.get().runs[run].truth, ...told } });
   else if (type === "problem") receiveEnd(store, run, { problem: told });
   else if (type === "stopped") receiveEnd(store, run, { stopped: told });
 }

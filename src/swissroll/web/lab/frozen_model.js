@@ -225,6 +225,17 @@ export function priorBox({ means, stds }, dims, deviations) {
   return [low, high];
 }
 
+/** The component of a mixture that a uniform number chooses. @returns {number} */
+export function chooseComponent(log_weights, uniform) {
+  let component = 0;
+  let rest = uniform;
+  while (component < log_weights.length - 1 && rest > Math.exp(log_weights[component])) {
+    rest -= Math.exp(log_weights[component]);
+    component += 1;
+  }
+  return component;
+}
+
 /** Log of the sum of exponentials. @param {ArrayLike<number>} values */
 export function logSumExp(values) {
   let highest = -Infinity;

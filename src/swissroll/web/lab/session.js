@@ -5,6 +5,7 @@ import { traceStep } from "./one_step.js";
 import { checkSettings } from "./settings.js";
 import { Snapshots } from "./snapshots.js";
 import { Training } from "./training.js";
+import { Truth } from "./truth.js";
 
 /** Points of a distribution that are shown; own points are all shown. */
 const SHOWN_POINTS = 2000;
@@ -36,6 +37,9 @@ export class Session {
     this.rowsSent = 0;
     this.movedFrom = this.training.taken;
     this.shown = null;
+    this.truth = new Truth(kernel);
+    /** Whether the page has asked to look at this run: only then is its truth worked out. */
+    this.isWatched = false;
 
     this.#drawPictures();
     for (const snapshot of snapshots) {
@@ -184,6 +188,21 @@ export class Session {
       lr,
       beta,
     };
+  }
+
+  /** Whether some of the truth of this moment is not found yet. @returns {boolean} */
+  get hasTruthToFind() {
+    return this.isWatched && !this.truth.isIdle(this.training, this.#truthView());
+  }
+
+  /** Work on the truth for so many milliseconds. @returns {object | null} What was found; see {@link Truth}. */
+  findTruth(milliseconds) {
+    return this.isWatched ? this.truth.work(this.training, this.#truthView(), milliseconds) : null;
+  }
+
+  #truthView() {
+    const { point } = this.view;
+    return { ...this.view, step: this.step, x: point === null ? null : this.#pointAt(point) };
   }
 
   /** Rows since the last frame. */

@@ -5,7 +5,7 @@
 import { countJumps } from "./continuity.js";
 import { evenPoints } from "./curves.js";
 import { measureLossDrop } from "./diagnosis.js";
-import { LOG_TWO_PI } from "./frozen_model.js";
+import { chooseComponent, LOG_TWO_PI } from "./frozen_model.js";
 import { ACTIVE, activity, ratePerDimension } from "./measures.js";
 import { twoSampleAccuracy } from "./two_sample.js";
 
@@ -87,12 +87,7 @@ function priorSample(model, { uniforms, normals }) {
   const { latent_dim } = model;
   const { log_weights, means, stds } = model.components;
   return normals.map((normal, i) => {
-    let component = 0;
-    let rest = uniforms[Math.floor(i / latent_dim)];
-    while (component < log_weights.length - 1 && rest > Math.exp(log_weights[component])) {
-      rest -= Math.exp(log_weights[component]);
-      component += 1;
-    }
+    const component = chooseComponent(log_weights, uniforms[Math.floor(i / latent_dim)]);
     const at = component * latent_dim + (i % latent_dim);
     return means[at] + stds[at] * normal;
   });

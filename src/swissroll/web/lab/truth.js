@@ -28,6 +28,7 @@ const MAX_MARGIN = 0.5;
 
 /**
  * @typedef {object} View What is looked at.
+ * @property {number} step Of the weights that the training has now: another than its own where a snapshot is shown.
  * @property {boolean} [density] Whether the density is wanted.
  * @property {boolean} [posterior] Whether the posterior of the point is wanted.
  * @property {number | null} [point] The number of the point that is looked at.
@@ -56,10 +57,12 @@ class Job {
     return this.slices === null && key !== this.key && now - this.began >= this.every;
   }
 
+  /** Begin with the first slice, which copies the weights as they are now. */
   begin(key, now, slices) {
     this.key = key;
     this.began = now;
     this.slices = slices;
+    slices.next();
   }
 
   /** Work until a time. @returns {Message | null} */
@@ -106,9 +109,9 @@ export class Truth {
     if (pictured !== "" && this.pictures.isDue(pictured, now)) {
       this.pictures.begin(pictured, now, this.#picture(training, view));
     }
-    const counted = momentKey(training);
+    const counted = momentKey(training, view);
     if (this.numbers.isDue(counted, now)) {
-      this.numbers.begin(counted, now, this.verdicts.judge(training));
+      this.numbers.begin(counted, now, this.verdicts.judge(training, view.step));
     }
     return (
       this.pictures.runUntil(now + PICTURES_SHARE * milliseconds) ?? this.numbers.runUntil(now + milliseconds)
@@ -121,7 +124,7 @@ export class Truth {
     return (
       this.training === training &&
       isDone(this.pictures, pictureKey(training, view)) &&
-      isDone(this.numbers, momentKey(training))
+      isDone(this.numbers, momentKey(training, view))
     );
   }
 
@@ -141,9 +144,10 @@ export class Truth {
   }
 
   /** The pictures of this moment. */
-  *#picture(training, { density, posterior, point, x, plane = [0, 1] }) {
-    const { step, sigma } = { step: training.taken, sigma: training.sigma };
+  *#picture(training, { step, density, posterior, point, x, plane = [0, 1] }) {
+    const { sigma } = training;
     this.model.load(training.network.parameters, sigma);
+    yield;
     const found = { step };
     if (!(sigma > 0)) {
       return { ...found, density: null, posterior: null };
@@ -161,18 +165,18 @@ export class Truth {
 }
 
 /** What decides the numbers. */
-function momentKey(training) {
-  const { beta, reduction } = training.settings;
-  return [training.taken, beta, reduction].join();
+function momentKey(training, { step }) {
+  return [step, training.settings.beta].join();
 }
 
 /** What decides the pictures; empty where none is wanted. */
-function pictureKey(training, { density, posterior, point, x, plane }) {
+function pictureKey(training, view) {
+  const { density, posterior, point, x, plane } = view;
   const wantsPosterior = posterior && x;
   if (!density && !wantsPosterior) {
     return "";
   }
-  return [momentKey(training), density, wantsPosterior ? [point, ...x, ...(plane ?? [])] : ""].join();
+  return [momentKey(training, view), density, wantsPosterior ? [point, ...x, ...(plane ?? [])] : ""].join();
 }
 
 /** The window of the density: the data, and some of what the decoder's noise adds. */

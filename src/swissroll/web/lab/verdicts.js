@@ -66,10 +66,10 @@ export class Verdicts {
    * Measure a training as it is now. Yields between slices of the work.
    *
    * @param {import("./training.js").Training} training
+   * @param {number} step Of the weights that it has now.
    * @returns {Generator<void, {step: number, evidence: Summary | null, diagnosis: object}>}
    */
-  *judge(training) {
-    const step = training.taken;
+  *judge(training, step) {
     const moment = {
       step,
       ...{ settings: { ...training.settings }, curve: this.curve, variance: this.variance },

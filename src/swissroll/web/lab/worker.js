@@ -10,6 +10,9 @@ import { NotFiniteError } from "./training.js";
 
 /** Milliseconds of steps between two looks at the messages of the page. */
 const SLICE_MS = 10;
+/** Milliseconds of work on the truth of each run between two slices of steps, and while nothing plays. */
+const TRUTH_MS = 4;
+const TRUTH_ALONE_MS = 10;
 /** Milliseconds between two frames of a run. */
 const FRAME_MS = 33;
 /** Milliseconds over which the speed is measured. */
@@ -64,9 +67,10 @@ function sendFrame(name) {
   tell(name, session.frame(session.isPlaying ? pace.measured : 0));
 }
 
-/** Take one slice of steps of each run that plays. */
+/** Take one slice of steps of each run that plays, and work on what is to be found of those that are looked at. */
 function work() {
   const playing = [...sessions].filter(([, session]) => session.isPlaying);
+  findTruth(playing.length > 0 ? TRUTH_MS : TRUTH_ALONE_MS);
   if (playing.length === 0) {
     return;
   }
@@ -83,6 +87,19 @@ function work() {
     }
   }
   schedule();
+}
+
+/** Work on the truth of each run, and come back as long as there is some to find. */
+function findTruth(milliseconds) {
+  for (const [name, session] of sessions) {
+    const found = session.findTruth(milliseconds);
+    if (found) {
+      tell(name, { type: "truth", ...found });
+    }
+    if (session.hasTruthToFind) {
+      schedule();
+    }
+  }
 }
 
 function playSlice(name, session) {
@@ -212,6 +229,7 @@ const ACTIONS = {
   view(run, { id, type, run: _, ...view }) {
     const session = requireSession(run);
     Object.assign(session.view, view);
+    session.isWatched = true;
     sendFrame(run);
   },
   decode: (run, { latents }) => ({ means: requireSession(run).training.decode(latents) }),
@@ -246,6 +264,7 @@ globalThis.onmessage = async ({ data }) => {
     }
     const reply = await ACTIONS[type](run, data);
     postMessage({ type: "reply", id, run, ...reply });
+    schedule();
   } catch (error) {
     postMessage({ type: "problem", id, run, sentence: error.message, step: error.step, term: error.term });
   }
