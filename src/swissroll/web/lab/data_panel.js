@@ -61,7 +61,13 @@ export function mount(element, store, engine) {
   const invalidate = drawWhenChanged(canvas, draw);
   const sides = addSides(row, side, invalidate);
 
+  let begun = null;
   store.subscribe((state, changed) => {
+    const begin = state.runs?.main?.begin ?? null;
+    if (begin && begin !== begun) {
+      begun = begin;
+      chooseFirst(store, begin);
+    }
     if (!["runs", "selection", "view", "timeline"].some((key) => changed.has(key))) return;
     const main = state.runs?.main;
     if (main?.begin) {
@@ -144,6 +150,16 @@ function choose(store, point, pinned) {
   if ((selection?.point ?? null) === point && Boolean(selection?.pinned) === pinned) return;
   const draws = point === selection?.point ? selection.draws : null;
   store.set({ selection: { ...selection, point, pinned, draws } });
+}
+
+/** A run begins with a point chosen, from the middle of the data: so its posterior is seen at once. */
+function chooseFirst(store, begin) {
+  if (Number.isInteger(store.get().selection?.point)) return;
+  const { count } = pointsOf(begin);
+  let best = 0;
+  for (let k = 1; begin.coordinate && k < count; k++)
+    if (Math.abs(begin.coordinate[k] - 0.5) < Math.abs(begin.coordinate[best] - 0.5)) best = k;
+  choose(store, best, false);
 }
 
 function isPinned(store) {

@@ -32,7 +32,7 @@ export function termsOf({ begin, frame, history }, settings) {
     beta,
     kl,
     errorName: `${isLearned ? "distortion" : "squared error"}, ${over(dims, "coordinates")}`,
-    klName: `KL(q(z|x)‖p(z)), ${over(size, size === 1 ? "latent" : "latents")}`,
+    klName: `KL(q‖p), ${over(size, size === 1 ? "latent" : "latents")}`,
   };
 }
 
@@ -49,11 +49,18 @@ export function verdictOf({ problem, stopped, truth, frame }) {
   }
   const said = truth?.diagnosis;
   if (stopped) return { kind: "stopped", title: "It stopped by itself.", sentence: stopped.sentence ?? "" };
-  if (!said) return { kind: "waits", title: "", sentence: frame ? "The first diagnosis is on its way." : "Nothing is trained yet." };
+  if (!said) return { kind: "waits", title: "", sentence: frame ? firstWords(truth) : "Nothing is trained yet." };
   const name = said.verdict ?? said.name ?? "";
   // A sentence that begins with the verdict needs no title.
   const saysIt = said.sentence.toLowerCase().startsWith(name.toLowerCase());
   return { kind: "says", title: saysIt ? "" : `${capitalised(name)}.`, sentence: said.sentence };
+}
+
+/** What is known before the first diagnosis. */
+function firstWords(truth) {
+  const evidence = truth?.evidence;
+  if (!Number.isFinite(evidence?.gap)) return "It trains; the first diagnosis is on its way.";
+  return `The ELBO is ${fixed(evidence.gap, 2)} nats from the evidence that it bounds; the first diagnosis is on its way.`;
 }
 
 const capitalised = (text) => text.slice(0, 1).toUpperCase() + text.slice(1);
@@ -101,7 +108,7 @@ function build(host) {
   const error = term("error", "of-error");
   const beta = term("beta");
   const kl = term("KL", "of-kl");
-  write(loss.caption, "what Adam descends");
+  write(loss.caption, "minimised");
   write(beta.caption, "the knob");
   const equation = make("div", { class: "equation" }, loss.cell, sign("="), error.cell, sign("+"), beta.cell, sign("×"), kl.cell);
 

@@ -1,0 +1,160 @@
+"""What the panels draw: contours, the shares that they enclose, projections, and two runs' difference, in Node."""
+
+import math
+
+import numpy as np
+import pytest
+
+from tests.web.conftest import Node
+
+SIZE = 81
+EXTENT = 1.5
+
+CONTOUR = """
+const { contour } = await load("contours.js");
+answer(contour(Float64Array.from(input.values), input.size, input.extent, input.level));
+"""
+
+
+def grid(first: tuple[float, float], second: tuple[float, float], size: int = SIZE) -> tuple[np.ndarray, np.ndarray]:
+    """Coordinates of a grid's points, of shape (size, size) each, the first axis slowest."""
+    x, y = np.meshgrid(np.linspace(*first, size), np.linspace(*second, size), indexing="ij")
+    return x, y
+
+
+def segments(node: Node, values: np.ndarray, extent: object, level: float) -> np.ndarray:
+    """The segments of a level's line, shape (M, 2, 2)."""
+    found = node(CONTOUR, {"values": values.ravel().tolist(), "size": len(values), "extent": extent, "level": level})
+    return np.array(found).reshape(-1, 2, 2)
+
+
+def test_a_contour_of_the_radius_is_a_circle(node: Node) -> None:
+    x, y = grid((-EXTENT, EXTENT), (-EXTENT, EXTENT))
+    found = segments(node, np.hypot(x, y), EXTENT, 1.0)
+
+    # Linear between grid points, the radius is off by at most h^2 / 8.
+    cell = 2 * EXTENT / (SIZE - 1)
+    np.testing.assert_allclose(np.hypot(*found.reshape(-1, 2).T), 1, atol=cell**2 / 4)
+    length = np.linalg.norm(found[:, 1] - found[:, 0], axis=1).sum()
+    assert length == pytest.approx(2 * math.pi, rel=1e-3)
+
+
+def test_a_contour_is_closed(node: Node) -> None:
+    x, y = grid((-EXTENT, EXTENT), (-EXTENT, EXTENT))
+    found = segments(node, np.hypot(x, y), EXTENT, 1.0)
+
+    # Each end of a segment is the end of one other.
+    ends = [tuple(end) for end in found.reshape(-1, 2).round(5).tolist()]
+    assert {ends.count(end) for end in ends} == {2}
+
+
+def test_the_first_axis_of_a_grid_goes_across(node: Node) -> None:
+    x, _ = grid((1, 5), (-2, 0))
+    found = segments(node, x, [1, 5, -2, 0], 2.0)
+    np.testing.assert_allclose(found[..., 0], 2.0, atol=1e-6)
+    assert found[..., 1].min() == pytest.approx(-2)
+    assert found[..., 1].max() == pytest.approx(0)
+
+
+@pytest.mark.parametrize("sign", [1, -1])
+def test_a_saddle_joins_what_its_middle_says(sign: int, node: Node) -> None:
+    # One cell; its high corners lie across, and its middle at 0.25 is above the level for either sign.
+    values = np.array([[1.0, -0.5], [-0.5, 1.0]])
+    if sign < 0:
+        values = values[::-1]
+    found = segments(node, values, 1, 0.0)
+
+    # A line cuts off a low corner: its ends are at most as far from it as half a side.
+    low = np.argwhere(values < 0) * 2.0 - 1
+    for segment in found:
+        nearest = np.linalg.norm(segment.mean(axis=0) - low, axis=1).min()
+        assert nearest < math.sqrt(2) / 2
+    assert len(found) == 2
+
+
+def test_a_cell_with_a_number_that_is_not_finite_has_no_line(node: Node) -> None:
+    x, y = grid((-1, 1), (-1, 1), 3)
+    values = np.hypot(x, y)
+    values[1, 1] = np.nan
+    script = CONTOUR.replace("input.values", "input.values.map((v) => v === null ? NaN : v)")
+    listed = [None if math.isnan(value) else value for value in values.ravel().tolist()]
+    assert node(script, {"values": listed, "size": 3, "extent": 1, "level": 0.5}) == []
+
+
+def test_levels_enclose_their_share_of_a_normal_density(node: Node) -> None:
+    shares = [0.5, 0.9, 0.99]
+    x, y = grid((-6, 6), (-6, 6), 241)
+    script = """
+    const { levelsOfMass } = await load("contours.js");
+    answer(levelsOfMass(Float64Array.from(input.values), input.shares));
+    """
+    found = node(script, {"values": (-(x**2 + y**2) / 2 + 7).ravel().tolist(), "shares": shares})
+
+    # Of N(0, I) in the plane, the share within r is 1 - exp(-r^2 / 2).
+    expected = [7 + math.log(1 - share) for share in shares]
+    np.testing.assert_allclose(found, expected, atol=0.02)
+
+
+def test_a_projection_of_three_coordinates_turns_about_the_last_one(node: Node) -> None:
+    script = """
+    const { project } = await load("projection.js");
+    const points = Float32Array.from([1, 0, 0, 0, 1, 0, 0, 0, 1]);
+    const sides = [{ turn: 0, tilt: 0 }, { turn: Math.PI / 2, tilt: 0 }, { turn: 0, tilt: Math.PI / 2 }];
+    const flat = project(points.subarray(0, 4), 2, { turn: 1, tilt: 1 });
+    answer([...sides.map((side) => project(points, 3, side)), flat]);
+    """
+    side, turned, above, flat = node(script)
+    np.testing.assert_allclose(side, [1, 0, 0, 0, 0, 1], atol=1e-6)
+    np.testing.assert_allclose(turned, [0, 0, -1, 0, 0, 1], atol=1e-6)
+    np.testing.assert_allclose(above, [1, 0, 0, 1, 0, 0], atol=1e-6)
+    assert flat == [1, 0, 0, 0]
+
+
+def test_the_difference_of_two_runs_is_taken_at_the_steps_that_both_have(node: Node) -> None:
+    script = """
+    const { differenceOf } = await load("pair_view.js");
+    const main = { step: [1, 2, 3, 5], distortion: [1, 2, 3, 4], rate: [1, 1, 1, 1] };
+    const other = { step: [2, 3, 4, 5], distortion: [5, NaN, 5, 7], rate: [2, 2, 2, 2] };
+    answer(differenceOf(main, other));
+    """
+    assert node(script) == {"step": [2, 5], "nats": [4, 4]}
+
+
+def test_a_run_that_is_set_back_loses_the_evidence_that_lay_ahead(node: Node) -> None:
+    script = """
+    const { TruthLog } = await load("curves_panel.js");
+    const log = new TruthLog();
+    const begin = {};
+    for (const step of [10, 20, 30, 15]) log.follow({ begin, truth: { step, evidence: { value: step } } });
+    const steps = log.rows.map((row) => row.step);
+    log.follow({ begin: {}, truth: null });
+    answer([steps, log.rows]);
+    """
+    assert node(script) == [[10, 15], []]
+
+
+@pytest.mark.parametrize(
+    ("value", "expected"),
+    [
+        (0.001234, "0.00123"),
+        (-2.5, "\N{MINUS SIGN}2.5"),
+        (123456.0, "1.23e5"),
+        (None, "not defined"),
+        (1e-7, "1.00e\N{MINUS SIGN}7"),
+    ],
+)
+def test_numbers_are_said_in_three_digits(value: float | None, expected: str, node: Node) -> None:
+    script = 'const { say } = await load("canvas.js"); answer(say(input));'
+    assert node(script, value) == expected
+
+
+def test_the_line_of_a_selection_is_decoded_from_end_to_end(node: Node) -> None:
+    script = """
+    const { latentsOf, LINE_LATENTS } = await load("probe.js");
+    answer([latentsOf({ latent: [9, 9], line: [[0, 1], [2, 0]] }), LINE_LATENTS]);
+    """
+    latents, count = node(script)
+    points = np.array(latents).reshape(-1, 2)
+    assert len(points) == 1 + count
+    np.testing.assert_allclose(points[0], [9, 9])
+    np.testing.assert_allclose(points[1:], np.linspace([0, 1], [2, 0], count), atol=1e-6)
