@@ -7,23 +7,15 @@ import torch
 
 from swissroll.config import Config
 from tests.web.conftest import Node
-from tests.web.torch_run import TRAINING_SCRIPT, torch_run
+from tests.web.torch_run import STEPS_SCRIPT, TRAINING_SCRIPT, torch_run
 
 GRADIENT_SCRIPT = (
     TRAINING_SCRIPT
     + """
-const { gradient, loss, mse, kl } = training.gradients(flat(input.points[0]), flat(input.noise[0]));
+const { gradient, loss, mse, kl } = training.gradients(points[0], noise[0]);
 answer({ gradient, loss, mse, kl });
 """
 )
-STEPS_SCRIPT = (
-    TRAINING_SCRIPT
-    + """
-input.points.forEach((points, step) => training.stepOn(flat(points), flat(input.noise[step])));
-answer(training.history.loss);
-"""
-)
-
 
 def test_the_notebooks_losses_are_those_of_torch(node: Node) -> None:
     run = torch_run(Config(hidden_dim=64), 200)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 from dataclasses import dataclass
 from typing import Any
 
@@ -20,9 +21,24 @@ TRAINING_SCRIPT = """
 const { Training } = await load("training.js");
 const training = new Training(kernel, input.settings);
 training.network.loadTensors(input.weights);
-const flat = (rows) => Float32Array.from(rows.flat());
+const batches = ({ base64, steps }) => {
+  const bytes = Buffer.from(base64, "base64");
+  const floats = new Float32Array(bytes.buffer.slice(bytes.byteOffset, bytes.byteOffset + bytes.length));
+  const size = floats.length / steps;
+  return Array.from({ length: steps }, (_, i) => floats.subarray(i * size, (i + 1) * size));
+};
+const points = batches(input.points);
+const noise = batches(input.noise);
 """
-"""Begins a run of the lab from PyTorch's weights."""
+"""Begins a run of the lab from PyTorch's weights, with its batches at hand."""
+STEPS_SCRIPT = (
+    TRAINING_SCRIPT
+    + """
+points.forEach((batch, step) => training.stepOn(batch, noise[step]));
+answer(training.history.loss);
+"""
+)
+"""Takes the steps; answers their losses."""
 LAB_SETTINGS = (
     "activation",
     "batch_size",
@@ -95,9 +111,13 @@ class TorchRun:
         return {
             "settings": settings,
             "weights": weights,
-            "points": self.points.tolist(),
-            "noise": self.noise.tolist(),
+            "points": _to_base64(self.points),
+            "noise": _to_base64(self.noise),
         }
+
+
+def _to_base64(batches: Tensor) -> dict[str, Any]:
+    return {"base64": base64.b64encode(batches.numpy().tobytes()).decode(), "steps": len(batches)}
 
 
 def torch_run(config: Config, steps: int, *, seed: int = 0) -> TorchRun:
