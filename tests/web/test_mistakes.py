@@ -1,4 +1,4 @@
-"""A mistake that a run is trained with is the wrong line that the page shows: its gradient is autograd's of that line."""
+"""A mistake that a run is trained with is the wrong line that the page shows: the gradients are autograd's of it."""
 
 from __future__ import annotations
 
@@ -57,7 +57,7 @@ HEADS: dict[str, Callable[[Tensor], Tensor]] = {"relu_on_head": functional.relu}
 @pytest.fixture(scope="module")
 def answers(node: Node) -> dict[str, Any]:
     """The lab's loss and gradient with each mistake, of one batch."""
-    run = torch_run(Config(hidden_dim=16, depth=2, activation="tanh", beta=BETA), 1)
+    run = torch_run(Config(hidden_dim=16, latent_dim=4, depth=2, activation="tanh", beta=BETA), 1)
     script = (
         TRAINING_SCRIPT
         + """
@@ -96,6 +96,6 @@ def test_a_mistake_descends_the_gradient_of_its_wrong_line(answers: dict[str, An
     assert found["loss"] == pytest.approx(loss.item(), rel=1e-5)
     for name, parameter in run.model.named_parameters():
         assert parameter.grad is not None
-        values = torch.tensor(found["gradient"][name]["values"]).reshape(parameter.shape)
+        values = torch.tensor(found["gradient"][name]["values"], dtype=torch.float32).reshape(parameter.shape)
         largest = parameter.grad.abs().max().item()
         torch.testing.assert_close(values, parameter.grad, rtol=1e-4, atol=1e-4 * largest)

@@ -25,7 +25,7 @@ FIRST_TOLERANCE = 1e-5
 
 
 def random_config(seed: int) -> Config:
-    draw = random.Random(seed)
+    draw = random.Random(seed)  # noqa: S311
     components = draw.choice([0, 0, 0, 5, 20])
     return Config(
         dataset=draw.choice(["swiss_roll", "moons", "circles", "spirals", "helix"]),

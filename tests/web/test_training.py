@@ -17,6 +17,7 @@ answer({ gradient, loss, mse, kl });
 """
 )
 
+
 def test_the_notebooks_losses_are_those_of_torch(node: Node) -> None:
     run = torch_run(Config(hidden_dim=64), 200)
     found = torch.tensor(node(STEPS_SCRIPT, run.to_lab()))

@@ -9,6 +9,7 @@
 
 import { CURVES, sampleCurve } from "./curves.js";
 import { Network } from "./network.js";
+import { DRAWS, refitPrior } from "./refit.js";
 import { NOTEBOOK } from "./settings.js";
 
 const LOG_TWO_PI = 1.8378770664093453;
@@ -158,7 +159,30 @@ export class Training {
     const train = this.terms();
     this.taken += 1;
     exports.update(lr, this.taken);
+    if (this.isDone && this.settings.refit_prior && this.settings.components > 0) {
+      this.#refitPrior();
+    }
     this.#keepRow(train);
+  }
+
+  /** Fit the mixture prior to the aggregate posterior; encoder and decoder stay. */
+  #refitPrior() {
+    const { network, settings, taken } = this;
+    const L = network.latentDim;
+    const generator = this.kernel.generator(settings.seed, "repair");
+    const { mu, logvar } = network.encode(this.sample(DRAWS, generator).points);
+    const noise = generator.normals(DRAWS * L);
+    const draws = Float64Array.from(mu, (mean, i) => mean + noise[i] * this.kernel.exp(logvar[i] / 2));
+    if (!draws.every(Number.isFinite)) {
+      throw new NotFiniteError(taken, "posterior draw", settings.lr);
+    }
+
+    const { logits, means, logvars } = refitPrior(this.kernel, draws, L, settings.components, generator);
+    const tensors = network.tensors(network.parameters);
+    tensors["prior.logits"].values.set(logits);
+    tensors["prior.means"].values.set(means);
+    tensors["prior.logvars"].values.set(logvars);
+    network.loadTensors(tensors);
   }
 
   /** Learning rate and beta of the next step. @returns {{lr: number, beta: number}} */

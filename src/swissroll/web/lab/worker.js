@@ -137,22 +137,34 @@ function resetPace() {
   Object.assign(pace, { began: performance.now(), taken: 0, markedAt: undefined, markedTaken: 0 });
 }
 
-/** Let a run and its followers take steps; false where one of them broke. */
+/** Let a run and its followers take steps; false where the run itself broke. A follower that breaks is left behind. */
 function takeTogether(name, count) {
   for (const [member, session] of groupOf(name)) {
-    try {
-      session.take(count);
-    } catch (error) {
-      if (!(error instanceof NotFiniteError)) {
-        throw error;
-      }
+    if (takeAlone(member, session, count)) {
+      continue;
+    }
+    if (member === name) {
       stopGroup(name, null);
-      sendFrame(member);
-      tell(member, { type: "problem", sentence: error.message, step: error.step, term: error.term });
       return false;
     }
+    session.follows = null;
   }
   return true;
+}
+
+/** Let one run take steps; false where it broke, which the page is told. */
+function takeAlone(name, session, count) {
+  try {
+    session.take(count);
+    return true;
+  } catch (error) {
+    if (!(error instanceof NotFiniteError)) {
+      throw error;
+    }
+    sendFrame(name);
+    tell(name, { type: "problem", sentence: error.message, step: error.step, term: error.term });
+    return false;
+  }
 }
 
 function stopGroup(name, reason) {
@@ -166,10 +178,11 @@ function stopGroup(name, reason) {
 }
 
 /** Bring a follower to its leader's step. */
-function catchUp(session) {
+function catchUp(name, session) {
   const leader = sessions.get(session.follows);
-  if (leader) {
-    session.take(Math.max(0, leader.training.taken - session.training.taken));
+  const behind = leader ? leader.training.taken - session.training.taken : 0;
+  if (behind > 0 && !takeAlone(name, session, behind)) {
+    session.follows = null;
   }
 }
 
@@ -192,7 +205,7 @@ const ACTIONS = {
     const session = new Session(kernel, { ...message, points: points ? { dims, values: points } : null });
     sessions.set(run, session);
     tell(run, session.begin());
-    catchUp(session);
+    catchUp(run, session);
     sendFrame(run);
     return { step: session.step };
   },

@@ -1,0 +1,163 @@
+"""The worker as the page speaks to it: messages in, messages out."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from tests.web.conftest import Node
+
+WORKER_SCRIPT = """
+const waiting = new Map();
+const told = [];
+let last = 0;
+globalThis.postMessage = (message, transfer = []) => {
+  const copy = structuredClone(message, { transfer });
+  if (copy.id === undefined) told.push(copy);
+  else waiting.get(copy.id)(copy);
+};
+await load("worker.js");
+const ask = (run, type, fields = {}) => new Promise((resolve) => {
+  last += 1;
+  waiting.set(last, resolve);
+  globalThis.onmessage({ data: { id: last, run, type, ...fields } });
+});
+const of = (run, type) => told.filter((message) => message.run === run && message.type === type);
+const end = (value) => { answer(value); process.exitCode = 0; setTimeout(() => process.exit(0), 50); };
+await ask(undefined, "kernel", { bytes: readFileSync(LAB + "/kernel.wasm") });
+const small = { hidden_dim: 8, depth: 1, batch_size: 16, steps: 400 };
+"""
+
+
+def test_a_run_is_a_function_of_its_settings_alone(node: Node) -> None:
+    script = """
+    const hashAfter = async (run, settings, steps) => {
+      await ask(run, "start", { settings });
+      for (const count of steps) await ask(run, "step", { count });
+      return (await ask(run, "hash")).hash;
+    };
+    end([
+      await hashAfter("a", small, [100]),
+      await hashAfter("b", small, [1, 33, 66]),
+      await hashAfter("c", { ...small, seed: 43 }, [100]),
+    ]);
+    """
+    first, again, other = node(WORKER_SCRIPT + script)
+    assert len(first) == 64
+    assert first == again
+    assert first != other
+
+
+def test_looking_changes_no_bit_of_a_run(node: Node) -> None:
+    script = """
+    await ask("a", "start", { settings: small });
+    await ask("b", "start", { settings: small });
+    await ask("a", "step", { count: 60 });
+    await ask("b", "step", { count: 60 });
+    await ask("b", "slow_motion", { point: 7, without_trick: false });
+    const traced = await ask("b", "slow_motion", { point: 7, without_trick: true });
+    const draws = await ask("b", "posterior_draws", { point: 7, count: 5 });
+    const again = await ask("b", "posterior_draws", { point: 7, count: 5 });
+    const looked = await ask("b", "snapshot", { step: 20 });
+    await ask("b", "decode", { latents: new Float32Array(20) });
+    await ask("a", "step", { count: 40 });
+    await ask("b", "step", { count: 40 });
+    end({
+      hashes: [(await ask("a", "hash")).hash, (await ask("b", "hash")).hash],
+      traced: traced.stages, draws: [draws.means, again.means], looked: looked.step,
+    });
+    """
+    found = node(WORKER_SCRIPT + script)
+    assert found["hashes"][0] == found["hashes"][1]
+    assert found["looked"] == 20
+    assert found["draws"][0] == found["draws"][1]
+    assert found["traced"]["gradients"]["mu"] is None
+    assert found["traced"]["gradients"]["z"] != [0, 0]
+
+
+def test_a_branch_and_knobs_that_were_turned_come_out_the_same(node: Node) -> None:
+    script = """
+    await ask("a", "start", { settings: small });
+    await ask("a", "step", { count: 50 });
+    await ask("a", "set", { beta: 0.5 });
+    await ask("a", "step", { count: 50 });
+    const { hash } = await ask("a", "hash");
+    const { turns } = await ask("a", "state");
+
+    // From the snapshot of step 50, with the knobs as they are: the same steps again.
+    const { state } = await ask("a", "snapshot", { step: 50 });
+    await ask("a", "restore", { state });
+    await ask("a", "step", { count: 50 });
+    const branched = (await ask("a", "hash")).hash;
+
+    // From the start, with the turns that were recorded.
+    await ask("b", "start", { settings: { ...small, turns } });
+    await ask("b", "step", { count: 100 });
+    end({ hashes: [hash, branched, (await ask("b", "hash")).hash], turns });
+    """
+    found = node(WORKER_SCRIPT + script)
+    assert found["turns"] == [{"step": 50, "beta": 0.5}]
+    assert len(set(found["hashes"])) == 1
+
+
+def test_a_twin_makes_the_steps_of_the_run_that_it_follows(node: Node) -> None:
+    script = """
+    await ask("main", "start", { settings: small });
+    await ask("main", "step", { count: 30 });
+    await ask("twin", "start", { settings: { ...small, beta: 1 }, follows: "main" });
+    await ask("main", "step", { count: 20 });
+    const steps = [(await ask("main", "hash")).step, (await ask("twin", "hash")).step];
+
+    // One that breaks is left behind.
+    await ask("twin", "start", { settings: { ...small, lr: 1e6 }, follows: "main" });
+    await ask("main", "step", { count: 20 });
+    const { step } = await ask("main", "hash");
+    end({ steps, main: step, problems: of("twin", "problem"), mine: of("main", "problem") });
+    """
+    found = node(WORKER_SCRIPT + script)
+    assert found["steps"] == [50, 50]
+    assert found["main"] == 70
+    assert found["mine"] == []
+    (problem,) = found["problems"]
+    assert problem["term"] in {"reconstruction", "KL", "loss", "gradient"}
+    assert f"at step {problem['step']}" in problem["sentence"]
+
+
+def test_a_run_ends_with_its_steps_and_fits_its_prior_then(node: Node) -> None:
+    script = """
+    const best = { ...small, components: 4, refit_prior: true, steps: 30 };
+    await ask("main", "start", { settings: best });
+    await ask("main", "step", { count: 29 });
+    const before = (await ask("main", "weights")).tensors;
+    await ask("main", "play");
+    while (of("main", "stopped").length === 0) await new Promise((resolve) => setTimeout(resolve, 20));
+    const after = await ask("main", "weights");
+    const columns = of("main", "frame").map(({ rows }) => rows.held_out_rate ?? []);
+    end({ before, after: after.tensors, step: after.step, rates: columns.flat(), stopped: of("main", "stopped") });
+    """
+    found = node(WORKER_SCRIPT + script)
+    assert found["step"] == 30
+    assert "30 steps are done" in found["stopped"][0]["sentence"]
+    moved = [
+        abs(a - b)
+        for a, b in zip(found["before"]["prior.means"]["values"], found["after"]["prior.means"]["values"], strict=True)
+    ]
+    # One step of Adam moves a weight by about the learning rate, 0.001.
+    assert max(moved) > 0.01
+    assert found["rates"][-1] is not None
+
+
+@pytest.mark.parametrize(
+    ("settings", "said"),
+    [
+        ({"hidden_dim": 320}, "hidden_dim must be a whole number"),
+        ({"beta": -1}, "beta must be"),
+        ({"activation": "gelu"}, "activation must be one of"),
+        ({"batch": 3}, "batch is no setting"),
+    ],
+)
+def test_what_is_wrong_is_said_in_a_sentence(node: Node, settings: dict[str, Any], said: str) -> None:
+    found = node(WORKER_SCRIPT + 'end(await ask("main", "start", { settings: input }));', settings)
+    assert found["type"] == "problem"
+    assert said in found["sentence"]
