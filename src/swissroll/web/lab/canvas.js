@@ -263,6 +263,15 @@ export function say(value, digits = 3) {
 }
 
 /**
+ * A number in three digits, also where the last ones are 0: for numbers that change many times a second.
+ * @param {number} value
+ */
+export function steady(value) {
+  const isPlain = Number.isFinite(value) && Math.abs(value) >= 1e-3 && Math.abs(value) < 1e3;
+  return isPlain ? value.toPrecision(3).replace("-", "−") : say(value);
+}
+
+/**
  * A number with a fixed number of decimals, for read-outs that must not jump.
  * @param {number} value
  * @param {number} decimals

@@ -17,6 +17,8 @@ import { FIRST_SIDE, project, reachOf } from "./projection.js";
 
 /** Shares of all that a model generates which its contours enclose. */
 export const MASSES = [0.5, 0.9, 0.99];
+/** Residuals that are drawn: of more points, evenly many. */
+const MOST_RESIDUALS = 300;
 const LINES = [
   { width: 1.8, dash: [] },
   { width: 1.2, dash: [] },
@@ -114,7 +116,8 @@ function drawResiduals(surface, plane, from, to) {
   context.strokeStyle = REFERENCE;
   context.lineWidth = 0.8;
   context.beginPath();
-  for (let k = 0; k < from.length; k += 2) {
+  const every = 2 * Math.ceil(from.length / 2 / MOST_RESIDUALS);
+  for (let k = 0; k < from.length; k += every) {
     context.moveTo(from[k] * plane.scaleX + plane.shiftX, from[k + 1] * plane.scaleY + plane.shiftY);
     context.lineTo(to[k] * plane.scaleX + plane.shiftX, to[k + 1] * plane.scaleY + plane.shiftY);
   }

@@ -7,8 +7,8 @@ import { COORDINATE_COLOURS, POSTERIOR, PRIOR, REFERENCE, TRUE_POSTERIOR, bucket
 
 /** A little more than the prior's third ring. */
 export const LEAST_EXTENT = 3.3;
-/** One in so many posteriors gets an ellipse. */
-export const ELLIPSE_EVERY = 5;
+/** Posteriors that get an ellipse: of more points, evenly many. */
+const MOST_ELLIPSES = 160;
 /** Latents and widths beyond are drawn no farther out. */
 const MOST_DRAWN = 1e3;
 const SUBSCRIPTS = "₀₁₂₃₄₅₆₇₈₉";
@@ -96,12 +96,13 @@ function drawPrior(surface, plane, prior, size, dims) {
 
 function drawEllipses(surface, plane, mu, logvar, { buckets, colours }) {
   const { context } = surface;
+  const every = Math.ceil(mu.length / 2 / MOST_ELLIPSES);
   context.lineWidth = 0.9;
   buckets.forEach((indices, bucket) => {
     context.strokeStyle = colours[bucket];
     context.beginPath();
     for (const k of indices) {
-      if (k % ELLIPSE_EVERY) continue;
+      if (k % every) continue;
       drawRing(context, plane, [mu[2 * k], mu[2 * k + 1]], [stdOf(logvar[2 * k]), stdOf(logvar[2 * k + 1])], 1);
     }
     context.stroke();

@@ -1,6 +1,6 @@
 // What is happening: the diagnosis as a sentence, the loss with its numbers, and what its beta amounts to.
 
-import { fixed, say } from "./canvas.js";
+import { fixed, say, steady } from "./canvas.js";
 import { calmly } from "./calmly.js";
 import { lastNumber } from "./curves_view.js";
 import { pointsOf } from "./data_view.js";
@@ -129,10 +129,10 @@ function showVerdict({ verdict, title, sentence, advice }, main) {
 }
 
 function showLoss({ loss, error, beta, kl }, terms) {
-  write(loss.number, say(terms.loss, 3));
-  write(error.number, say(terms.error, 3));
+  write(loss.number, steady(terms.loss));
+  write(error.number, steady(terms.error));
   write(beta.number, say(terms.beta, 3));
-  write(kl.number, say(terms.kl, 3));
+  write(kl.number, steady(terms.kl));
   write(error.caption, terms.errorName);
   write(kl.caption, terms.klName);
   return `The loss ${say(terms.loss)} is ${terms.errorName} ${say(terms.error)}, plus beta ${say(terms.beta)} times ${terms.klName} ${say(terms.kl)}.`;

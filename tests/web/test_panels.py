@@ -1,0 +1,285 @@
+"""The lab's panels in a real browser, from one file and without a network, on a short run that stands still."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from typing import TYPE_CHECKING
+
+import pytest
+
+from swissroll.report.lab import lab_page
+
+if TYPE_CHECKING:
+    from playwright.sync_api import Browser, Locator, Page
+
+STEPS = 150
+SETTINGS = {"hidden_dim": 16, "depth": 2, "batch_size": 32, "steps": STEPS, "noise": 0.05}
+PATIENCE = 60_000
+"""Milliseconds: a busy machine is slow, and no test here is about time."""
+
+DATA_TOGGLES = ("data", "coordinate", "reconstructions", "residuals", "mesh", "density", "samples", "noise")
+LATENT_TOGGLES = ("means", "ellipses", "prior", "aggregate", "posterior")
+CURVE_TOGGLES = ("held_out", "train", "exact", "gap")
+
+
+class Lab:
+    """An open page, and what is asked of it."""
+
+    def __init__(self, page: Page) -> None:
+        self.page = page
+
+    def canvas(self, panel: str) -> Locator:
+        return self.page.locator(f"#panel-{panel} canvas").first
+
+    def picture(self, panel: str) -> str:
+        """What is on a panel's canvas, once what was asked for is drawn."""
+        self.settle()
+        return str(self.canvas(panel).evaluate("(canvas) => canvas.toDataURL()"))
+
+    def settle(self) -> None:
+        self.page.evaluate(
+            "new Promise((done) => requestAnimationFrame(() => requestAnimationFrame(() => setTimeout(done, 20))))"
+        )
+
+    def description(self, panel: str) -> str:
+        return self.page.locator(f"#{panel} .description").text_content() or ""
+
+    def readout(self, panel: str) -> Locator:
+        return self.page.locator(f"#panel-{panel} .readout")
+
+    def wait_for_text(self, selector: str, text: str) -> None:
+        self.page.wait_for_function(
+            "([selector, text]) => new RegExp(text).test(document.querySelector(selector).textContent)",
+            arg=[selector, text],
+            timeout=PATIENCE,
+        )
+
+    def place(self, panel: str, across: float, down: float) -> tuple[float, float]:
+        box = self.canvas(panel).bounding_box()
+        assert box is not None
+        return box["x"] + across * box["width"], box["y"] + down * box["height"]
+
+    def open_tool(self, name: str) -> None:
+        self.page.click(f"#tab-{name}")
+
+
+@pytest.fixture(scope="module")
+def shared(browser: Browser, tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Lab, list[str]]]:
+    """The page after its last step, with all that is exact computed; and what went wrong in it."""
+    file = tmp_path_factory.mktemp("lab") / "lab.html"
+    file.write_text(lab_page({"settings": SETTINGS, "name": "short"}), encoding="utf-8")
+    context = browser.new_context(viewport={"width": 1280, "height": 800}, offline=True)
+    page = context.new_page()
+    page.set_default_timeout(PATIENCE)
+    problems: list[str] = []
+    page.on("pageerror", lambda error: problems.append(str(error)))
+    page.on("console", lambda message: problems.append(message.text))
+    page.goto(file.as_uri())
+
+    lab = Lab(page)
+    page.wait_for_selector('.verdict[data-kind="stopped"]')
+    lab.wait_for_text("#panel-curves .description", "amortisation")
+    yield lab, problems
+    context.close()
+
+
+@pytest.fixture
+def lab(shared: tuple[Lab, list[str]]) -> Iterator[Lab]:
+    """The page; fails on an error in it and on any line in its console."""
+    opened, problems = shared
+    yield opened
+    assert problems == []
+
+
+@pytest.mark.parametrize(
+    ("panel", "toggle"),
+    [
+        *[("data", name) for name in DATA_TOGGLES],
+        *[("latent", name) for name in LATENT_TOGGLES],
+        *[("curves", name) for name in CURVE_TOGGLES],
+    ],
+)
+def test_each_toggle_changes_the_picture_and_back(panel: str, toggle: str, lab: Lab) -> None:
+    box = lab.page.locator(f'#panel-{panel} input[name="{toggle}"]')
+    assert box.is_enabled()
+    before = lab.picture(panel)
+    was = box.is_checked()
+
+    box.set_checked(not was)
+    lab.page.wait_for_function(
+        "([selector, before]) => document.querySelector(selector).toDataURL() !== before",
+        arg=[f"#panel-{panel} canvas", before],
+        timeout=PATIENCE,
+    )
+
+    box.set_checked(was)
+    lab.page.wait_for_function(
+        "([selector, before]) => document.querySelector(selector).toDataURL() === before",
+        arg=[f"#panel-{panel} canvas", before],
+        timeout=PATIENCE,
+    )
+
+
+def test_a_run_begins_with_a_point_chosen_and_its_true_posterior_shown(lab: Lab) -> None:
+    lab.wait_for_text("#panel-latent .description", "Its KL from the true posterior is [0-9.]+ nats")
+    assert "is chosen" in lab.description("panel-data")
+
+
+def test_a_stopped_run_says_so(lab: Lab) -> None:
+    lab.open_tool("story")
+    verdict = lab.page.locator(".verdict")
+    assert "It stopped by itself." in verdict.inner_text()
+    assert str(STEPS) in verdict.inner_text()
+
+
+def test_the_loss_is_the_sum_of_its_terms(lab: Lab) -> None:
+    numbers = [float(text) for text in lab.page.locator("#tool-story .term b").all_text_contents()]
+    loss, error, beta, kl = numbers
+    assert loss == pytest.approx(error + beta * kl, abs=2e-3 * loss)
+
+
+def test_each_latent_has_a_bar_with_its_rate(lab: Lab) -> None:
+    bars = lab.page.locator(".rates li").all_inner_texts()
+    assert len(bars) == 2
+    assert all("nats" in bar for bar in bars)
+
+
+def test_curves_are_read_by_keyboard(lab: Lab) -> None:
+    lab.canvas("curves").focus()
+    lab.page.keyboard.press("ArrowLeft")
+    lab.settle()
+    text = lab.readout("curves").inner_text()
+    assert re.search(r"step \d+", text)
+    assert "gap" in text
+    lab.page.keyboard.press("Escape")
+
+
+def test_hover_decodes_and_a_line_is_decoded_along(lab: Lab) -> None:
+    lab.page.mouse.move(*lab.place("latent", 0.2, 0.5))
+    lab.wait_for_text("#panel-latent .readout", "decodes to")
+    lab.wait_for_text("#panel-data .readout", "decoded")
+    before = lab.picture("data")
+
+    lab.page.mouse.down()
+    lab.page.mouse.move(*lab.place("latent", 0.3, 0.35), steps=4)
+    lab.page.mouse.up()
+    lab.wait_for_text("#panel-latent .description", "line through the latent space is decoded")
+    assert lab.picture("data") != before
+
+
+def test_arrow_keys_move_the_latent_cursor_by_a_tenth(lab: Lab) -> None:
+    canvas = lab.canvas("latent")
+    canvas.focus()
+    lab.page.keyboard.press("Escape")
+    lab.page.keyboard.press("ArrowRight")
+    lab.page.keyboard.press("ArrowUp")
+    lab.wait_for_text("#panel-latent .readout", r"z \(0\.100, 0\.100\) decodes to")
+    lab.page.keyboard.press("Escape")
+    lab.settle()
+    assert lab.readout("latent").inner_text() == ""
+
+
+def test_arrow_keys_choose_another_point_and_escape_lets_it_go(lab: Lab) -> None:
+    lab.canvas("data").focus()
+    before = lab.readout("data").inner_text()
+    lab.page.keyboard.press("Shift+ArrowRight")
+    lab.wait_for_text("#panel-data .readout", "pinned")
+    assert lab.readout("data").inner_text() != before
+    lab.wait_for_text("#panel-latent .description", "Its KL from the true posterior")
+
+    lab.page.keyboard.press("Escape")
+    lab.settle()
+    assert lab.readout("data").inner_text() == ""
+    lab.page.mouse.move(*lab.place("data", 0.5, 0.5))
+    lab.page.keyboard.press("ArrowRight")
+
+
+def test_slow_motion_shows_which_gradient_is_missing_without_the_trick(lab: Lab) -> None:
+    lab.open_tool("slow")
+    tool = lab.page.locator("#tool-slow")
+    tool.get_by_role("button", name="Next").click()
+    lab.wait_for_text("#tool-slow .caption", "The encoder turns the point")
+    for stage in ("Draw ε", "Decode", "Loss", "Backward", "gradient passes through"):
+        tool.get_by_role("button", name="Next").click()
+        lab.wait_for_text("#tool-slow .caption", stage)
+    assert tool.locator(".arrow.back").count() >= 5
+    assert not tool.locator(".cut.lit").count()
+
+    tool.get_by_label("without the trick").check()
+    lab.wait_for_text("#tool-slow .caption", "no gradient passes from z")
+    assert tool.locator(".cut.lit").count()
+    tool.get_by_label("without the trick").uncheck()
+
+    lab.wait_for_text("#tool-slow .caption", "gradient passes through")
+    tool.get_by_role("button", name="Next").click()
+    lab.wait_for_text("#tool-slow .description", "Stage 7 of 7. Update")
+
+
+def test_a_twin_has_the_same_steps_and_its_difference_is_said(lab: Lab) -> None:
+    lab.open_tool("twin")
+    lab.page.select_option('select[name="twin-knob"]', "beta")
+    lab.page.fill('input[name="twin-value"]', "0.3")
+    lab.page.click("text=Start the twin")
+    lab.wait_for_text("#tool-twin .description", rf"Beta 0\.3 in the place of 0\.01\. Step {STEPS}\. .ELBO .* nats")
+    lab.page.click("#tool-twin >> text=End it")
+    lab.page.wait_for_selector("#tool-twin .comparison", state="hidden")
+
+
+def test_a_twin_without_a_change_does_not_differ(lab: Lab) -> None:
+    lab.open_tool("twin")
+    lab.page.fill('input[name="twin-value"]', "0.01")
+    lab.page.click("text=Start the twin")
+    lab.wait_for_text("#tool-twin .description", rf"Step {STEPS}\..* \+0\.00 \(distortion \+0\.00, rate \+0\.00\)")
+    lab.page.click("#tool-twin >> text=End it")
+
+
+def test_a_twin_with_a_wrong_value_is_refused_in_words(lab: Lab) -> None:
+    lab.open_tool("twin")
+    lab.page.fill('input[name="twin-value"]', "-1")
+    lab.page.click("text=Start the twin")
+    assert "beta must be" in lab.page.locator("#tool-twin .problem").inner_text()
+
+
+def test_a_mistake_trains_beside_the_right_run(lab: Lab) -> None:
+    lab.open_tool("break")
+    lab.page.select_option('select[name="mistake"]', "no_noise")
+    lab.page.click("#tool-break >> text=Break it")
+    lab.wait_for_text("#tool-break .description", r"No noise is drawn\. Step \d+\. ")
+    assert "z = mu" in lab.page.locator("#tool-break code.wrong").inner_text()
+    lab.page.click("#tool-break >> text=Mend it")
+
+
+def test_the_game_hides_the_mistake_until_it_is_guessed(lab: Lab) -> None:
+    lab.open_tool("break")
+    lab.page.click("#tool-break >> text=Guess the bug")
+    lab.page.wait_for_selector("#tool-break .choices button")
+    assert not lab.page.locator("#tool-break code.wrong").count()
+
+    lab.page.click('#tool-break [data-mistake="half_missing"]')
+    words = lab.page.locator("#tool-break .mistake").inner_text()
+    assert re.search(r"^(Right\.|No: it was) .*[01] of 1 guessed", words, re.DOTALL)
+    lab.page.click("#tool-break >> text=Mend it")
+
+
+def test_a_still_cursor_decodes_anew_while_training_goes_on(lab: Lab) -> None:
+    lab.page.mouse.move(*lab.place("latent", 0.25, 0.3))
+    lab.wait_for_text("#panel-latent .readout", "decodes to")
+    lab.settle()
+    before = lab.readout("latent").inner_text()
+    described = lab.description("panel-latent")
+
+    lab.page.keyboard.press("Control")
+    lab.page.evaluate("document.getElementById('play').click()")
+    lab.page.wait_for_function(
+        "(before) => document.querySelector('#panel-latent .readout').textContent !== before",
+        arg=before,
+        timeout=PATIENCE,
+    )
+    lab.page.wait_for_function(
+        "(before) => document.querySelector('#panel-latent .description').textContent !== before",
+        arg=described,
+        timeout=PATIENCE,
+    )
+    after = lab.readout("latent").inner_text()
+    assert before.split(" decodes")[0] == after.split(" decodes")[0]
