@@ -13,10 +13,11 @@ stands below it in its block, or in a ``text`` block that follows. A comment abo
     <!-- slow: REASON -->         only with --slow
     <!-- runs as: COMMAND -->     another command with the same output, where the block's own first installs something
 
-What is compared: words and whole numbers must be the same. Another number may differ by 15 %, or by three units of its
-last digit. (On the machine that printed the page all digits are the same. Elsewhere, and on the other engine, each step
+What is compared: words and whole numbers must be the same. Another number may differ by 15 %, by three units of its
+last digit, or by twice the largest error (±) on its line. A whole number after "about" is an estimate, and may differ
+by a half. (On the machine that printed the page all digits are the same. Elsewhere, and on the other engine, each step
 of a training rounds in another way, and its end differs a little.) Numbers after ± are not compared, nor those on a
-line that names a time or a speed.
+line that names a time or a speed; there minutes may stand for seconds.
 """
 
 from __future__ import annotations
@@ -45,9 +46,10 @@ BLOCK = re.compile(
 )
 COMMAND = re.compile(r"^\$ (?P<code>(?:.*\\\n)*.*)\n(?P<printed>(?:(?!\$ ).*\n)*)", re.MULTILINE)
 GAP = re.compile(r"(?:\s|<!--.*?-->)*", re.DOTALL)
-NUMBER = re.compile(r"(?:±\s?)?(?<![\w.])[-+]?\d[\d,]*(?:\.\d+)?(?:e[-+]?\d+)?(?!\w)")
+NUMBER = re.compile(r"(?:±\s?|about )?(?<![\w.])[-+]?\d[\d,]*(?:\.\d+)?(?:e[-+]?\d+)?(?!\w)")
 TIMED = re.compile(r"\btime\b|/s\b|\bseconds\b|\d s\b")
-RELATIVE, UNITS = 0.15, 3
+TIME_UNIT = re.compile(r"(?<=\d )(?:s|min|h)\b")
+RELATIVE, UNITS, ERRORS, ESTIMATE = 0.15, 3, 2, 0.5
 END = "-- end of block --"
 SESSION = f"""
 import json, sys
@@ -190,11 +192,15 @@ def find_differences(shown: str, printed: str) -> Iterator[str]:
 
 def says_the_same(shown: str, printed: str) -> bool:
     """Whether two lines have the same words, and numbers that agree."""
+    if TIMED.search(printed):
+        return words(TIME_UNIT.sub("s", shown)) == words(TIME_UNIT.sub("s", printed))
     if words(shown) != words(printed):
         return False
-    if TIMED.search(printed):
-        return True
-    return all(map(agree, NUMBER.findall(shown), NUMBER.findall(printed)))
+
+    numbers = NUMBER.findall(shown)
+    errors = [to_float(number) for number in numbers if number.startswith("±")]
+    error = max(errors, default=0.0)
+    return all(agree(a, b, error) for a, b in zip(numbers, NUMBER.findall(printed), strict=True))
 
 
 def words(line: str) -> str:
@@ -202,16 +208,24 @@ def words(line: str) -> str:
     return " ".join(NUMBER.sub("#", re.sub(r"-{3,}", "---", line)).split())
 
 
-def agree(shown: str, printed: str) -> bool:
-    """Whether two numbers, as they are written, are close enough."""
+def to_float(number: str) -> float:
+    return float(number.removeprefix("±").removeprefix("about ").replace(",", ""))
+
+
+def agree(shown: str, printed: str, error: float = 0.0) -> bool:
+    """Whether two numbers, as they are written, are close enough; ``error`` is the largest on their line."""
     if shown == printed or shown.startswith("±"):
         return True
+    difference = abs(to_float(shown) - to_float(printed))
+    if shown.startswith("about "):
+        return difference <= ESTIMATE * to_float(shown)
     if not any(mark in shown + printed for mark in ".e"):
         return False
+
     decimals = len(shown.partition("e")[0].partition(".")[2])
-    a, b = (float(number.replace(",", "")) for number in (shown, printed))
     unit = 0.0 if "e" in shown else 10.0**-decimals
-    return abs(a - b) <= max(RELATIVE * abs(a), UNITS * unit) * (1 + 1e-9)
+    allowed = max(RELATIVE * abs(to_float(shown)), UNITS * unit, ERRORS * error)
+    return difference <= allowed * (1 + 1e-9)
 
 
 def follow(page: Path, folder: Path, *, slow: bool = False, write: bool = False) -> bool:

@@ -116,6 +116,13 @@ def test_a_table_that_a_step_makes_again_is_compared_with_the_page(tmp_path: Pat
         ("5.1e-13 nats", "5.2e-13 nats", True),
         ("a\nb", "a", False),
         ("-------", "---------", True),
+        ("gap 0.0112  0.0067 ± 0.0013", "gap 0.0092  0.0067 ± 0.0013", True),  # Within twice the error on its line.
+        ("gap 0.0112  0.0067 ± 0.0013", "gap 0.0082  0.0067 ± 0.0013", False),
+        ("about 7 seeds would decide", "about 9 seeds would decide", True),  # An estimate.
+        ("about 7 seeds would decide", "about 11 seeds would decide", False),
+        ("7 seeds would decide", "9 seeds would decide", False),
+        ("time   4 min", "time   56 s", True),
+        ("time 7 min", "time 7 kg", False),
     ],
 )
 def test_words_must_be_the_same_and_numbers_about_the_same(shown: str, printed: str, agrees: bool) -> None:
