@@ -72,8 +72,15 @@ const FACTS = {
       : `a loss that fell by ${Math.round(100 * value)} % over the last two thirds`,
 };
 
+/** Three digits, with an exponent where a number is small or large, as the package writes them: 0.205, 1.3e-05. */
 function brief(value) {
-  return String(Number(value.toPrecision(3)));
+  const rounded = Number(value.toPrecision(3));
+  const size = Math.abs(rounded);
+  if (size === 0 || (size >= 1e-4 && size < 1e3)) {
+    return String(rounded);
+  }
+  const [mantissa, exponent] = rounded.toExponential().split("e");
+  return `${mantissa}e${exponent[0]}${exponent.slice(1).padStart(2, "0")}`;
 }
 
 /** A number was not finite, or the loss is, or was, far above what it began with. */

@@ -10,7 +10,7 @@ import { PosteriorMeter } from "./posterior.js";
 import { Verdicts } from "./verdicts.js";
 
 /** Least time between two beginnings, in milliseconds. */
-const PICTURES_EVERY = 150;
+const PICTURES_EVERY = 180;
 const NUMBERS_EVERY = 700;
 /** Share of the time that goes to pictures first. */
 const PICTURES_SHARE = 0.6;

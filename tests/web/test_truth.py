@@ -1,0 +1,93 @@
+"""The truth of a run in the worker: what it tells, in parts, until nothing is left to find."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from tests.web.conftest import Node
+
+SCRIPT = """
+const { Training } = await load("training.js");
+const { Truth } = await load("truth.js");
+const training = new Training(kernel, input.settings, { points: input.points ?? null });
+training.step(input.steps);
+const x = training.heldOut.points.slice(0, training.dataDim);
+const view = { step: input.steps, density: true, posterior: true, point: 0, x, plane: [0, 1] };
+const truth = new Truth(kernel);
+const before = training.network.parameters.slice();
+const messages = [];
+while (!truth.isIdle(training, view)) {
+  const message = truth.work(training, view, 20);
+  if (message) messages.push(message);
+}
+const again = truth.work(training, view, 20);
+const unchanged = training.network.parameters.every((value, i) => value === before[i]);
+answer({ found: Object.assign({}, ...messages), messages: messages.length, again, unchanged });
+"""
+
+
+def find(node: Node, steps: int = 30, **settings: Any) -> dict[str, Any]:
+    """All that is told of a run after some steps."""
+    answer = node(SCRIPT, {"settings": {"hidden_dim": 8, "depth": 1, "steps": 1000, **settings}, "steps": steps})
+    assert answer["unchanged"]
+    assert answer["again"] is None
+    found: dict[str, Any] = answer["found"]
+    return found
+
+
+@pytest.mark.parametrize("settings", [{"latent_dim": 1}, {"latent_dim": 2}, {"latent_dim": 3}, {"components": 3}])
+def test_everything_is_told_of_a_run_in_the_plane(node: Node, settings: dict[str, Any]) -> None:
+    found = find(node, **settings)
+    assert found["step"] == 30
+    assert len(found["density"]["log_density"]) == found["density"]["size"] ** 2
+    assert found["posterior"]["point"] == 0
+
+    evidence = found["evidence"]
+    is_exact = settings.get("latent_dim", 2) <= 2
+    name = "negative log evidence" if is_exact else "importance-weighted bound"
+    assert (evidence["exact"], evidence["name"], evidence["step"]) == (is_exact, name, 30)
+    assert evidence["lower_bound"] < evidence["value"] < evidence["negative_elbo"]
+    assert evidence["negative_elbo"] - evidence["value"] == pytest.approx(evidence["gap"])
+    if is_exact:
+        assert evidence["amortisation"] + evidence["family"] == pytest.approx(evidence["gap"])
+    else:
+        assert evidence["amortisation"] is None
+    assert found["diagnosis"]["sentence"].endswith(".")
+
+
+def test_in_three_dimensions_there_is_evidence_and_no_density(node: Node) -> None:
+    found = find(node, dataset="helix")
+    assert "density" not in found
+    assert found["evidence"]["lower_bound"] < found["evidence"]["value"]
+
+
+def test_own_points_have_no_lower_bound_and_no_jumps(node: Node) -> None:
+    points = {"dims": 2, "values": [0.1, 0.2, -0.3, 0.5, 0.7, -0.2, 0.0, 0.4]}
+    script = SCRIPT.replace(
+        "input.points ?? null", "{ ...input.points, values: Float32Array.from(input.points.values) }"
+    )
+    answer = node(script, {"settings": {"hidden_dim": 8, "depth": 1}, "points": points, "steps": 10})
+    assert answer["found"]["evidence"]["lower_bound"] is None
+    assert answer["found"]["evidence"]["value"] < answer["found"]["evidence"]["negative_elbo"]
+
+
+def test_a_learned_sigma_has_a_lower_bound_at_every_step(node: Node) -> None:
+    script = """
+const { Training } = await load("training.js");
+const { Verdicts } = await load("verdicts.js");
+const training = new Training(kernel, { hidden_dim: 8, depth: 1, decoder_variance: "learned", beta: 1, lr: 0.01 });
+const verdicts = new Verdicts(kernel, training);
+answer([0, 20, 40].map((steps) => {
+  training.step(steps - training.taken);
+  const slices = verdicts.judge(training, steps);
+  for (;;) {
+    const { done, value } = slices.next();
+    if (done) return { sigma: training.sigma, ...value.evidence };
+  }
+}));
+"""
+    found = node(script)
+    assert len({row["sigma"] for row in found}) == 3
+    assert all(row["lower_bound"] < row["value"] for row in found)
