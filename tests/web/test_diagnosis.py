@@ -12,7 +12,7 @@ from swissroll.evaluation.wording import advice_text, evidence_text
 from tests.web.conftest import Node
 from tests.web.frozen import SCRIPT
 
-NUMBERS = {
+NUMBERS: dict[str, list[float]] = {
     "loss": [0.001, 0.02, 0.3, 5.0],
     "mse": [1e-5, 0.004, 0.05, 0.19, 0.4],
     "rate": [0.0, 0.5, 4.0],
@@ -73,8 +73,15 @@ const { Training } = await load("training.js");
 const training = new Training(kernel, input.settings);
 training.step(input.steps);
 const verdicts = new Verdicts(kernel, training);
-const found = drive(verdicts.judge(training, training.taken));
-answer({ ...found });
+// What it tells on the way, and at the end.
+const slices = verdicts.judge(training, training.taken);
+const found = {};
+for (let done = false; !done; ) {
+  const told = slices.next();
+  Object.assign(found, told.value);
+  done = told.done;
+}
+answer(found);
 """
 )
 

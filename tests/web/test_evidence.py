@@ -73,7 +73,7 @@ def linear() -> tuple[Config, VAE]:
     config = Config(depth=0, latent_dim=2, seed=3)
     model = VAE(2, depth=0, generator=torch.Generator().manual_seed(3))
     with torch.no_grad():
-        model.decoder[0].weight.copy_(torch.tensor([[0.5, 0.3], [-0.2, 0.4]]))
+        model.state_dict()["decoder.0.weight"].copy_(torch.tensor([[0.5, 0.3], [-0.2, 0.4]]))
     return config, model
 
 
@@ -89,8 +89,8 @@ def test_a_linear_model_has_the_evidence_of_probabilistic_pca(node: Node, latent
     )
 
     # Tipping and Bishop (1999), equation 4: x ~ N(b, W W' + sigma^2 I).
-    weight = model.decoder[0].weight.detach().double()
-    bias = model.decoder[0].bias.detach().double()
+    weight = model.state_dict()["decoder.0.weight"].double()
+    bias = model.state_dict()["decoder.0.bias"].double()
     covariance = weight @ weight.T + sigma**2 * torch.eye(2, dtype=torch.float64)
     expected = MultivariateNormal(bias, covariance).log_prob(points.double())
     torch.testing.assert_close(tensor(found["log_p"]), expected, rtol=0, atol=1e-5)
@@ -107,7 +107,7 @@ def test_the_gap_of_a_linear_model_splits_as_its_closed_form_says(node: Node, li
 
     # The posterior is N(m, P^-1) with P = I + W'W / sigma^2; the nearest diagonal Gaussian has the variances 1 / P_jj
     # and is farther from it by (sum of log P_jj - log det P) / 2, whatever the point.
-    weight = model.decoder[0].weight.detach().double()
+    weight = model.state_dict()["decoder.0.weight"].double()
     precision = torch.eye(2, dtype=torch.float64) + weight.T @ weight / sigma**2
     family = 0.5 * (precision.diagonal().log().sum() - precision.logdet())
     gap = tensor(found["log_p"]) - tensor(found["best"])
@@ -140,7 +140,7 @@ def test_above_two_latents_the_bound_is_the_package_s_for_the_same_draws(node: N
     (model,) = moments_of(config, [100])
     with torch.no_grad():
         mu, logvar = (value.double() for value in model.encode(points))
-    expected = importance_bound(model, points, mu, logvar, sigma, 200, torch.Generator().manual_seed(8))
+    expected = importance_bound(model, points.double(), mu, logvar, sigma, 200, torch.Generator().manual_seed(8))
 
     # The draws that it took, point by point.
     generator = torch.Generator().manual_seed(8)

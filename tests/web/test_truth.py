@@ -83,8 +83,8 @@ answer([0, 20, 40].map((steps) => {
   training.step(steps - training.taken);
   const slices = verdicts.judge(training, steps);
   for (;;) {
-    const { done, value } = slices.next();
-    if (done) return { sigma: training.sigma, ...value.evidence };
+    const { value } = slices.next();
+    if (value?.evidence) return { sigma: training.sigma, ...value.evidence };
   }
 }));
 """

@@ -71,6 +71,8 @@ class Job {
       const { done, value } = this.slices.next();
       if (done) {
         this.slices = null;
+      }
+      if (value) {
         return value;
       }
     }

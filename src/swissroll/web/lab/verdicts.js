@@ -12,6 +12,8 @@ import { measureSymptoms } from "./symptoms.js";
 /** Points that the evidence is the mean over, at narrow and at wide networks. */
 const ROWS = 64;
 const ROWS_WIDE = 32;
+/** Points of the first evidence of a run. */
+const FIRST_ROWS = 16;
 /** Width from which a network is wide. */
 const WIDE = 128;
 /** Room of the grid, and halvings of the box to its first cells, by latent dimension, at wide networks. */
@@ -57,17 +59,20 @@ export class Verdicts {
     const rows = isWide ? ROWS_WIDE : ROWS;
     // Even points integrate over a curve without noise; drawn ones would add their own scatter.
     const isEven = curve !== null && settings.noise === 0;
-    this.rows = isEven ? evenPoints(curve, rows, kernel).points : heldOut.points.slice(0, rows * dataDim);
+    const choose = (count) => (isEven ? evenPoints(curve, count, kernel).points : heldOut.points.slice(0, count * dataDim));
+    this.rows = choose(rows);
+    this.firstRows = choose(FIRST_ROWS);
+    this.isFirst = true;
     this.variance = curve ? curveVariance(curve, settings.noise, kernel) : meanVariance(heldOut.points, dataDim);
     this.draws = drawFixed(kernel, settings, heldOut.points.length / dataDim, rows);
   }
 
   /**
-   * Measure a training as it is now. Yields between slices of the work.
+   * Measure a training as it is now. Yields between slices of the work, and the evidence as soon as it is there.
    *
    * @param {import("./training.js").Training} training
    * @param {number} step Of the weights that it has now.
-   * @returns {Generator<void, {step: number, evidence: Summary | null, diagnosis: object}>}
+   * @returns {Generator<void | {step: number, evidence: Summary}, {step: number, diagnosis: object}>}
    */
   *judge(training, step) {
     const moment = {
@@ -80,15 +85,19 @@ export class Verdicts {
     yield;
 
     const evidence = this.model.sigma > 0 ? yield* this.#summarise(moment.settings.noise) : null;
+    yield { step, evidence: evidence && { ...evidence, step } };
     const above = evidence?.lower_bound ?? NaN;
     const surely = evidence ? evidence.value - above - evidence.slack : NaN;
     const symptoms = yield* measureSymptoms(this.model, this.scratch, moment, surely);
-    return { step, evidence: evidence && { ...evidence, step }, diagnosis: diagnose(symptoms) };
+    return { step, diagnosis: diagnose(symptoms) };
   }
 
   /** The evidence on the rows, beside its lower bound. */
   *#summarise(noise) {
-    const { model, rows } = this;
+    const { model } = this;
+    // The first numbers are to be there at once: of few points.
+    const rows = this.isFirst ? this.firstRows : this.rows;
+    this.isFirst = false;
     const found = yield* this.evidence.measure(rows, { tolerance: TOLERANCE, drawNoise: this.draws.ofPoint });
     const bound = this.curve ? yield* this.lowerBounds.find(this.curve, model.sigma, noise) : null;
 
