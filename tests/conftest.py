@@ -87,7 +87,10 @@ def opened(browser: Browser) -> Opened:
         problems: list[str] = []
         page = browser.new_page(**({"viewport": {"width": 1000, "height": 800}} | options))
         page.on("pageerror", lambda error: problems.append(str(error)))
-        page.on("request", lambda r: None if r.url.startswith(("file:", "data:")) else problems.append(r.url))
+        page.on(
+            "request",
+            lambda r: None if r.url.startswith(("file:", "data:", "blob:", "about:")) else problems.append(r.url),
+        )
         page.goto((folder / "report.html").resolve().as_uri())
 
         yield page

@@ -95,7 +95,7 @@ def test_the_same_run_has_the_same_report_to_the_last_byte(run: Run) -> None:
 
 def test_a_picture_and_the_diagnosis_come_first_then_numbers_and_then_settings_folded(run: Run) -> None:
     page = page_without_pictures(run)
-    places = [page.index(mark) for mark in ("Diagnosis:", "<img", "<table", "<details", "<dl", 'id="latent-plane"')]
+    places = [page.index(mark) for mark in ("Diagnosis:", "<img", "<table", "<details", "<dl", 'class="lab"')]
     assert places == sorted(places)
     folded = re.findall(r"<details>.*?</details>", page, flags=re.DOTALL)
     assert len(folded) == 1

@@ -6,17 +6,19 @@ import os
 import sys
 import webbrowser
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 from cyclopts import Parameter
 
 from swissroll.cli.terminal import note
 
 FILE = Path("lab") / "lab.html"
-"""Where the page goes, unless it is told."""
+"""Where the page goes that begins with no run, unless it is told."""
 
 
 def lab(
+    folder: Path | None = None,
+    /,
     *,
     out: Path | None = None,
     browser: Annotated[bool, Parameter(negative="--no-browser")] = True,
@@ -25,22 +27,36 @@ def lab(
 
     Parameters
     ----------
+    folder
+        Folder of a run to begin with: its settings, its weights, and its snapshots on the timeline.
     out
-        File to write; lab/lab.html by default.
+        File to write; lab/lab.html by default, with a run lab.html in the run's folder.
     browser
         Open the page in the browser.
     """
     from swissroll.report.lab import lab_page, write_lab
 
-    path = out or FILE
-    write_lab(path, lab_page())
+    path = out or (FILE if folder is None else folder / "lab.html")
+    write_lab(path, lab_page(None if folder is None else _start_of(folder)))
     is_open = browser and _open(path)
 
     print(f"lab: {path}")
     print("It is one file, and needs no network: copy it, mail it, or put it on a course's page.")
     if not is_open:
         print("Next: open it in a browser.")
+    elif folder is None:
+        print("Next: swissroll train, which keeps a run in a folder; then swissroll lab with that folder.")
     return 0
+
+
+def _start_of(folder: Path) -> dict[str, Any]:
+    """What the page of a run begins with."""
+    from swissroll.report.lab_start import start_of_run
+    from swissroll.runs.run import load
+
+    run = load(folder)
+    run.require_whole()
+    return start_of_run(run)
 
 
 def _open(path: Path) -> bool:

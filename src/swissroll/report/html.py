@@ -5,7 +5,6 @@ from __future__ import annotations
 import base64
 import re
 from functools import lru_cache
-from importlib.resources import files
 from io import StringIO
 from urllib.parse import quote
 
@@ -53,11 +52,6 @@ def _environment() -> Environment:
         "true_posterior": WORDS[TRUE_POSTERIOR],
     }
     return environment
-
-
-def script(name: str) -> str:
-    """The text of a script of the folder ``web``, by its file name."""
-    return (files("swissroll") / "web" / name).read_text(encoding="utf-8")
 
 
 def gif_uri(animation: bytes) -> str:

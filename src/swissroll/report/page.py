@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import os
 from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass
@@ -23,10 +22,11 @@ from swissroll.evaluation.tables import (
 )
 from swissroll.evaluation.wording import to_plain
 from swissroll.report.commands import advice_line
-from swissroll.report.explorer import embeds_decoder, explorer_data
 from swissroll.report.figures import available, draw
 from swissroll.report.film import film_gif
-from swissroll.report.html import gif_uri, script, template, vector_uri
+from swissroll.report.html import gif_uri, template, vector_uri
+from swissroll.report.lab import lab_page
+from swissroll.report.lab_start import beyond_the_page, start_of_run
 from swissroll.report.scene import Scene
 from swissroll.report.shell import quote
 from swissroll.report.style import house_style
@@ -35,6 +35,9 @@ from swissroll.runs.errors import RunError
 from swissroll.runs.evaluate import evaluate
 from swissroll.runs.files import replace_file
 from swissroll.runs.run import SOLUTION, Run, is_of_solution, require_run
+
+MAX_PAGE_CHARACTERS = 3_900_000
+"""Room for a page: it travels by mail. The weights of the lab's timeline take what the pictures leave."""
 
 
 @ordinary_modes()
@@ -185,19 +188,20 @@ class RunPage:
         ]
 
     @property
-    def has_decoder(self) -> bool:
-        """Whether the page decodes with the decoder itself, and not by a decoded grid."""
-        return embeds_decoder(self.run.model)
+    def beyond_the_lab(self) -> str:
+        """What of the run the lab does not compute, as a sentence; empty where the page holds the lab."""
+        return beyond_the_page(self.run.config, self.run.model)
 
     @property
-    def explorer_data(self) -> str:
-        """What the explorer's script reads, as JSON."""
-        return json.dumps(explorer_data(self.scene))
+    def is_of_solution(self) -> bool:
+        """Whether the run was trained with somebody's solution to the exercise, which the lab does not have."""
+        return is_of_solution(self.run.folder)
 
     @property
-    def explorer_script(self) -> str:
-        """The explorer's script."""
-        return script("explorer.js")
+    def lab(self) -> str:
+        """The lab's page, which begins with the run."""
+        taken = sum(map(len, self.pictures.values())) + len(lab_page()) + sum(map(len, self.sections))
+        return lab_page(start_of_run(self.run, MAX_PAGE_CHARACTERS - taken))
 
 
 def render(

@@ -265,13 +265,14 @@ export function createActions(store, engine) {
    * Begin with what the page was given: settings, and a recorded run where there is one.
    * @param {{settings: Object, name?: string, state?: Object, snapshots?: Object[], history?: Object}} given
    */
-  async function open({ settings: given, name, state, snapshots, history }) {
+  async function open({ settings: given, name, state, snapshots, history, plane }) {
     // A run's settings also say how it was recorded and on what device, which is nothing to this page.
     const known = Object.entries(given).filter(([setting]) => Object.hasOwn(FIELDS, setting));
     const { settings, problems } = checkSettings({ ...NOTEBOOK, ...Object.fromEntries(known) });
     const isRecorded = Boolean(state || snapshots?.length);
     const hasStarted = await start({ settings, points: null, recorded: { state, snapshots, history }, plays: !isRecorded });
     if (!hasStarted) return;
+    if (plane) store.set({ view: { plane } });
     const words = `The recorded run ${name}: scrub its timeline, or press Play to continue training here.`;
     store.set({ notes: [...problems, ...(isRecorded && name ? [words] : [])] });
   }

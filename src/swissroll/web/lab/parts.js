@@ -21,10 +21,52 @@ export async function kernelBytes() {
   return new Response(stream).arrayBuffer();
 }
 
-/** @returns {?Object} What the page is to begin with: {settings, ...}; null for its own choice. */
+/**
+ * @returns {?Object} What the page is to begin with: {settings}, and of a recorded run {name, snapshots: [{step,
+ *   tensors}], history} too; null for the page's own choice.
+ */
 export function givenStart() {
   const text = read("given");
-  return text ? JSON.parse(text) : null;
+  return text ? unpackStart(JSON.parse(text)) : null;
+}
+
+/**
+ * @param {Object} packed What `swissroll.report.lab_start` writes.
+ * @returns {Object} As {@link givenStart}
+ */
+export function unpackStart({ layout, snapshots, history, ...rest }) {
+  if (!snapshots) return rest;
+  const rows = Object.entries(history).map(([name, column]) => [name, column.map((value) => value ?? NaN)]);
+  return {
+    ...rest,
+    snapshots: snapshots.map((snapshot) => ({ step: snapshot.step, tensors: unpackTensors(layout, snapshot) })),
+    history: Object.fromEntries(rows),
+  };
+}
+
+/** Weights by name, of one text of all of them. Those of 16 bits are multiples of a scale for each row. */
+function unpackTensors(layout, { kind, weights, scales }) {
+  const Numbers = kind === "int16" ? Int16Array : Float32Array;
+  const numbers = new Numbers(bytesFromBase64(weights).buffer);
+  const scaleOfRow = kind === "int16" ? new Float32Array(bytesFromBase64(scales).buffer) : null;
+
+  let place = 0;
+  let row = 0;
+  const tensors = layout.map(({ name, shape }) => {
+    const size = shape.reduce((product, side) => product * side, 1);
+    const values = Float32Array.from(numbers.subarray(place, place + size));
+    place += size;
+    if (scaleOfRow) {
+      const rows = shape.length > 1 ? shape[0] : 1;
+      const first = row;
+      values.forEach((value, index) => {
+        values[index] = value * scaleOfRow[first + Math.floor((index * rows) / size)];
+      });
+      row += rows;
+    }
+    return [name, { shape, values }];
+  });
+  return Object.fromEntries(tensors);
 }
 
 /**

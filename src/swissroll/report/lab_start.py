@@ -1,0 +1,141 @@
+"""What the lab's page begins with: settings, or a recorded run with its weights on the way, as JSON that it reads.
+
+The weights of the end are whole (float32). Those on the way are for looking at: they are rounded to 16 bits, scaled for
+each row of a matrix, which no picture shows, and there are as many as there is room for.
+"""
+
+from __future__ import annotations
+
+import base64
+from dataclasses import asdict
+from typing import Any
+
+import numpy as np
+
+from swissroll.config import Config, require_config
+from swissroll.model.vae import VAE
+from swissroll.report.commands import OF_A_MACHINE
+from swissroll.report.plots import Array
+from swissroll.report.scene import Scene, to_array
+from swissroll.runs.run import Run
+from swissroll.runs.selection import spread
+
+MAX_OF_SETTING = {
+    "latent_dim": 4,
+    "hidden_dim": 256,
+    "depth": 4,
+    "components": 50,
+    "steps": 100_000,
+    "batch_size": 1024,
+    "warmup": 100_000,
+    "seed": 2**53 - 1,
+}
+"""What the page computes at most; ``web/lab/settings.js`` has the same bounds."""
+MAX_ROWS = 1000
+"""Most rows of a history."""
+MAX_SNAPSHOT_CHARACTERS = 12_000_000
+"""Room for weights in a page of its own."""
+MAX_SNAPSHOTS = 300
+"""Most snapshots on the page's timeline."""
+COLUMNS = ("loss", "distortion", "rate", "held_out_loss", "held_out_distortion", "held_out_rate")
+INT16_MAX = 2**15 - 1
+
+
+def start_of_config(config: Config) -> dict[str, Any]:
+    """A page that begins with some settings.
+
+    Raises:
+        ValueError: ``config`` is none, or the page does not compute such settings.
+    """
+    require_config(config)
+    reason = beyond_the_page(config)
+    if reason:
+        raise ValueError(f"{reason} Change that, or train it with swissroll.train.")
+    settings = {name: value for name, value in asdict(config).items() if name not in OF_A_MACHINE}
+    return {"settings": settings}
+
+
+def start_of_run(run: Run, room: int = MAX_SNAPSHOT_CHARACTERS) -> dict[str, Any]:
+    """A page that begins with a recorded run: its end, and on the timeline weights on the way.
+
+    Args:
+        run: A run with weights.
+        room: Characters that the weights may take; those of the end are always there.
+
+    Raises:
+        RunError: The run is damaged, or nothing is trained yet.
+        ValueError: The page does not compute such a model.
+    """
+    model = run.model
+    reason = beyond_the_page(run.config, model)
+    if reason:
+        raise ValueError(f"{run.folder}: {reason} The run's report has its pictures.")
+
+    end: dict[str, Any] = {"step": run.step, "kind": "float32", "weights": _to_base64(_flat(model).astype("<f4"))}
+    example = _rounded(run.step, model)
+    count = max(0, room - len(end["weights"])) // len(example["weights"] + example["scales"])
+
+    # The end is one of those that are spread, and is there already.
+    steps = [step for step in run.snapshots if step < run.step]
+    chosen = spread([*steps, run.step], min(MAX_SNAPSHOTS, count + 1))[:-1]
+    layout = [{"name": name, "shape": list(weights.shape)} for name, weights in model.state_dict().items()]
+    return start_of_config(run.config) | {
+        "name": run.folder.resolve().name,
+        "plane": list(Scene.of_run(run).plane),
+        "layout": layout,
+        "snapshots": [*[_rounded(step, run.snapshots[step]) for step in chosen], end],
+        "history": _history(run),
+    }
+
+
+def beyond_the_page(config: Config, model: VAE | None = None) -> str:
+    """What of a run the page does not compute, as a sentence; empty where it computes all."""
+    for name, most in MAX_OF_SETTING.items():
+        value = getattr(config, name)
+        if value > most:
+            return f"The lab computes {name} up to {most:,}; here it is {value:,}."
+    if model is not None and type(model) is not VAE:
+        return "The lab computes swissroll's own VAE, and this is another class."
+    return ""
+
+
+def _flat(model: VAE) -> Array:
+    """All weights of a model, one tensor after the other, row by row."""
+    return np.concatenate([to_array(weights).reshape(-1) for weights in model.state_dict().values()])
+
+
+def _rounded(step: int, model: VAE) -> dict[str, Any]:
+    """A snapshot whose weights are whole numbers of 16 bits, times a scale for each row of a tensor."""
+    numbers = []
+    scales = []
+    for weights in model.state_dict().values():
+        values = to_array(weights)
+        rows = values.reshape(len(values) if values.ndim > 1 else 1, -1)
+        scale = np.abs(rows).max(axis=1, keepdims=True).astype(np.float32) / INT16_MAX
+        scales.append(scale.reshape(-1))
+        numbers.append(np.round(rows / np.where(scale > 0, scale, 1)).reshape(-1))
+
+    return {
+        "step": step,
+        "kind": "int16",
+        "weights": _to_base64(np.concatenate(numbers).astype("<i2")),
+        "scales": _to_base64(np.concatenate(scales).astype("<f4")),
+    }
+
+
+def _to_base64(values: Array) -> str:
+    return base64.b64encode(values.tobytes()).decode()
+
+
+def _history(run: Run) -> dict[str, list[float | None]]:
+    """The columns of a run's history that the page draws, at most so many rows; None where nothing was measured."""
+    history: Any = run.history[: run.step]
+    measured = np.flatnonzero(np.isfinite(history.held_out_loss)).tolist()
+    rows = spread(range(len(history)), MAX_ROWS - min(len(measured), MAX_ROWS // 2))
+    kept = np.unique(rows + spread(measured, MAX_ROWS // 2)).astype(int)
+
+    found: dict[str, list[float | None]] = {"step": history.step[kept].tolist()}
+    for name in COLUMNS:
+        column = history[name][kept]
+        found[name] = [float(f"{value:.6g}") if np.isfinite(value) else None for value in column]
+    return found
