@@ -1,0 +1,319 @@
+"""The lab's page in a real browser, from a file and without a network: it trains, and every control does what it says."""
+
+import os
+import re
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, contextmanager
+from pathlib import Path
+from typing import Any
+
+import pytest
+from playwright.sync_api import Browser, Page, expect
+
+from swissroll.report.lab import lab_page
+
+OpenLab = Callable[..., AbstractContextManager[Page]]
+
+PRESETS = ("first", "autoencoder", "notebook", "too_strong", "too_weak", "one_latent", "small_net", "best")
+TOOLS = ("story", "slow", "twin", "break", "sweep", "own", "export")
+HASH = re.compile("^[0-9a-f]{64}$")
+SOON = 20_000
+"""Milliseconds in which a step, a reply or a picture comes, on a busy machine too."""
+SMALL = "#hidden_dim=8&depth=1"
+"""A run whose steps take no time."""
+
+
+@pytest.fixture(scope="module")
+def address(tmp_path_factory: pytest.TempPathFactory) -> str:
+    """The page as people open it: one file."""
+    path: Path = tmp_path_factory.mktemp("lab") / "lab.html"
+    path.write_text(lab_page(), encoding="utf-8")
+    return path.as_uri()
+
+
+@pytest.fixture
+def open_lab(browser: Browser, address: str) -> OpenLab:
+    """Opens the page with the network off; fails on anything in the console and on a request to elsewhere."""
+
+    @contextmanager
+    def opened(fragment: str = "", **options: Any) -> Iterator[Page]:
+        context = browser.new_context(**({"viewport": {"width": 1280, "height": 800}} | options))
+        context.set_offline(True)
+        page = context.new_page()
+        page.set_default_timeout(SOON)
+        said: list[str] = []
+        page.on("console", lambda message: said.append(message.text))
+        page.on("pageerror", lambda error: said.append(str(error)))
+        page.on("request", lambda r: None if r.url.startswith(("file:", "data:", "blob:")) else said.append(r.url))
+        page.goto(address + fragment)
+
+        yield page
+
+        context.close()
+        assert said == []
+
+    return opened
+
+
+def step(page: Page) -> int:
+    """The step that the page shows."""
+    return int(page.locator("#now-step").inner_text().replace(",", ""))
+
+
+def wait_for_step(page: Page, number: int) -> None:
+    expect(page.locator("#now-step")).to_have_text(f"{number:,}", timeout=SOON)
+
+
+def pause(page: Page) -> None:
+    """Stop training; returns once the page stands still."""
+    if page.locator("#play").inner_text().strip() == "Pause":
+        page.locator("#play").click()
+    expect(page.locator("#play")).to_have_text("Play")
+    weights_hash(page)
+
+
+def weights_hash(page: Page) -> str:
+    """The SHA-256 of the weights, which a page shows once it stands still."""
+    element = page.locator("#weights-hash")
+    expect(element).to_have_attribute("data-hash", HASH, timeout=SOON)
+    return element.get_attribute("data-hash") or ""
+
+
+def notes(page: Page) -> str:
+    return page.locator("#notes").inner_text()
+
+
+def test_page_opens_training(open_lab: OpenLab) -> None:
+    with open_lab() as page:
+        expect(page.locator("#now-step")).not_to_have_text("0", timeout=SOON)
+        expect(page.locator("#play")).to_have_text("Pause")
+        expect(page.get_by_role("button", name="Can it learn the Swiss roll?")).to_have_attribute("aria-pressed", "true")
+        assert page.locator("#knob-hidden_dim").input_value() == "64"
+
+
+@pytest.mark.parametrize("width", [1280, 390])
+def test_page_is_no_wider_than_its_window(width: int, open_lab: OpenLab) -> None:
+    with open_lab(SMALL, viewport={"width": width, "height": 800}) as page:
+        assert page.evaluate("document.documentElement.scrollWidth") <= width
+        if width == 1280:
+            assert page.evaluate("document.documentElement.scrollHeight") <= 800
+
+
+def test_what_a_thumb_presses_on_a_phone_is_44_px_high(open_lab: OpenLab) -> None:
+    with open_lab(SMALL, viewport={"width": 390, "height": 844}) as page:
+        small = page.evaluate("""() => [...document.querySelectorAll("button, select, summary, .chip")]
+            .filter((element) => element.offsetParent && element.getBoundingClientRect().height < 44)
+            .map((element) => element.id || element.textContent)""")
+    assert small == []
+
+
+def test_every_question_begins_a_run_of_its_own(open_lab: OpenLab) -> None:
+    with open_lab() as page:
+        for name in PRESETS:
+            button = page.locator(f"[data-preset={name}]")
+            button.click()
+            expect(button).to_have_attribute("aria-pressed", "true")
+            expect(page.locator("#now-step")).not_to_have_text("0", timeout=SOON)
+            assert notes(page) == ""
+
+
+def test_same_start_repeats_a_run_and_a_new_start_does_not(open_lab: OpenLab) -> None:
+    with open_lab(f"{SMALL}&step=40") as page:
+        wait_for_step(page, 40)
+        first = weights_hash(page)
+
+        page.locator("#same-start").click()
+        wait_for_step(page, 0)
+        for number in range(1, 4):
+            page.locator("#step").click()
+            wait_for_step(page, number)
+        again = weights_hash(page)
+
+        page.locator("#new-start").click()
+        wait_for_step(page, 0)
+        for number in range(1, 4):
+            page.locator("#step").click()
+            wait_for_step(page, number)
+        assert weights_hash(page) != again
+
+    with open_lab(f"{SMALL}&step=3") as page:
+        wait_for_step(page, 3)
+        assert weights_hash(page) == again
+    assert first != again
+
+
+def test_two_pages_from_one_link_end_in_the_same_weights(open_lab: OpenLab) -> None:
+    """The link of a run whose beta was turned by hand, at steps that nobody chose."""
+    with open_lab("#hidden_dim=16&depth=1") as page:
+        for place in ("60", "130"):
+            expect(page.locator("#now-step")).not_to_have_text("0", timeout=SOON)
+            page.locator("#knob-beta").fill(place)
+            page.wait_for_timeout(300)
+        pause(page)
+        expected = weights_hash(page)
+        last = step(page)
+        page.wait_for_timeout(600)
+        fragment = "#" + page.url.partition("#")[2]
+
+    assert "turns=" in fragment
+    with open_lab(fragment) as page:
+        wait_for_step(page, last)
+        assert weights_hash(page) == expected
+
+
+def test_a_knob_that_rebuilds_begins_again_and_says_so(open_lab: OpenLab) -> None:
+    with open_lab(f"{SMALL}&step=30") as page:
+        wait_for_step(page, 30)
+        assert "begin again" in page.locator("fieldset.rebuild legend").inner_text()
+
+        page.locator("#knob-dataset").select_option("moons")
+
+        wait_for_step(page, 0)
+        assert page.locator("[aria-pressed=true][data-preset]").count() == 0
+
+
+def test_mean_and_sum_are_one_objective(open_lab: OpenLab) -> None:
+    with open_lab(f"{SMALL}&latent_dim=1&beta=0.02&step=1") as page:
+        wait_for_step(page, 1)
+        before = page.locator("#beta-meaning").inner_text()
+        page.locator("#knobs summary").click()
+
+        page.locator("#knob-reduction").select_option("sum")
+
+        # mean: |x - x'|^2 / 2 + 0.02 R / 1, which is half of |x - x'|^2 + 0.04 R.
+        expect(page.locator("#number-beta")).to_have_value("0.04")
+        assert page.locator("#beta-meaning").inner_text() == before
+
+
+@pytest.mark.parametrize(
+    ("reduction", "beta", "sigma"),
+    [("mean", "0.01", "0.0707"), ("mean", "2", "1"), ("sum", "0.5", "0.5")],
+)
+def test_slider_of_beta_says_which_noise_it_implies(reduction: str, beta: str, sigma: str, open_lab: OpenLab) -> None:
+    # sigma^2 = beta D / (2 L) for mean, beta / 2 for sum.
+    with open_lab(f"{SMALL}&reduction={reduction}&beta={beta}&step=1") as page:
+        assert f"sigma {sigma}" in (page.locator("#knob-beta").get_attribute("aria-valuetext") or "")
+        assert f"\u03c3 = {sigma}" in page.locator("#beta-meaning").inner_text()
+
+
+def test_a_snapshot_is_looked_at_and_branched_from(open_lab: OpenLab) -> None:
+    with open_lab(f"{SMALL}&step=200") as page:
+        wait_for_step(page, 200)
+        timeline = page.locator("#timeline-range")
+        expect(page.locator("#timeline-words")).to_contain_text("snapshots", timeout=SOON)
+        last = weights_hash(page)
+
+        timeline.focus()
+        page.keyboard.press("Home")
+        expect(page.locator("#timeline-words")).to_contain_text("Looking at step 0")
+        wait_for_step(page, 0)
+        page.locator("#back-to-now").click()
+        wait_for_step(page, 200)
+        assert weights_hash(page) == last
+
+        page.keyboard.press(",")
+        expect(page.locator("#branch")).to_be_enabled()
+        page.locator("#branch").click()
+        expect(page.locator("#branch")).to_be_disabled()
+        branched = step(page)
+        assert branched < 200
+        # The same steps from there lead to the same weights: a branch is the run, not like it.
+        for number in range(branched + 1, 201):
+            page.keyboard.press("s")
+            wait_for_step(page, number)
+        assert weights_hash(page) == last
+
+
+def test_everything_is_reached_by_keyboard(open_lab: OpenLab) -> None:
+    with open_lab(f"{SMALL}&step=2") as page:
+        wait_for_step(page, 2)
+        reached = set()
+        for _ in range(150):
+            page.keyboard.press("Tab")
+            reached.add(page.evaluate("document.activeElement.id"))
+            if page.evaluate("document.activeElement === document.body"):
+                break
+        wanted = page.evaluate("""() => [...document.querySelectorAll("button, input, select, summary")]
+            .filter((e) => e.id && e.offsetParent && !e.disabled && e.tabIndex >= 0).map((e) => e.id)""")
+        assert set(wanted) <= reached
+
+        page.keyboard.press("s")
+        wait_for_step(page, 3)
+        page.keyboard.press("Space")
+        expect(page.locator("#play")).to_have_text("Pause")
+        page.keyboard.press("Space")
+        expect(page.locator("#play")).to_have_text("Play")
+        page.keyboard.press("?")
+        expect(page.locator("#keys")).to_be_visible()
+        page.keyboard.press("Escape")
+        expect(page.locator("#keys")).to_be_hidden()
+
+
+def test_tabs_move_with_arrows_and_show_one_tool(open_lab: OpenLab) -> None:
+    with open_lab(SMALL) as page:
+        page.locator("#tab-story").focus()
+        for name in TOOLS[1:]:
+            page.keyboard.press("ArrowRight")
+            expect(page.locator(f"#tab-{name}")).to_be_focused()
+            expect(page.locator(f"#tool-{name}")).to_be_visible()
+            assert page.locator("[role=tabpanel]:visible").count() == 1
+
+
+def test_tour_has_eight_stops_and_gives_the_focus_back(open_lab: OpenLab) -> None:
+    with open_lab(SMALL) as page:
+        page.locator("#tour").click()
+        for number in range(1, 9):
+            expect(page.locator("#tour-title")).to_contain_text(f"{number} of 8")
+            expect(page.locator(".toured")).to_have_count(1)
+            page.locator("#tour-card .primary").click()
+        expect(page.locator("#tour-card")).to_be_hidden()
+        expect(page.locator("#tour")).to_be_focused()
+
+
+def test_lecture_shows_one_panel_and_its_scenes_turn_like_slides(open_lab: OpenLab) -> None:
+    with open_lab("#lecture=1&panel=latent") as page:
+        expect(page.locator(".panel:visible")).to_have_count(1)
+        page.keyboard.press("PageDown")
+        expect(page.locator("#scene-words")).to_contain_text("2 of 8. And without the KL term?")
+        page.locator("#scene-curves").click()
+        expect(page.locator("#panel-curves")).to_be_visible()
+        expect(page.locator("#panel-latent")).to_be_hidden()
+
+
+@pytest.mark.parametrize(
+    "fragment",
+    ["#beta=-1&own=2.AAAA", "#%E0%A4%A&__proto__=1", "#" + "x" * 150_000, "#mistake=<b>&step=1e99&turns=1:beta:0_"],
+)
+def test_a_hostile_link_is_answered_by_a_sentence_and_the_page_trains(fragment: str, open_lab: OpenLab) -> None:
+    with open_lab(fragment) as page:
+        expect(page.locator("#notes")).to_contain_text(".")
+        expect(page.locator("#now-step")).not_to_have_text("0", timeout=SOON)
+        assert page.locator("#notes b").count() == 0
+
+
+def test_small_sweep_trains_nine_runs_and_opens_one(open_lab: OpenLab) -> None:
+    with open_lab(f"{SMALL}&tool=sweep&step=1") as page:
+        wait_for_step(page, 1)
+        page.get_by_role("button", name="Train nine runs").click()
+        cells = page.locator("table.sweep td button")
+        expect(cells).to_have_count(9)
+        expect(cells.first).to_contain_text(re.compile("step|ELBO"), timeout=SOON)
+        page.get_by_role("button", name="Open beta 0.1, width 8").click()
+        expect(page.locator("#number-beta")).to_have_value("0.1")
+
+
+def test_axe_finds_no_violation(open_lab: OpenLab) -> None:
+    axe = os.environ.get("SWISSROLL_AXE")
+    if not axe:
+        pytest.skip("needs axe-core: npm install axe-core, and its axe.min.js named in SWISSROLL_AXE")
+
+    script = Path(axe).read_text(encoding="utf-8")
+    for scheme in ("light", "dark"):
+        for width in (1280, 390):
+            fragments = ["", "#lecture=3", "#panel=data", "#beta=-1", *(f"#tool={tool}" for tool in TOOLS)]
+            for fragment in fragments:
+                with open_lab(fragment, viewport={"width": width, "height": 844}, color_scheme=scheme) as page:
+                    expect(page.locator("#now-step")).not_to_have_text("0", timeout=SOON)
+                    page.evaluate(script + ";0")
+                    found = page.evaluate("axe.run().then(({violations}) => violations.map(({id}) => id))")
+                    assert found == [], (fragment, width, scheme)
