@@ -17,7 +17,7 @@ OpenLab = Callable[..., AbstractContextManager[Page]]
 PRESETS = ("first", "autoencoder", "notebook", "too_strong", "too_weak", "one_latent", "small_net", "best")
 TOOLS = ("story", "slow", "twin", "break", "sweep", "own", "export")
 HASH = re.compile("^[0-9a-f]{64}$")
-SOON = 20_000
+SOON = 60_000
 """Milliseconds in which a step, a reply or a picture comes, on a busy machine too."""
 SMALL = "#hidden_dim=8&depth=1"
 """A run whose steps take no time."""

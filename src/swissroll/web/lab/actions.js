@@ -212,11 +212,20 @@ export function createActions(store, engine) {
     try {
       const { state } = await engine.snapshot("main", at);
       await engine.restore("main", state);
+      forgetRows(at);
       store.set({ turns, settings, timeline: { at: null, steps: store.get().timeline.steps.filter((s) => s <= at) } });
       announce(`The run goes on from step ${at}.`);
     } catch (error) {
       tellProblem(error);
     }
+  }
+
+  /** The curves end where the run does. */
+  function forgetRows(last) {
+    const { history } = store.get().runs.main;
+    const kept = (history.step ?? []).filter((step) => step <= last).length;
+    const columns = Object.entries(history).map(([name, column]) => [name, column.slice(0, kept)]);
+    store.setRun("main", { history: Object.fromEntries(columns) });
   }
 
   function valueAt(name, turns) {

@@ -13,13 +13,15 @@ export function createChannel(onEvent, worker = startWorker()) {
   let last = 0;
 
   worker.onmessage = ({ data }) => {
-    const request = data.id === undefined ? undefined : waiting.get(data.id);
-    if (request) {
-      waiting.delete(data.id);
-      if (data.type === "problem") request.reject(new Error(data.sentence));
-      else request.resolve(data);
+    const isAnswer = data.id !== undefined || data.type === "reply";
+    if (!isAnswer) {
+      onEvent(data);
+      return;
     }
-    if (data.type !== "reply") onEvent(data);
+    const asked = waiting.get(data.id);
+    waiting.delete(data.id);
+    if (data.type === "problem") asked?.reject(new Error(data.sentence));
+    else asked?.resolve(data);
   };
   worker.onerror = (event) => {
     event.preventDefault();
@@ -50,7 +52,10 @@ export function createChannel(onEvent, worker = startWorker()) {
  * @param {ReturnType<import("./store.js").createStore>} store
  */
 export function createEngine(store) {
-  const channel = createChannel((message) => receive(store, message));
+  const channel = createChannel((message) => {
+    receive(store, message);
+    if (message.type === "frame") afterPainting(() => channel.request(message.run, "shown"));
+  });
   const ask = async (run, type, fields) => {
     await channel.ready;
     return channel.request(run, type, fields);
@@ -80,6 +85,11 @@ export function createEngine(store) {
     slowMotion: (run, point, withoutTrick) => ask(run, "slow_motion", { point, without_trick: withoutTrick }),
     stop: (run) => ask(run, "stop"),
   };
+}
+
+/** The engine sends no further frame of a run before the last one is on the screen, however slow that is. */
+function afterPainting(callback) {
+  requestAnimationFrame(() => setTimeout(callback));
 }
 
 /** Put what a worker tells by itself into the store. */

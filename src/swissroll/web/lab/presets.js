@@ -19,7 +19,7 @@ export const PRESETS = [
   {
     id: "first",
     question: "Can it learn the Swiss roll?",
-    look: "Watch the orange reconstructions settle on the blue data, and the latent space spread over the prior.",
+    look: "Orange rings are reconstructions: they settle on the data, while the codes in latent space fill the prior.",
     settings: {},
   },
   {

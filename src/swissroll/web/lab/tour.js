@@ -4,7 +4,7 @@ const STOPS = [
   {
     at: "panel-data",
     title: "Points on a curve",
-    text: "Blue points are data. A VAE sees only points like these, and must learn where such points lie.",
+    text: "These points are the data, coloured along the curve. A VAE sees only such points, and must learn where they lie.",
   },
   {
     at: "transport",
@@ -19,7 +19,7 @@ const STOPS = [
   {
     at: "panel-data",
     title: "And back",
-    text: "The decoder turns a draw from that Gaussian into a point again: orange. A line joins it to its original.",
+    text: "The decoder turns a draw from that Gaussian into a point again: an orange ring. A line joins it to its original.",
   },
   {
     at: "panel-latent",

@@ -20,6 +20,8 @@ const SPEED_MS = 500;
 
 /** @type {Map<string, Session>} */
 const sessions = new Map();
+/** Names of the runs whose last frame the page has not shown yet: a page that is behind gets no further ones. */
+const unseen = new Set();
 let kernel = null;
 let stepsPerSecond = 0;
 const pace = { began: 0, taken: 0, measured: 0, lastFrame: 0 };
@@ -64,6 +66,7 @@ function transferable(message) {
 
 function sendFrame(name) {
   const session = sessions.get(name);
+  unseen.add(name);
   tell(name, session.frame(session.isPlaying ? pace.measured : 0));
 }
 
@@ -83,7 +86,8 @@ function work() {
   if (performance.now() - pace.lastFrame >= FRAME_MS) {
     pace.lastFrame = performance.now();
     for (const [name] of playing) {
-      groupOf(name).forEach(([member]) => sendFrame(member));
+      const seen = groupOf(name).filter(([member]) => !unseen.has(member));
+      seen.forEach(([member]) => sendFrame(member));
     }
   }
   schedule();
@@ -211,6 +215,10 @@ const ACTIONS = {
   },
   stop(run) {
     sessions.delete(run);
+  },
+  /** The page has shown the run's last frame, and is ready for the next one. */
+  shown(run) {
+    unseen.delete(run);
   },
   play(run) {
     requireSession(run).isPlaying = true;
