@@ -53,7 +53,7 @@ export function createActions(store, engine) {
       notes: [],
       selection: { point: null, latent: null },
       timeline: { steps: [], at: null },
-      view: { plane: [0, Math.min(1, settings.latent_dim - 1)] },
+      view: { plane: planeFor(settings.latent_dim) },
     });
 
     try {
@@ -66,6 +66,13 @@ export function createActions(store, engine) {
       if (own === begun) tellProblem(error);
       return false;
     }
+  }
+
+  /** The plane of latent space that is looked at, where the model has its two dimensions. */
+  function planeFor(latentDim) {
+    const { plane } = store.get().view;
+    const isThere = plane[0] !== plane[1] && Math.max(...plane) < latentDim;
+    return isThere ? plane : [0, Math.min(1, latentDim - 1)];
   }
 
   /** Go on training, from the snapshot that is looked at where there is one. */

@@ -45,13 +45,19 @@ function showBar(state, changed) {
 
 function showReadout({ runs, running, replay }) {
   const frame = runs.main?.frame;
-  const history = runs.main?.history ?? {};
-  const negativeElbo = (history.distortion?.at(-1) ?? NaN) + (history.rate?.at(-1) ?? NaN);
+  const negativeElbo = lastElbo(runs.main?.history ?? {});
 
   const step = counts.format(frame?.step ?? 0);
   document.getElementById("now-step").textContent = replay ? `${step} of ${counts.format(replay.to)}` : step;
   document.getElementById("now-speed").textContent = running ? counts.format(Math.round(frame?.steps_per_second ?? 0)) : "0";
   document.getElementById("now-loss").textContent = Number.isFinite(negativeElbo) ? negativeElbo.toFixed(2) : "\u2013";
+}
+
+/** The newest negative ELBO on held-out points, in nats, as the curves say it; before the first one, on the batch. */
+function lastElbo({ distortion, rate, held_out_distortion: heldOut, held_out_rate: heldOutRate }) {
+  const measured = heldOut?.findLastIndex(Number.isFinite) ?? -1;
+  if (measured >= 0) return heldOut[measured] + heldOutRate[measured];
+  return (distortion?.at(-1) ?? NaN) + (rate?.at(-1) ?? NaN);
 }
 
 /** Sentences about what is wrong or finished, each until it is closed. */

@@ -128,7 +128,6 @@ function train(cells, settings, points) {
       const changed = { beta: cell.beta, hidden_dim: cell.width, beta_start: null, steps: STEPS };
       try {
         await channel.request("cell", "start", { settings: { ...settings, ...changed }, points: points?.values });
-        await channel.request("cell", "view", { samples: true });
         for (let step = 0; step < STEPS && !isEnded; step += BURST) {
           await channel.request("cell", "step", { count: BURST });
           showCell(cell, shown, dataDim(settings, points), step + BURST);
