@@ -1,4 +1,4 @@
-"""The lab's page in a real browser, from a file and without a network: it trains, and every control does what it says."""
+"""The lab's page in a real browser, from a file and without a network: it trains, and each control does its work."""
 
 import os
 import re
@@ -87,7 +87,9 @@ def test_page_opens_training(open_lab: OpenLab) -> None:
     with open_lab() as page:
         expect(page.locator("#now-step")).not_to_have_text("0", timeout=SOON)
         expect(page.locator("#play")).to_have_text("Pause")
-        expect(page.get_by_role("button", name="Can it learn the Swiss roll?")).to_have_attribute("aria-pressed", "true")
+        expect(page.get_by_role("button", name="Can it learn the Swiss roll?")).to_have_attribute(
+            "aria-pressed", "true"
+        )
         assert page.locator("#knob-hidden_dim").input_value() == "64"
 
 
@@ -234,7 +236,7 @@ def test_everything_is_reached_by_keyboard(open_lab: OpenLab) -> None:
             if page.evaluate("document.activeElement === document.body"):
                 break
         wanted = page.evaluate("""() => [...document.querySelectorAll("button, input, select, summary")]
-            .filter((e) => e.id && e.offsetParent && !e.disabled && e.tabIndex >= 0).map((e) => e.id)""")
+            .filter((e) => e.id && e.checkVisibility() && !e.disabled && e.tabIndex >= 0).map((e) => e.id)""")
         assert set(wanted) <= reached
 
         page.keyboard.press("s")

@@ -36,9 +36,11 @@ export function createActions(store, engine) {
    * @param {Object} [options.recorded] what is known of the run already: {state, snapshots, history}
    * @param {string} [options.preset] the preset that these settings are
    * @param {boolean} [options.plays] by default whether the run before was playing
+   * @param {{to: number} | null} [options.replay] the step that a replay of this run goes to
    * @returns {Promise<boolean>} whether it began; a later start or a problem ends an earlier one
    */
-  async function start({ settings, points = store.get().points, recorded = {}, preset = "", plays = isGoing() }) {
+  async function start({ settings, points = store.get().points, recorded = {}, preset = "", ...how }) {
+    const { plays = isGoing(), replay: way = null } = how;
     begun += 1;
     const own = begun;
     wanted = null;
@@ -49,7 +51,7 @@ export function createActions(store, engine) {
       points,
       preset,
       running: false,
-      replay: null,
+      replay: way,
       notes: [],
       selection: { point: null, latent: null },
       timeline: { steps: [], at: null },
@@ -63,7 +65,10 @@ export function createActions(store, engine) {
       if (plays && own === begun) play();
       return own === begun;
     } catch (error) {
-      if (own === begun) tellProblem(error);
+      if (own === begun) {
+        store.set({ replay: null });
+        tellProblem(error);
+      }
       return false;
     }
   }
@@ -245,10 +250,10 @@ export function createActions(store, engine) {
    * @param {{settings: Object, points: Object | null, turns: Object[], step: number, plays: boolean, preset: string}} run
    */
   async function replay({ settings, points, turns, step: last, plays, preset }) {
-    const hasStarted = await start({ settings, points, preset, plays: false });
+    const way = last > 0 ? { to: last } : null;
+    const hasStarted = await start({ settings, points, preset, plays: false, replay: way });
     if (!hasStarted) return;
     const own = begun;
-    if (last > 0) store.set({ replay: { to: last } });
 
     let at = 0;
     // In bursts, so that a long replay can be ended.

@@ -115,9 +115,12 @@ function nudge(name, direction) {
 }
 
 function moveSnapshot(store, actions, by) {
-  const { steps, at } = store.get().timeline;
+  const { runs, timeline } = store.get();
+  const { steps, at } = timeline;
   if (steps.length === 0) return;
-  const now = at === null ? steps.length : steps.indexOf(at);
+  // The newest snapshot may be the present itself.
+  const present = steps.at(-1) === runs.main?.frame?.step ? steps.length - 1 : steps.length;
+  const now = at === null ? present : steps.indexOf(at);
   const place = now + by;
   if (place >= steps.length) actions.look(null);
   else actions.look(steps[Math.max(place, 0)]);

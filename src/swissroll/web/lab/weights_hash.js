@@ -11,8 +11,9 @@ const SHOWN_DIGITS = 12;
 export function mountWeightsHash(element, store, engine) {
   let timer = null;
   let asked = 0;
+  let shown = "";
 
-  async function show() {
+  async function ask(wanted) {
     asked += 1;
     const own = asked;
     let hash = "";
@@ -21,22 +22,36 @@ export function mountWeightsHash(element, store, engine) {
     } catch {
       // There are no weights where a run could not begin.
     }
-    if (own !== asked || isGoing(store.get())) return;
+    if (own !== asked) return;
+    shown = wanted;
     element.dataset.hash = hash;
     element.textContent = hash ? `Weights ${hash.slice(0, SHOWN_DIGITS)}\u2026` : "";
     element.title = `SHA-256 of the weights: ${hash}`;
   }
 
+  function clear() {
+    asked += 1;
+    shown = "";
+    element.textContent = "";
+    element.title = "";
+    delete element.dataset.hash;
+  }
+
+  let begun = 0;
+  let begin = null;
   store.subscribe((state, changed) => {
     if (!["runs", "running", "replay", "timeline"].some((name) => changed.has(name))) return;
-    clearTimeout(timer);
-    if (isGoing(state)) {
-      asked += 1;
-      element.textContent = "";
-      delete element.dataset.hash;
-      return;
+    const main = state.runs.main;
+    if (main?.begin !== begin) {
+      begin = main?.begin;
+      begun += 1;
     }
-    timer = setTimeout(show, ASK_MS);
+
+    const wanted = isGoing(state) || !main?.frame ? "" : `${begun} ${main.frame.step} ${state.timeline.at}`;
+    if (wanted === shown && wanted) return;
+    clear();
+    clearTimeout(timer);
+    if (wanted) timer = setTimeout(ask, ASK_MS, wanted);
   });
 }
 
