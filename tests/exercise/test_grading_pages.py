@@ -10,7 +10,9 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from swissroll.exercise.class_page import ClassPage, render_class
+from swissroll.exercise.gradescope import results_json
 from swissroll.exercise.grading import Outcome, count_points
+from swissroll.exercise.misconceptions import BY_ID
 from swissroll.exercise.questions import QUESTIONS
 from swissroll.exercise.rubric import Rubric
 from swissroll.exercise.student_page import render_student
@@ -58,6 +60,14 @@ def test_a_student_reads_what_was_thought_and_never_more_than_was_checked() -> N
     assert "All checks passed" not in open_page
     assert f"{len(QUESTIONS) - 1} of {len(QUESTIONS)} checks passed. 1 could not be checked." in open_page
     assert "a.ipynb is empty." in text_of(render_student(one(NOTHING)))
+
+
+def test_a_mistake_that_is_about_as_probable_is_named_too() -> None:
+    close = MISTAKE | {"runner_up": "kl-no-half"}
+    outcome = one(found_of(failed=["kl.factor"], mistakes=[close]))
+    assert f"Or else {BY_ID['kl-no-half'].name}" in text_of(render_student(outcome))
+    assert f"Or else: {BY_ID['kl-no-half'].name}." in results_json(outcome)
+    assert "Or else" not in text_of(render_student(one(found_of(failed=["kl.factor"], mistakes=[MISTAKE]))))
 
 
 def test_mistakes_are_counted_and_the_most_frequent_comes_first() -> None:

@@ -9,7 +9,7 @@ from __future__ import annotations
 import json
 from typing import Any
 
-from swissroll.exercise.grading import Outcome, explaining
+from swissroll.exercise.grading import Outcome, close_second, explaining
 from swissroll.exercise.questions import QUESTIONS
 
 
@@ -65,5 +65,11 @@ def _output(outcome: Outcome) -> str:
         lines.insert(0, "All checks passed.")
     elif not outcome.check.get("complete") and not outcome.found["line"]:
         lines.insert(0, "Not everything could be checked.")
-    lines += [f"{one['name']}: {one['thought']} {one['hint']}" for one in outcome.misconceptions]
+    lines += [_say(one) for one in outcome.misconceptions]
     return "\n".join(line for line in lines if line)
+
+
+def _say(named: dict[str, Any]) -> str:
+    other = close_second(named)
+    or_else = f" Or else: {other}." if other else ""
+    return f"{named['name']}. You may have thought: {named['thought']} Hint: {named['hint']}{or_else}"

@@ -17,6 +17,7 @@ from typing import Any
 
 import swissroll
 from swissroll.errors import FixableError
+from swissroll.exercise.misconceptions import BY_ID
 from swissroll.exercise.questions import QUESTIONS
 from swissroll.exercise.rubric import Rubric
 from swissroll.exercise.sandbox import Limits, Sandbox, SandboxedSubject, SandboxError
@@ -345,6 +346,12 @@ def count_points(
 def explaining(question: str, misconceptions: list[dict[str, Any]]) -> list[dict[str, Any]]:
     """The named mistakes that explain why a question failed."""
     return [one for one in misconceptions if question in one.get("laws", [])]
+
+
+def close_second(named: dict[str, Any]) -> str:
+    """The name of a mistake that is about as probable as the one that was named; empty where there is none."""
+    other = BY_ID.get(str(named.get("runner_up")))
+    return "" if other is None else other.name
 
 
 def _to_bytes(found: dict[str, Any]) -> bytes:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
-from swissroll.exercise.grading import Outcome
+from swissroll.exercise.grading import Outcome, close_second
 from swissroll.exercise.questions import PARTS, QUESTIONS
 from swissroll.report.html import template
 
@@ -81,8 +81,8 @@ class StudentPage:
 
     @property
     def misconceptions(self) -> list[dict[str, Any]]:
-        """The mistakes that were named."""
-        return self.outcome.misconceptions
+        """The mistakes that were named, each with the name of a second one that is about as probable."""
+        return [one | {"or_else": close_second(one)} for one in self.outcome.misconceptions]
 
     @property
     def conventions(self) -> list[str]:
