@@ -25,6 +25,6 @@ def run_script(script: str, value: object = None) -> Any:
     """What a script answers. It has ``load`` for modules, ``input`` for the value, ``answer`` for what it returns."""
     source = PRELUDE % json.dumps(LAB.as_uri() + "/") + script
     command = ["node", "--input-type=module", "--eval", source]
-    done = subprocess.run(command, input=json.dumps(value), capture_output=True, text=True, timeout=60, check=False)
+    done = subprocess.run(command, input=json.dumps(value), capture_output=True, text=True, timeout=300, check=False)
     assert done.returncode == 0, done.stderr
     return json.loads(done.stdout)

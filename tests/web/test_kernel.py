@@ -10,7 +10,8 @@ from pathlib import Path
 import pytest
 import torch
 
-from tests.web.conftest import LAB, Node
+from tests.web.conftest import Node
+from tests.web.javascript import LAB
 
 KERNEL = LAB / "kernel"
 

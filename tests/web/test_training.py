@@ -53,3 +53,84 @@ def test_gradients_are_those_of_autograd(node: Node, name: str) -> None:
     for parameter, gradient in expected.items():
         values = torch.tensor(found["gradient"][parameter]["values"]).reshape(gradient.shape)
         torch.testing.assert_close(values, gradient, rtol=1e-4, atol=1e-4 * gradient.abs().max().item())
+
+
+BROKEN = {
+    "reconstruction": """tensors["decoder.2.bias"].values.fill(1e30);""",
+    # The variance overflows, its root does not.
+    "KL": """tensors["decoder.0.weight"].values.fill(0); tensors["fc_logvar.bias"].values.fill(100);""",
+    # Large weights that cancel in the log-variance, and do not in its gradient.
+    "gradient": """
+    tensors["encoder.0.weight"].values.fill(0);
+    tensors["encoder.0.bias"].values.fill(1);
+    tensors["fc_logvar.weight"].values.forEach((_, i, values) => { values[i] = i % 2 ? 1e10 : -1e10; });
+    tensors["fc_logvar.bias"].values.fill(80);
+    tensors["decoder.0.weight"].values.fill(1e-18);
+    """,
+}
+"""What makes each term the first that is no number."""
+
+
+@pytest.mark.parametrize("term", BROKEN)
+def test_what_is_not_finite_is_found_with_its_step_and_term(node: Node, term: str) -> None:
+    script = """
+    const { Training } = await load("training.js");
+    const training = new Training(kernel, { hidden_dim: 8, depth: 1, steps: 100 });
+    training.step(7);
+    const tensors = training.network.tensors(training.network.parameters);
+    BREAK
+    training.network.loadTensors(tensors);
+    const before = training.hash();
+    try {
+      training.step(5);
+      answer(null);
+    } catch ({ step, term, message }) {
+      answer({ step, term, message, isKept: training.hash() === before, taken: training.taken });
+    }
+    """
+    found = node(script.replace("BREAK", BROKEN[term]))
+    assert found["term"] == term
+    assert found["step"] == 8
+    assert found["taken"] == 7
+    assert found["isKept"]
+    assert "at step 8" in found["message"]
+
+
+def test_own_points_are_what_a_run_draws(node: Node) -> None:
+    script = """
+    const { Training } = await load("training.js");
+    const points = { dims: 3, values: Float32Array.from({ length: 30 }, (_, i) => i) };
+    const training = new Training(kernel, { hidden_dim: 4, depth: 1, batch_size: 5 }, { points });
+    training.step(3);
+    answer({ drawn: training.sample(1000, kernel.generator(1, "data")).points, rows: training.history.loss.length });
+    """
+    found = node(script)
+    rows = torch.tensor(found["drawn"]).reshape(1000, 3)
+    assert set(rows[:, 0].tolist()) == {3.0 * i for i in range(10)}
+    assert torch.equal(rows[:, 1:], rows[:, :1] + torch.tensor([1.0, 2.0]))
+    assert found["rows"] == 3
+
+
+def test_a_timeline_stays_within_its_bounds_and_keeps_its_ends(node: Node) -> None:
+    script = """
+    const { Snapshots } = await load("snapshots.js");
+    const take = (step, floats) => ({
+      step,
+      parameters: new Float32Array(floats),
+      moments: new Float32Array(floats),
+      secondMoments: new Float32Array(floats),
+    });
+    const snapshots = (floats, steps) => {
+      const kept = new Snapshots();
+      for (let step = 0; step <= steps; step++) kept.offer(step, () => take(step, floats));
+      return kept.steps;
+    };
+    answer([snapshots(10, 20000), snapshots(1e6, 1000)]);
+    """
+    many, large = node(script)
+    assert 150 <= len(many) <= 300
+    assert len(large) * 12e6 <= 64 * 2**20
+    for steps, last in ((many, 20000), (large, 1000)):
+        assert steps[0] == 0
+        assert steps == sorted(set(steps))
+        assert last - steps[-1] < steps[1] - steps[0]
