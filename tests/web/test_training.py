@@ -63,8 +63,8 @@ BROKEN = {
     "gradient": """
     tensors["encoder.0.weight"].values.fill(0);
     tensors["encoder.0.bias"].values.fill(1);
-    tensors["fc_logvar.weight"].values.forEach((_, i, values) => { values[i] = i % 2 ? 1e10 : -1e10; });
-    tensors["fc_logvar.bias"].values.fill(80);
+    tensors["fc_logvar.weight"].values.forEach((_, i, values) => { values[i] = i % 2 ? 2 ** 23 : -(2 ** 23); });
+    tensors["fc_logvar.bias"].values.fill(85);
     tensors["decoder.0.weight"].values.fill(1e-18);
     """,
 }
