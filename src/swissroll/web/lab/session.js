@@ -222,7 +222,7 @@ export class Session {
   #mesh() {
     const { latentDim } = this.training.network;
     const size = latentDim === 1 ? MESH.lineSize : MESH.size;
-    const [a, b] = this.view.plane;
+    const [a, b] = this.view.plane.map((dim) => Math.min(dim, latentDim - 1));
     const at = (i) => MESH.extent * ((2 * i) / (size - 1) - 1);
     const count = latentDim === 1 ? size : size * size;
     const latents = new Float32Array(count * latentDim);

@@ -3,7 +3,7 @@
  *
  * @typedef {Record<"step" | "loss" | "distortion" | "rate" | "held_out_loss" | "held_out_distortion" | "held_out_rate",
  *   number[]>} History Per step: the loss as it is trained, distortion and rate in nats per point, of the step's own
- *   batch before its update and, every 50 steps and NaN between, of the held-out points after it.
+ *   batch before its update and, every 50 steps, more often at first, and NaN between, of the held-out points after it.
  * @typedef {{step: number, beta?: number, lr?: number}} Turn A knob that was turned, after so many steps.
  */
 
@@ -17,8 +17,9 @@ const LOG_TWO_PI = 1.8378770664093453;
 const TERM_COUNT = 4;
 /** Points that a run is measured on, drawn once. */
 const HELD_OUT_POINTS = 512;
-/** Steps between two measurements on them. */
+/** Steps between two measurements on them, and before the first of these. */
 const MEASURED_EVERY = 50;
+const MEASURED_FIRST_EVERY = 10;
 /** Columns of a history. */
 const COLUMNS = ["step", "loss", "distortion", "rate", "held_out_loss", "held_out_distortion", "held_out_rate"];
 /** What of a step was not finite, by the kernel's number. */
@@ -256,7 +257,8 @@ export class Training {
   }
 
   #keepRow(train) {
-    const isDue = this.taken % MEASURED_EVERY === 0 || this.isDone;
+    const period = this.taken < MEASURED_EVERY ? MEASURED_FIRST_EVERY : MEASURED_EVERY;
+    const isDue = this.taken % period === 0 || this.taken === 1 || this.isDone;
     const heldOut = isDue ? this.measure() : { loss: NaN, distortion: NaN, rate: NaN };
     const row = [this.taken, train.loss, train.distortion, train.rate, heldOut.loss, heldOut.distortion, heldOut.rate];
     COLUMNS.forEach((name, i) => this.history[name].push(row[i]));
@@ -357,6 +359,8 @@ export class Training {
       network.loadTensors(state.tensors);
       network.moments.fill(0);
       network.secondMoments.fill(0);
+    } else if (state.parameters?.length !== network.parameterCount) {
+      throw new RangeError("The state is one of another network. Start a run with its settings.");
     } else {
       network.parameters.set(state.parameters);
       network.moments.set(state.moments);

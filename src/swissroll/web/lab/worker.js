@@ -6,6 +6,7 @@
 
 import { loadKernel } from "./kernel.js";
 import { Session } from "./session.js";
+import { problemOf } from "./settings.js";
 import { NotFiniteError } from "./training.js";
 
 /** Milliseconds of steps between two looks at the messages of the page. */
@@ -244,6 +245,12 @@ const ACTIONS = {
   set(run, { beta, lr, steps }) {
     const { training } = requireSession(run);
     const given = Object.entries({ beta, lr, steps }).filter(([, value]) => value !== undefined);
+    for (const [name, value] of given) {
+      const problem = problemOf(name, value);
+      if (problem) {
+        throw new RangeError(problem);
+      }
+    }
     training.set(Object.fromEntries(given));
     return { step: training.taken };
   },
