@@ -36,6 +36,7 @@ from swissroll.training import DivergedError, loss_of
 
 BEST = PRESETS["best"]
 SEEDS_OF_BEST = 20
+OTHER_CURVES = ("moons", "circles", "spirals", "helix")
 PERFECT_DATA = (("swiss_roll", 0.0), ("moons", 0.05), ("circles", 0.0), ("helix", 0.02))
 PERFECT_REFERENCES = 10
 PERFECT_TRIALS = 10
@@ -129,10 +130,10 @@ def cases() -> Iterator[Case]:
     yield Case("stopped at 300", {}, steps=300)
     yield Case("best, stopped at 500", BEST, steps=500)
     yield Case("learned variance", {"decoder_variance": "learned", "beta": 1.0})
-    for name in ("moons", "circles", "spirals", "helix"):
+    for name in OTHER_CURVES:
         yield Case(f"{name}, notebook", {"dataset": name})
         yield Case(f"{name}, best", {"dataset": name, **BEST})
-    for name in CURVES:
+    for name in ("swiss_roll", *OTHER_CURVES):
         yield Case(f"{name}, noise 0.05, best", {"dataset": name, "noise": 0.05, **BEST})
     yield Case("swiss_roll, noise 0.1, best", {"noise": 0.1, **BEST})
     yield Case("moons, noise 0.1, notebook", {"dataset": "moons", "noise": 0.1})

@@ -18,7 +18,24 @@ from swissroll.errors import Fix, FixableError
 
 Activation = Literal["relu", "leaky_relu", "elu", "silu", "softplus", "tanh"]
 DecoderVariance = Literal["fixed", "learned"]
-Dataset = Literal["swiss_roll", "moons", "circles", "spirals", "helix"]
+Dataset = Literal[
+    "swiss_roll",
+    "moons",
+    "circles",
+    "rings",
+    "spirals",
+    "s_curve",
+    "sine",
+    "helix",
+    "gaussian",
+    "three_gaussians",
+    "eight_gaussians",
+    "checkerboard",
+    "pinwheel",
+    "swiss_roll_3d",
+    "torus",
+]
+"""As :data:`swissroll.data.DISTRIBUTIONS` has them."""
 Device = Literal["auto", "cpu", "cuda", "mps"]
 Engine = Literal["auto", "torch", "xla"]
 Initialization = Literal["default", "he"]

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import math
 
+import numpy as np
 import pytest
 import torch
+from sklearn.datasets import make_circles, make_moons, make_s_curve, make_swiss_roll
 from torch import Generator, Tensor
 
 from swissroll.config import Config
@@ -13,7 +15,7 @@ from swissroll.data import CURVES, Curve, generate_swiss_roll
 from swissroll.training.build import build
 
 curves = pytest.mark.parametrize("curve", CURVES.values(), ids=CURVES)
-plural = pytest.mark.parametrize("name", ["moons", "circles", "spirals"])
+plural = pytest.mark.parametrize("name", ["moons", "circles", "rings", "spirals"])
 
 
 def sample(curve: Curve, n: int = 20_000) -> tuple[Tensor, Tensor]:
@@ -67,6 +69,53 @@ def test_moons_are_half_circles_that_reach_into_one_another() -> None:
 def test_circles_have_two_radii() -> None:
     x, t = sample(CURVES["circles"])
     torch.testing.assert_close(x.norm(dim=1), torch.where(t < 1, 0.8, 0.4))
+
+
+def test_rings_have_three_radii_with_as_many_points_on_each() -> None:
+    x, t = sample(CURVES["rings"])
+    expected = torch.tensor([0.9, 0.6, 0.3])[t.long()]
+    torch.testing.assert_close(x.norm(dim=1), expected)
+    assert (torch.bincount(t.long()) / len(t)).tolist() == pytest.approx([1 / 3] * 3, abs=0.015)
+
+
+def test_the_s_curve_is_the_profile_of_scikit_learns() -> None:
+    surface, t = make_s_curve(500, random_state=0)
+    expected = surface[:, [0, 2]] / 2.4
+    found = CURVES["s_curve"].position(torch.from_numpy(t))
+    torch.testing.assert_close(found.numpy(), expected, rtol=0, atol=1e-12)
+    assert CURVES["s_curve"].start <= t.min()
+    assert t.max() <= CURVES["s_curve"].stop
+
+
+def test_the_swiss_roll_is_the_profile_of_scikit_learns() -> None:
+    surface, t = make_swiss_roll(500, random_state=0)
+    found = CURVES["swiss_roll"].position(torch.from_numpy(t))
+    torch.testing.assert_close(found.numpy(), surface[:, [0, 2]] / 15, rtol=0, atol=1e-12)
+
+
+def test_the_moons_are_scikit_learns_moved_and_made_smaller() -> None:
+    theirs, label = make_moons(400, shuffle=False)
+    half = np.linspace(0, 1, 200)
+    # Their lower moon runs from left to right, as ours does.
+    upper, lower = (CURVES["moons"].position(torch.from_numpy(half + moon)).numpy() for moon in (0.0, 1.0))
+    moved = (theirs - [0.5, 0.25]) / 1.5
+    np.testing.assert_allclose(upper[:-1], moved[label == 0][:-1], atol=1e-12)
+    np.testing.assert_allclose(lower, moved[label == 1], atol=1e-12)
+
+
+def test_the_circles_are_scikit_learns_made_smaller() -> None:
+    theirs, label = make_circles(400, factor=0.5, shuffle=False)
+    angle = np.linspace(0, 1, 200, endpoint=False)
+    for circle in (0, 1):
+        ours = CURVES["circles"].position(torch.from_numpy(angle + circle)).numpy()
+        np.testing.assert_allclose(ours, 0.8 * theirs[label == circle], atol=1e-12)
+
+
+def test_the_sine_has_two_periods() -> None:
+    x, t = sample(CURVES["sine"])
+    torch.testing.assert_close(x[:, 0], 0.9 * t)
+    expected = 0.55 * np.sin(4 * math.pi * x[:, 0].double().numpy() / 1.8)
+    np.testing.assert_allclose(x[:, 1].numpy(), expected, atol=1e-5)
 
 
 def test_spirals_are_one_arm_turned_by_thirds() -> None:

@@ -1,6 +1,25 @@
-"""What points come from: curves whose geometry is known exactly, and the door to every distribution."""
+"""What points come from: curves and surfaces whose geometry is known exactly, densities, and the door to them."""
 
+from swissroll.data.catalogue import DISTRIBUTIONS, open_distribution
 from swissroll.data.curves import CURVES, Curve, generate_swiss_roll
-from swissroll.data.distribution import Distribution, NoisyCurve, Sample, open_distribution
+from swissroll.data.densities import Checkerboard, Gaussians, HasDensity, Pinwheel
+from swissroll.data.distribution import Distribution, NoisyCurve, Sample
+from swissroll.data.surfaces import SURFACES, NoisySurface, Surface
 
-__all__ = ["CURVES", "Curve", "Distribution", "NoisyCurve", "Sample", "generate_swiss_roll", "open_distribution"]
+__all__ = [
+    "CURVES",
+    "DISTRIBUTIONS",
+    "SURFACES",
+    "Checkerboard",
+    "Curve",
+    "Distribution",
+    "Gaussians",
+    "HasDensity",
+    "NoisyCurve",
+    "NoisySurface",
+    "Pinwheel",
+    "Sample",
+    "Surface",
+    "generate_swiss_roll",
+    "open_distribution",
+]

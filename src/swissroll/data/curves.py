@@ -137,6 +137,25 @@ def _spirals(t: Tensor) -> Tensor:
     return torch.stack([radius * torch.cos(angle), radius * torch.sin(angle)], dim=1)
 
 
+def _rings(t: Tensor) -> Tensor:
+    """Circles of radius 0.9, 0.6 and 0.3 about the origin, as many points on each; the whole part of t is the ring."""
+    ring, turns = _split(t, 3)
+    angle = 2 * math.pi * turns
+    radius = 0.9 - 0.3 * ring
+    return torch.stack([radius * torch.cos(angle), radius * torch.sin(angle)], dim=1)
+
+
+def _s_curve(t: Tensor) -> Tensor:
+    """An S of two arcs of radius 1/2.4, each of three quarters of a turn, that meet at t = 0; t is the angle."""
+    bend = torch.sign(t) * (torch.cos(t) - 1)
+    return torch.stack([torch.sin(t), bend], dim=1) / 2.4
+
+
+def _sine(t: Tensor) -> Tensor:
+    """Two periods of a sine of height 0.55; t runs along the first axis."""
+    return torch.stack([0.9 * t, 0.55 * torch.sin(2 * math.pi * t)], dim=1)
+
+
 def _helix(t: Tensor) -> Tensor:
     """Three turns of radius 0.6 that climb from -0.9 to 0.9; t is the angle."""
     return torch.stack([0.6 * torch.cos(t), 0.6 * torch.sin(t), (0.3 / math.pi) * t], dim=1)
@@ -175,6 +194,23 @@ CURVES = {
     "moons": _pieces("moons", 2, _moons),
     "circles": _pieces("circles", 2, _circles, closed=True),
     "spirals": _pieces("spirals", 3, _spirals),
+    "rings": _pieces("rings", 3, _rings, closed=True),
+    "s_curve": Curve(
+        name="s_curve",
+        data_dim=2,
+        start=-1.5 * math.pi,
+        stop=1.5 * math.pi,
+        coordinate=lambda u: 1.5 * math.pi * (2 * u - 1),
+        position=_s_curve,
+    ),
+    "sine": Curve(
+        name="sine",
+        data_dim=2,
+        start=-1.0,
+        stop=1.0,
+        coordinate=lambda u: 2 * u - 1,
+        position=_sine,
+    ),
     "helix": Curve(
         name="helix",
         data_dim=3,

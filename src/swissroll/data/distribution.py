@@ -12,8 +12,7 @@ from typing import NamedTuple, Protocol, runtime_checkable
 from torch import Generator, Tensor, device
 
 from swissroll import checks
-from swissroll.config import Config, require_config
-from swissroll.data.curves import CURVES, Curve, require_curve
+from swissroll.data.curves import Curve, require_curve
 
 VARIANCE_POINTS = 2**14
 """Even points along a curve whose mean square is its variance."""
@@ -117,9 +116,3 @@ class NoisyCurve:
         """
         points, t = self.curve.sample(n, noise=self.noise, generator=generator, device=device)
         return Sample(points, t)
-
-
-def open_distribution(config: Config) -> Distribution:
-    """What a config's points come from; raises ValueError for what is no config."""
-    require_config(config)
-    return NoisyCurve(CURVES[config.dataset], config.noise)

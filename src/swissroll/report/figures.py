@@ -317,7 +317,7 @@ def _figure_with_colour_bar(width: float, scene: Scene) -> tuple[Figure, Axes]:
 
 def _add_colour_bar(figure: Figure, ax: Axes, scene: Scene, colours: Any) -> None:
     if scene.coordinate is not None:
-        add_colour_bar(figure, ax, colours)
+        add_colour_bar(figure, ax, colours, label=scene.coordinate_name)
 
 
 def _fix_data_square(ax: Axes, scene: Scene, *, title: str = "") -> None:

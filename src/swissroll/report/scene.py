@@ -99,14 +99,21 @@ class Scene:
         return to_array(coordinate)
 
     @property
+    def coordinate_name(self) -> str:
+        """What the coordinate of the held-out points is called; t along a curve."""
+        if self.sample is not None:
+            return "t"
+        return getattr(open_distribution(self.config), "coordinate_name", "t")
+
+    @property
     def line_up(self) -> tuple[str, Array]:
         """What a single line of points is ordered by: its name and values of shape (N,).
 
-        That is their coordinate t, or where they have none the first of the data's coordinates.
+        That is their coordinate, or where they have none the first of the data's coordinates.
         """
         if self.coordinate is None:
             return "x₁", self.points[:, 0]
-        return "t", self.coordinate
+        return self.coordinate_name, self.coordinate
 
     @cached_property
     def posterior(self) -> tuple[Array, Array]:

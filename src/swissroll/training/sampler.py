@@ -36,8 +36,9 @@ class Sampler:
         """The batches of the next steps, shape (steps, B, D), in data units."""
         batch_size = self.config.batch_size
 
-        # Points and their noise come from one source in turn, so noisy batches are drawn one by one.
-        if self.distribution.noise:
+        # A point of a curve takes one number. Others take several from one source in turn, as do noisy points, so their
+        # batches are drawn one by one.
+        if self.distribution.curve is None or self.distribution.noise:
             drawn = torch.cat([self._draw(batch_size) for _ in range(steps)])
         else:
             drawn = self._draw(steps * batch_size)
