@@ -16,6 +16,7 @@ from typing import Any, NoReturn
 from cyclopts import App, Argument, ArgumentCollection, CycloptsError
 from cyclopts.config import Dict
 
+from swissroll.cli.data import data
 from swissroll.cli.exercise import exercise
 from swissroll.cli.figures import figures
 from swissroll.cli.lab import lab
@@ -121,7 +122,7 @@ app = App(
     suppress_keyboard_interrupt=False,
     result_action="return_value",
 )
-for command in (train, report, evaluate, figures, repair, sweep, lab, exercise, lint, selftest):
+for command in (train, report, evaluate, figures, repair, sweep, data, lab, exercise, lint, selftest):
     app.command(command)
 
 

@@ -1,0 +1,184 @@
+"""The commands ``data list``, ``data sample`` and ``data show``: the distributions as text, tables and pictures."""
+
+from __future__ import annotations
+
+import sys
+from io import BytesIO, StringIO
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+from cyclopts import App, Parameter
+
+from swissroll.cli.terminal import CommandError, Flag, note_loud
+from swissroll.config import Config, Dataset
+from swissroll.report.shell import quote
+
+if TYPE_CHECKING:
+    from swissroll.data import Distribution
+
+FOLDER = Path("data")
+"""Where a picture goes, unless it is told."""
+MAX_POINTS = 10**7
+MAX_SHOWN = 20_000
+DELIMITERS = {".csv": ",", ".tsv": "\t"}
+
+data = App(name="data", help="List the distributions that points come from, draw samples, look at them.")
+
+
+@data.command(name="list")
+def list_all() -> int:
+    """List every distribution that --dataset can name."""
+    from swissroll.data import DISTRIBUTIONS
+
+    rows = [("name", "D", "what it is")]
+    for name, entry in DISTRIBUTIONS.items():
+        rows.append((name, str(entry.make(0.0).data_dim), entry.summary))
+
+    width = max(len(name) for name, _, _ in rows)
+    for name, dimensions, summary in rows:
+        print(f"{name:<{width}}  {dimensions}  {summary}")
+    print("\nNext: swissroll data show pinwheel")
+    return 0
+
+
+@data.command
+def sample(
+    name: Dataset,
+    /,
+    *,
+    count: Annotated[int, Parameter(name=["--count", "-n"])] = 1000,
+    noise: float = 0.0,
+    seed: int = 42,
+    coordinate: Flag = False,
+    out: Path | None = None,
+) -> int:
+    """Draw points of a distribution, and write them as a table.
+
+    Parameters
+    ----------
+    name
+        The distribution; 'swissroll data list' lists them.
+    count
+        Number of points.
+    noise
+        Standard deviation of Gaussian noise added to the data, in data units; at most 10.
+    seed
+        Decides the points.
+    coordinate
+        Add a last column with what names a point, such as its t along a curve.
+    out
+        New file: .csv, .tsv or .npy. Without one the table is printed.
+    """
+    from swissroll import checks
+    from swissroll.runs.files import replace_file
+
+    checks.whole("--count", count, 1, MAX_POINTS)
+    if out is not None:
+        _require_new(out)
+    source = _open(name, noise, seed)
+    columns, rows = _draw_table(source, count, seed, with_coordinate=coordinate)
+    if out is None:
+        sys.stdout.write(_as_text(columns, rows, ","))
+        return 0
+
+    out.parent.mkdir(parents=True, exist_ok=True)
+    replace_file(out, _as_bytes(out, columns, rows))
+    print(f"{out}: {count:,} points of {name} in the columns {', '.join(columns)}")
+    return 0
+
+
+@data.command
+def show(
+    name: Dataset,
+    /,
+    *,
+    count: Annotated[int, Parameter(name=["--count", "-n"])] = 2000,
+    noise: float = 0.0,
+    seed: int = 42,
+    out: Path | None = None,
+) -> int:
+    """Draw a picture of a distribution: points, and its density where that is known exactly.
+
+    Parameters
+    ----------
+    name
+        The distribution; 'swissroll data list' lists them.
+    count
+        Number of points.
+    noise
+        Standard deviation of Gaussian noise added to the data, in data units; at most 10.
+    seed
+        Decides the points.
+    out
+        File, .png or .svg; data/NAME.png by default.
+    """
+    from swissroll import checks
+    from swissroll.report.distribution_picture import draw_distribution
+    from swissroll.report.export import encode_figure
+    from swissroll.runs.files import replace_file
+
+    checks.whole("--count", count, 1, MAX_SHOWN)
+    path = out or FOLDER / f"{name}.png"
+    kind: Any = path.suffix.lower().removeprefix(".")
+    if kind not in ("png", "svg"):
+        raise CommandError(f"{path}: pictures are .png or .svg.", "Name such a file with --out.")
+
+    figure = draw_distribution(_open(name, noise, seed), count, seed=seed)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    replace_file(path, encode_figure(figure, kind, dpi=150))
+    print(f"{path}\n\nNext: swissroll train --dataset {name}{f' --noise {noise:g}' if noise else ''}")
+    return 0
+
+
+def _open(name: Dataset, noise: float, seed: int) -> Distribution:
+    """A distribution with noise; the settings' own checks hold."""
+    from swissroll.data import open_distribution
+
+    note_loud(noise)
+    return open_distribution(Config(dataset=name, noise=noise, seed=seed))
+
+
+def _require_new(path: Path) -> None:
+    """Require a name of a table that is not there yet."""
+    allowed = (*DELIMITERS, ".npy")
+    if path.suffix.lower() not in allowed:
+        raise CommandError(f"{path}: tables are {', '.join(allowed)}.", "Name such a file with --out.")
+    if path.exists():
+        raise CommandError(f"{path} already exists.", f"Move it away, or name another file than {quote(path)}.")
+
+
+def _draw_table(source: Distribution, count: int, seed: int, *, with_coordinate: bool) -> tuple[list[str], Any]:
+    """Names of the columns, and points as an array of shape (N, D), or (N, D + 1) with their coordinate."""
+    import numpy as np
+
+    from swissroll.reproducibility import rng
+    from swissroll.reproducibility.modes import ordinary_modes
+
+    with ordinary_modes():
+        points, coordinate = source.sample(count, generator=rng.generator(seed, "data"))
+    columns = [f"x{number}" for number in range(1, source.data_dim + 1)]
+    rows = points.numpy()
+    if with_coordinate and coordinate is not None:
+        columns.append(getattr(source, "coordinate_name", "t"))
+        rows = np.column_stack([rows, coordinate.numpy()])
+    return columns, rows
+
+
+def _as_bytes(path: Path, columns: list[str], rows: Any) -> bytes:
+    """The content of a table's file, as its name says."""
+    import numpy as np
+
+    if path.suffix.lower() == ".npy":
+        file = BytesIO()
+        np.save(file, rows, allow_pickle=False)
+        return file.getvalue()
+    return _as_text(columns, rows, DELIMITERS[path.suffix.lower()]).encode()
+
+
+def _as_text(columns: list[str], rows: Any, delimiter: str) -> str:
+    """A table as text, with a header; nine digits hold a number of single precision exactly."""
+    import numpy as np
+
+    text = StringIO()
+    np.savetxt(text, rows, fmt="%.9g", delimiter=delimiter, header=delimiter.join(columns), comments="")
+    return text.getvalue()
