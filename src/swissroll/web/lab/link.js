@@ -195,7 +195,9 @@ function readView(entries, settings, problems) {
   }
   if (entries.has("lecture")) {
     const scene = readNumber(entries.get("lecture"));
-    if (Number.isInteger(scene) && scene >= 1 && scene <= SCENES) Object.assign(view, { lecture: true, scene: scene - 1 });
+    const isScene = Number.isInteger(scene) && scene >= 1 && scene <= SCENES;
+    // A lecture shows one panel.
+    if (isScene) Object.assign(view, { lecture: true, scene: scene - 1, panel: view.panel ?? "data" });
     else problems.push(`lecture must be the number of a scene, from 1 to ${SCENES}.`);
   }
   return view;
