@@ -12,7 +12,7 @@ from __future__ import annotations
 import argparse
 import json
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from contextlib import suppress
 from io import BytesIO
 from pathlib import Path
@@ -47,6 +47,8 @@ CONFIG = Config(depth=2, hidden_dim=64, steps=500, engine="torch", device="cpu",
 """The catalogue's solutions have two hidden layers."""
 MEASURED_POINTS = 300
 """Even points of the curve on which the evidence is measured."""
+RIGHT_RUN = "right"
+"""The name of the right run and of its picture."""
 COLOURS = 48
 """Of a picture's palette, which keeps its file small."""
 PARTS = {
@@ -65,10 +67,12 @@ class Outcome(NamedTuple):
     Attributes:
         above: Nats above the bound, with its error.
         problem: What stopped the run; empty where nothing did.
+        picture: Name of its picture, which is another run's where the two are the same; empty where there is none.
     """
 
     above: str
     problem: str
+    picture: str = ""
 
 
 def trained(code: str, config: Config) -> Side:
@@ -106,52 +110,89 @@ def picture(figure: Figure) -> bytes:
 
 def outcome(name: str, code: str, folder: Path, pictures: Path, config: Config) -> Outcome:
     """What became of a run, and its picture; read again where both are there."""
-    path = folder / f"{name}.json"
-    if path.exists():
-        return Outcome(*json.loads(path.read_text(encoding="utf-8")))
+    found = recorded(name, folder)
+    if found is not None:
+        return found
 
     found = Outcome("-", "")
     try:
         side = trained(code, config)
-        (pictures / f"{name}.png").write_bytes(picture(draw_small(side)))
-        found = Outcome(side.above, "")
-    except (SolutionError, DivergedError) as error:
+        drawn = picture(draw_small(side))
+        found = Outcome(side.above, "", keep(name, drawn, folder, pictures))
+    except (SolutionError, DivergedError, ValueError) as error:
+        # A ValueError comes from the measurement: what was trained is no VAE.
         found = Outcome("-", str(error))
-    path.write_text(json.dumps(found), encoding="utf-8")
+    (folder / f"{name}.json").write_text(json.dumps(found), encoding="utf-8")
     return found
 
 
-def shown(entries: Sequence[Misconception], folder: Path) -> Iterator[tuple[Misconception, Outcome]]:
-    """The entries that were run, with what became of each."""
-    for entry in entries:
-        path = folder / f"{entry.id}.json"
-        with suppress(FileNotFoundError):
-            yield entry, Outcome(*json.loads(path.read_text(encoding="utf-8")))
+def recorded(name: str, folder: Path) -> Outcome | None:
+    """What became of an earlier run; None where it was not run yet."""
+    try:
+        return Outcome(*json.loads((folder / f"{name}.json").read_text(encoding="utf-8")))
+    except FileNotFoundError:
+        return None
+
+
+def keep(name: str, drawn: bytes, folder: Path, pictures: Path) -> str:
+    """Write a picture, unless an earlier run has the same; the name under which it lies."""
+    for path in sorted(folder.glob("*.json")):
+        other = pictures / path.with_suffix(".png").name
+        if other.exists() and other.stem != name and other.read_bytes() == drawn:
+            (pictures / f"{name}.png").unlink(missing_ok=True)
+            return other.stem
+    (pictures / f"{name}.png").write_bytes(drawn)
+    return name
 
 
 def page(entries: Sequence[Misconception], folder: Path, right: Outcome) -> str:
     """The gallery as Markdown."""
-    rows = list(shown(entries, folder))
-    lines = [f"{len(rows)} of the catalogue's {len(entries)} mistakes are drawn here."]
-    for part, title in PARTS.items():
-        in_part = [(entry, found) for entry, found in rows if entry.law.split(".")[0] == part]
+    rows = [(entry, found) for entry in entries if (found := recorded(entry.id, folder)) is not None]
+    lines = [counts(rows, len(entries)), "", "| part | mistakes |", "|---|---|"]
+    parts = {part: [row for row in rows if row[0].law.split(".")[0] == part] for part in PARTS}
+    for part, in_part in parts.items():
         if in_part:
-            lines += ["", f"## {title}"]
+            anchor = PARTS[part].lower().replace(" ", "-").replace("'", "")
+            lines.append(f"| [{PARTS[part]}](#{anchor}) | {len(in_part)} |")
+
+    for part, in_part in parts.items():
+        if in_part:
+            lines += ["", f"## {PARTS[part]}"]
         for entry, found in in_part:
             lines += ["", *section(entry, found, right)]
     return "\n".join(lines) + "\n"
+
+
+def counts(rows: Sequence[tuple[Misconception, Outcome]], entries: int) -> str:
+    """How many mistakes are shown, and how."""
+    stopped = sum(bool(found.problem) for _, found in rows)
+    same = sum(found.picture == RIGHT_RUN for _, found in rows)
+    sentences = [f"{len(rows)} of the catalogue's {entries} mistakes are shown here."]
+    if stopped:
+        sentences.append(f"Of {stopped} there is no picture, since the run stops: its message is shown.")
+    if same:
+        verb = "gives" if same == 1 else "give"
+        sentences.append(f"{same} {verb} the right run's picture and number: training does not show what is wrong.")
+    return " ".join(sentences)
 
 
 def section(entry: Misconception, found: Outcome, right: Outcome) -> list[str]:
     """One entry: what it is, what it does, and the two runs."""
     lines = [f"### {entry.name}", "", f"`{entry.id}`. {entry.effect}", ""]
     if found.problem:
-        return [*lines, f"The run ends with: {found.problem}"]
+        return [*lines, f"The run stops: {found.problem}"]
+    if found.picture == RIGHT_RUN:
+        return [
+            *lines,
+            f"In training it changes nothing: picture and number are those of the right run ({right.above} nats).",
+        ]
+    if found.picture != entry.id:
+        lines += [f"The picture is that of `{found.picture}`, to the last pixel.", ""]
     return [
         *lines,
         f"| the right run: {right.above} nats above the bound | this mistake: {found.above} nats above the bound |",
         "|---|---|",
-        f"| ![{ALT} of the right run]({PLACE}/right.png) | ![{ALT} of {entry.id}]({PLACE}/{entry.id}.png) |",
+        f"| ![{ALT} of the right run]({PLACE}/right.png) | ![{ALT} of {entry.id}]({PLACE}/{found.picture}.png) |",
     ]
 
 
@@ -165,7 +206,7 @@ def main() -> None:
     given.folder.mkdir(parents=True, exist_ok=True)
     PICTURES.mkdir(parents=True, exist_ok=True)
 
-    right = outcome("right", solution(), given.folder, PICTURES, CONFIG)
+    right = outcome(RIGHT_RUN, solution(), given.folder, PICTURES, CONFIG)
     for entry in CATALOGUE:
         if not given.ids or entry.id in given.ids:
             found = outcome(entry.id, wrong_solution(entry), given.folder, PICTURES, CONFIG)

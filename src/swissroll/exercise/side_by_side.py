@@ -22,6 +22,8 @@ DRAWN_POINTS = 400
 """Points of each cloud."""
 MAX_LATENT_EXTENT = 6.0
 """Half the side of the latent planes; what lies outside is counted in the title."""
+MAX_OUTSIDE = 0.95
+"""Share of points outside from which on a plane reaches as far as they do, or it would be empty."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -80,14 +82,15 @@ def _draw_generated(ax: Axes, side: Side) -> None:
     generated = prior_samples(scene, noise=False, size=DRAWN_POINTS)
     plots.points(ax, scene.points[:DRAWN_POINTS], colour=DATA, size=4)
     plots.points(ax, np.nan_to_num(generated), colour=GENERATED, size=4)
-    title = f"generated{_outside(generated, scene.extent)}"
-    plots.square(ax, scene.extent, title=title, xlabel="x₁", ylabel="x₂")
+    extent, note = _view(generated, scene.extent)
+    plots.square(ax, extent, title=f"generated{note}", xlabel="x₁", ylabel="x₂")
 
 
 def _draw_latents(ax: Axes, side: Side) -> None:
     scene = side.scene
     means, _ = scene.posterior
-    title = f"q(z|x){_outside(scene.in_plane(means), MAX_LATENT_EXTENT)}"
+    extent, note = _view(scene.in_plane(means), min(scene.latent_extent, MAX_LATENT_EXTENT))
+    title = f"q(z|x){note}"
     if scene.config.latent_dim == 1:
         draw_latent_line(ax, scene, DRAWN_POINTS)
         ax.set_title(title)
@@ -95,10 +98,14 @@ def _draw_latents(ax: Axes, side: Side) -> None:
     draw_prior(ax, scene)
     draw_posteriors(ax, scene, DRAWN_POINTS, size=4)
     first, second = (f"z{dim + 1}" for dim in scene.plane)
-    plots.square(ax, min(scene.latent_extent, MAX_LATENT_EXTENT), title=title, xlabel=first, ylabel=second)
+    plots.square(ax, extent, title=title, xlabel=first, ylabel=second)
 
 
-def _outside(points: plots.Array, extent: float) -> str:
-    """The share of points that lie outside a square, in words; empty where there is none."""
+def _view(points: plots.Array, extent: float) -> tuple[float, str]:
+    """Half the side of a plane, and what its title says: the share of points outside, or how far it reaches."""
     share = float(np.mean(~(np.abs(points) <= extent).all(axis=1)))
-    return f" ({share:.0%} outside)" if share >= 0.01 else ""
+    finite = np.abs(points[np.isfinite(points).all(axis=1)])
+    if share > MAX_OUTSIDE and finite.size:
+        far = 1.2 * float(np.quantile(finite, MAX_OUTSIDE))
+        return far, f" (±{float(f'{far:.2g}'):,g})"
+    return extent, f" ({share:.0%} outside)" if share >= 0.01 else ""

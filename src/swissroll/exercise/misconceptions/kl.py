@@ -78,7 +78,7 @@ KL: tuple[Misconception, ...] = (
         thought="The KL term has to be made larger to be felt.",
         law="kl.factor",
         signs=("kl-factor",),
-        effect="beta is many times what it says: the posterior collapses onto the prior.",
+        effect="beta is many times what it says: posteriors become wide, until they are the prior.",
         hint="Work out the KL term by hand at mu = 1 and logvar = 0, and compare.",
         code="kl_loss = -5 * torch.mean(1 + logvar - mu.pow(2) - torch.exp(logvar))",
         factor=(0.505, 1e9),

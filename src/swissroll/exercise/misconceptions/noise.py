@@ -82,7 +82,10 @@ NOISE: tuple[Misconception, ...] = (
         thought="The noise is a part of the model, made when the model is made.",
         law=FRESH,
         signs=("noise-frozen",),
-        effect="An autoencoder: the decoder learns the fixed offsets by heart, and samples from the prior are bad.",
+        effect=(
+            "The decoder sees the same few draws over and over. With the same points in each step it learns them by "
+            "heart; with fresh points it hardly shows."
+        ),
         hint="Call your function twice with the same arguments. Should the two results be equal?",
         read=TRICK,
         slot="sampler",
@@ -98,7 +101,8 @@ NOISE: tuple[Misconception, ...] = (
         law=FRESH,
         signs=("noise-reseeded",),
         effect=(
-            "The same noise in every step: the decoder learns it by heart, and all other random numbers repeat, too."
+            "The same noise in every step, and all other random numbers repeat, too. With the same points in each step "
+            "the decoder learns it by heart; with fresh points it hardly shows."
         ),
         hint="Call your function twice with the same arguments. How often in a program should a seed be set?",
         read=TRICK,

@@ -237,7 +237,7 @@ OBJECTIVE: tuple[Misconception, ...] = (
         name="beta multiplies the whole loss",
         thought="The bracket around the two terms makes no difference.",
         signs=("beta-on-error", "error-absent"),
-        effect="beta changes the size of the gradients and nothing else: Adam does not even see that.",
+        effect="The KL term weighs as much as at beta 1, whatever beta is: the posterior collapses onto the prior.",
         hint="Set beta to 0. Which of the two terms should be gone?",
         code="return beta * (recon_loss + kl_loss)",
     ),
