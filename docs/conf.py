@@ -16,6 +16,7 @@ from docutils.utils.math.latex2mathml import tex2mathml
 from sphinx.application import Sphinx
 
 from swissroll import __version__
+from swissroll.report.lab import lab_page, write_lab
 
 sys.path.insert(0, str(Path(__file__).parent))
 from fill import API, api_names, linked_pages, resolve
@@ -36,6 +37,10 @@ html_static_path = ["_static"]
 html_css_files = ["pages.css"]
 # MathML needs no script and no font from the network; browsers have drawn it since 2023.
 html_math_renderer = "mathml"
+LAB = re.compile(r"<!-- lab -->\n.*?<!-- end -->", re.DOTALL)
+LAB_FRAME = """```{raw} html
+<iframe class="lab" src="lab-page.html" title="The lab" loading="lazy"></iframe>
+```"""
 THIN_SPACE = '<mspace width="0.17em"></mspace>'
 
 autodoc_member_order = "bysource"
@@ -69,6 +74,8 @@ def mathml(formula: str, *, as_block: bool = False) -> str:
 def add_what_only_built_pages_have(_: Sphinx, page: str, source: list[str]) -> None:
     """Give the first page its order of pages, and the Python interface its reference."""
     if page == "index":
+        # The picture of the lab gives way to the lab itself.
+        source[0] = LAB.sub(LAB_FRAME, source[0])
         pages = "\n".join(linked_pages(source[0]))
         source[0] += f"\n```{{toctree}}\n:hidden:\n\n{pages}\n```\n"
     if page == "api":
@@ -92,7 +99,14 @@ def directive(name: str, owned: list[str]) -> str:
     return f".. {kind}:: {name}\n" + (f"   :members: {members}\n" if members else "")
 
 
+def write_lab_page(app: Sphinx, error: Exception | None) -> None:
+    """Put the lab beside the pages, which the first of them shows."""
+    if error is None and app.builder.format == "html":
+        write_lab(Path(app.outdir) / "lab-page.html", lab_page())
+
+
 def setup(app: Sphinx) -> None:
     """Called by Sphinx."""
+    app.connect("build-finished", write_lab_page)
     app.connect("source-read", add_what_only_built_pages_have)
     app.add_html_math_renderer("mathml", (write_inline_math, None), (write_math_block, None))

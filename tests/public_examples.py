@@ -130,6 +130,7 @@ def examples() -> dict[str, Example]:
         Example(model.StandardNormal, {"latent_dim": 2}),
         Example(model.Loss, {"beta": 0.1, "data_dim": 2, "latent_dim": 2, "reduction": "sum"}),
         Example(evaluation.ReferenceSample, {"real": OTHERS, "real_again": several, "blur": 0.0, "seed": 0}),
+        Example(swissroll.Lab, {"start": TINY, "height": 400}),
         Example(NoisyCurve, {"curve": ROLL, "noise": 0.1}),
         Example(open_distribution, {"config": TINY}),
     ]

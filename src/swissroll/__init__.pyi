@@ -16,6 +16,7 @@ from .notebook import train_vae as train_vae
 from .notebook import train_vae_with_visualization as train_vae_with_visualization
 from .notebook import visualize_latent_space as visualize_latent_space
 from .notebook import visualize_reconstructions as visualize_reconstructions
+from .report.lab_frame import Lab as Lab
 from .runs.evaluate import evaluate as evaluate
 from .runs.evaluate import examine as examine
 from .runs.run import Run as Run

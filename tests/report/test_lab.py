@@ -81,7 +81,7 @@ def test_page_runs_its_worker_and_reaches_nobody(
     page = context.new_page()
     page.goto(file.as_uri())
     shown = page.frames[-1]
-    shown.wait_for_function("document.getElementById('worker').textContent")
+    shown.wait_for_function("() => document.getElementById('worker').textContent")
     found = {name: shown.inner_text(f"#{name}") for name in ("worker", "connection", "markup", "given")}
     context.close()
 

@@ -18,7 +18,7 @@ from tests.oracles import Opened, trained_run
 pytestmark = pytest.mark.usefixtures("few_points")
 
 IS_AT_STEP = "step => document.getElementById('now-step')?.textContent === String(step)"
-HAS_DECODED = "document.querySelector('#panel-latent .readout')?.textContent.includes('decodes to')"
+HAS_DECODED = "() => document.querySelector('#panel-latent .readout')?.textContent.includes('decodes to')"
 
 
 def run_with_page(folder: Path, pictures: dict[str, str] | None = None, **settings: Any) -> Run:

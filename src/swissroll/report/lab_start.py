@@ -31,6 +31,8 @@ MAX_OF_SETTING = {
     "seed": 2**53 - 1,
 }
 """What the page computes at most; ``web/lab/settings.js`` has the same bounds."""
+DATASETS = ("swiss_roll", "moons", "circles", "spirals", "helix")
+"""The distributions that the page draws from."""
 MAX_ROWS = 1000
 """Most rows of a history."""
 MAX_SNAPSHOT_CHARACTERS = 12_000_000
@@ -94,6 +96,8 @@ def beyond_the_page(config: Config, model: VAE | None = None) -> str:
         value = getattr(config, name)
         if value > most:
             return f"The lab computes {name} up to {most:,}; here it is {value:,}."
+    if config.dataset not in DATASETS:
+        return f"The lab draws {', '.join(DATASETS[:-1])} and {DATASETS[-1]}; here the data are {config.dataset}."
     if model is not None and type(model) is not VAE:
         return "The lab computes swissroll's own VAE, and this is another class."
     return ""
