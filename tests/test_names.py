@@ -91,6 +91,11 @@ def test_what_to_install_is_what_the_extra_asks_for(fix: Fix, extra: str) -> Non
     assert f"pip install '{requirement}'." in FIXES[fix]
 
 
+def test_what_to_install_for_tables_is_what_the_extra_asks_for() -> None:
+    wanted = " ".join(f"'{requirement}'" for requirement in PROJECT["optional-dependencies"]["table"])
+    assert f"pip install {wanted}." in FIXES[Fix.INSTALL_PANDAS]
+
+
 def test_a_wheel_works_without_the_clone(tmp_path: Path) -> None:
     pytest.importorskip("hatchling", reason="needs hatchling: pip install hatchling")
     build = [sys.executable, "-m", "pip", "wheel", "--quiet", "--no-deps", "--no-build-isolation", str(ROOT)]

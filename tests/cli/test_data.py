@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from pathlib import Path
 
 import numpy as np
@@ -60,6 +61,34 @@ def test_a_picture_is_drawn_and_its_file_named(name: str, tmp_path: Path, capsys
     code, out, _ = call("show", name, "-n", "200", "--out", str(path), capsys=capsys)
     assert (code, out) == (0, f"{path}\n\nNext: swissroll train --dataset {name}\n")
     assert np.ptp(np.asarray(Image.open(path).convert("L"))) > 100
+
+
+def test_a_table_is_checked(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    pytest.importorskip("pandas")
+    path = tmp_path / "points.csv"
+    call("sample", "moons", "-n", "40", "--coordinate", "--out", str(path), capsys=capsys)
+    code, out, err = call("check", str(path), "--columns", "x2,x1", "--label", "t", capsys=capsys)
+    lines = out.splitlines()
+    assert (code, err, lines[0]) == (0, "", f"{path}: 40 rows of 2 columns")
+    x = expected("moons", 40)
+    assert [line.split()[0] for line in lines[2:4]] == ["x2", "x1"]
+    assert float(lines[2].split()[1]) == pytest.approx(float(x[:, 1].min()), rel=1e-5)
+    assert lines[4] == "label t: 40 different values"
+
+    code, out, err = call("check", str(path), "--columns", "x1,x9", capsys=capsys)
+    assert (code, out) == (2, "")
+    assert err == f"swissroll: {path} has no column 'x9'. It has: x1, x2, t.\n"
+
+
+def test_a_table_says_what_pandas_is_needed_for(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setitem(sys.modules, "pandas", None)
+    path = tmp_path / "points.csv"
+    path.write_text("a\n1\n")
+    code, out, err = call("check", str(path), capsys=capsys)
+    assert (code, out, err.count("\n")) == (2, "", 1)
+    assert "needs pandas, which is not installed. To install it: pip install 'pandas>=2.2' 'pyarrow>=16'." in err
 
 
 WRONG = {

@@ -1,7 +1,8 @@
-"""The commands ``data list``, ``data sample`` and ``data show``: the distributions as text, tables and pictures."""
+"""The commands of ``data``: distributions as text, tables and pictures, and a look at a table of one's own."""
 
 from __future__ import annotations
 
+import csv
 import sys
 from io import BytesIO, StringIO
 from pathlib import Path
@@ -9,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 from cyclopts import App, Parameter
 
-from swissroll.cli.terminal import CommandError, Flag, note_loud
+from swissroll.cli.terminal import CommandError, Flag, note, note_loud
 from swissroll.config import Config, Dataset
 from swissroll.report.shell import quote
 
@@ -22,7 +23,7 @@ MAX_POINTS = 10**7
 MAX_SHOWN = 20_000
 DELIMITERS = {".csv": ",", ".tsv": "\t"}
 
-data = App(name="data", help="List the distributions that points come from, draw samples, look at them.")
+data = App(name="data", help="List distributions, draw samples, look at them; check a table of your own.")
 
 
 @data.command(name="list")
@@ -128,6 +129,48 @@ def show(
     replace_file(path, encode_figure(figure, kind, dpi=150))
     print(f"{path}\n\nNext: swissroll train --dataset {name}{f' --noise {noise:g}' if noise else ''}")
     return 0
+
+
+@data.command
+def check(
+    table: Path,
+    /,
+    *,
+    columns: str | None = None,
+    label: str | None = None,
+) -> int:
+    """Say how a table of your own is read: its columns and their ranges, or what is wrong with it in one line.
+
+    Parameters
+    ----------
+    table
+        File with a row for each point: .csv, .tsv, .txt, .npy, .npz or .parquet.
+    columns
+        Names of the columns to use, with commas between them; all but the label by default.
+    label
+        Name of a column that tells rows apart in pictures; it may be text.
+    """
+    from swissroll.data.table import read_table
+
+    found = read_table(table, None if columns is None else _split_names(columns), label)
+    print(f"{table}: {len(found.rows):,} rows of {len(found.columns)} columns")
+    width = max(map(len, ("column", *found.columns)))
+    print(f"{'column':<{width}}  {'smallest':>12}  {'mean':>12}  {'largest':>12}  {'deviation':>12}")
+    for name, values in zip(found.columns, found.rows.T, strict=True):
+        numbers = (values.min(), values.mean(), values.max(), values.std())
+        print(f"{name:<{width}}  " + "  ".join(f"{number:>12.6g}" for number in numbers))
+
+    if found.label is not None:
+        print(f"label {found.label_name}: {len(set(found.label.tolist())):,} different values")
+    for line in found.notes:
+        note(line)
+    return 0
+
+
+def _split_names(text: str) -> list[str]:
+    """Names between commas; one that holds a comma stands in quotation marks."""
+    names = next(csv.reader([text], skipinitialspace=True), [])
+    return [name.strip() for name in names]
 
 
 def _open(name: Dataset, noise: float, seed: int) -> Distribution:

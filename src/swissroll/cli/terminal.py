@@ -86,6 +86,10 @@ FIXES = {
     Fix.LEAVE_PRIOR: "Choose --no-refit-prior (in a sweep --refit-prior false), or more --components.",
     Fix.INSTALL_JAX: f"To install it: {INSTALL_JAX}. Or choose --engine torch.",
     Fix.MEND_JAX: "Mend that, or choose --engine torch.",
+    Fix.CHOOSE_COLUMNS: "Choose the columns to use: --columns {columns}",
+    Fix.INSTALL_PANDAS: (
+        "To install it: pip install 'pandas>=2.2' 'pyarrow>=16'. Or save the table as NPY, which needs neither."
+    ),
     Fix.INSTALL_DASK: "To install it: pip install 'distributed>=2025.1'. Or leave out --cluster.",
     Fix.START_SCHEDULER: "To start one: dask scheduler --host {host} --port {port}",
     Fix.NAME_ALL_VALUES: "To add runs beside it, name all values: {flag} {values}",

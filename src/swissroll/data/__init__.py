@@ -5,6 +5,7 @@ from swissroll.data.curves import CURVES, Curve, generate_swiss_roll
 from swissroll.data.densities import Checkerboard, Gaussians, HasDensity, Pinwheel
 from swissroll.data.distribution import Distribution, NoisyCurve, Sample
 from swissroll.data.surfaces import SURFACES, NoisySurface, Surface
+from swissroll.data.table import Table, read_table
 
 __all__ = [
     "CURVES",
@@ -20,6 +21,8 @@ __all__ = [
     "Pinwheel",
     "Sample",
     "Surface",
+    "Table",
     "generate_swiss_roll",
     "open_distribution",
+    "read_table",
 ]

@@ -1,0 +1,300 @@
+"""A person's own table of numbers: read whole, checked in every cell, and refused in one line where it cannot be used.
+
+Nothing is dropped and nothing is filled in. What can be used but makes a density hard to read, such as rounded values,
+is said in a note.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+from os import PathLike
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from swissroll import checks
+from swissroll.data.table_files import Column, is_number, read_columns
+from swissroll.errors import Fix, FixableError
+
+MIN_ROWS = 20
+"""Fewest rows: with less there is nothing to hold out."""
+MAX_COLUMNS = 50
+"""Most columns: beyond, neither evidence nor pictures say much."""
+MAX_VALUE = 1e100
+"""Largest number, so that its square is one too."""
+MIN_SPREAD = 1e-12
+"""Smallest spread of a column beside its largest number: below, double precision holds no digits of it."""
+LATTICE_TIES = 0.5
+"""Share of different values among the rows, up to which a column may be called a lattice."""
+MISSING = frozenset({"", "na", "n/a", "#n/a", "nan", "null", "none", "nil", "missing", "-", "--", ".", "?"})
+"""Words for a value that is not there, in lower case."""
+INFINITE = frozenset({"inf", "infinity"})
+WITH_COMMA = re.compile(r"[+-]?[\d.]*\d,\d+(,\d+)*(\.\d+)?([eE][+-]?\d+)?")
+DATE = re.compile(r"\d{1,4}[-/.]\d{1,2}[-/.]\d{1,4}([T ].*)?|\d{1,2}:\d{2}(:\d{2})?.*")
+WITH_UNIT = re.compile(r"[^\d\s]{0,3}\s*[+-]?\d[\d.,]*\s*[^\d\s]{0,8}")
+REMOVE_ROWS = "Remove such rows, or fill them in by a method of your own: nothing is dropped or filled in here."
+
+
+@dataclass(frozen=True, kw_only=True)
+class Table:
+    """Rows of numbers.
+
+    Attributes:
+        path: Where they come from.
+        columns: Names of the D columns.
+        rows: Shape (N, D), float64, all finite.
+        label: What colours the rows in pictures, shape (N,), numbers or text; None without a label.
+        label_name: Name of its column.
+        digest: SHA-256 of the file, 64 hexadecimal digits.
+        notes: What to know before reading a density of this table, a sentence or two each.
+    """
+
+    path: Path
+    columns: tuple[str, ...]
+    rows: NDArray[np.float64]
+    label: NDArray[Any] | None
+    label_name: str | None
+    digest: str
+    notes: tuple[str, ...]
+
+
+def read_table(path: str | PathLike[str], columns: Sequence[str] | None = None, label: str | None = None) -> Table:
+    """Read a table of numbers: CSV, TSV or other text with a delimiter, NPY, NPZ or Parquet.
+
+    Delimiter and header are found out. Rows are counted from 1, without the header.
+
+    Args:
+        path: The file.
+        columns: Names of the columns to use; all but the label by default. Columns without a header are x1, x2, ....
+        label: Name of a column that colours pictures; it may be text.
+
+    Raises:
+        ValueError: The file cannot be used as it is; the message names the row and the column, and what to do.
+    """
+    file = Path(path)
+    if not file.is_file():
+        what = "is a folder" if file.is_dir() else "is not there"
+        raise ValueError(f"{file} {what}. Name a file that holds a table.")
+    content = file.read_bytes()
+    found = read_columns(file, content)
+    _require_names(file, found)
+
+    chosen = _choose(file, found, columns, label)
+    if len(chosen) > MAX_COLUMNS:
+        raise ValueError(f"{file} has {len(chosen)} columns; at most {MAX_COLUMNS} can be used. Choose some of them.")
+    count = len(found[0].values)
+    if count < MIN_ROWS:
+        raise ValueError(f"{file} has {count} rows; a density needs at least {MIN_ROWS}. Collect more.")
+
+    values = [_numbers(file, column, found) for column in chosen]
+    for column, numbers in zip(chosen, values, strict=True):
+        _require_spread(file, column.name, numbers, counts_allowed=columns is not None)
+
+    rows = np.column_stack(values)
+    names = tuple(column.name for column in chosen)
+    return Table(
+        path=file,
+        columns=names,
+        rows=rows,
+        label=None if label is None else _label_values(file, _named(file, found, label)),
+        label_name=label,
+        digest=hashlib.sha256(content).hexdigest(),
+        notes=_notes(names, rows),
+    )
+
+
+def _require_names(path: Path, found: list[Column]) -> None:
+    """Require a name of its own for each column."""
+    if not found:
+        raise ValueError(f"{path} has no columns.")
+    places: dict[str, int] = {}
+    for place, column in enumerate(found, start=1):
+        if column.name in places:
+            first = places[column.name]
+            raise ValueError(f"{path}: columns {first} and {place} are both called {column.name!r}. Rename one.")
+        places[column.name] = place
+
+
+def _choose(path: Path, found: list[Column], columns: Sequence[str] | None, label: str | None) -> list[Column]:
+    if label is not None:
+        _named(path, found, label)
+    if columns is None:
+        return [column for column in found if column.name != label]
+    if isinstance(columns, str) or not columns:
+        raise ValueError(f"columns must be a list of names, such as [{found[0].name!r}]; got {checks.short(columns)}.")
+    if len(set(columns)) < len(columns):
+        twice = next(name for name in columns if list(columns).count(name) > 1)
+        raise ValueError(f"columns names {twice!r} twice. Name it once.")
+    return [_named(path, found, name) for name in columns]
+
+
+def _named(path: Path, found: list[Column], name: str) -> Column:
+    names = [column.name for column in found]
+    if name not in names:
+        shown = ", ".join(names[:MAX_COLUMNS])
+        raise ValueError(f"{path} has no column {name!r}.{checks.closest(name, names)} It has: {shown}.")
+    return found[names.index(name)]
+
+
+def _numbers(path: Path, column: Column, found: list[Column]) -> NDArray[np.float64]:
+    """A column as finite numbers."""
+    values = column.values
+    where = f"{path}, column {column.name!r}"
+    if values.dtype.kind == "O":
+        numbers = _parse(path, column, found)
+    elif values.dtype.kind in "iuf":
+        numbers = values.astype(np.float64)
+    else:
+        raise FixableError(f"{where} holds {_kind(values)}.", Fix.CHOOSE_COLUMNS, columns=_numeric_names(found))
+
+    _require_finite(path, column, numbers)
+    return numbers
+
+
+def _parse(path: Path, column: Column, found: list[Column]) -> NDArray[np.float64]:
+    """A column of text as numbers; missing ones are NaN."""
+    texts = [str(value).strip() for value in column.values]
+    numbers = np.full(len(texts), np.nan)
+    wrong: list[int] = []
+    for row, text in enumerate(texts):
+        if is_number(text):
+            numbers[row] = float(text)
+        elif text.lower() not in MISSING:
+            wrong.append(row)
+
+    if len(wrong) > len(texts) / 2:
+        first = texts[wrong[0]]
+        what = _describe(first)[0]
+        raise FixableError(
+            f"{path}, column {column.name!r}: {len(wrong)} of {len(texts)} rows are not numbers; "
+            f"row {wrong[0] + 1}, {first!r:.60}, {what}.",
+            Fix.CHOOSE_COLUMNS,
+            columns=_numeric_names(found),
+        )
+    if wrong:
+        what, advice = _describe(texts[wrong[0]])
+        text = f"{texts[wrong[0]]!r:.60}"
+        raise ValueError(f"{path}, row {wrong[0] + 1}, column {column.name!r}: {text} {what}. {advice}")
+    return numbers
+
+
+def _describe(text: str) -> tuple[str, str]:
+    """What a cell is that is no number, and what to do about that."""
+    if WITH_COMMA.fullmatch(text):
+        return "has a comma", "Write decimal points, and nothing between thousands."
+    if DATE.fullmatch(text):
+        return "is a date or a time", "Turn it into a number, such as days since the first one."
+    if text.lower() in ("true", "false", "yes", "no"):
+        return "is a truth value", "Leave the column out, or name it as the label."
+    if WITH_UNIT.fullmatch(text):
+        return "is a number with a sign or a unit", "Write the number alone."
+    return "is text", "Correct it, or remove the row."
+
+
+def _kind(values: NDArray[Any]) -> str:
+    kinds = {"b": "truth values", "M": "dates", "m": "durations", "c": "complex numbers"}
+    return kinds.get(values.dtype.kind, "text")
+
+
+def _numeric_names(found: list[Column]) -> str:
+    """Names of the columns that look like numbers, with commas."""
+    names = []
+    for column in found:
+        first = column.values[0]
+        if column.values.dtype.kind in "iuf" or (column.values.dtype.kind == "O" and is_number(str(first))):
+            names.append(column.name)
+    return ",".join(names[:MAX_COLUMNS]) or "none of these are numbers"
+
+
+def _require_finite(path: Path, column: Column, numbers: NDArray[np.float64]) -> None:
+    """Require numbers of a size that can be squared."""
+    missing = np.isnan(numbers)
+    if missing.any():
+        row = int(missing.argmax())
+        count = int(missing.sum())
+        raise ValueError(
+            f"{path}, row {row + 1}, column {column.name!r}: there is no value, as in {count} of {len(numbers)} rows. "
+            f"{REMOVE_ROWS}"
+        )
+    too_large = np.abs(numbers) > MAX_VALUE
+    if too_large.any():
+        row = int(too_large.argmax())
+        text = str(column.values[row]).strip()
+        is_infinite = text.lstrip("+-").lower() in INFINITE
+        what = "is infinite" if is_infinite else f"is larger than {MAX_VALUE:g}"
+        advice = "Remove such rows." if is_infinite else "Use another unit."
+        raise ValueError(f"{path}, row {row + 1}, column {column.name!r}: {text:.40} {what}. {advice}")
+
+
+def _require_spread(path: Path, name: str, numbers: NDArray[np.float64], *, counts_allowed: bool) -> None:
+    """Require a column that varies, by more than rounding, and does more than count."""
+    spread = np.ptp(numbers)
+    if spread == 0:
+        raise ValueError(f"{path}, column {name!r}: all rows are {numbers[0]:g}, which has no density. Leave it out.")
+    if spread < MIN_SPREAD * np.abs(numbers).max():
+        raise ValueError(
+            f"{path}, column {name!r}: its values differ by less than a rounding error of {numbers[0]:g}. "
+            "Subtract a constant from it before it is saved."
+        )
+    if not counts_allowed and (np.diff(numbers) == 1).all():
+        raise ValueError(
+            f"{path}, column {name!r} counts the rows: {numbers[0]:g}, {numbers[1]:g} and so on. "
+            "Leave it out; or name it among the columns to use, if it is meant."
+        )
+
+
+def _label_values(path: Path, column: Column) -> NDArray[Any]:
+    """Numbers where all are, else text."""
+    texts = [str(value).strip() for value in column.values]
+    if column.values.dtype.kind in "iuf":
+        numbers = column.values.astype(np.float64)
+        _require_finite(path, column, numbers)
+        return numbers
+    if all(map(is_number, texts)):
+        return np.array([float(text) for text in texts])
+
+    for row, text in enumerate(texts, start=1):
+        if text.lower() in MISSING:
+            raise ValueError(
+                f"{path}, row {row}, label {column.name!r}: there is no value. Fill it in, such as 'none'."
+            )
+    return np.array(texts)
+
+
+def _notes(names: tuple[str, ...], rows: NDArray[np.float64]) -> tuple[str, ...]:
+    """What to know before reading a density of these rows."""
+    notes = []
+    repeated = len(rows) - len(np.unique(rows, axis=0))
+    if repeated:
+        notes.append(
+            f"{repeated:,} of {len(rows):,} rows repeat an earlier one: "
+            "a density that is narrow enough there has no upper bound."
+        )
+    lattices = [(name, find_lattice(values)) for name, values in zip(names, rows.T, strict=True)]
+    steps = [f"{name} in steps of {step:g}" for name, step in lattices if step is not None]
+    if steps:
+        notes.append(
+            f"rounded values: {', '.join(steps)}. A density of such values has no upper bound either: "
+            "one far narrower than a step would score any number. Do not read more into it than steps allow."
+        )
+    return tuple(notes)
+
+
+def find_lattice(values: NDArray[np.floating[Any]]) -> float | None:
+    """The step of a column whose values, shape (N,), are all multiples of one from the smallest; None without ties.
+
+    Numbers of ordinary precision have few ties, so only a column with many can be called a lattice.
+    """
+    different = np.unique(values)
+    if len(different) > LATTICE_TIES * len(values) or len(different) < 2:
+        return None
+    step = float(np.diff(different).min())
+    multiples = (different - different[0]) / step
+    off = np.abs(multiples - multiples.round()).max()
+    # Decimal steps are rounded in binary.
+    return float(f"{step:.6g}") if off < 1e-3 else None

@@ -1,0 +1,297 @@
+"""Tables of one's own: what is read, and forty files that are refused in one line."""
+
+from __future__ import annotations
+
+import gzip
+import io
+import zipfile
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from swissroll.data.table import Table, find_lattice, read_table
+
+pandas = pytest.importorskip("pandas")
+X = np.random.default_rng(0).normal(size=(30, 2))
+ROWS = [f"{a!r},{b!r}" for a, b in X.tolist()]
+
+
+def text(*lines: str, header: str | None = "a,b") -> bytes:
+    """A file of these lines, under a header."""
+    return "\n".join([*([] if header is None else [header]), *lines, ""]).encode()
+
+
+def read(folder: Path, content: bytes, name: str = "points.csv", **options: Any) -> Table:
+    path = folder / name
+    path.write_bytes(content)
+    return read_table(path, **options)
+
+
+def changed(row: int, cells: str) -> bytes:
+    """The right file with another row, counted from 1."""
+    lines = list(ROWS)
+    lines[row - 1] = cells
+    return text(*lines)
+
+
+def saved(write: Callable[..., None], *values: Any, **named: Any) -> bytes:
+    file = io.BytesIO()
+    write(file, *values, **named)
+    return file.getvalue()
+
+
+def column(*values: str, name: str = "c") -> bytes:
+    """The right file with another column behind it, whose values repeat."""
+    lines = [f"{row},{values[place % len(values)]}" for place, row in enumerate(ROWS)]
+    return text(*lines, header=f"a,b,{name}")
+
+
+def zipped() -> bytes:
+    file = io.BytesIO()
+    with zipfile.ZipFile(file, "w") as archive:
+        archive.writestr("xl/workbook.xml", "<workbook/>")
+    return file.getvalue()
+
+
+WRONG: dict[str, tuple[bytes, str, dict[str, Any]]] = {
+    # Cells.
+    "missing": (changed(17, "1.5,"), "row 17, column 'b': there is no value, as in 1 of 30 rows. Remove", {}),
+    "word for missing": (changed(3, "NA,2"), "row 3, column 'a': there is no value", {}),
+    "nan": (changed(3, "2,nan"), "row 3, column 'b': there is no value", {}),
+    "infinite": (changed(4, "-inf,2"), "row 4, column 'a': -inf is infinite. Remove such rows", {}),
+    "overflow": (changed(4, "1e999,2"), "row 4, column 'a': 1e999 is larger than 1e+100. Use another unit", {}),
+    "huge": (changed(9, "1e200,2"), "row 9, column 'a': 1e200 is larger than 1e+100", {}),
+    "text cell": (changed(5, "1,abc"), "row 5, column 'b': 'abc' is text. Correct it, or remove", {}),
+    "unit": (changed(5, "1,12 cm"), "row 5, column 'b': '12 cm' is a number with a sign or a unit", {}),
+    "percent": (changed(5, "1,12%"), "'12%' is a number with a sign or a unit. Write the number alone", {}),
+    "currency": (changed(5, "$12,3"), "row 5, column 'a': '$12' is a number with a sign", {}),
+    "underscore": (changed(5, "1,1_000"), "row 5, column 'b': '1_000' is", {}),
+    "thousands": (changed(6, '1,"1,234.5"'), "row 6, column 'b': '1,234.5' has a comma. Write decimal points", {}),
+    "date cell": (changed(7, "1,2024-05-01"), "row 7, column 'b': '2024-05-01' is a date or a time. Turn it", {}),
+    "units row": (changed(1, "cm,kg"), "row 1, column 'a': 'cm' is text", {}),
+    # Columns.
+    "decimal commas": (
+        text(*[row.replace(",", ";").replace(".", ",") for row in ROWS], header="a;b"),
+        "column 'a': 30 of 30 rows are not numbers; row 1",
+        {},
+    ),
+    "category": (column("red", "blue"), "column 'c': 30 of 30 rows are not numbers; row 1, 'red', is text", {}),
+    "choose": (column("red"), "Choose the columns to use: a,b.", {}),
+    "dates": (column("2024-01-01", "2024-01-02"), "row 1, '2024-01-01', is a date or a time", {}),
+    "truth values": (column("True", "False"), "row 1, 'True', is a truth value", {}),
+    "constant": (column("3"), "column 'c': all rows are 3, which has no density. Leave it out", {}),
+    "empty column": (column(""), "row 1, column 'c': there is no value, as in 30 of 30 rows", {}),
+    "below rounding": (
+        column("1e15", "1000000000000000.1"),
+        "column 'c': its values differ by less than a rounding error of 1e+15. Subtract",
+        {},
+    ),
+    "row numbers": (
+        text(*[f"{place},{row}" for place, row in enumerate(ROWS)], header=",a,b"),
+        "column 'column 1' counts the rows: 0, 1 and so on. Leave it out",
+        {},
+    ),
+    "duplicate header": (text(*ROWS, header="a,a"), "columns 1 and 2 are both called 'a'. Rename one", {}),
+    "trailing delimiters": (
+        text(*[f"{row}," for row in ROWS], header="a,b,"),
+        "row 1, column 'column 3': there is no value",
+        {},
+    ),
+    # Lines.
+    "short line": (changed(8, "1.0"), "line 9 has 1 fields, and line 1 has 2, with the delimiter ','", {}),
+    "long line": (changed(8, "1,2,3"), "line 9 has 3 fields, and line 1 has 2", {}),
+    "blank line": (changed(8, ""), "line 9 is empty. Remove it", {}),
+    "open quote": (changed(8, '"1,2'), "a quotation mark is opened and never closed", {}),
+    "comment": (changed(8, "# a remark"), "line 9 has 1 fields", {}),
+    "wrong delimiter": (
+        text(*[row.replace(",", ":") for row in ROWS], header="a:b"),
+        "column 'a:b': 30 of 30 rows are not numbers",
+        {},
+    ),
+    "too few rows": (text(*ROWS[:7]), "has 7 rows; a density needs at least 20. Collect more", {}),
+    "no rows": (text(), "has a header and no rows", {}),
+    "too many columns": (
+        text(
+            *[",".join(map(repr, row)) for row in np.random.default_rng(1).normal(size=(30, 51)).tolist()], header=None
+        ),
+        "has 51 columns; at most 50 can be used. Choose some",
+        {},
+    ),
+    # Files.
+    "empty": (b"", "points.csv is empty: it needs a row", {}),
+    "blank": (b" \n\n", "points.csv is empty", {}),
+    "binary": (bytes(range(256)) * 4, "is a binary file, or text in UTF-16. Save the table as CSV", {}),
+    "utf-16": (text(*ROWS).decode().encode("utf-16"), "is text in UTF-16. Save it as UTF-8", {}),
+    "utf-16 without a mark": (text(*ROWS).decode().encode("utf-16-le"), "or text in UTF-16", {}),
+    "latin-1": (text(*ROWS, header="höhe,b").decode().encode("latin-1"), "line 1: the byte 0xf6 is not UTF-8", {}),
+    "workbook": (zipped(), "is a zip archive or a workbook, not the text that its name says", {}),
+    "compressed": (gzip.compress(text(*ROWS)), "is compressed, not the text", {}),
+    "web page": (b"<!doctype html><title>404</title>", "is a web page, not a table. Download the file itself", {}),
+    # Names.
+    "unknown column": (text(*ROWS), "has no column 'aa'. Did you mean 'a'? It has: a, b", {"columns": ["aa"]}),
+    "unknown label": (text(*ROWS), "has no column 'kind'", {"label": "kind"}),
+    "column twice": (text(*ROWS), "columns names 'a' twice. Name it once", {"columns": ["a", "a"]}),
+    "no columns": (text(*ROWS), "columns must be a list of names", {"columns": []}),
+    "label with a gap": (column("red", ""), "row 2, label 'c': there is no value", {"label": "c"}),
+}
+
+
+@pytest.mark.parametrize("case", WRONG)
+def test_a_wrong_file_is_refused_in_one_line(case: str, tmp_path: Path) -> None:
+    content, message, options = WRONG[case]
+    with pytest.raises(ValueError) as caught:  # noqa: PT011 - the whole message is compared below
+        read(tmp_path, content, **options)
+    found = str(caught.value)
+    assert message in found
+    assert found.startswith((str(tmp_path / "points.csv"), "columns "))
+    assert "\n" not in found
+    assert found.endswith((".", "a,b."))
+    assert len(found) < 320 + len(str(tmp_path))
+
+
+OTHER_FILES: dict[str, tuple[str, bytes, str]] = {
+    "pickled": (
+        "a.npy",
+        saved(lambda f: np.save(f, np.array([[{}]], dtype=object), allow_pickle=True)),
+        "holds pickled",
+    ),
+    "pickled in npz": (
+        "a.npz",
+        saved(lambda f: np.savez(f, x=np.array([[{}]], dtype=object))),
+        "holds pickled objects",
+    ),
+    "no npy": ("a.npy", b"abc", "is not the NumPy file that its name says"),
+    "cut npy": ("a.npy", saved(lambda f: np.save(f, X))[:200], "is cut short or damaged"),
+    "one axis": ("a.npy", saved(lambda f: np.save(f, X[:, 0])), "holds an array of shape (30,)"),
+    "complex": ("a.npy", saved(lambda f: np.save(f, X * 1j)), "column 'x1' holds complex numbers"),
+    "text npy": ("a.npy", saved(lambda f: np.save(f, X.astype("U9"))), "column 'x1' holds text"),
+    "several arrays": ("a.npz", saved(lambda f: np.savez(f, x=X, y=X[:, 0])), "holds several arrays: x, y. Save"),
+    "nan npy": ("a.npy", saved(lambda f: np.save(f, np.where(X > 1, np.nan, X))), "there is no value"),
+    "no parquet": ("a.parquet", b"abc", "is not a whole Parquet file"),
+    "ending": ("a.xlsx", b"abc", "a table is one of .csv, .tsv"),
+}
+
+
+@pytest.mark.parametrize("case", OTHER_FILES)
+def test_a_wrong_file_of_another_kind_is_refused_in_one_line(case: str, tmp_path: Path) -> None:
+    name, content, message = OTHER_FILES[case]
+    if name.endswith("parquet"):
+        pytest.importorskip("pyarrow")
+    with pytest.raises(ValueError) as caught:  # noqa: PT011 - the whole message is compared below
+        read(tmp_path, content, name)
+    assert message in str(caught.value)
+    assert "\n" not in str(caught.value)
+
+
+def test_what_is_no_file_is_said(tmp_path: Path) -> None:
+    with pytest.raises(ValueError, match=r"is a folder\. Name a file"):
+        read_table(tmp_path)
+    with pytest.raises(ValueError, match=r"is not there\. Name a file"):
+        read_table(tmp_path / "gone.csv")
+
+
+WRITTEN = {
+    "commas": ("a.csv", text(*ROWS)),
+    "tabs": ("a.tsv", text(*[row.replace(",", "\t") for row in ROWS], header="a\tb")),
+    "semicolons": ("a.csv", text(*[row.replace(",", ";") for row in ROWS], header="a;b")),
+    "bars": ("a.txt", text(*[row.replace(",", " | ") for row in ROWS], header="a | b")),
+    "spaces": ("a.txt", text(*["  " + row.replace(",", "   ") for row in ROWS], header="a b")),
+    "line ends of Windows": ("a.csv", text(*ROWS).replace(b"\n", b"\r\n")),
+    "a mark of UTF-8": ("a.csv", b"\xef\xbb\xbf" + text(*ROWS)),
+    "blank lines at the end": ("a.csv", text(*ROWS) + b"\n\n"),
+    "quotation marks": ("a.csv", text(*[f'"{row.replace(",", chr(34) + "," + chr(34))}"' for row in ROWS])),
+    "a header of NumPy": ("a.csv", text(*ROWS, header="# a,b")),
+    "a structured array": ("a.npy", saved(lambda f: np.save(f, X.view([("a", "f8"), ("b", "f8")])[:, 0]))),
+    "arrays by name": ("a.npz", saved(lambda f: np.savez(f, a=X[:, 0], b=X[:, 1]))),
+}
+
+
+@pytest.mark.parametrize("case", WRITTEN)
+def test_every_way_of_writing_gives_the_same_numbers(case: str, tmp_path: Path) -> None:
+    name, content = WRITTEN[case]
+    found = read(tmp_path, content, name)
+    np.testing.assert_array_equal(found.rows, X)
+    assert found.columns == ("a", "b")
+    assert found.notes == ()
+
+
+@pytest.mark.parametrize("case", ["csv", "npy", "npz"])
+def test_columns_without_a_header_are_numbered(case: str, tmp_path: Path) -> None:
+    content = {
+        "csv": text(*ROWS, header=None),
+        "npy": saved(lambda f: np.save(f, X)),
+        "npz": saved(lambda f: np.savez(f, x=X)),
+    }[case]
+    found = read(tmp_path, content, f"a.{case}")
+    np.testing.assert_array_equal(found.rows, X)
+    assert found.columns == ("x1", "x2")
+
+
+def test_parquet_keeps_names_and_refuses_what_is_no_number(tmp_path: Path) -> None:
+    pytest.importorskip("pyarrow")
+    path = tmp_path / "a.parquet"
+    frame = pandas.DataFrame(
+        {"a": X[:, 0], "n": np.arange(30)[::-1], "when": pandas.Timestamp("2024-01-01"), "ok": True}
+    )
+    frame.to_parquet(path)
+    found = read_table(path, ["a", "n"])
+    np.testing.assert_array_equal(found.rows, np.column_stack([X[:, 0], np.arange(30)[::-1]]))
+    with pytest.raises(ValueError, match=r"column 'when' holds dates. Choose the columns to use: a,n"):
+        read_table(path, ["a", "when"])
+    with pytest.raises(ValueError, match="column 'ok' holds truth values"):
+        read_table(path, ["a", "ok"])
+
+    frame["whole"] = pandas.array([1, None, *range(28)], dtype="Int64")
+    frame.to_parquet(path)
+    with pytest.raises(ValueError, match="row 2, column 'whole': there is no value"):
+        read_table(path, ["a", "whole"])
+
+
+def test_columns_come_in_the_order_of_their_names_and_a_label_stays_apart(tmp_path: Path) -> None:
+    content = column("red", "blue")
+    both = read(tmp_path, content, label="c")
+    assert both.columns == ("a", "b")
+    assert both.label is not None
+    assert both.label[:3].tolist() == ["red", "blue", "red"]
+    turned = read(tmp_path, content, columns=["b", "a"])
+    np.testing.assert_array_equal(turned.rows, X[:, ::-1])
+    numbered = read(tmp_path, column("1", "2.5"), label="c")
+    assert numbered.label is not None
+    assert numbered.label[:2].tolist() == [1.0, 2.5]
+
+
+def test_a_column_that_counts_is_used_where_it_is_named(tmp_path: Path) -> None:
+    content = text(*[f"{place},{row}" for place, row in enumerate(ROWS)], header="n,a,b")
+    assert read(tmp_path, content, columns=["n", "a"]).rows[:, 0].tolist() == list(range(30))
+
+
+def test_repeated_rows_and_a_lattice_are_said_and_kept(tmp_path: Path) -> None:
+    rounded = X.round(1)
+    lines = [f"{a},{b}" for a, b in [*rounded.tolist(), *rounded.tolist()]]
+    found = read(tmp_path, text(*lines))
+    assert len(found.rows) == 60
+    repeated, lattice = found.notes
+    different = {(a + 0.0, b + 0.0) for a, b in rounded.tolist()}
+    assert repeated.startswith(f"{60 - len(different)} of 60 rows repeat an earlier one")
+    assert lattice.startswith("rounded values: a in steps of 0.1, b in steps of 0.1.")
+    assert "no upper bound" in lattice
+
+
+@pytest.mark.parametrize("step", [1.0, 0.1, 2.5, 1e-3, 60.0])
+def test_a_lattice_has_its_step(step: float) -> None:
+    whole = np.random.default_rng(2).integers(-20, 20, size=400)
+    assert find_lattice(whole * step + 7) == pytest.approx(step, rel=1e-6)
+
+
+def test_ordinary_numbers_are_no_lattice() -> None:
+    assert find_lattice(np.random.default_rng(3).normal(size=1000)) is None
+    assert find_lattice(np.repeat(np.random.default_rng(3).normal(size=100), 5)) is None
+
+
+def test_the_digest_is_of_the_file(tmp_path: Path) -> None:
+    first, second = (read(tmp_path, content).digest for content in (text(*ROWS), changed(1, "1,2")))
+    assert len(first) == 64
+    assert first != second
