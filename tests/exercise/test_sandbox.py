@@ -19,8 +19,9 @@ import torch
 
 import swissroll
 from swissroll.exercise import child
-from swissroll.exercise.sandbox import Limits, Sandbox, SandboxedSubject
+from swissroll.exercise.sandbox import SandboxedSubject
 from swissroll.exercise.submission import Cell, parse_cells
+from swissroll.exercise.warm_process import Limits, Sandbox
 from tests.exercise.hostile import RIGHT, with_loss, with_sampler
 
 pytestmark = pytest.mark.skipif(not hasattr(os, "fork"), reason="needs fork")
@@ -344,7 +345,7 @@ def test_a_warm_process_that_was_killed_is_started_again() -> None:
 KILLED = """
 import time
 from swissroll.exercise import child
-from swissroll.exercise.sandbox import Limits, Sandbox
+from swissroll.exercise.warm_process import Limits, Sandbox
 one = Sandbox()
 one.start_fork(Limits())
 print(one._folder, flush=True)

@@ -39,14 +39,18 @@ def check(file: Path, /, *, as_json: Json = False) -> int:
     as_json
         Print all that was found, as JSON.
     """
-    from swissroll.exercise.checking import check_subject
-    from swissroll.exercise.sandbox import SandboxedSubject
     from swissroll.exercise.submission import read_submission
+    from swissroll.exercise.warm_process import Sandbox
 
     submission = read_submission(file)
-    with _sandbox_errors(), SandboxedSubject(submission) as subject:
-        result = check_subject(subject)
-        notes = [*submission.notes, *subject.problems]
+    with _sandbox_errors(), Sandbox() as sandbox:
+        sandbox.begin()  # It imports PyTorch while this process does.
+        from swissroll.exercise.checking import check_subject
+        from swissroll.exercise.sandbox import SandboxedSubject
+
+        with SandboxedSubject(submission, sandbox) as subject:
+            result = check_subject(subject)
+            notes = [*submission.notes, *subject.problems]
 
     if as_json:
         print(json.dumps(result.to_json() | {"notes": notes}, indent=1))
@@ -127,7 +131,7 @@ def _grade_one(folder: Path, rubric: Rubric, path: Path) -> int:
     """Write the results.json of one student."""
     from swissroll.exercise.gradescope import results_json
     from swissroll.exercise.grading import check_file, count_points, find_hand_in
-    from swissroll.exercise.sandbox import Sandbox
+    from swissroll.exercise.warm_process import Sandbox
     from swissroll.runs.files import replace_file
 
     if not folder.is_dir():
@@ -212,7 +216,7 @@ def _progress(hand_ins: list[HandIn], *, quiet: bool) -> Iterator[Callable[[int]
 @contextmanager
 def _sandbox_errors() -> Iterator[None]:
     """Tell in one line that nothing can be run here."""
-    from swissroll.exercise.sandbox import SandboxError
+    from swissroll.exercise.warm_process import SandboxError
 
     try:
         yield

@@ -20,8 +20,8 @@ from swissroll.errors import FixableError
 from swissroll.exercise.misconceptions import BY_ID
 from swissroll.exercise.questions import QUESTIONS
 from swissroll.exercise.rubric import Rubric
-from swissroll.exercise.sandbox import Limits, Sandbox, SandboxedSubject, SandboxError
 from swissroll.exercise.submission import SubmissionError, read_submission
+from swissroll.exercise.warm_process import Limits, Sandbox, SandboxError
 from swissroll.runs.files import replace_file
 from swissroll.sweep.pools import Files, LocalPool
 
@@ -173,7 +173,9 @@ def check_file(path: Path | None, sandbox: Sandbox, limits: Limits | None = None
     Raises:
         SandboxError: There is no process to run it in.
     """
+    sandbox.begin()  # It imports PyTorch while this process does.
     from swissroll.exercise.checking import check_subject
+    from swissroll.exercise.sandbox import SandboxedSubject
 
     found: dict[str, Any] = {
         "version": VERSION,
@@ -201,6 +203,7 @@ def check_file(path: Path | None, sandbox: Sandbox, limits: Limits | None = None
 
 def check_hand_ins(orders: list[dict[str, Any]]) -> list[Files]:
     """What a worker process does: check files; returns the bytes that are to be kept of each."""
+    _worker_sandbox().begin()
     import torch
 
     torch.set_num_threads(1)

@@ -7,194 +7,36 @@ question, and the next question goes to a fresh fork.
 
 from __future__ import annotations
 
-import json
 import os
 import re
 import secrets
-import shutil
 import signal
-import socket
-import subprocess
-import sys
-import tempfile
 from collections.abc import Mapping
 from contextlib import suppress
-from dataclasses import asdict, dataclass
-from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
 
 from swissroll.exercise import wire
 from swissroll.exercise.submission import Submission
+from swissroll.exercise.warm_process import Limits, Sandbox
 
-CHILD = Path(__file__).with_name("child.py")
-START_SECONDS = 120.0
-ORDER_SECONDS = 60.0
 GRACE_SECONDS = 0.5
 CHANNEL_CLOSED = 70
 """The exit code of a fork whose pipes are gone."""
-MAX_ORDER_BYTES = 1 << 16
-INHERITED = ("PATH", "LD_LIBRARY_PATH", "DYLD_LIBRARY_PATH", "SYSTEMROOT")
-"""What PyTorch's libraries may need of the environment. The code sees none of it."""
-ENVIRONMENT = {
-    "OMP_NUM_THREADS": "1",
-    "OPENBLAS_NUM_THREADS": "1",
-    "MKL_NUM_THREADS": "1",
-    "CUDA_VISIBLE_DEVICES": "",
-    "LANG": "C.UTF-8",
-}
-
-
-class SandboxError(RuntimeError):
-    """The process that runs submissions cannot be started, or was lost."""
-
-
-@dataclass(frozen=True)
-class Limits:
-    """What a submission may take.
-
-    Attributes:
-        cpu_seconds: Seconds of processor time for one question; importing the code may take five times as many.
-        wall_seconds: Seconds by the clock for one question, for code that waits.
-        lost_seconds: Seconds by the clock that questions may run out of, all together. Then nothing more is asked.
-        total_cpu_seconds: Seconds of processor time for all questions.
-        memory_bytes: Memory beyond that of PyTorch.
-        file_bytes: Size of a file that it writes.
-    """
-
-    cpu_seconds: float = 1.0
-    wall_seconds: float = 20.0
-    lost_seconds: float = 45.0
-    total_cpu_seconds: int = 120
-    memory_bytes: int = 1 << 30
-    file_bytes: int = 16 << 20
-
-
-class Sandbox:
-    """The warm process; it is started when it is first needed, and again if it is lost."""
-
-    def __init__(self) -> None:
-        self._process: subprocess.Popen[bytes] | None = None
-        self._control: socket.socket | None = None
-        self._folder = ""
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
-    ) -> None:
-        self.close()
-
-    def close(self) -> None:
-        """End it, with all that it started."""
-        if self._control is not None:
-            self._control.close()
-        if self._process is not None:
-            self._process.kill()
-            self._process.wait()
-        shutil.rmtree(self._folder, ignore_errors=True)
-        self._process = None
-        self._control = None
-        self._folder = ""
-
-    def start_fork(self, limits: Limits) -> Fork:
-        """Begin a process for one submission.
-
-        Raises:
-            SandboxError: This system has no such processes, or the warm one does not start.
-        """
-        if self._process is None or self._process.poll() is not None:
-            self.close()
-            self._start()
-        request_end, requests = os.pipe()
-        answers, answer_end = os.pipe()
-        try:
-            reply = self._order({"do": "start"} | asdict(limits), [request_end, answer_end])
-        except SandboxError:
-            os.close(requests)
-            os.close(answers)
-            raise
-        finally:
-            os.close(request_end)
-            os.close(answer_end)
-        return Fork(self, int(reply["pid"]), requests, answers)
-
-    def end_fork(self, pid: int, grace_seconds: float = 0.0) -> int | None:
-        """Kill a process and wait for it.
-
-        Args:
-            pid: Its number.
-            grace_seconds: How long to wait for it to end by itself.
-
-        Returns:
-            How it ended by itself, as os.waitpid says it; None where it had to be killed.
-        """
-        status = self._order({"do": "end", "pid": pid, "grace_seconds": grace_seconds})["status"]
-        return None if status is None else int(status)
-
-    def _start(self) -> None:
-        if not hasattr(os, "fork") or not hasattr(socket, "send_fds"):
-            reason = "submissions are run in processes that this system does not have"
-            raise SandboxError(f"{reason}. Use Linux or macOS, or WSL on Windows.")
-        self._folder = tempfile.mkdtemp(prefix="swissroll-")
-        # Another user, as whom the code may run, must be able to come to the private folders below it.
-        Path(self._folder).chmod(0o711)
-        environment = ENVIRONMENT | {name: os.environ[name] for name in INHERITED if name in os.environ}
-        environment |= {"HOME": self._folder, "TMPDIR": self._folder}
-
-        ours, theirs = socket.socketpair()
-        with theirs:
-            self._process = subprocess.Popen(  # noqa: S603  The program is our own.
-                [sys.executable, "-I", str(CHILD), str(theirs.fileno()), self._folder],
-                env=environment,
-                cwd=self._folder,
-                pass_fds=[theirs.fileno()],
-                stdin=subprocess.DEVNULL,
-                stdout=subprocess.DEVNULL,
-                stderr=subprocess.DEVNULL,
-                start_new_session=True,
-            )
-        self._control = ours
-        self._reply(START_SECONDS)
-
-    def _order(self, order: dict[str, Any], descriptors: list[int] | None = None) -> dict[str, Any]:
-        assert self._control is not None  # noqa: S101  It is started.
-        try:
-            socket.send_fds(self._control, [json.dumps(order).encode()], descriptors or [])
-        except OSError:
-            self.close()
-            raise SandboxError("the process that runs submissions was lost") from None
-        return self._reply(ORDER_SECONDS)
-
-    def _reply(self, seconds: float) -> dict[str, Any]:
-        """The next line that the warm process sends."""
-        assert self._control is not None  # noqa: S101  It is started.
-        self._control.settimeout(seconds)
-        line = b""
-        try:
-            while not line.endswith(b"\n"):
-                part = self._control.recv(MAX_ORDER_BYTES)
-                if not part:
-                    raise ConnectionError
-                line += part
-        except OSError:
-            self.close()
-            raise SandboxError("the process that runs submissions does not start, or was lost") from None
-        reply: dict[str, Any] = json.loads(line)
-        return reply
 
 
 class Fork:
-    """A process that holds one submission, and the two pipes to it."""
+    """A process that holds one submission, and the two pipes to it.
 
-    def __init__(self, sandbox: Sandbox, pid: int, requests: int, answers: int) -> None:
+    Raises:
+        SandboxError: It cannot be begun.
+    """
+
+    def __init__(self, sandbox: Sandbox, limits: Limits) -> None:
         self.sandbox = sandbox
-        self.pid = pid
-        self.requests = requests
-        self.answers = answers
-        os.set_blocking(requests, False)
-        os.set_blocking(answers, False)
+        self.pid, self.requests, self.answers = sandbox.start_fork(limits)
+        os.set_blocking(self.requests, False)
+        os.set_blocking(self.answers, False)
 
     def ask(self, request: Mapping[str, Any], seconds: float) -> Any:
         """Send a request and return the answer.
@@ -283,7 +125,7 @@ class SandboxedSubject:
             return dict(self._refused["load"])
         if self._fork is not None:
             return None
-        self._fork = self._sandbox.start_fork(self.limits)
+        self._fork = Fork(self._sandbox, self.limits)
         request = {"kind": "load", "source": self.submission.source, "keep": self.submission.keep}
         answer = self._ask_fork(request, 5 * self.limits.wall_seconds)
         if "error" in answer:

@@ -37,7 +37,7 @@ SAFE_CALLS = {
     *("torch.linspace", "torch.log", "torch.exp", "torch.sqrt", "torch.Generator"),
     *("numpy.array", "numpy.zeros", "numpy.ones", "numpy.full", "numpy.eye", "numpy.arange", "numpy.linspace"),
     *("numpy.log", "numpy.exp", "numpy.sqrt", "numpy.float32", "numpy.float64", "numpy.random.default_rng"),
-    *("functools.partial",),
+    *("functools.partial", "torch.vmap", "torch.func.vmap"),
 }
 """Calls whose results count as constants, by their full names."""
 SAFE_MODULES = ("math.", "torch.distributions.", "torch.nn.")
