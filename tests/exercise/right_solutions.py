@@ -210,6 +210,17 @@ PARTS: dict[str, dict[str, str]] = {
             "return self.decode(z), mu, logvar"
         ),
     },
+    "arguments by name": {
+        "forward": (
+            "mu, logvar = self.encode(x)\nz = self.reparameterize(logvar=logvar, mu=mu)\n"
+            "return self.decode(z), mu, logvar"
+        ),
+    },
+    "loss that draws by name": {
+        "call": (
+            "mu, logvar = model.encode(x)\nz = model.reparameterize(mu=mu, logvar=logvar)\nrecon_x = model.decode(z)"
+        ),
+    },
     "decoder called as a module": {
         "forward": (
             "mu, logvar = self.encode(x)\nz = self.reparameterize(mu, logvar)\nreturn self.decoder(z), mu, logvar"
@@ -232,6 +243,10 @@ WHOLE: dict[str, str] = {
         .replace("self.reparameterize(", "reparameterize(")
         + "\n\ndef reparameterize(mu, logvar):\n    return mu + torch.exp(0.5 * logvar) * torch.randn_like(mu)\n"
     ),
+    "sampler by a name of its own": solution().replace("reparameterize", "make_code"),
+    "sampler by another usual name": solution(
+        call="mu, logvar = model.encode(x)\nrecon_x = model.decode(model.sample_z(mu, logvar))"
+    ).replace("reparameterize", "sample_z"),
     "static method": solution().replace(
         "    def reparameterize(self, mu", "    @staticmethod\n    def reparameterize(mu"
     ),

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 import os
+from collections import Counter
 from typing import Any
 
 import pytest
@@ -19,7 +20,8 @@ from swissroll.exercise.misconceptions import BY_ID, CATALOGUE
 from swissroll.exercise.misconceptions.source import RIGHT, solution, wrong_solution
 from swissroll.exercise.questions import QUESTIONS
 from tests.exercise.right_solutions import RIGHT_SOLUTIONS
-from tests.exercise.second_writings import PAIRS, SECOND_WRITINGS
+from tests.exercise.writings import PAIRS, WRITINGS
+from tests.exercise.writings.writing import Writing
 
 STRIDE = 1 if os.environ.get("SWISSROLL_EXERCISE_ALL") else 12
 
@@ -47,25 +49,34 @@ def test_a_right_solution_passes_in_any_style(name: str) -> None:
 
 @pytest.mark.parametrize("entry", CATALOGUE[::STRIDE], ids=lambda entry: entry.id)
 def test_a_misconception_is_failed_and_named(entry: Any) -> None:
-    if entry.id in EXEMPT:
-        pytest.skip(EXEMPT[entry.id])
+    if entry.id in IN_SEVERAL_PARTS:
+        pytest.skip("one part alone is no mistake, or another one: its writings have all parts")
     result = check_source(wrong_solution(entry))
     assert result.failed
     assert not result.passed
     assert entry.id in close(result), str(result)
 
 
-EXEMPT = {
-    "std-not-positive": "only where the second output is read as a standard deviation",
-    "heads-disagree": "only where both parts are right by themselves",
-}
+IN_SEVERAL_PARTS = {"std-not-positive", "heads-disagree"}
+"""Mistakes of two parts together, which the catalogue's one part alone does not make."""
 
 
-@pytest.mark.parametrize(("wanted", "slot", "code"), SECOND_WRITINGS[::STRIDE])
-def test_a_misconception_is_named_in_a_second_writing(wanted: str, slot: str, code: str) -> None:
-    result = check_source(solution(**{slot: code}))
+@pytest.mark.parametrize("writing", WRITINGS[::STRIDE], ids=lambda writing: writing.wanted)
+def test_a_misconception_is_failed_and_named_in_another_writing(writing: Writing) -> None:
+    result = check_source(writing.source)
     assert result.failed
-    assert wanted in close(result), str(result)
+    assert close(result) & {writing.wanted, *writing.siblings}, str(result)
+
+
+def test_every_misconception_has_two_writings_at_least() -> None:
+    entries = [entry for entry in CATALOGUE if entry.id not in IN_SEVERAL_PARTS]
+    written = Counter(entry.id for entry in entries)
+    written.update({writing.wanted: 0 for writing in WRITINGS})
+    written.update(writing.wanted for writing in WRITINGS)
+    assert written.keys() == BY_ID.keys()
+    assert [name for name, count in written.items() if count < 2] == []
+    sources = [*(wrong_solution(entry) for entry in entries), *(writing.source for writing in WRITINGS)]
+    assert len(set(sources)) == len(sources)
 
 
 @pytest.mark.parametrize(("parts", "wanted"), PAIRS)
@@ -81,7 +92,6 @@ def test_the_catalogue_is_whole() -> None:
         assert entry.law in laws, entry.id
         assert entry.slot in RIGHT, entry.id
         assert all((entry.name, entry.thought, entry.effect, entry.hint, entry.read, entry.signs)), entry.id
-    assert {wanted for wanted, _, _ in SECOND_WRITINGS} <= BY_ID.keys()
 
 
 def test_a_hint_holds_no_line_of_the_answer() -> None:

@@ -98,7 +98,7 @@ def check(thing: object) -> CheckResult:
     """Check a part of a solution to the exercise, or all of it.
 
     Nothing is compared with a golden number: the laws are those of the mathematics, so that no seed is needed and every
-    right way to write it passes. The caller's random numbers are left as they were.
+    right way to write it passes. The caller's random numbers, and a model's mode, are left as they were.
 
     Args:
         thing: ``reparameterize`` (a function of mu and logvar), ``compute_vae_loss`` (of a model, points and beta, or
@@ -112,7 +112,13 @@ def check(thing: object) -> CheckResult:
         ValueError: It is nothing of these.
     """
     found, parts = _parts_of(thing)
-    return check_subject(LocalSubject(found), parts=parts)
+    modules = list(found.model.modules()) if isinstance(found.model, nn.Module) else []
+    modes = [module.training for module in modules]
+    try:
+        return check_subject(LocalSubject(found), parts=parts)
+    finally:
+        for module, mode in zip(modules, modes, strict=True):
+            module.training = mode
 
 
 @ordinary_modes(gradients=True)

@@ -75,6 +75,7 @@ CONSEQUENCES = {
     "forward.latent": ("forward.gradients",),
     "forward.runs": ("forward.latent",),
     "reparameterize.inputs": ("reparameterize.gradients",),
+    "reparameterize.independent": ("reparameterize.normal",),
     "reparameterize.centre": ("reparameterize.independent", "reparameterize.gradients"),
     "reparameterize.scale": ("reparameterize.gradients",),
 }

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import numpy as np
@@ -54,20 +54,23 @@ def _remainder(design: Array, values: Array, uncertain: float | Array = 0.0) -> 
     return float((left / size).max())
 
 
+def _formulas(entry: Misconception) -> tuple[Callable[[Any, Any], Any], ...]:
+    return () if entry.formula is None else (entry.formula, *entry.variants)
+
+
 def _of_kl(entry: Misconception, facts: Mapping[str, Any]) -> float:
-    if entry.formula is None:
-        return 0.0
     values = _array(facts, "kl")
-    wanted = np.asarray(entry.formula(_array(facts, "mu"), _array(facts, "head")), dtype=float)
-    return _remainder(wanted[:, None], values, _array(facts, "kl_uncertain"))
+    places = _array(facts, "mu"), _array(facts, "head")
+    wanted = [np.asarray(formula(*places), dtype=float) for formula in _formulas(entry)]
+    uncertain = _array(facts, "kl_uncertain")
+    return min((_remainder(one[:, None], values, uncertain) for one in wanted), default=0.0)
 
 
 def _of_error(entry: Misconception, facts: Mapping[str, Any]) -> float:
-    if entry.formula is None:
-        return 0.0
     values = _array(facts, "error")
-    wanted = np.asarray(entry.formula(_array(facts, "recon"), _array(facts, "x")), dtype=float)
-    return _remainder(wanted[:, None], values)
+    places = _array(facts, "recon"), _array(facts, "x")
+    wanted = [np.asarray(formula(*places), dtype=float) for formula in _formulas(entry)]
+    return min((_remainder(one[:, None], values) for one in wanted), default=0.0)
 
 
 def _of_beta(entry: Misconception, facts: Mapping[str, Any]) -> float:

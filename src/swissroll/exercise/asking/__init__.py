@@ -21,21 +21,26 @@ Requests and their answers
 ``{"kind": "draw", "calls": [{"mu": (B, L), "head": (B, L), "seed": int | None, "training": bool,
 "cotangent": (B, L) | None}]}`` -> ``{"draws": [draw]}``
     Calls reparameterize once for each entry, in turn, on one and the same model. Every source of random numbers is
-    seeded before a call whose seed is not None. A draw is an error, or ``{"z", "mu_after", "head_after", "next",
-    "grad_mu", "grad_head"}``: what came, the two arguments afterwards, one number drawn from PyTorch's generator
-    afterwards, and the gradients of ``(z * cotangent).sum()``, None where none arrives or none was asked for.
+    seeded before a call whose seed is not None. A draw is an error, or ``{"z", "mu_after", "head_after", "seconds",
+    "next", "grad_mu", "grad_head"}``: what came, the two arguments afterwards, the processor time that it took, one
+    number drawn from each generator (PyTorch's, NumPy's, Python's) afterwards, and the gradients of
+    ``(z * cotangent).sum()``, None where none arrives or none was asked for.
+
+``{"kind": "elsewhere", "mu": (B, L), "head": (B, L)}`` -> ``{"float64": said, "cuda": said, "mps": said}``
+    Calls reparameterize in float64 and on each device that is there; ``said`` is an error, or {} where a latent of the
+    same shape, kind and device came.
 
 ``{"kind": "loss", "recon": (n, B, D), "x": (n, B, D), "mu": (n, B, L), "head": (n, B, L), "beta": [n floats],
 "gradients": bool, "probe": "plain" | "own", "seeds": [n ints] | None, "draws": bool}``
 -> ``{"loss": (n,) float64, "shape": [ints], "returned": type name,
-"decoded": [words], "points": [words], "x_changed": bool, "grad_recon", "grad_mu", "grad_head"}``
+"decoded": [words], "points": [words], "shift": [n floats], "x_changed": bool, "grad_recon", "grad_mu", "grad_head"}``
     Computes the loss n times, each time with every source of random numbers seeded where seeds are given.
-    A solution that takes a model is handed a probe that returns the given values: a plain
-    one, or the solution's own VAE with encode, reparameterize and decode replaced. Its latent is a draw of the
-    solution's sampler where ``draws`` says so. ``decoded`` says what the probe's decoder was handed: "z", "mu",
-    "other", or "" where it was not asked, and ``points`` whether its encoder was handed
-    the loss's own points: "x", "other" or "". Gradients are stacked, and None unless asked
-    for, and where none arrives. The first case that fails is the answer, with its index as ``"case"``.
+    A solution that takes a model is handed a probe that returns the given values: a plain one, or the solution's own
+    VAE with encode, reparameterize and decode replaced. Its latent is a draw of the solution's sampler where ``draws``
+    says so. ``decoded`` says what the probe's decoder was handed: "z", "mu", "other", or "" where it was not asked.
+    ``points`` says whether its encoder was handed the loss's own points: "x", "other" or "", and ``shift`` how far they
+    lie from these on average. Gradients are stacked, and None unless asked for, and where none arrives. The first case
+    that fails is the answer, with its index as ``"case"``.
 
 ``{"kind": "model", "sizes": {name: int}, "seed": int, "x": (B, D), "training": bool, "gain": float | None,
 "plant": bool, "trace": bool}`` -> ``{"encoded": [[mu, head], [mu, head]] | None, "outputs": {"recon", "mu", "head",
@@ -62,14 +67,20 @@ from .finding import Found, find, names_of, roles_of
 from .loss import answer_loss, own_probe
 from .model import answer_model
 from .randomness import own_random_numbers
-from .sampler import answer_draw
+from .sampler import answer_draw, answer_elsewhere
 
 __all__ = ["Found", "answer", "find"]
 
 
 def answer(found: Found, request: Mapping[str, Any]) -> dict[str, Any]:
     """What the solution says to a request, as the head of this file has it. The caller's random numbers stay."""
-    kinds = {"describe": _describe, "draw": answer_draw, "loss": answer_loss, "model": answer_model}
+    kinds = {
+        "describe": _describe,
+        "draw": answer_draw,
+        "elsewhere": answer_elsewhere,
+        "loss": answer_loss,
+        "model": answer_model,
+    }
     with own_random_numbers(), torch.enable_grad(), warnings.catch_warnings():
         warnings.simplefilter("ignore")
         try:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import inspect
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -110,6 +110,12 @@ class Found:
     vae: type[nn.Module] | None = None
     model: Any = field(default=None, repr=False)
 
+    @property
+    def sampler_names(self) -> tuple[str, ...]:
+        """Names that the model's sampler may have."""
+        own = getattr(self.reparameterize, "__name__", "")
+        return tuple(dict.fromkeys((own, *SAMPLER_NAMES))) if own.isidentifier() else SAMPLER_NAMES
+
 
 def find(namespace: Mapping[str, Any]) -> Found:
     """The parts of a solution, by their usual names, in a namespace such as a module's or a notebook's."""
@@ -127,6 +133,9 @@ def find(namespace: Mapping[str, Any]) -> Found:
             found.reparameterize = function
             found.is_method = names_of(function)[:1] == ["self"]
             break
+    if found.reparameterize is None and vae is not None:
+        found.reparameterize = _sampler_by_parameters(vae)
+        found.is_method = found.reparameterize is not None
 
     for name in LOSS_NAMES:
         function = namespace.get(name)
@@ -136,6 +145,22 @@ def find(namespace: Mapping[str, Any]) -> Found:
             found.loss = function
             break
     return found
+
+
+def _sampler_by_parameters(vae: type[nn.Module]) -> Callable[..., Any] | None:
+    """The one method of mu and the head, by whatever name, that is none of the loss's terms."""
+    fitting = [
+        method
+        for name, method in vars(vae).items()
+        if inspect.isfunction(method)
+        and not any(word in name.lower() for word in ("kl", "loss", "div", "elbo", "rate", "prob", "init"))
+        and [_role_of(one) for one in names_of(method)[1:]] == ["mu", "head"]
+    ]
+    return fitting[0] if len(fitting) == 1 else None
+
+
+def _role_of(name: str) -> str:
+    return next((role for role, known in ROLES.items() if name.lower() in known), "")
 
 
 def _find_class(namespace: Mapping[str, Any]) -> type[nn.Module] | None:
@@ -160,6 +185,11 @@ def names_of(function: Callable[..., Any]) -> list[str]:
     except (TypeError, ValueError):
         return []
     return [one.name for one in parameters if one.kind in (one.POSITIONAL_ONLY, one.POSITIONAL_OR_KEYWORD)]
+
+
+def in_order(names: Sequence[str], arguments: tuple[Any, ...], keywords: Mapping[str, Any]) -> list[Any]:
+    """The values of a call's parameters in their order, however they were given; those that were not are left out."""
+    return [*arguments, *(keywords[name] for name in names[len(arguments) :] if name in keywords)]
 
 
 def _required(function: Callable[..., Any]) -> list[str]:

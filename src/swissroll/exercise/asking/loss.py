@@ -10,7 +10,7 @@ import torch
 from torch import Tensor, nn
 
 from .errors import as_answer, kind_of
-from .finding import SAMPLER_NAMES, Found, roles_of
+from .finding import Found, roles_of
 from .randomness import seed_everything
 from .sampler import draw
 
@@ -20,15 +20,21 @@ class Probe(nn.Module):
 
     def __init__(self, found: Found, recon: Tensor, mu: Tensor, head: Tensor, *, draws: bool = False) -> None:
         super().__init__()
-        self.answers = (recon, mu, head)
         self.found = found
         self.draws = draws
         self.weight = nn.Parameter(torch.zeros(()))
+        for name in found.sampler_names:
+            setattr(self, name, self.reparameterize)
+        self.latent_dim = mu.shape[-1]
+        self.beta = 1.0
+        self.instruct(recon, mu, head)
+
+    def instruct(self, recon: Tensor, mu: Tensor, head: Tensor) -> None:
+        """Tell it what to return, and forget what it was handed."""
+        self.answers = (recon, mu, head)
         self.z = mu.detach() + 1.5
         self.handed = ""
         self.points: list[Any] = []
-        self.latent_dim = mu.shape[-1]
-        self.beta = 1.0
 
     def forward(self, x: Tensor) -> tuple[Tensor, Tensor, Tensor]:
         """The reconstruction, mu and the head."""
@@ -40,7 +46,7 @@ class Probe(nn.Module):
         self.points.append(x)
         return self.answers[1:]
 
-    def reparameterize(self, *arguments: Any) -> Tensor:  # noqa: ARG002
+    def reparameterize(self, *arguments: Any, **keywords: Any) -> Tensor:  # noqa: ARG002
         """A draw, or a latent that is neither of them where there is none."""
         # A loss may estimate its KL term from the draw. The copies are there for a sampler that changes its arguments.
         if not self.draws:
@@ -70,18 +76,29 @@ class Probe(nn.Module):
         return self.answers[2]
 
     decoder = decode
-    reparametrize = reparameterize
 
 
 def _whose(points: list[Any], x: Tensor) -> str:
     """Whether the points that a probe was handed are the loss's own, in whatever shape and type."""
     if not points:
         return ""
-    own = all(
-        isinstance(one, Tensor) and one.numel() == x.numel() and torch.allclose(one.detach().to(x).reshape(x.shape), x)
-        for one in points
-    )
-    return "x" if own else "other"
+    return "x" if all(_is_same(one, x) for one in points) else "other"
+
+
+def _shift(points: list[Any], x: Tensor) -> float:
+    """How far the points that a probe was handed lie from the loss's own, on average; 0 where that is not known."""
+    shifts = [
+        float((one.detach().to(x) - x).mean()) for one in points if isinstance(one, Tensor) and one.shape == x.shape
+    ]
+    return shifts[0] if shifts else 0.0
+
+
+def _is_same(one: Any, x: Tensor) -> bool:
+    if not isinstance(one, Tensor) or one.numel() != x.numel():
+        return False
+    if one.shape == x.shape and torch.equal(one, x):
+        return True
+    return torch.allclose(one.detach().to(x).reshape(x.shape), x)
 
 
 def _what(handed: Any, z: Tensor, mu: Tensor) -> str:
@@ -100,10 +117,28 @@ def own_probe(found: Found, recon: Tensor, mu: Tensor, head: Tensor, *, draws: b
     own: Any = found.build()
     own.encode = probe.encode
     own.decode = probe.decode
-    for name in SAMPLER_NAMES:
+    for name in found.sampler_names:
         if hasattr(own, name):
             setattr(own, name, probe.reparameterize)
     return own, probe
+
+
+def _probe_for(found: Found, request: Mapping[str, Any]) -> tuple[Any, Probe]:
+    """What the loss is handed as its model, and the probe that answers in it."""
+    draws = bool(request.get("draws", False))
+    first = [request[name][0] for name in ("recon", "mu", "head")]
+    if request.get("probe") == "own":
+        return own_probe(found, *first, draws=draws)
+    plain = Probe(found, *first, draws=draws)
+    return plain, plain
+
+
+def _gradients(loss: Tensor, leaves: Mapping[str, Tensor]) -> dict[str, Tensor | None]:
+    """Those that reach the reconstruction, mu and the head."""
+    if not loss.requires_grad:
+        return dict.fromkeys(leaves)
+    gradients = torch.autograd.grad(loss.sum(), list(leaves.values()), allow_unused=True)
+    return dict(zip(leaves, gradients, strict=True))
 
 
 def answer_loss(found: Found, request: Mapping[str, Any]) -> dict[str, Any]:
@@ -111,8 +146,9 @@ def answer_loss(found: Found, request: Mapping[str, Any]) -> dict[str, Any]:
     if found.loss is None:
         raise LookupError("There is no compute_vae_loss.")
     roles = roles_of(found.loss)
-    names = ("loss", "decoded", "points", "grad_recon", "grad_mu", "grad_head")
+    names = ("loss", "decoded", "points", "shift", "grad_recon", "grad_mu", "grad_head")
     said: dict[str, list[Any]] = {name: [] for name in names}
+    model, probe = _probe_for(found, request)
     shape: list[int] = []
     returned = ""
     x_changed = False
@@ -125,12 +161,8 @@ def answer_loss(found: Found, request: Mapping[str, Any]) -> dict[str, Any]:
         if request.get("seeds"):
             seed_everything(request["seeds"][index])
         try:
-            probe = None
-            if "model" in roles.values():
-                own = request.get("probe") == "own"
-                planted = {name: values[name] for name in leaves} | {"draws": request.get("draws", False)}
-                plain = Probe(found, **planted)
-                values["model"], probe = own_probe(found, **planted) if own else (plain, plain)
+            probe.instruct(values["recon"], values["mu"], values["head"])
+            values["model"] = model
             result = found.loss(**{name: values[role] for name, role in roles.items()})
             returned = type(result).__name__
             loss = first_tensor(result)
@@ -141,18 +173,16 @@ def answer_loss(found: Found, request: Mapping[str, Any]) -> dict[str, Any]:
             return as_answer(error, found) | {"case": index}
 
         said["loss"].append(float(loss.detach().double().reshape(())))
-        said["decoded"].append("" if probe is None else probe.handed)
-        said["points"].append("" if probe is None else _whose(probe.points, request["x"][index]))
+        said["decoded"].append(probe.handed)
+        said["points"].append(_whose(probe.points, request["x"][index]))
+        said["shift"].append(_shift(probe.points, request["x"][index]))
         x_changed |= not torch.equal(values["x"], request["x"][index])
         if request.get("gradients"):
-            gradients: tuple[Tensor | None, ...] = (None, None, None)
-            if loss.requires_grad:
-                gradients = torch.autograd.grad(loss.sum(), list(leaves.values()), allow_unused=True)
-            for name, gradient in zip(leaves, gradients, strict=True):
+            for name, gradient in _gradients(loss, leaves).items():
                 said[f"grad_{name}"].append(gradient)
 
     answered: dict[str, Any] = {"loss": torch.tensor(said["loss"], dtype=torch.float64)}
-    answered |= {name: said[name] for name in ("decoded", "points")}
+    answered |= {name: said[name] for name in ("decoded", "points", "shift")}
     answered |= {"shape": shape, "returned": returned, "x_changed": x_changed}
     return answered | {name: _stacked(said[name]) for name in ("grad_recon", "grad_mu", "grad_head")}
 

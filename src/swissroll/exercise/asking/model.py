@@ -9,7 +9,7 @@ import torch
 from torch import Tensor, nn
 
 from .errors import kind_of
-from .finding import SAMPLER_NAMES, Found
+from .finding import Found, in_order, names_of
 from .randomness import seed_everything
 
 TRACED_POINTS = 16
@@ -28,7 +28,7 @@ def answer_model(found: Found, request: Mapping[str, Any]) -> dict[str, Any]:
     model.train(request["training"])
 
     encoded = _encode_twice(model, x)
-    planted = bool(request.get("plant")) and _plant(model)
+    planted = bool(request.get("plant")) and _plant(model, found.sampler_names)
     handed: list[Tensor] = []
     ask_again = _watch_decoder(model, handed)
 
@@ -77,12 +77,22 @@ def planted_latent(mu: Tensor, head: Tensor) -> Tensor:
     return 2 * mu - head + 1
 
 
-def _plant(model: Any) -> bool:
+def _plant(model: Any, sampler_names: tuple[str, ...]) -> bool:
     """Put a sampler without noise in the place of the model's own; says whether there was one."""
-    names = [name for name in SAMPLER_NAMES if callable(getattr(model, name, None))]
+    names = [name for name in sampler_names if callable(getattr(model, name, None))]
     for name in names:
-        setattr(model, name, planted_latent)
+        setattr(model, name, _planted_for(getattr(model, name)))
     return bool(names)
+
+
+def _planted_for(sampler: Callable[..., Any]) -> Callable[..., Tensor]:
+    """A planted sampler that is called as the model's own is: by position or by name."""
+    parameters = names_of(sampler)
+
+    def planted(*arguments: Any, **keywords: Any) -> Tensor:
+        return planted_latent(*in_order(parameters, arguments, keywords))
+
+    return planted
 
 
 def _watch_decoder(model: Any, handed: list[Tensor]) -> Callable[[Tensor], Tensor]:

@@ -33,3 +33,8 @@ def seed_everything(seed: int) -> None:
         torch.cuda.manual_seed_all(seed)
     np.random.seed(seed % 2**32)  # noqa: NPY002
     random.seed(seed)
+
+
+def next_numbers() -> list[float]:
+    """One number of PyTorch's generator, of NumPy's and of Python's."""
+    return [float(torch.rand(())), float(np.random.rand()), random.random()]  # noqa: NPY002, S311

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Mapping
-from types import SimpleNamespace
 from typing import Any
 
 import torch
@@ -11,7 +11,7 @@ from torch import Tensor, nn
 
 from .errors import as_answer, kind_of
 from .finding import Found
-from .randomness import seed_everything
+from .randomness import next_numbers, seed_everything
 
 
 def answer_draw(found: Found, request: Mapping[str, Any]) -> dict[str, Any]:
@@ -26,15 +26,38 @@ def _draw_once(found: Found, call: Mapping[str, Any]) -> dict[str, Any]:
         # As in a network, the arguments are results themselves and no leaves.
         mu, head = (leaf * 1 if cotangent is not None else leaf for leaf in leaves)
         if found.is_method:
-            _model_of(found, call.get("training", True), mu)
+            _model_of(found, call.get("training", True))
         if call.get("seed") is not None:
             seed_everything(call["seed"])
+        began = time.process_time()
         z = draw(found, mu, head)
+        seconds = time.process_time() - began
 
         if not isinstance(z, Tensor):
             raise TypeError(f"reparameterize returned {kind_of(z)}, not a tensor")
         drawn = {"z": z.detach().clone(), "mu_after": mu.detach().clone(), "head_after": head.detach().clone()}
-        return drawn | {"next": float(torch.rand(()))} | _pull_back(z, leaves, cotangent)
+        return drawn | {"seconds": seconds, "next": next_numbers()} | _pull_back(z, leaves, cotangent)
+    except Exception as error:  # Anything may be raised by somebody else's code, and all of it is an answer.
+        return as_answer(error, found)
+
+
+def answer_elsewhere(found: Found, request: Mapping[str, Any]) -> dict[str, Any]:
+    """Call the sampler in float64 and on every device; see the head of the package."""
+    options: dict[str, dict[str, Any]] = {"float64": {"dtype": torch.float64}}
+    if torch.cuda.is_available():
+        options["cuda"] = {"device": "cuda"}
+    if torch.backends.mps.is_available():
+        options["mps"] = {"device": "mps"}
+    return {name: _draw_there(found, request, option) for name, option in options.items()}
+
+
+def _draw_there(found: Found, request: Mapping[str, Any], option: dict[str, Any]) -> dict[str, Any]:
+    try:
+        mu, head = (request[name].to(**option) for name in ("mu", "head"))
+        z = draw(found, mu, head)
+        if not isinstance(z, Tensor) or (z.shape, z.dtype, z.device) != (mu.shape, mu.dtype, mu.device):
+            raise TypeError(f"what came is {kind_of(z)} of another shape, kind or device")
+        return {}
     except Exception as error:  # Anything may be raised by somebody else's code, and all of it is an answer.
         return as_answer(error, found)
 
@@ -45,25 +68,33 @@ def draw(found: Found, mu: Tensor, head: Tensor) -> Any:
         raise LookupError("There is no reparameterize.")
     if not found.is_method:
         return found.reparameterize(mu, head)
-    model = found.model if found.model is not None else _model_of(found, training=True, like=mu)
+    model = found.model if found.model is not None else _model_of(found, training=True)
     return found.reparameterize(model, mu, head)
 
 
-def _model_of(found: Found, training: bool, like: Tensor) -> Any:
+def _model_of(found: Found, training: bool) -> Any:
     """The model that the method is called on: one for all calls, as noise may be kept in it."""
     if found.model is None:
         found.model = _new_model(found)
-    if isinstance(found.model, nn.Module):
+    # It walks through all modules, which takes ten times as long as a draw.
+    if found.model.training != training:
         found.model.train(training)
-        found.model.to(dtype=like.dtype)
-    else:
-        found.model.training = training
     return found.model
+
+
+class _NoModel:
+    """Stands where a method's model would, if there were one."""
+
+    training = True
+
+    def train(self, mode: bool) -> None:
+        """Take the mode."""
+        self.training = mode
 
 
 def _new_model(found: Found) -> Any:
     if found.build is None or found.vae is None:
-        return SimpleNamespace(training=True)
+        return _NoModel()
     try:
         return found.build()
     except Exception:  # What is wrong with the model is told of where the model is asked.

@@ -10,7 +10,7 @@ import torch
 from numpy.typing import NDArray
 
 from swissroll.exercise.evidence import Evidence
-from swissroll.exercise.laws.measured_model import SEEDS, ModelMeter, failed, random_points
+from swissroll.exercise.laws.measured_model import SEEDS, ModelMeter, failed
 from swissroll.exercise.laws.readings import Reading
 from swissroll.exercise.laws.words import number
 
@@ -52,7 +52,7 @@ class HeadLaws:
         """Mu and the head, twice, of random networks; empty where the model cannot be called."""
         found = []
         for seed in SEEDS:
-            x = _with_mirrored(random_points(256, seed, spread=1.5))
+            x = _with_mirrored(meter.points(256, seed, spread=1.5))
             answered = meter.ask(x, seed, gain=GAINS[seed % 2], plant=True)
             if failed(answered):
                 return []
@@ -76,6 +76,10 @@ class HeadLaws:
     def _range(self) -> Evidence:
         if not self.encoded:
             return _unknown("range")
+        constant = self._constant()
+        if constant:
+            line = f"In every network that was tried, {constant} was the same for all points."
+            return _failed("range", line, [f"{'mu' if constant == 'mu' else 'head'}-constant"])
         mu = self._values(0)
         head = self._values(1)
         # What is infinite at wild weights, such as an exponential, is no number of an ordinary network's.
@@ -87,7 +91,9 @@ class HeadLaws:
         limit = limit_of(mu)
         if limit:
             return _failed("range", _say_limit("mu", mu), [f"mu-{limit}"])
+        return self._range_of_head(head)
 
+    def _range_of_head(self, head: Array) -> Evidence:
         name = "logvar" if self.reading.name == "log-variance" else f"the {self.reading.name}"
         if self.reading.is_positive:
             # At wild weights a softplus or an exponential rounds to 0, which is no sign of a missing constraint.
@@ -100,6 +106,13 @@ class HeadLaws:
         if limit:
             return _failed("range", _say_limit(name, head), [f"head-{limit}"])
         return _held("range", f"Over random weights mu and {name} took both signs, and went beyond 1.")
+
+    def _constant(self) -> str:
+        """The output that is the same for all points; empty where there is none."""
+        for name, index in (("mu", 0), ("logvar", 1)):
+            if all(_is_constant(pair[0][index]) for pair in self.encoded):
+                return name
+        return ""
 
     def _distinct(self) -> Evidence:
         if not self.encoded:
@@ -138,6 +151,11 @@ class HeadLaws:
         line = f"The sampler reads the head as a {self.of_sampler[0]}, the KL term as a {self.of_kl[0]}."
         signs = [f"heads-disagree:{self.of_sampler[0]}:{self.of_kl[0]}", "heads-disagree"]
         return _failed("consistent", line, signs)
+
+
+def _is_constant(output: torch.Tensor) -> bool:
+    """Whether an output is the same for all points."""
+    return bool(torch.allclose(output, output[:1], rtol=1e-5, atol=1e-6))
 
 
 def _with_mirrored(x: torch.Tensor) -> torch.Tensor:

@@ -8,8 +8,9 @@ from typing import Any
 import numpy as np
 
 from swissroll.exercise.evidence import Evidence
+from swissroll.exercise.laws.cases import Array
 from swissroll.exercise.laws.kl_terms import HALF_ON_A_PART, Terms, take_apart
-from swissroll.exercise.laws.measured_loss import DEVIATIONS, PLACE, Array, MeasuredLoss, standard_error
+from swissroll.exercise.laws.measured_loss import DEVIATIONS, PLACE, MeasuredLoss, standard_error
 from swissroll.exercise.laws.readings import BY_NAME, READINGS, Reading
 from swissroll.exercise.laws.reduction import Powers, powers_of
 from swissroll.exercise.laws.words import number
@@ -47,7 +48,7 @@ class KlLaws:
         self.error_factor = error_factor
         self.constants = constants
         self.weight_is_written = weight_is_written
-        self.powers: Powers = powers_of(measured.kl_by_shape, measured.kl_errors)
+        self.powers: Powers = powers_of(measured.kl_by_shape, measured.kl_errors, copies=measured.copies)
         self.fits = {reading.name: fit_of(reading, measured.kl, measured.kl_samples) for reading in READINGS}
         self.matches = [name for name, fit in self.fits.items() if fit.is_match]
         # The parts of a formula that is another one, for the usual reading of the head.
@@ -108,8 +109,9 @@ class KlLaws:
             f"the KL term is {number(at_prior)}."
         )
         share = at_prior / self.powers.factor
-        # 1/2 (...) - 1 has the 1 twice.
-        signs = ["kl-constant", *([HALF_ON_A_PART] if abs(share + 0.5) < 0.01 else [])]
+        # 1/2 (...) - 1 has the 1 twice, and all else as it should be.
+        is_doubled = self.reading is not None and abs(share + 0.5) < 0.01
+        signs = ["kl-constant", *([HALF_ON_A_PART] if is_doubled else [])]
         return _failed("zero", line, signs, at_prior=share)
 
     def _formula(self) -> Evidence:

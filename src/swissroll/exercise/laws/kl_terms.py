@@ -90,6 +90,10 @@ def _common_scale(found: dict[str, float]) -> float:
 
 
 def _signs(relative: dict[str, float]) -> list[str]:
+    extra = [f"kl-extra:{name}" for name in OTHERS if abs(relative[name]) > SMALL]
+    if extra:
+        # Where another function stands in the sum, what is missing beside it may be a part of it.
+        return extra
     signs = []
     for name, right in RIGHT.items():
         ratio = relative[name] / right
@@ -97,7 +101,6 @@ def _signs(relative: dict[str, float]) -> list[str]:
         if name == "one" or abs(ratio - 1) < SMALL:
             continue
         signs.append(f"kl-term:{name}:{_how(ratio)}")
-    signs.extend(f"kl-extra:{name}" for name in OTHERS if abs(relative[name]) > SMALL)
     return signs
 
 

@@ -9,37 +9,14 @@ from __future__ import annotations
 import itertools
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
 import torch
-from numpy.typing import NDArray
-from torch import Tensor
 
+from swissroll.exercise.laws.cases import BASE, Array, Case, Shape, filled, generic_case
 from swissroll.exercise.subject import Subject
 
-Array = NDArray[np.float64]
-
-
-class Shape(NamedTuple):
-    """A batch's: points, data dimensions, latent dimensions."""
-
-    batch: int
-    data: int
-    latent: int
-
-
-class Case(NamedTuple):
-    """Arguments of one loss: tensors of shape (B, D), (B, D), (B, L), (B, L), and beta."""
-
-    recon: Tensor
-    x: Tensor
-    mu: Tensor
-    head: Tensor
-    beta: float
-
-
-BASE = Shape(2, 2, 2)
 SHAPES = (
     *(Shape(1, 2, 2), Shape(4, 2, 2), Shape(8, 2, 2), Shape(2, 2, 1), Shape(2, 2, 3), Shape(2, 2, 5)),
     *(Shape(2, 3, 2), Shape(2, 6, 2)),
@@ -55,13 +32,15 @@ UNIT_POINTS = (0.4, 0.5, 0.6)
 PLACE = (0.8, 0.5)
 """Mu and head at which the reduction is measured."""
 RESIDUAL = 0.9
-PILOT = 16
 WANTED = 0.01
-"""Standard error of a random loss's average, in parts of it, that is wanted; and how often it is computed for that."""
-REPEATS = (32, 128)
+"""Standard error of a random loss's average, in parts of it, that is wanted."""
+REPEATS = 16
+"""How often a random loss is computed for that."""
+MAX_COPIES = 64
+"""Of the rows of a batch, each of which draws noise of its own: an average within one call."""
 PER_QUESTION = 100
-DEVIATIONS = 5.0
-"""Standard errors that an average may lie off."""
+DEVIATIONS = 7.0
+"""Standard errors that an average of :data:`REPEATS` may lie off: one in 200,000 does. Twice, it accuses."""
 
 
 class LossError(Exception):
@@ -76,38 +55,34 @@ class LossError(Exception):
         super().__init__(str(answer.get("message")))
 
 
-def filled(shape: Shape, *, x: float, recon: float, mu: float, head: float, beta: float) -> Case:
-    """A case whose numbers are all alike."""
-    points = (shape.batch, shape.data)
-    latents = (shape.batch, shape.latent)
-    return Case(
-        torch.full(points, recon), torch.full(points, x), torch.full(latents, mu), torch.full(latents, head), beta
-    )
-
-
 class LossMeter:
     """Computes losses of a solution.
 
     A loss that draws random numbers, such as one that estimates the KL term, is computed many times, with the same
-    numbers for each case; then its average is judged, within what the average itself is uncertain by.
+    numbers for each case; then its average is judged, within what the average itself is uncertain by. Where that takes
+    too many times, the batch stands in each of them several times over.
 
     Args:
         subject: The solution.
         probe: The model that it is handed: "plain", or "own".
         has_beta: Whether it takes a beta.
         draws: Whether the latent that it asks for is drawn by the solution's own sampler, which works.
+        seed: Of a random loss.
 
     Attributes:
         repeats: How often each loss is computed: once, unless it is random.
+        copies: How often each row of a batch stands in it: once, unless the loss is random.
         is_calm_at_zero: Whether it is not at beta 0, where a random KL term does not count.
     """
 
-    def __init__(self, subject: Subject, probe: str, has_beta: bool, *, draws: bool = False) -> None:
+    def __init__(self, subject: Subject, probe: str, has_beta: bool, *, draws: bool = False, seed: int = 0) -> None:
         self.subject = subject
         self.probe = probe
         self.has_beta = has_beta
         self.draws = draws
+        self.seed = seed
         self.repeats = 1
+        self.copies = 1
         self.is_calm_at_zero = False
 
     @property
@@ -117,56 +92,67 @@ class LossMeter:
 
     def listen(self, case: Case) -> None:
         """Find out whether the loss is random, and how often it has to be computed."""
-        self.repeats = PILOT
+        self.repeats = REPEATS
         losses = self.samples([case, case._replace(beta=0.0)])
         spread = losses.std(axis=1)
         size = np.abs(losses).mean(axis=1) + 1e-12
         is_random = spread > 1e-6 * size
         self.is_calm_at_zero = self.has_beta and not is_random[1]
         wanted = (spread[0] / size[0] / WANTED) ** 2
-        self.repeats = int(np.clip(wanted, *REPEATS)) if is_random.any() else 1
+        self.repeats = REPEATS if is_random.any() else 1
+        self.copies = int(np.clip(np.ceil(wanted / REPEATS), 1, MAX_COPIES)) if is_random.any() else 1
+
+    @property
+    def seeds(self) -> list[int] | None:
+        """One for each time that a random loss is computed; None for one that is not."""
+        return [1 + self.seed + index for index in range(self.repeats)] if self.is_random else None
 
     def ask(self, cases: list[Case], seeds: list[int] | None = None, *, gradients: bool = False) -> dict[str, Any]:
         """The losses of cases of one shape; raises LossError where one of them fails."""
         request: dict[str, Any] = {"kind": "loss", "probe": self.probe, "gradients": gradients}
         for name in ("recon", "x", "mu", "head"):
-            request[name] = torch.stack([getattr(case, name) for case in cases])
+            rows = torch.stack([getattr(case, name) for case in cases])
+            request[name] = rows.repeat(1, self.copies, 1)
         request["beta"] = [case.beta for case in cases]
         request["seeds"] = seeds
         request["draws"] = self.draws
         answered = self.subject.ask(request)
         if "error" in answered:
             raise LossError(answered)
+        for name in ("grad_recon", "grad_mu", "grad_head"):
+            if answered[name] is not None:
+                # A row's gradient is that of all its copies.
+                answered[name] = answered[name].unflatten(1, (self.copies, -1)).sum(dim=1)
         return answered
 
-    def samples(self, cases: list[Case], times: int = 1) -> Array:
-        """Losses, shape (n, times * repeats)."""
+    def samples(self, cases: list[Case]) -> Array:
+        """Losses, shape (n, repeats)."""
         if not self.is_random:
             return np.asarray(self.ask(cases)["loss"].numpy())[:, None]
-        losses = np.empty((len(cases), times * self.repeats))
+        losses = np.empty((len(cases), self.repeats))
         calm = [index for index, case in enumerate(cases) if case.beta == 0 and self.is_calm_at_zero]
         if calm:
             losses[calm] = self.ask([cases[index] for index in calm])["loss"].numpy()[:, None]
         random = [index for index in range(len(cases)) if index not in calm]
-        each = list(itertools.product(random, range(times * self.repeats)))
+        each = list(itertools.product(random, range(self.repeats)))
         # A question has a second of processor time.
         for start in range(0, len(each), PER_QUESTION):
             part = each[start : start + PER_QUESTION]
-            answered = self.ask([cases[index] for index, _ in part], [1 + seed for _, seed in part])
-            rows = [index for index, _ in part]
-            losses[rows, [seed for _, seed in part]] = answered["loss"].numpy()
+            answered = self.ask([cases[index] for index, _ in part], [1 + self.seed + index for _, index in part])
+            rows = [row for row, _ in part]
+            losses[rows, [column for _, column in part]] = answered["loss"].numpy()
         return losses
 
     def values(self, cases: list[Case]) -> Array:
         """Losses, shape (n,)."""
         return np.asarray(self.samples(cases).mean(axis=1))
 
-    def slope_samples(self, cases: list[Case], times: int = 1) -> Array:
-        """K of cases, shape (n, times * repeats); of a loss without beta, the loss itself, whose E is to be 0."""
+    def slope_samples(self, cases: list[Case]) -> Array:
+        """K of cases, shape (n, repeats); of a loss without beta, the loss itself, whose E is to be 0."""
         if not self.has_beta:
-            return self.samples(cases, times)
+            return self.samples(cases)
         both = [case._replace(beta=0.0) for case in cases] + [case._replace(beta=1.0) for case in cases]
-        values = self.samples(both, times).reshape(2, len(cases), -1)
+        values = self.samples(both).reshape(2, len(cases), -1)
         return np.asarray(values[1] - values[0])
 
     def slopes(self, cases: list[Case]) -> Array:
@@ -203,6 +189,7 @@ class MeasuredLoss:
         mixed_errors: Standard errors of these.
         error_mixed: The same of E.
         is_random: Whether the loss draws random numbers.
+        copies: How often each row stood in its batch.
     """
 
     error: dict[str, Any] | None = None
@@ -222,6 +209,7 @@ class MeasuredLoss:
     mixed_errors: dict[str, float] = field(default_factory=dict)
     error_mixed: dict[str, float] = field(default_factory=dict)
     is_random: bool = False
+    copies: int = 1
 
     @property
     def kl_uncertain(self) -> Array:
@@ -233,19 +221,6 @@ def standard_error(samples: Array) -> Array:
     """Of the average over the last dimension."""
     count = samples.shape[-1]
     return np.asarray(samples.std(axis=-1) / max(count - 1, 1) ** 0.5)
-
-
-def generic_case(beta: float, *, unit_interval: bool, seed: int = 5) -> Case:
-    """A case of three points whose numbers all differ."""
-    generator = torch.Generator().manual_seed(seed)
-    x = torch.rand((3, 2), generator=generator) * 0.4 + 0.3
-    recon = torch.rand((3, 2), generator=generator) * 0.4 + 0.3
-    if not unit_interval:
-        x = x * 4 - 2
-        recon = recon * 4 - 2
-    mu = torch.rand((3, 2), generator=generator) * 2 - 0.8
-    head = torch.rand((3, 2), generator=generator) + 0.4
-    return Case(recon, x, mu, head, beta)
 
 
 def measure_loss(meter: LossMeter) -> MeasuredLoss:
@@ -267,6 +242,7 @@ def measure_loss(meter: LossMeter) -> MeasuredLoss:
 
     meter.listen(generic_case(0.7, unit_interval=found.unit_interval))
     found.is_random = meter.is_random
+    found.copies = meter.copies
     for measure in (_measure_beta, _measure_kl, _measure_squares, _measure_shapes, _measure_mixtures):
         try:
             measure(meter, found)
@@ -329,8 +305,7 @@ def _measure_shapes(meter: LossMeter, found: MeasuredLoss) -> None:
     for shape in (BASE, *SHAPES):
         place = {"mu": PLACE[0], "head": PLACE[1], "beta": 1.0}
         try:
-            # One number for each shape tells its growth: a random one has to be surer than those of the table.
-            slopes = meter.slope_samples([filled(shape, x=x, recon=x, **place)], times=4)
+            slopes = meter.slope_samples([filled(shape, x=x, recon=x, **place)])
             found.kl_by_shape[shape] = float(slopes.mean())
             found.kl_errors[shape] = float(standard_error(slopes.ravel()))
             near_and_far = [filled(shape, x=x, recon=recon, **place) for recon in (x, x + step)]

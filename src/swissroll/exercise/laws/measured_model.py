@@ -38,21 +38,22 @@ class ModelMeter:
     Args:
         subject: The solution.
         parameters: Names of the arguments that its class takes.
+        seed: Is added to every seed.
     """
 
-    def __init__(self, subject: Subject, parameters: Sequence[str]) -> None:
+    def __init__(self, subject: Subject, parameters: Sequence[str], seed: int = 0) -> None:
         self.subject = subject
         self.sizes = sizes_for(parameters)
+        self.seed = seed
 
     def ask(self, x: Tensor, seed: int, **settings: Any) -> dict[str, Any]:
         """The answer to a request of the kind "model"."""
-        request = {"kind": "model", "sizes": self.sizes, "seed": seed, "x": x, "training": True, **settings}
+        request = {"kind": "model", "sizes": self.sizes, "seed": self.seed + seed, "x": x, "training": True, **settings}
         return self.subject.ask(request)
 
-
-def random_points(count: int, seed: int, spread: float = 1.0) -> Tensor:
-    """Points, shape (count, 2)."""
-    return torch.randn((count, 2), generator=torch.Generator().manual_seed(seed)) * spread
+    def points(self, count: int, seed: int, spread: float = 1.0) -> Tensor:
+        """Random points, shape (count, 2)."""
+        return torch.randn((count, 2), generator=torch.Generator().manual_seed(self.seed + seed)) * spread
 
 
 def failed(answer: Mapping[str, Any]) -> bool:

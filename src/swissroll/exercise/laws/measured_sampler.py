@@ -6,6 +6,7 @@ z(mu, h) = alpha + beta z(base) holds exactly, with beta = s(mu, h) / s(base).
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
@@ -15,6 +16,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
+from swissroll.exercise.laws.words import LIMITS, STUBS
 from swissroll.exercise.subject import Subject
 
 Array = NDArray[np.float64]
@@ -25,7 +27,14 @@ HEADS = (-6.0, -4.0, -2.5, -1.2, -0.5, 0.0, 0.25, 0.5, 1.0, 1.5, 2.0, 3.0)
 MEANS = (-2.0, -0.8, 0.0, 1.3)
 SHAPES = ((512, 4), (512, 2), (128, 2), (1000, 2), (64, 2), (32, 2), (5, 2), (1, 2))
 """Shapes that are tried until one of them works; 128 and 1000 are the exercise's own."""
+SMALL = (128, 2)
+"""The shape that a slow sampler is measured at."""
 SAMPLE = 40_000
+SMALL_CALLS = 1200
+MAX_NUMBERS = 2048
+"""That are drawn in one question, which has a second: some loop over them in Python."""
+MAX_SECONDS = 0.2
+"""That a large call may be expected to take."""
 MAX_RESIDUAL = 2e-3
 """Largest relative remainder at which z is a linear function of the base's; rounding leaves 1e-6."""
 
@@ -39,6 +48,7 @@ class MeasuredSampler:
         shape: The shape that the functions are measured at.
         repeatable: Whether the same seed gives the same noise.
         base: Draws at mu 0.7 and head 0.6.
+        reference: The draws there that others are compared with: of several seeds where one seed's are all alike.
         heads: Heads that could be drawn at.
         ratio: s(h) / s(base) at each of them.
         offset: alpha at each of them.
@@ -47,6 +57,7 @@ class MeasuredSampler:
         mean_offset: alpha at each of them.
         is_linear: Whether z is a linear function of one and the same noise everywhere.
         failed_heads: Heads at which it raised, or gave no number.
+        seconds_per_number: Processor time.
         sample: Draws at the base for statistics, of any shape.
     """
 
@@ -54,6 +65,7 @@ class MeasuredSampler:
     shape: tuple[int, int] = (0, 0)
     repeatable: bool = True
     base: Array = field(default_factory=lambda: np.empty((0, 0)))
+    reference: Array = field(default_factory=lambda: np.empty((0, 0)))
     heads: Array = field(default_factory=lambda: np.empty(0))
     ratio: Array = field(default_factory=lambda: np.empty(0))
     offset: Array = field(default_factory=lambda: np.empty(0))
@@ -62,12 +74,17 @@ class MeasuredSampler:
     mean_offset: Array = field(default_factory=lambda: np.empty(0))
     is_linear: bool = True
     failed_heads: list[float] = field(default_factory=list)
+    seconds_per_number: float = 0.0
     sample: Array = field(default_factory=lambda: np.empty(0))
 
     @property
     def is_constant(self) -> bool:
         """Whether all draws of one call at one mu and head are the same number."""
-        return bool(np.ptp(self.base) <= 1e-6 * (1 + np.abs(self.base).max()))
+        return _is_constant(self.base)
+
+
+def _is_constant(draws: Array) -> bool:
+    return bool(np.ptp(draws) <= 1e-6 * (1 + np.abs(draws).max()))
 
 
 def filled(shape: tuple[int, int], mu: float, head: float) -> dict[str, Tensor]:
@@ -77,6 +94,17 @@ def filled(shape: tuple[int, int], mu: float, head: float) -> dict[str, Tensor]:
 
 def ask_draws(subject: Subject, calls: list[dict[str, Any]]) -> list[dict[str, Any]]:
     """The answers to some calls; an answer that is an error stands for each of them."""
+    # Calls without a seed belong together: each question begins with the same random numbers.
+    if len(calls) > 1 and all(call["seed"] is not None for call in calls):
+        size = max(1, MAX_NUMBERS // max(call["mu"].numel() for call in calls))
+        draws = []
+        for start in range(0, len(calls), size):
+            draws += _ask_together(subject, calls[start : start + size])
+        return draws
+    return _ask_together(subject, calls)
+
+
+def _ask_together(subject: Subject, calls: list[dict[str, Any]]) -> list[dict[str, Any]]:
     answered = subject.ask({"kind": "draw", "calls": calls})
     if "error" in answered:
         return [answered] * len(calls)
@@ -98,7 +126,9 @@ def measure_sampler(subject: Subject, seed: int) -> MeasuredSampler:
     for shape in SHAPES:
         call = filled(shape, BASE_MU, BASE_HEAD)
         answers = ask_draws(subject, [{**call, "seed": seed}, {**call, "seed": seed}, {**call, "seed": seed + 1}])
-        if as_array(answers[0], shape) is not None or answers[0].get("error") in FATAL:
+        # Who loops over single numbers is asked for fewer of them.
+        is_slow = answers[1].get("seconds", 0.0) > MAX_SECONDS / 10 and shape != SMALL
+        if (as_array(answers[0], shape) is not None and not is_slow) or answers[0].get("error") in FATAL:
             break
 
     first = as_array(answers[0], shape)
@@ -108,27 +138,29 @@ def measure_sampler(subject: Subject, seed: int) -> MeasuredSampler:
 
     repeatable = bool(np.allclose(first, second, rtol=1e-5, atol=1e-6))
     found = MeasuredSampler(shape=shape, base=first, repeatable=repeatable)
+    found.seconds_per_number = float(answers[1].get("seconds", 0.0)) / first.size
     _measure_functions(subject, found, seed)
     return found
 
 
-FATAL = {
-    *("TimeLimit", "MemoryLimit", "Exited", "Protocol", "NotRun", "LookupError", "NotImplementedError", "ToDo"),
-    "NameError",
-}
+FATAL = LIMITS | STUBS | {"LookupError", "NameError"}
 """Errors that another shape does not mend."""
 
 
 def _measure_functions(subject: Subject, found: MeasuredSampler, seed: int) -> None:
     # Without a seed that is obeyed, only many draws tell.
     shape = found.shape if found.repeatable else (max(found.shape[0], SAMPLE // 2), found.shape[1])
-    heads = [{**filled(shape, BASE_MU, head), "seed": seed} for head in HEADS]
-    means = [{**filled(shape, mean, BASE_HEAD), "seed": seed} for mean in MEANS]
-    base = {**filled(shape, BASE_MU, BASE_HEAD), "seed": seed}
-    drawn = ask_draws(subject, [*heads, *means, base])
-    arrays = [as_array(draw, shape) for draw in drawn]
+    places = [(BASE_MU, head) for head in HEADS] + [(mean, BASE_HEAD) for mean in MEANS] + [(BASE_MU, BASE_HEAD)]
+    # One number for a whole batch tells nothing of the size of its noise: several seeds do.
+    seeds = [seed + index for index in range(4)] if found.is_constant else [seed]
+    calls = [{**filled(shape, *place), "seed": one} for place, one in itertools.product(places, seeds)]
+    answers = ask_draws(subject, calls)
+    found.error = next((one for one in answers if one.get("error") in LIMITS), None)
+    drawn = [as_array(draw, shape) for draw in answers]
+    arrays = [_joined(drawn[start : start + len(seeds)]) for start in range(0, len(drawn), len(seeds))]
     if arrays[-1] is not None and not found.repeatable:
         found.base = arrays[-1]
+    found.reference = found.base if arrays[-1] is None else arrays[-1]
 
     along_heads = _compare(found, HEADS, arrays[: len(HEADS)])
     found.heads = along_heads[0]
@@ -141,6 +173,11 @@ def _measure_functions(subject: Subject, found: MeasuredSampler, seed: int) -> N
     found.mean_offset = along_means[2]
 
 
+def _joined(arrays: list[Array | None]) -> Array | None:
+    present = [z for z in arrays if z is not None]
+    return np.concatenate(present) if len(present) == len(arrays) else None
+
+
 def _compare(
     found: MeasuredSampler, places: tuple[float, ...], arrays: list[Array | None]
 ) -> tuple[Array, Array, Array]:
@@ -149,19 +186,19 @@ def _compare(
     for place, z in zip(places, arrays, strict=True):
         if z is None:
             continue
-        if found.is_constant:
+        if _is_constant(found.reference):
             rows.append((place, 0.0, float(z.mean())))
         elif found.repeatable:
             rows.append((place, *_line(found, z)))
         else:
-            slope = float(z.std() / found.base.std())
-            rows.append((place, slope, float(z.mean() - slope * found.base.mean())))
+            slope = float(z.std() / found.reference.std())
+            rows.append((place, slope, float(z.mean() - slope * found.reference.mean())))
     table = np.array(rows, dtype=float).reshape(-1, 3)
     return table[:, 0], table[:, 1], table[:, 2]
 
 
 def _line(found: MeasuredSampler, z: Array) -> tuple[float, float]:
-    x = found.base.ravel()
+    x = found.reference.ravel()
     y = z.ravel()
     centred = x - x.mean()
     slope = float((centred * (y - y.mean())).sum() / (centred**2).sum())
@@ -180,20 +217,25 @@ def draw_sample(subject: Subject, found: MeasuredSampler, seed: int, *, many_cal
     """
     rows, columns = found.shape
     large = (SAMPLE // columns, columns)
-    if not many_calls:
+    is_quick = found.seconds_per_number * SAMPLE < MAX_SECONDS
+    if not many_calls and is_quick:
         call = {**filled(large, BASE_MU, BASE_HEAD), "seed": seed}
         z = as_array(ask_draws(subject, [call])[0], large)
         if z is not None:
             return z
-        large = found.shape
 
-    count = 3000 if many_calls else min(2000, SAMPLE // (rows * columns) + 1)
     shape = (min(rows, 2), columns) if many_calls else found.shape
+    count = SMALL_CALLS if many_calls else min(2000, SAMPLE // (rows * columns) + 1)
+    if not is_quick:
+        count = min(count, int(10 * MAX_SECONDS / found.seconds_per_number / (shape[0] * shape[1])) + 1)
     calls = [{**filled(shape, BASE_MU, BASE_HEAD), "seed": seed + index} for index in range(count)]
     arrays = [as_array(draw, shape) for draw in ask_draws(subject, calls)]
     present = [z for z in arrays if z is not None]
     if not present:
         return np.empty((0, columns))
     if many_calls:
-        return np.stack([z[0, :1] for z in present])
+        # Where points share noise, coordinates may each have their own, and the other way round.
+        if not np.allclose(found.base, found.base[:, :1]):
+            return np.stack([z[0] for z in present])
+        return np.stack([z[:1, 0] if np.allclose(found.base, found.base[:1]) else z[:, 0] for z in present])
     return np.concatenate(present)

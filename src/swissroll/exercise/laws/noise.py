@@ -2,16 +2,23 @@
 
 from __future__ import annotations
 
+from typing import NamedTuple
+
 import numpy as np
-from scipy.stats import kstest, kurtosis, skew
 
 from swissroll.exercise.laws.measured_sampler import BASE_MU, Array
+from swissroll.exercise.laws.moments import distance_from_normal, excess_kurtosis, skewness
 from swissroll.exercise.laws.words import number
 
 MAX_DEVIATIONS = 7.0
 """Standard errors that a moment of a right sampler's noise may lie off: one in 10^11 does."""
 MAX_KS = 3.4
 """The same for the Kolmogorov-Smirnov distance times the root of the sample's size: one in 10^9 does."""
+
+SAME = 1e-5
+"""Range of averages of noise below which they are one and the same, which those of chance never are."""
+MIN_COMPARED = 512
+"""Numbers whose mean and spread are compared."""
 
 
 def describe_noise(sample: Array, is_centred: bool) -> tuple[list[str], str]:
@@ -23,9 +30,9 @@ def describe_noise(sample: Array, is_centred: bool) -> tuple[list[str], str]:
         return ["no-noise"], "The draws do not vary."
     standard = (values - values.mean()) / deviation
     shift = float(values.mean() - BASE_MU) / deviation
-    lopsided = float(skew(standard))
-    tails = float(kurtosis(standard))
-    distance = float(kstest(standard, "norm").statistic)
+    lopsided = skewness(standard)
+    tails = excess_kurtosis(standard)
+    distance = distance_from_normal(standard)
     line = f"Of {size} draws: skewness {lopsided:.2f} (normal: 0), excess kurtosis {tails:.2f} (normal: 0)."
 
     # A sample of many small calls holds correlated numbers at most in pairs of one row.
@@ -55,3 +62,64 @@ def _shape_sign(standard: Array, lopsided: float, tails: float, shift: float, is
     if abs(lopsided - 0.995) < 0.1:
         return "noise-folded"
     return "noise-other"
+
+
+def is_correlated(z: Array) -> bool:
+    """Whether numbers that lie beside each other in a draw, shape (B, L), go together."""
+    centred = z - z.mean()
+    variance = float((centred**2).mean())
+    for left, right in ((centred[1:], centred[:-1]), (centred[:, 1:], centred[:, :-1])):
+        if left.size < 30:
+            continue
+        correlation = float((left * right).mean() / variance)
+        if abs(correlation) * np.sqrt(left.size) > MAX_DEVIATIONS:
+            return True
+    return False
+
+
+def is_normalised(noise: Array) -> bool:
+    """Whether noise, shape (B, L), has exactly the same average, or square, in each column or in each row."""
+    size = float((noise**2).mean())
+    averages = [noise.mean(axis=axis) / size**0.5 for axis in (0, 1)]
+    squares = [(noise**2).mean(axis=axis) / size for axis in (0, 1)]
+    # Two averages may be close by chance; four or more are not.
+    return any(len(one) >= 4 and float(np.ptp(one)) < SAME for one in (*averages, *squares))
+
+
+class Fault(NamedTuple):
+    """What is wrong with draws.
+
+    Attributes:
+        sign: A word of the catalogue's.
+        line: One sentence with the numbers.
+    """
+
+    sign: str
+    line: str
+
+
+def fault_in_evaluation(trained: Array, evaluated: Array, again: Array, *, is_usual: bool) -> Fault | None:
+    """What is wrong with two draws in evaluation mode, beside one in training; all at :data:`BASE_MU`.
+
+    Args:
+        trained: The draw in training mode, shape (B, L).
+        evaluated: A draw in evaluation mode.
+        again: Another one.
+        is_usual: Whether a draw's numbers are independent, so that there are as many as there seem to be.
+    """
+    if np.allclose(evaluated, BASE_MU, atol=1e-6):
+        return Fault("eval-mean", "After model.eval(), it returns mu and draws nothing.")
+    if np.array_equal(evaluated, again):
+        return Fault("noise-frozen-in-eval", "After model.eval(), two calls in a row gave the same numbers.")
+    if trained.size < MIN_COMPARED or not is_usual:
+        return None
+    deviation = max(float(trained.std()), 1e-12)
+    spread = float(evaluated.std()) / deviation
+    if not 0.5 < spread < 2:
+        return Fault(
+            "eval-scale", f"After model.eval(), the draws spread {number(spread)} times as far as in training."
+        )
+    mean = float(evaluated.mean())
+    if abs(mean - float(trained.mean())) / deviation * np.sqrt(trained.size / 2) > MAX_DEVIATIONS:
+        return Fault("eval-centre", f"At mu {BASE_MU} the draws after model.eval() have the mean {number(mean)}.")
+    return None

@@ -9,15 +9,14 @@ import numpy as np
 import torch
 
 from swissroll.exercise.evidence import Evidence
+from swissroll.exercise.laws.cases import Case, generic_case
 from swissroll.exercise.laws.error import ErrorLaws
 from swissroll.exercise.laws.kl import KlLaws
 from swissroll.exercise.laws.measured_loss import (
     DEVIATIONS,
-    Case,
     LossError,
     LossMeter,
     MeasuredLoss,
-    generic_case,
     standard_error,
 )
 from swissroll.exercise.laws.words import is_stub, number, say_error, sign_of_error
@@ -68,9 +67,18 @@ class ObjectiveLaws:
         if self.measured.first.get("x_changed"):
             return _failed("runs", "The points that were handed in are others after the call.", ["in-place-data"])
         if "other" in self.measured.first.get("points", []):
+            if self._encodes_noise():
+                line = "At each call the model is handed the points with other noise on them."
+                return _failed("runs", line, ["points-noisy"])
             line = "The model is handed other points than those that the reconstruction is compared with."
             return _failed("runs", line, ["points-changed"])
         return _held("runs", "It returns one number.")
+
+    def _encodes_noise(self) -> bool:
+        """Whether the points that the model is handed are others at each call."""
+        case = generic_case(0.7, unit_interval=self.measured.unit_interval)
+        first, second = self.meter.ask([case, case], [1, 2])["shift"]
+        return bool(first != second)
 
     def _beta(self) -> Evidence:
         if self.kl is None or self.error is None or not len(self.measured.along_beta):
@@ -140,9 +148,8 @@ class ObjectiveLaws:
         if self.kl is None:
             return _unknown("gradients")
         case = generic_case(0.7, unit_interval=self.measured.unit_interval)
-        seeds = list(range(1, 1 + self.meter.repeats)) if self.meter.is_random else None
         try:
-            answered = self.meter.ask([case] * self.meter.repeats, seeds, gradients=True)
+            answered = self.meter.ask([case] * self.meter.repeats, self.meter.seeds, gradients=True)
             slopes, uncertain = self._numeric(case)
         except LossError as error:
             return _failed("gradients", f"With gradients, {say_error(NAME, error.answer)}.", ["error-with-gradients"])

@@ -6,7 +6,8 @@ import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from swissroll.exercise.laws.measured_loss import BASE, DEVIATIONS, Shape
+from swissroll.exercise.laws.cases import BASE, Shape
+from swissroll.exercise.laws.measured_loss import DEVIATIONS
 
 
 @dataclass(frozen=True)
@@ -17,20 +18,23 @@ class Powers:
         batch: p: 1 for a sum over points, 0 for a mean, None where it is no power.
         latent: q.
         data: r; 0 where it could not be measured.
+        copies: How often each point of the shapes stood in its batch.
     """
 
     batch: float | None
     latent: float | None
     data: float | None
+    copies: int = 1
 
     @property
     def factor(self) -> float:
         """B^p L^q D^r at the base shape; powers that are not known count as 0."""
-        powers = zip(BASE, (self.batch, self.data, self.latent), strict=True)
+        base = BASE._replace(batch=BASE.batch * self.copies)
+        powers = zip(base, (self.batch, self.data, self.latent), strict=True)
         return float(math.prod(size**power for size, power in powers if power is not None))
 
 
-def powers_of(values: dict[Shape, float], errors: Mapping[Shape, float] | None = None) -> Powers:
+def powers_of(values: dict[Shape, float], errors: Mapping[Shape, float] | None = None, *, copies: int = 1) -> Powers:
     """The powers of a term that was computed at several shapes; with its standard errors, where it is random."""
     errors = errors or {}
     has_data = any(shape.data != 2 and math.isfinite(values[shape]) for shape in values)
@@ -38,6 +42,7 @@ def powers_of(values: dict[Shape, float], errors: Mapping[Shape, float] | None =
         batch=_power(values, errors, "batch"),
         latent=_power(values, errors, "latent"),
         data=_power(values, errors, "data") if has_data else 0,
+        copies=copies,
     )
 
 

@@ -12,7 +12,7 @@ from torch import Tensor
 from swissroll import checks
 from swissroll.exercise.evidence import Evidence
 from swissroll.exercise.examination import Examination
-from swissroll.exercise.laws.measured_loss import generic_case
+from swissroll.exercise.laws.cases import generic_case
 from swissroll.exercise.laws.readings import BY_NAME
 from swissroll.exercise.linting.conventions import conventions_of
 from swissroll.exercise.linting.finding import ERROR, WARNING, Finding, LintResult, in_order

@@ -16,9 +16,9 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from swissroll.exercise.laws.cases import Array
 from swissroll.exercise.laws.error import ErrorLaws
 from swissroll.exercise.laws.kl import KlLaws
-from swissroll.exercise.laws.measured_loss import Array
 from swissroll.exercise.laws.readings import BY_NAME
 
 SQUARED = "squared error"

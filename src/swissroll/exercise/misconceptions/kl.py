@@ -254,6 +254,7 @@ KL: tuple[Misconception, ...] = (
         hint="Is the divergence the same at mu = 1 and at mu = -1? Is yours?",
         code="kl_loss = -0.5 * torch.mean(1 + logvar - mu - torch.exp(logvar))",
         formula=lambda mu, h: 0.5 * (mu + np.exp(h) - 1 - h),
+        variants=(lambda mu, h: 0.5 * (2 * mu + np.exp(h) - 1 - h),),
     ),
     entry(
         id="kl-mean-absolute",
@@ -320,6 +321,20 @@ KL: tuple[Misconception, ...] = (
         thought="The logarithm is undone by a power, on the other side.",
         code=("std = torch.exp(0.5 * logvar)\nkl_loss = torch.mean(0.5 * (std.pow(2) + mu.pow(2) - 1) + 2 ** std)"),
         formula=lambda mu, h: 0.5 * (np.exp(h) + mu**2 - 1) + 2 ** np.exp(h / 2),
+    ),
+    entry(
+        id="kl-squared-distance",
+        name="Squared distances of mu and of the spread from their targets stand for the divergence",
+        thought="The term measures how far N(mu, sigma^2) is from N(0, 1), so its parameters' distances are added.",
+        effect="The term is smallest at the place that was written in, but no bound has it: beta is no rate's weight.",
+        hint="Is your term the average of log q - log p? Work that out at mu = 0 and logvar = 2, and compare.",
+        code="kl_loss = torch.mean(mu.pow(2) + (logvar - 1).pow(2))",
+        formula=lambda mu, h: mu**2 + (h - 1) ** 2,
+        variants=(
+            lambda mu, h: mu**2 + h**2,
+            lambda mu, h: mu**2 + (np.exp(h / 2) - 1) ** 2,
+            lambda mu, h: mu**2 + (np.exp(h) - 1) ** 2,
+        ),
     ),
     entry(
         id="kl-another-function",

@@ -103,6 +103,20 @@ KL_REDUCTION: tuple[Misconception, ...] = (
         code="kl_loss = -0.5 * torch.mean(1 + logvar - mu.pow(2) - torch.exp(logvar)) / mu.shape[1]",
     ),
     entry(
+        id="kl-reduced-by-chance",
+        name="For some numbers of points or latents the KL term is reduced over other dimensions",
+        thought="squeeze() only takes away what is not needed, and an axis is counted from wherever it suits.",
+        law="kl.reduction",
+        signs=("kl-no-power",),
+        effect="With one latent dimension, or one point, beta means something else than with several.",
+        hint="Hand your loss one latent dimension and four points, and print the shape before each sum.",
+        read=BROADCASTING,
+        code=(
+            "kl = (1 + logvar - mu.pow(2) - torch.exp(logvar)).squeeze()\n"
+            "kl_loss = -0.5 * kl.sum(dim=-1).mean() / mu.shape[1]"
+        ),
+    ),
+    entry(
         id="kl-estimate-without-gradient",
         name="The KL term is estimated from draws that have no gradient",
         thought="The average of log q - log p over draws is the KL term, however the draws were made.",

@@ -25,6 +25,7 @@ class Misconception:
         formula: The function that the wrong code computes, by which it is told from others with the same signs: for the
             sampler its standard deviation s(mu, h), for the KL term k(mu, h), for the reconstruction term e(recon, x),
             for the weight of the KL term w(beta).
+        variants: Other functions that the same mistake computes.
         centre: The centre a(mu, h) of the sampler's draws, where it is not mu.
         factor: The factor that the term has too much, from and to.
     """
@@ -40,6 +41,7 @@ class Misconception:
     slot: str
     code: str
     formula: Callable[[Any, Any], Any] | None = None
+    variants: tuple[Callable[[Any, Any], Any], ...] = ()
     centre: Callable[[Any, Any], Any] | None = None
     factor: tuple[float, float] | None = None
 

@@ -134,6 +134,32 @@ NOISE: tuple[Misconception, ...] = (
         code=STD + "eps = torch.randn_like(std)\nif not self.training:\n    eps = eps * 0.1" + END,
     ),
     Misconception(
+        id="prior-in-evaluation",
+        name="In evaluation mode it is not q(z|x) that is drawn from",
+        thought="Testing a model means generating, so the prior is drawn from.",
+        law=FRESH,
+        signs=("eval-centre",),
+        effect="In evaluation mode the decoder's codes know nothing of the points: no reconstruction fits.",
+        hint="Draw at mu = 5 after model.eval(). Around which number should the draws lie? Around which do they?",
+        read=TRICK,
+        slot="sampler",
+        code="if not self.training:\n    return torch.randn_like(mu)\n" + STD + "eps = torch.randn_like(std)" + END,
+    ),
+    Misconception(
+        id="noise-normalised",
+        name="The noise is made to have one and the same average, spread or length in each batch or point",
+        thought="Standard normal means mean 0 and variance 1, so the noise that was drawn is made so.",
+        law=INDEPENDENT,
+        signs=("noise-normalised",),
+        effect="The noise of one number depends on the others, and a batch of one point may have none at all.",
+        hint="Draw for one point, or for one coordinate. Which numbers can your noise be there?",
+        read=TRICK,
+        slot="sampler",
+        code=STD
+        + "eps = torch.randn_like(std)\neps = (eps - eps.mean(dim=0)) / (eps.std(dim=0, unbiased=False) + 1e-8)"
+        + END,
+    ),
+    Misconception(
         id="noise-uniform",
         name="The noise is uniform between 0 and 1",
         thought="Random numbers are random numbers: rand and randn do the same.",
