@@ -17,7 +17,6 @@ from swissroll.model.loss import translate
 from tests.web.conftest import Node
 from tests.web.frozen import SCRIPT, tensor
 
-
 LAB_CURVES = ["swiss_roll", "moons", "circles", "spirals", "helix"]
 """The data sets of the page; the package may have more."""
 
@@ -83,20 +82,23 @@ def test_sigma_and_true_beta_are_the_package_s(node: Node, reduction: str, learn
 
 
 @pytest.mark.parametrize("name", ["swiss_roll", "moons", "circles"])
-def test_jumps_are_the_package_s(node: Node, name: str) -> None:
+@pytest.mark.parametrize("seed", [1, 2, 3])
+def test_jumps_are_the_package_s(node: Node, name: str, seed: int) -> None:
     curve = CURVES[name]
     t = curve.midpoints(500)
-    walk = torch.randn(500, 2, generator=torch.Generator().manual_seed(2), dtype=torch.float64).abs().cumsum(dim=0)
-    walk[123:] += 300
-    walk[400:402] += 200
-    expected = continuity(walk, t, curve=curve).jumps
+
+    # Once around a circle with each half of the points, in steps of very different lengths.
+    steps = torch.randn(2, 250, generator=torch.Generator().manual_seed(seed), dtype=torch.float64).mul(1.5).exp()
+    angle = 2 * torch.pi * (steps.cumsum(dim=1) / steps.sum(dim=1, keepdim=True)).flatten()
+    path = torch.stack([angle.cos(), angle.sin()], dim=1)
+    expected = continuity(path, t, curve=curve).jumps
     script = """
 const { countJumps } = await load("continuity.js");
 const { CURVES } = await load("curves.js");
-answer(countJumps(input.walk.flat(), 2, CURVES[input.name]));
+answer(countJumps(input.path.flat(), 2, CURVES[input.name]));
 """
-    assert node(script, {"walk": walk.tolist(), "name": name}) == expected
-    assert expected >= 2
+    assert node(script, {"path": path.tolist(), "name": name}) == expected
+    assert expected >= 5
 
 
 @pytest.mark.parametrize("shift", [0.0, 0.7, 5.0])
@@ -141,7 +143,7 @@ answer({ ...found, density: input.points.map(found.logDensity) });
     points = [[0.3, 0.1], [-0.5, 0.2]]
     found = node(script, {"name": name, "sigma": sigma, "noise": noise, "points": points})
     assert found["value"] == pytest.approx(expected.value, abs=1e-3)
-    assert found["lower"] == pytest.approx(expected.lower, abs=2e-3)
+    assert found["lower"] == pytest.approx(expected.lower, abs=3e-4)
     density = expected.log_density(torch.tensor(points))
     torch.testing.assert_close(tensor(found["density"]), density, rtol=0, atol=0.02)
 

@@ -6,6 +6,8 @@ from typing import Any
 
 import pytest
 
+from swissroll.data.curves import CURVES
+from swissroll.evaluation.lower_bound import nll_lower_bound
 from tests.web.conftest import Node
 
 SCRIPT = """
@@ -90,4 +92,6 @@ answer([0, 20, 40].map((steps) => {
 """
     found = node(script)
     assert len({row["sigma"] for row in found}) == 3
-    assert all(row["lower_bound"] < row["value"] for row in found)
+    for row in found:
+        expected = nll_lower_bound(CURVES["swiss_roll"], row["sigma"], tolerance=5e-3)
+        assert row["lower_bound"] == pytest.approx(expected.lower, abs=5e-3)
