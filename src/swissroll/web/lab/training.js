@@ -9,6 +9,7 @@
 
 import { CURVES, sampleCurve } from "./curves.js";
 import { Network } from "./network.js";
+import { NotFiniteError } from "./not_finite.js";
 import { DRAWS, refitPrior } from "./refit.js";
 import { NOTEBOOK } from "./settings.js";
 
@@ -24,25 +25,6 @@ const MEASURED_FIRST_EVERY = 10;
 const COLUMNS = ["step", "loss", "distortion", "rate", "held_out_loss", "held_out_distortion", "held_out_rate"];
 /** What of a step was not finite, by the kernel's number. */
 const BAD_TERMS = [null, "reconstruction", "KL", "loss", "gradient"];
-
-/** A number of a run was not finite; the run stays in its last good state. */
-export class NotFiniteError extends Error {
-  /**
-   * @param {number} step The step whose loss or gradient it was, counted from 1.
-   * @param {string} term "reconstruction", "KL", "loss", "held-out" or "gradient".
-   * @param {number} lr Learning rate of the run.
-   */
-  constructor(step, term, lr) {
-    const quantity = { reconstruction: "reconstruction term", KL: "KL term", "held-out": "held-out loss" }[term] ?? term;
-    const lower = Math.min(lr / 10, 1e-3);
-    super(
-      `The ${quantity} was not finite at step ${step}; the last good state is kept. ` +
-        `The learning rate was ${lr}: try ${Number(lower.toPrecision(3))}.`,
-    );
-    this.step = step;
-    this.term = term;
-  }
-}
 
 /** A run that is being trained. */
 export class Training {

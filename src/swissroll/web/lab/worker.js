@@ -5,9 +5,9 @@
  */
 
 import { loadKernel } from "./kernel.js";
+import { NotFiniteError } from "./not_finite.js";
 import { Session } from "./session.js";
 import { problemOf } from "./settings.js";
-import { NotFiniteError } from "./training.js";
 
 /** Milliseconds of steps between two looks at the messages of the page. */
 const SLICE_MS = 10;
