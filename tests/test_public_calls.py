@@ -124,6 +124,7 @@ OPTIONAL: dict[tuple[str, str], set[str]] = {
     ("posterior_on_grid", "sigma"): {"None"},
     ("log_evidence", "sigma"): {"None"},
     ("visualize_reconstructions", "points"): {"None"},
+    ("Lab", "start"): {"None"},
     ("sliced_wasserstein", "generator"): {"None"},
     ("check", "thing"): {"a class"},
     ("lint", "data_dim"): {"None"},

@@ -11,7 +11,7 @@ from swissroll import checks
 from swissroll.config import Config
 from swissroll.report.lab import lab_page, write_lab
 from swissroll.report.lab_start import start_of_config, start_of_run
-from swissroll.runs.run import Run, load
+from swissroll.runs.run import Run
 
 HEIGHT = 860
 """Height of the frame, in pixels: all panels are seen at once."""
@@ -27,7 +27,7 @@ class Lab:
     As the last line of a cell it shows itself there.
 
     Args:
-        start: What it begins with: a run, the folder of one, or a config; by default with the page's own settings.
+        start: What it begins with: a run, or a config; by default the page's own settings.
         height: Height of the frame in a notebook, in pixels.
 
     Raises:
@@ -35,7 +35,7 @@ class Lab:
         ValueError: An argument is something else, or the page does not compute such a model.
     """
 
-    def __init__(self, start: Run | Config | str | os.PathLike[str] | None = None, *, height: int = HEIGHT) -> None:
+    def __init__(self, start: Run | Config | None = None, *, height: int = HEIGHT) -> None:
         checks.whole("height", height, 200, 10_000)
         self.height = height
         self._page = _page_of(start)
@@ -70,6 +70,5 @@ def _page_of(start: Any) -> str:
     if isinstance(start, Config):
         return lab_page(start_of_config(start))
 
-    run = load(start) if isinstance(start, str | os.PathLike) else start
-    checks.instance("start", run, Run, "a run, the folder of one, or a config such as swissroll.Config(beta=0.1)")
-    return lab_page(start_of_run(run, ROOM))
+    checks.instance("start", start, Run, "a run, such as swissroll.load('runs/001'), or a config, or None")
+    return lab_page(start_of_run(start, ROOM))
