@@ -220,7 +220,7 @@ def test_a_twin_has_the_same_steps_and_its_difference_is_said(lab: Lab) -> None:
     lab.open_tool("twin")
     lab.page.select_option('select[name="twin-knob"]', "beta")
     lab.page.fill('input[name="twin-value"]', "0.3")
-    lab.page.click("text=Start the twin")
+    lab.page.click("#tool-twin >> text=Start")
     lab.wait_for_text("#tool-twin .description", rf"Beta 0\.3 in the place of 0\.01\. Step {STEPS}\. .ELBO .* nats")
     lab.page.click("#tool-twin >> text=End it")
     lab.page.wait_for_selector("#tool-twin .comparison", state="hidden")
@@ -229,7 +229,7 @@ def test_a_twin_has_the_same_steps_and_its_difference_is_said(lab: Lab) -> None:
 def test_a_twin_without_a_change_does_not_differ(lab: Lab) -> None:
     lab.open_tool("twin")
     lab.page.fill('input[name="twin-value"]', "0.01")
-    lab.page.click("text=Start the twin")
+    lab.page.click("#tool-twin >> text=Start")
     lab.wait_for_text("#tool-twin .description", rf"Step {STEPS}\..* \+0\.00 \(distortion \+0\.00, rate \+0\.00\)")
     lab.page.click("#tool-twin >> text=End it")
 
@@ -237,7 +237,7 @@ def test_a_twin_without_a_change_does_not_differ(lab: Lab) -> None:
 def test_a_twin_with_a_wrong_value_is_refused_in_words(lab: Lab) -> None:
     lab.open_tool("twin")
     lab.page.fill('input[name="twin-value"]', "-1")
-    lab.page.click("text=Start the twin")
+    lab.page.click("#tool-twin >> text=Start")
     assert "beta must be" in lab.page.locator("#tool-twin .problem").inner_text()
 
 
@@ -250,16 +250,15 @@ def test_a_mistake_trains_beside_the_right_run(lab: Lab) -> None:
     lab.page.click("#tool-break >> text=Mend it")
 
 
-def test_the_game_hides_the_mistake_until_it_is_guessed(lab: Lab) -> None:
-    lab.open_tool("break")
-    lab.page.click("#tool-break >> text=Guess the bug")
-    lab.page.wait_for_selector("#tool-break .choices button")
-    assert not lab.page.locator("#tool-break code.wrong").count()
-
-    lab.page.click('#tool-break [data-mistake="half_missing"]')
-    words = lab.page.locator("#tool-break .mistake").inner_text()
-    assert re.search(r"^(Right\.|No: it was) .*[01] of 1 guessed", words, re.DOTALL)
-    lab.page.click("#tool-break >> text=Mend it")
+def test_a_run_that_breaks_says_where_and_leaves_the_page_alive(lab: Lab) -> None:
+    lab.open_tool("twin")
+    lab.page.select_option('select[name="twin-knob"]', "lr")
+    lab.page.fill('input[name="twin-value"]', "100000")
+    lab.page.click("#tool-twin >> text=Start")
+    lab.wait_for_text("#tool-twin .description", r"It broke at step \d+")
+    lab.picture("curves")
+    lab.page.click("#tool-twin >> text=End it")
+    lab.page.select_option('select[name="twin-knob"]', "beta")
 
 
 def test_a_still_cursor_decodes_anew_while_training_goes_on(lab: Lab) -> None:
@@ -283,3 +282,14 @@ def test_a_still_cursor_decodes_anew_while_training_goes_on(lab: Lab) -> None:
     )
     after = lab.readout("latent").inner_text()
     assert before.split(" decodes")[0] == after.split(" decodes")[0]
+
+
+def test_a_twin_goes_on_with_the_run_beyond_its_last_step(lab: Lab) -> None:
+    lab.open_tool("twin")
+    lab.page.click("#tool-twin >> text=Start")
+    is_paused = "Play" in lab.page.locator("#play").inner_text()
+    if is_paused:
+        lab.page.click("#play")
+    lab.wait_for_text("#tool-twin .description", rf"Step (?!{STEPS}\.)[1-9]\d\d+\. ")
+    step = int(re.findall(r"Step (\d+)\.", lab.description("tool-twin"))[0])
+    assert step > STEPS

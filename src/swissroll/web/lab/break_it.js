@@ -25,9 +25,12 @@ export function mount(element, store, engine, actions) {
   const game = make("button", { type: "button" }, "Guess the bug");
   const end = make("button", { type: "button" }, "Mend it");
   const words = make("div", { class: "mistake" });
-  const choices = make("div", { class: "choices", role: "group", "aria-label": "Your guess" });
+  const guess = make("select", { name: "guess", "aria-label": "Your guess" });
+  for (const id of ALL) guess.append(make("option", { value: id }, nameOf(id)));
+  const say = make("button", { type: "button" }, "That is it");
+  const choices = make("div", { class: "row choices" }, make("span", {}, "Your guess"), guess, say);
   const problem = make("p", { class: "problem", role: "alert" });
-  host.append(make("div", { class: "row" }, menu, start, game, end), problem, words);
+  host.append(make("div", { class: "row" }, menu, start, game, end), problem, words, choices);
 
   /** What runs, and what is known of it: {id, isHidden, guess}. */
   let round = null;
@@ -38,24 +41,15 @@ export function mount(element, store, engine, actions) {
   };
   const pair = addPair(host, store, { title, told: (sentence) => round && write(description, sentence) });
 
-  host.append(choices);
-
   const show = () => {
     end.disabled = !store.get().runs?.[OTHER];
-    choices.hidden = !round?.isGame;
+    choices.hidden = !round?.isHidden;
     showWords(words, round, score);
-    for (const button of choices.children) {
-      const id = button.dataset.mistake;
-      button.disabled = Boolean(round?.guess);
-      button.hidden = Boolean(round?.guess) && id !== round.id && id !== round.guess;
-      button.classList.toggle("is-right", Boolean(round?.guess) && id === round.id);
-      button.classList.toggle("is-wrong", round?.guess === id && id !== round.id);
-    }
     pair.refresh();
   };
 
   const begin = async (id, isGame) => {
-    round = { id, isGame, isHidden: isGame, guess: null };
+    round = { id, isHidden: isGame, guess: null };
     write(problem, "");
     show();
     try {
@@ -67,18 +61,15 @@ export function mount(element, store, engine, actions) {
     show();
   };
 
-  for (const id of ALL) {
-    const button = make("button", { type: "button", "data-mistake": id }, nameOf(id));
-    button.addEventListener("click", () => {
-      if (!round || round.guess) return;
-      round = { ...round, guess: id, isHidden: false };
-      score.of += 1;
-      if (id === round.id) score.right += 1;
-      show();
-      actions?.announce?.(words.textContent);
-    });
-    choices.append(button);
-  }
+  say.addEventListener("click", () => {
+    if (!round?.isHidden) return;
+    round = { ...round, guess: guess.value, isHidden: false };
+    score.of += 1;
+    if (guess.value === round.id) score.right += 1;
+    show();
+    actions?.announce?.(words.textContent);
+    game.focus();
+  });
 
   start.addEventListener("click", () => begin(menu.value, false));
   game.addEventListener("click", () => {
@@ -128,7 +119,7 @@ function showWords(words, round, score) {
   }
   if (round.guess) {
     const isRight = round.guess === round.id;
-    const result = isRight ? "Right." : `No: it was “${nameOf(round.id)}”.`;
+    const result = isRight ? `Right: “${nameOf(round.id)}”.` : `No: it was “${nameOf(round.id)}”.`;
     words.append(make("p", {}, make("strong", {}, result), ` ${score.right} of ${score.of} guessed.`));
   }
   if (round.id === NONE) {

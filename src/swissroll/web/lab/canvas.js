@@ -2,8 +2,10 @@
 
 import { theme } from "./palette.js";
 
-export const FONT = "12px system-ui, sans-serif";
-const SMALL_FONT = "11px system-ui, sans-serif";
+const FAMILY = "system-ui, sans-serif";
+/** Sizes of text, as shares of the page's: it is larger on a phone, and in a lecture. */
+const TEXT = 0.9;
+const SMALL_TEXT = 0.83;
 /** With reduced motion, pictures change no faster than once in so many milliseconds. */
 const CALM_INTERVAL = 400;
 
@@ -31,12 +33,15 @@ export class Surface {
     this.context.setTransform(ratio, 0, 0, ratio, 0, 0);
     this.context.clearRect(0, 0, this.width, this.height);
     this.theme = theme();
+    this.textSize = parseFloat(getComputedStyle(document.documentElement).fontSize) || 13;
+    this.font = `${TEXT * this.textSize}px ${FAMILY}`;
+    this.smallFont = `${SMALL_TEXT * this.textSize}px ${FAMILY}`;
     return this.width > 0 && this.height > 0;
   }
 }
 
 /**
- * Draw at the next animation frame, once however often it is asked for, and only while the canvas can be seen.
+ * Draw at the next animation frame, once however often it is asked for, and only while the canvas is there to be seen.
  * @param {HTMLCanvasElement} canvas
  * @param {() => void} draw
  * @returns {() => void} to be called when something changed
@@ -63,10 +68,13 @@ export function drawWhenChanged(canvas, draw) {
     requestAnimationFrame(paint);
   };
 
+  // What is a little outside of the window is drawn, too: it is scrolled to, or printed.
+  const near = { rootMargin: "3000px" };
   new IntersectionObserver((entries) => {
     hidden = !entries[entries.length - 1].isIntersecting;
     if (!hidden) invalidate();
-  }).observe(canvas);
+  }, near).observe(canvas);
+  addEventListener("beforeprint", draw);
   new ResizeObserver(invalidate).observe(canvas);
   matchMedia("(prefers-color-scheme: dark)").addEventListener("change", invalidate);
   return invalidate;
@@ -216,7 +224,7 @@ export function drawCross(surface, x, y) {
  * @param {number} y
  * @param {{align?: CanvasTextAlign, baseline?: CanvasTextBaseline, colour?: string, font?: string}} look
  */
-export function drawText(surface, text, x, y, { align = "left", baseline = "middle", colour, font = FONT } = {}) {
+export function drawText(surface, text, x, y, { align = "left", baseline = "middle", colour, font = surface.font } = {}) {
   const { context } = surface;
   context.font = font;
   context.textAlign = align;
@@ -309,19 +317,20 @@ export function drawAxes(surface, plane, { x, y, numbersX, numbersY }) {
   }
   context.stroke();
 
-  const look = { colour: surface.theme.quiet, font: SMALL_FONT };
+  const look = { colour: surface.theme.quiet, font: surface.smallFont };
   for (const value of shownX) {
     const at = plane.toPixel(value, 0)[0];
-    if (at < left + 14 || at > left + width - 24) continue;
-    drawText(surface, say(value), at, bottom - 7, { ...look, align: "center" });
+    if (at < left + surface.textSize || at > left + width - 2 * surface.textSize) continue;
+    drawText(surface, say(value), at, bottom - 0.55 * surface.textSize, { ...look, align: "center" });
   }
   for (const value of shownY) {
     const at = plane.toPixel(0, value)[1];
-    if (at < top + 16 || at > bottom - 18) continue;
+    if (at < top + 1.3 * surface.textSize || at > bottom - 1.4 * surface.textSize) continue;
     drawText(surface, say(value), left + 4, at, look);
   }
-  drawText(surface, x, left + width - 4, bottom - 8, { ...look, align: "right" });
-  drawText(surface, y, left + 4, top + 8, look);
+  const edge = 0.6 * surface.textSize;
+  drawText(surface, x, left + width - 4, bottom - edge, { ...look, align: "right" });
+  drawText(surface, y, left + 4, top + edge, look);
 }
 
 /**

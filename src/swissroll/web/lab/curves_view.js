@@ -3,12 +3,16 @@
 import { Plane, drawAxes, drawText, fixed, say, ticks } from "./canvas.js";
 import { DATA, POSTERIOR, PRIOR, RECONSTRUCTION, REFERENCE, TRUE_POSTERIOR } from "./palette.js";
 
-/** Room for the lines' names, right of them. */
-const NAMES = 122;
-const NAME_HEIGHT = 14;
+/** Room for the lines' names, right of them, and the height of each, in sizes of the text. */
+const NAMES = 9.3;
+const NAME_HEIGHT = 1.1;
 /** The axis fits what comes after this share of the steps: what is before may leave the picture. */
 const SETTLED = 0.25;
 const FEW_STEPS = 30;
+/** Share of all steps between two evidences above which no line joins them. */
+const HOLE = 0.25;
+/** Pixels beyond which nothing is drawn, whatever the numbers are. */
+const FAR = 4000;
 
 /**
  * The columns of a history that are drawn, by what they are called.
@@ -102,7 +106,8 @@ export function drawPolyline(context, pixels, { colour, width, dash = [] }) {
   context.lineWidth = width;
   context.setLineDash(dash);
   context.beginPath();
-  for (const [x, y] of pixels) context.lineTo(x, y);
+  // A dashed line to far beyond the picture would take seconds: every dash of it is made.
+  for (const [x, y] of pixels) context.lineTo(x, Math.min(Math.max(y, -FAR), FAR));
   context.stroke();
   context.setLineDash([]);
   // One point makes no line.
@@ -185,15 +190,26 @@ function drawGap(surface, plane, truths) {
   hatch(surface, plane, amortisation, POSTERIOR, 1);
 }
 
+/** Evidences in pieces: where many steps went by between two, nobody knows what lies between. */
+function unbroken(truths, last) {
+  const pieces = [];
+  truths.forEach((truth, k) => {
+    if (k === 0 || truth.step - truths[k - 1].step > HOLE * last) pieces.push([]);
+    pieces.at(-1).push(truth);
+  });
+  return pieces;
+}
+
 /** Put the lines' names beside their ends, in the order of their heights and without overlap. */
 function drawNames(surface, plane, names) {
   const { left, top, width, height } = plane.box;
+  const lineHeight = NAME_HEIGHT * surface.textSize;
   const ordered = names.filter(({ value }) => Number.isFinite(value)).sort((one, other) => other.value - one.value);
   const lowest = top + height - 8;
   const places = ordered.map(({ value }) => Math.min(Math.max(plane.toPixel(0, value)[1], top + 8), lowest));
-  for (let k = 1; k < places.length; k++) places[k] = Math.max(places[k], places[k - 1] + NAME_HEIGHT);
+  for (let k = 1; k < places.length; k++) places[k] = Math.max(places[k], places[k - 1] + lineHeight);
   for (let k = places.length - 1; k >= 0; k--) {
-    const bound = k === places.length - 1 ? lowest : places[k + 1] - NAME_HEIGHT;
+    const bound = k === places.length - 1 ? lowest : places[k + 1] - lineHeight;
     places[k] = Math.min(places[k], bound);
   }
 
@@ -216,7 +232,7 @@ function drawNames(surface, plane, names) {
     }
     context.stroke();
     context.setLineDash([]);
-    drawText(surface, `${text} ${fixed(size, 2)}`, x + 22, y, { font: "11px system-ui, sans-serif" });
+    drawText(surface, `${text} ${fixed(size, 2)}`, x + 22, y, { font: surface.smallFont });
   });
 }
 
@@ -235,10 +251,10 @@ function drawTurns(surface, plane, turns) {
     context.stroke();
     context.setLineDash([]);
     const isFar = x > left + width - 80;
-    drawText(surface, `${name} ${say(value, 3)}`, isFar ? x - 3 : x + 3, top + 20 + 13 * (k % 3), {
+    drawText(surface, `${name} ${say(value, 3)}`, isFar ? x - 3 : x + 3, top + (1.8 + (k % 3)) * surface.textSize, {
       align: isFar ? "right" : "left",
       colour: surface.theme.quiet,
-      font: "11px system-ui, sans-serif",
+      font: surface.smallFont,
     });
   });
 }
@@ -257,7 +273,7 @@ export function drawCurves(surface, { history, truths, turns, at = null }, shows
   if (!step.length) return null;
 
   const { context } = surface;
-  const box = { left: 0, top: 0, width: Math.max(60, surface.width - NAMES), height: surface.height };
+  const box = { left: 0, top: 0, width: Math.max(60, surface.width - NAMES * surface.textSize), height: surface.height };
   const last = Math.max(step[step.length - 1], 10);
   const plane = new Plane(box, [0, last], inNats ? rangeOf(found, truths, shows) : rangeOf(found, [], shows));
   drawAxes(surface, plane, { x: "step", y: inNats ? "nats per point" : "loss (no nats: beta is 0)" });
@@ -265,7 +281,7 @@ export function drawCurves(surface, { history, truths, turns, at = null }, shows
   const names = [];
   const end = truths[truths.length - 1]?.evidence;
   plane.clipped(context, () => {
-    if (inNats && shows("gap")) drawGap(surface, plane, truths);
+    if (inNats && shows("gap")) for (const together of unbroken(truths, last)) drawGap(surface, plane, together);
     drawTurns(surface, plane, turns);
     for (const line of lines) {
       const { name, colour, width, dash } = line;
@@ -274,10 +290,10 @@ export function drawCurves(surface, { history, truths, turns, at = null }, shows
       if (hasHeld) drawPolyline(context, thin(step, line.held_out, plane), { colour, width, dash });
       if (hasHeld || shows("train")) names.push({ text: name, value: lastNumber(hasHeld ? line.held_out : line.train), colour, dash });
     }
-    if (inNats && shows("exact") && end) {
-      const evidence = truths.map((truth) => plane.toPixel(truth.step, truth.evidence.value));
+    for (const together of inNats && shows("exact") ? unbroken(truths, last) : []) {
+      const evidence = together.map((truth) => plane.toPixel(truth.step, truth.evidence.value));
       drawPolyline(context, evidence, { colour: TRUE_POSTERIOR, width: 2.5 });
-      const bound = truths
+      const bound = together
         .filter((truth) => Number.isFinite(truth.evidence.lower_bound))
         .map((truth) => plane.toPixel(truth.step, truth.evidence.lower_bound));
       if (bound.length) drawPolyline(context, bound, { colour: REFERENCE, width: 1.5, dash: [2, 3] });

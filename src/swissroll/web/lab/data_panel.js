@@ -282,7 +282,7 @@ export function describe({ begin, frame, truth }, selection = {}) {
     );
   }
   if (truth?.density && truth.evidence)
-    sentences.push(`The exact density p(x) is drawn; on average −log p(x) is ${fixed(truth.evidence.value, 2)} nats.`);
+    sentences.push(`The exact density p(x) is drawn; on average −log p(x) was ${fixed(truth.evidence.value, 2)} nats at step ${truth.evidence.step ?? frame?.step}.`);
   if (Number.isInteger(selection.point)) sentences.push(`Point ${selection.point + 1} is chosen: ${readOut({ begin, frame }, selection)}.`);
   else if (selection.latent && selection.decoded?.mean) sentences.push(`The cursor's latent is ${readOut({ begin, frame }, selection)}.`);
   return sentences.join(" ");

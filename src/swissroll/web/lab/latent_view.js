@@ -11,6 +11,8 @@ export const LEAST_EXTENT = 3.3;
 const MOST_ELLIPSES = 160;
 /** Latents and widths beyond are drawn no farther out. */
 const MOST_DRAWN = 1e3;
+/** Pixels beyond which a ring is drawn no wider: every dash of it would be made. */
+const FAR = 4000;
 const SUBSCRIPTS = "₀₁₂₃₄₅₆₇₈₉";
 /** Each time that the means leave the picture, it grows by so much: so it does not tremble. */
 const GROWTH = 1.25;
@@ -72,8 +74,9 @@ const stdOf = (logvar) => Math.min(Math.exp(logvar / 2), MOST_DRAWN);
 
 function drawRing(context, plane, mean, std, radius) {
   const [x, y] = plane.toPixel(mean[0], mean[1]);
-  const across = radius * std[0] * plane.scaleX;
-  const up = radius * std[1] * -plane.scaleY;
+  const across = Math.min(radius * std[0] * plane.scaleX, FAR);
+  const up = Math.min(radius * std[1] * -plane.scaleY, FAR);
+  if (!Number.isFinite(x + y) || Math.abs(x) > 2 * FAR || Math.abs(y) > 2 * FAR) return;
   context.moveTo(x + across, y);
   context.ellipse(x, y, across, up, 0, 0, 2 * Math.PI);
 }
@@ -168,10 +171,11 @@ function drawWindow(surface, box, posterior, mean, std) {
     else context.strokeRect(box.left + 7, at - 3, 7, 7);
     drawText(surface, text, box.left + 20, at + 1);
   };
-  keyed("p(z|x) exact", TRUE_POSTERIOR, box.top + 12, true);
-  keyed("q(z|x) encoder", POSTERIOR, box.top + 28, false);
+  const line = 1.2 * surface.textSize;
+  keyed("p(z|x) exact", TRUE_POSTERIOR, box.top + 0.8 * line, true);
+  keyed("q(z|x) encoder", POSTERIOR, box.top + 1.8 * line, false);
   const width = `${fixed(high0 - low0, 2)} wide`;
-  if (box.width > 190)
+  if (box.width > 15 * surface.textSize)
     drawText(surface, width, box.left + box.width - 5, box.top + box.height - 9, {
       align: "right",
       colour: surface.theme.quiet,
@@ -290,6 +294,6 @@ function drawHint(surface, window, isChosen) {
   const words = isChosen ? ["the true posterior", "is being computed"] : ["choose a data point:", "its true posterior", "appears here"];
   words.forEach((text, k) => {
     const look = { align: "center", colour: surface.theme.quiet };
-    drawText(surface, text, window.left + window.width / 2, window.top + window.height / 2 + 17 * (k - 1), look);
+    drawText(surface, text, window.left + window.width / 2, window.top + window.height / 2 + 1.3 * surface.textSize * (k - 1), look);
   });
 }

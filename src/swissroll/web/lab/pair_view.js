@@ -7,6 +7,7 @@ import { drawData, pointsOf } from "./data_view.js";
 import { drawLatentLine } from "./latent_line.js";
 import { drawLatentPlane } from "./latent_view.js";
 import { DATA, REFERENCE } from "./palette.js";
+import { FIELDS, LIVE } from "./settings.js";
 import { make, write } from "./toggles.js";
 
 /** The run that is compared with the main one. */
@@ -49,14 +50,39 @@ export async function startOther(store, engine, patch) {
   store.setRun(OTHER, null);
   const { started, settings, turns = [], points } = store.get();
   const kept = turns.filter(({ name }) => !(name in patch)).map(({ step, name, value }) => ({ step, [name]: value }));
+  // Without a schedule a run may go on beyond its last step, and then so does this one.
+  const isScheduled = settings.lr_schedule !== "constant" || settings.beta_start !== null || settings.refit_prior;
+  const steps = isScheduled ? settings.steps : FIELDS.steps.high;
   await engine.request(OTHER, "start", {
-    settings: { ...settings, ...started, turns: kept, ...patch },
+    settings: { ...settings, ...started, turns: kept, steps, ...patch },
     points: points?.values,
     dims: points?.dims,
     follows: "main",
   });
   const wanted = { mesh: true, samples: true, density: false, posterior: false, plane: [0, 1], point: null };
   await engine.request(OTHER, "view", wanted);
+  differing = new Set(Object.keys(patch));
+}
+
+/** Knobs in which the second run differs; all others are turned in both. */
+let differing = new Set();
+
+/**
+ * Turn beta and the learning rate in the second run, too, unless it is the one that differs.
+ * @param {object} store
+ * @param {object} engine
+ */
+export function turnBoth(store, engine) {
+  let known = store.get().settings;
+  store.subscribe(({ settings, runs }, changed) => {
+    if (!changed.has("settings")) return;
+    const before = known;
+    known = settings;
+    if (!runs?.[OTHER]) return;
+    const knobs = LIVE.filter((name) => settings[name] !== before[name] && !differing.has(name));
+    if (!knobs.length) return;
+    engine.request(OTHER, "set", Object.fromEntries(knobs.map((name) => [name, settings[name]]))).catch(() => {});
+  });
 }
 
 /**

@@ -62,13 +62,13 @@ export function stagesOf(step, withoutTrick) {
       caption: `Loss ${say(step.loss)}. It grows with the distortion (${fixed(step.distortion)} nats: x̂ is far from x) and with the rate (${fixed(step.rate)} nats: q(z|x) is far from the prior).`,
     },
     {
-      name: "backward, decoder",
+      name: "backward",
       lit: ["loss", "distortion", "decoded", "decoder", "z"],
       back: backDecoder,
       caption: `Backward. The loss asks every weight of the decoder which way to move (gradient ${norm(gradients.decoder)}), and z too (${norm(sizeOf(gradients.z))}).`,
     },
     {
-      name: "backward, encoder",
+      name: "to the encoder",
       lit: ["loss", "rate", "mu", "std", "encoder", ...(withoutTrick ? [] : ["z"])],
       back: [...backRate, ...backEncoder, ...(withoutTrick ? [] : backTrick)],
       caption: withoutTrick

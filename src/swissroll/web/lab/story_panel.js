@@ -39,16 +39,17 @@ export function termsOf({ begin, frame, history }, settings) {
 /**
  * How a run stands, in a sentence.
  * @param {{problem?: object, stopped?: object, truth?: object, frame?: object}} run
+ * @param {boolean} running whether it goes on: then it has not stopped
  * @returns {{kind: "broke"|"stopped"|"says"|"waits", title: string, sentence: string}}
  */
-export function verdictOf({ problem, stopped, truth, frame }) {
+export function verdictOf({ problem, stopped, truth, frame }, running = false) {
   if (problem) {
     const place = Number.isFinite(problem.step) ? ` at step ${problem.step}` : "";
     const term = problem.term ? `, in ${problem.term}` : "";
     return { kind: "broke", title: `It broke${place}${term}.`, sentence: problem.sentence ?? "" };
   }
   const said = truth?.diagnosis;
-  if (stopped) return { kind: "stopped", title: "It stopped by itself.", sentence: stopped.sentence ?? "" };
+  if (stopped && !running) return { kind: "stopped", title: "It stopped by itself.", sentence: stopped.sentence ?? "" };
   if (!said) return { kind: "waits", title: "", sentence: frame ? firstWords(truth) : "Nothing is trained yet." };
   const name = said.verdict ?? said.name ?? "";
   // A sentence that begins with the verdict needs no title.
@@ -75,10 +76,10 @@ export function mount(element, store) {
   const description = element.querySelector(".description");
 
   const show = calmly(EVERY, () => {
-    const { runs, settings } = store.get();
+    const { runs, settings, running } = store.get();
     const main = runs?.main;
     if (!main?.begin) return;
-    const sentences = [showVerdict(parts, main)];
+    const sentences = [showVerdict(parts, main, running)];
     if (main.frame && main.history?.step?.length) {
       sentences.push(showLoss(parts, termsOf(main, settings)));
       sentences.push(showNats(parts, main));
@@ -87,7 +88,7 @@ export function mount(element, store) {
     write(description, sentences.filter(Boolean).join(" "));
   });
   store.subscribe((_, changed) => {
-    if (["runs", "settings"].some((key) => changed.has(key))) show();
+    if (["runs", "settings", "running"].some((key) => changed.has(key))) show();
   });
 }
 
@@ -118,8 +119,8 @@ function build(host) {
   return { verdict, title, sentence, advice, loss, error, beta, kl, nats, meaning };
 }
 
-function showVerdict({ verdict, title, sentence, advice }, main) {
-  const found = verdictOf(main);
+function showVerdict({ verdict, title, sentence, advice }, main, running) {
+  const found = verdictOf(main, running);
   verdict.dataset.kind = found.kind;
   write(title, found.title);
   write(sentence, found.sentence);
@@ -138,7 +139,7 @@ function showLoss({ loss, error, beta, kl }, terms) {
   return `The loss ${say(terms.loss)} is ${terms.errorName} ${say(terms.error)}, plus beta ${say(terms.beta)} times ${terms.klName} ${say(terms.kl)}.`;
 }
 
-function showNats({ nats }, { history, truth }) {
+function showNats({ nats }, { history, truth, frame }) {
   const pick = (name) => {
     const held = lastNumber(history[`held_out_${name}`] ?? []);
     return Number.isFinite(held) ? held : lastNumber(history[name] ?? []);
@@ -153,7 +154,9 @@ function showNats({ nats }, { history, truth }) {
   const evidence = truth?.evidence;
   if (evidence && Number.isFinite(evidence.value)) {
     const name = evidence.exact === false ? "A bound of −log p(x)" : "Exact −log p(x)";
-    parts.push(`${name}: ${fixed(evidence.value)}.`);
+    const { step = frame?.step } = evidence;
+    // Where it was computed some steps ago, it stands beside other numbers than its own.
+    parts.push(`${name}: ${fixed(evidence.value)}${step === frame?.step ? "" : ` at step ${step}`}.`);
     if (Number.isFinite(evidence.amortisation))
       parts.push(
         `The gap of ${fixed(evidence.gap, 3)} is ${fixed(evidence.amortisation, 3)} of amortisation and ${fixed(evidence.family, 3)} of the family.`,

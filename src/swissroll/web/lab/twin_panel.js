@@ -1,7 +1,7 @@
 // The twin: a second run with the same start, data and noise, and one knob changed.
 
 import { FIELDS, checkSettings } from "./settings.js";
-import { OTHER, addPair, endWithMain, startOther, stopOther } from "./pair_view.js";
+import { OTHER, addPair, endWithMain, startOther, stopOther, turnBoth } from "./pair_view.js";
 import { make, write } from "./toggles.js";
 
 const KNOBS = [
@@ -40,11 +40,11 @@ export function mount(element, store, engine) {
   const knob = make("select", { name: "twin-knob", "aria-label": "Knob that differs" });
   for (const name of KNOBS) knob.append(make("option", { value: name }, FIELDS[name].label));
   const place = make("span");
-  const start = make("button", { type: "button", class: "primary" }, "Start the twin");
+  const start = make("button", { type: "button", class: "primary" }, "Start");
   const end = make("button", { type: "button" }, "End it");
   const problem = make("p", { class: "problem", role: "alert" });
   const hint = make("p", { class: "quiet" }, "Same first weights, data and noise. It catches up, then both train step for step.");
-  const row = make("div", { class: "row" }, make("span", {}, "The same run, but"), knob, make("span", {}, "="), place, start, end);
+  const row = make("div", { class: "row" }, make("span", {}, "Same run, but"), knob, make("span", {}, "="), place, start, end);
   host.append(row, problem, hint);
 
   let words = "";
@@ -78,6 +78,7 @@ export function mount(element, store, engine) {
   });
   end.addEventListener("click", () => stopOther(store, engine));
   endWithMain(store, engine, offer);
+  turnBoth(store, engine);
   store.subscribe((state, changed) => {
     if (!changed.has("runs")) return;
     // A broken run has taken the twin's place.
