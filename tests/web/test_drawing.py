@@ -125,7 +125,7 @@ def test_a_run_that_is_set_back_loses_the_evidence_that_lay_ahead(node: Node) ->
     const { TruthLog } = await load("curves_panel.js");
     const log = new TruthLog();
     const begin = {};
-    for (const step of [10, 20, 30, 15]) log.follow({ begin, truth: { step, evidence: { value: step } } });
+    for (const step of [10, 20, 30, 15]) log.follow({ begin, truth: { step, evidence: { step, value: step } } });
     const steps = log.rows.map((row) => row.step);
     log.follow({ begin: {}, truth: null });
     answer([steps, log.rows]);

@@ -80,6 +80,8 @@ def shared(browser: Browser, tmp_path_factory: pytest.TempPathFactory) -> Iterat
     lab = Lab(page)
     page.wait_for_selector('.verdict[data-kind="stopped"]')
     lab.wait_for_text("#panel-curves .description", "amortisation")
+    # Whatever trains from here on leaves time for the page, on a busy machine too.
+    page.select_option("#speed", "20")
     yield lab, problems
     context.close()
 
@@ -259,6 +261,19 @@ def test_a_run_that_breaks_says_where_and_leaves_the_page_alive(lab: Lab) -> Non
     lab.picture("curves")
     lab.page.click("#tool-twin >> text=End it")
     lab.page.select_option('select[name="twin-knob"]', "beta")
+
+
+def test_the_game_hides_the_mistake_until_it_is_guessed(lab: Lab) -> None:
+    lab.open_tool("break")
+    lab.page.click("#tool-break >> text=Guess the bug")
+    lab.page.wait_for_selector('select[name="guess"]')
+    assert not lab.page.locator("#tool-break code.wrong").count()
+
+    lab.page.select_option('select[name="guess"]', "half_missing")
+    lab.page.click("#tool-break >> text=That is it")
+    words = lab.page.locator("#tool-break .mistake").inner_text()
+    assert re.search(r"^(Right:|No: it was) .*[01] of 1 guessed", words, re.DOTALL)
+    lab.page.click("#tool-break >> text=Mend it")
 
 
 def test_a_still_cursor_decodes_anew_while_training_goes_on(lab: Lab) -> None:
