@@ -191,7 +191,7 @@ LOSS: tuple[Writing, ...] = (
     Writing("data-changed-in-place", {"call": "recon_x, mu, logvar = model(x)\nx -= x.mean(dim=0)"}),
     kl(
         "kl-reduced-by-chance",
-        "kl = 0.5 * (mu ** 2 + logvar.exp() - 1 - logvar)\nkl_loss = kl.squeeze().sum(-1).sum() / mu.numel()",
+        "kl = 0.5 * (mu ** 2 + logvar.exp() - 1 - logvar)\nkl_loss = kl.squeeze().mean(-1).sum() / len(mu)",
     ),
     Writing("beta-trades-off", {"total": "return torch.lerp(recon_loss, kl_loss, beta)"}),
 )

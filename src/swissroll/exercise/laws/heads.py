@@ -17,6 +17,8 @@ from swissroll.exercise.laws.words import number
 LAWS = ("range", "distinct", "deterministic", "consistent")
 GAINS = (1.0, 2.5)
 """Sizes of the random weights: at the larger one outputs go far."""
+MAX_BOUNDED = 1.01
+"""Of a spread that is bounded by 1, with a small number added."""
 MIRRORED = 32
 """Points that are encoded once more with the sign of one coordinate turned."""
 Array = NDArray[np.float64]
@@ -101,6 +103,9 @@ class HeadLaws:
                 share = float((head < 0).mean())
                 line = f"For {share:.0%} of points at random weights, {name} is below 0."
                 return _failed("range", line, ["head-not-positive"])
+            if self.reading.name in ("standard deviation", "variance") and head.max() <= MAX_BOUNDED:
+                # A spread of 1 at most is a log-variance of 0 at most.
+                return _failed("range", _say_limit(name, head), ["head-negative"])
             return _held("range", f"Over random weights mu took both signs, and {name} was never read below 0.")
         limit = limit_of(head)
         if limit:

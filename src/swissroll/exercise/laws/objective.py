@@ -75,10 +75,12 @@ class ObjectiveLaws:
         return _held("runs", "It returns one number.")
 
     def _encodes_noise(self) -> bool:
-        """Whether the points that the model is handed are others at each call."""
+        """Whether the model is handed the points and something else that differs from call to call."""
         case = generic_case(0.7, unit_interval=self.measured.unit_interval)
-        first, second = self.meter.ask([case, case], [1, 2])["shift"]
-        return bool(first != second)
+        moved = case._replace(x=case.x + 0.1)
+        first, second, third = self.meter.ask([case, case, moved], [1, 2, 1])["shift"]
+        # Points of its own do not move with the loss's.
+        return bool(first != second and abs(first - third) < 1e-4)
 
     def _beta(self) -> Evidence:
         if self.kl is None or self.error is None or not len(self.measured.along_beta):
@@ -98,8 +100,11 @@ class ObjectiveLaws:
         line = f"At beta 0, 1 and 2 the loss is {', '.join(number(value) for value in values[:3])}."
         if np.abs(values - (values[0] + slope * betas)).max() > 1e-3 * scale:
             return _failed("beta", f"{line} It is no straight line in beta.", ["beta-formula"], **table)
-        if self._moves_error():
-            return _failed("beta", "beta changes the weight of the reconstruction term.", ["beta-on-error"], **table)
+        moved = self._weight_of_error()
+        if moved != 0:
+            line = f"beta {'adds to' if moved > 0 else 'takes from'} the weight of the reconstruction term."
+            signs = ["beta-on-error", *(["beta-against-error"] if moved < 0 else [])]
+            return _failed("beta", line, signs, **table)
         return _held("beta", f"{line} It is a straight line whose slope is the KL term.")
 
     def _unused(self, table: dict[str, Any]) -> Evidence:
@@ -115,12 +120,14 @@ class ObjectiveLaws:
             return _failed("beta", line, ["beta-unused"], **table)
         return _failed("beta", "Neither beta nor mu nor logvar change the loss.", ["kl-absent"], **table)
 
-    def _moves_error(self) -> bool:
-        """Whether the slope of beta changes with the reconstruction."""
+    def _weight_of_error(self) -> int:
+        """1 or -1 where a larger beta gives the reconstruction term more or less weight; 0 where it has none on it."""
         case = generic_case(1.0, unit_interval=self.measured.unit_interval)
-        other = case._replace(recon=case.recon * 0.5 + 0.2)
-        slopes = self.meter.slopes([case, other])
-        return bool(abs(slopes[1] - slopes[0]) > 1e-3 * (np.abs(slopes).max() + 1e-3))
+        perfect = case._replace(recon=case.x)
+        slopes = self.meter.slopes([perfect, case])
+        if abs(slopes[1] - slopes[0]) <= 1e-3 * (np.abs(slopes).max() + 1e-3):
+            return 0
+        return 1 if slopes[1] > slopes[0] else -1
 
     def _batch(self) -> Evidence:
         if self.kl is None or self.error is None or self.kl.is_absent or self.error.is_absent:

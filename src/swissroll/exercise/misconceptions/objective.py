@@ -237,7 +237,7 @@ OBJECTIVE: tuple[Misconception, ...] = (
         id="beta-trades-off",
         name="The reconstruction term is weighed by what beta leaves",
         thought="The weights of the two terms have to add up to 1.",
-        signs=("beta-on-error",),
+        signs=("beta-on-error", "beta-against-error"),
         effect="At a large beta reconstructions count for nothing, or are punished.",
         hint="Compute the loss at beta = 1 and at beta = 2. Does it still depend on the reconstruction, and which way?",
         code="return (1 - beta) * recon_loss + beta * kl_loss",
