@@ -18,6 +18,7 @@ FACTS = {
     "values": "1,2",
     "host": "127.0.0.1",
     "port": 8786,
+    "columns": "'x','y'",
 }
 
 
@@ -28,7 +29,7 @@ def test_a_fix_names_no_command_in_python_and_one_on_the_command_line(fix: Fix) 
     assert "swissroll" not in str(error)
     assert "--" not in str(error)
     line = fix_line(error)
-    assert any(word in line for word in ("swissroll ", "--", "cp "))
+    assert any(word in line for word in ("swissroll ", "--", "cp ", "pip install "))
     assert "{" not in str(error) + line
 
 

@@ -9,7 +9,8 @@ from typing import Any, get_args
 
 import pytest
 
-from swissroll.config import Activation, Config, Dataset
+from swissroll.config import Activation, Config
+from swissroll.report.lab_start import DATASETS
 from tests.web.conftest import Node
 
 READ = 'const { decodeLink } = await load("link.js"); answer(input.map((fragment) => decodeLink(fragment)));'
@@ -42,7 +43,7 @@ def random_run(random_numbers: random.Random) -> dict[str, Any]:
     """A state of the page: settings, own points or none, turned knobs, a step."""
     draw = random_numbers
     settings = {
-        "dataset": draw.choice(get_args(Dataset)),
+        "dataset": draw.choice(DATASETS),
         "noise": draw.choice([0, 0.125, draw.uniform(0, 10)]),
         "latent_dim": draw.randint(1, 4),
         "hidden_dim": draw.randint(1, 256),
