@@ -16,8 +16,8 @@ from tests.kernels import add_kernel, run_notebook
 
 ROOT = Path(__file__).resolve().parents[1]
 TUTORIAL = ROOT / "notebooks" / "tutorial.py"
-# A tenth of the steps, unless it is 0: CI runs the tutorial as a reader does.
-QUICK = os.environ.get("SWISSROLL_QUICK", "1")
+# With which engines every step is taken, as a reader does, separated by commas. With the others a tenth is.
+IN_FULL = os.environ.get("SWISSROLL_TUTORIAL_IN_FULL", "").split(",")
 # What the two commands without arguments then do: as many pictures after a tenth of the steps.
 FEWER_STEPS = (
     "import swissroll as s; s.train_vae.__defaults__ = (100, 128, 1e-3, 0.01); "
@@ -35,8 +35,9 @@ def run(tmp_path_factory: pytest.TempPathFactory) -> Run:
     """Run a notebook on a kernel of this interpreter and return its code cells."""
     folder = tmp_path_factory.mktemp("jupyter")
     for kernel, engine in ENGINES.items():
-        first = [line for line in (engine, FEWER_STEPS if QUICK != "0" else "") if line]
-        add_kernel(folder, kernel_name(kernel), {"SWISSROLL_QUICK": QUICK}, first)
+        in_full = kernel in IN_FULL
+        first = [line for line in (engine, "" if in_full else FEWER_STEPS) if line]
+        add_kernel(folder, kernel_name(kernel), {"SWISSROLL_QUICK": "0" if in_full else "1"}, first)
 
     def run(notebook: Any, kernel: str = "with JAX") -> list[Any]:
         return run_notebook(notebook, folder, kernel_name(kernel), allow_errors=True)
