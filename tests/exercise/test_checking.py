@@ -88,6 +88,13 @@ def test_a_solution_is_called_some_thousand_times_at_most(parts: dict[str, str])
     assert subject.calls["loss"] < 2500
 
 
+def test_a_loss_that_is_not_finite_fails_without_a_warning() -> None:
+    # Of a perfect reconstruction it is infinite, whatever beta.
+    error = "recon_loss = 1 / ((recon_x - x) ** 2).sum()"
+    result = swissroll.check(names_of(solution(error=error))["compute_vae_loss"])
+    assert not result.passed
+
+
 def test_the_process_of_submissions_is_begun_before_pytorch_is_imported() -> None:
     code = "import sys, swissroll.exercise.warm_process, swissroll.cli.grading; print('torch' in sys.modules)"
     said = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from types import ModuleType
 from typing import Any
 
+import numpy as np
 from torch import nn
 
 from swissroll.checks import short
@@ -121,6 +122,8 @@ def check(thing: object) -> CheckResult:
             module.training = mode
 
 
+# What is not finite in a solution is judged, and not warned of.
+@np.errstate(all="ignore")
 @ordinary_modes(gradients=True)
 def check_subject(
     subject: Subject,
