@@ -4,6 +4,8 @@ from swissroll.data.catalogue import DISTRIBUTIONS, open_distribution
 from swissroll.data.curves import CURVES, Curve, generate_swiss_roll
 from swissroll.data.densities import Checkerboard, Gaussians, HasDensity, Pinwheel
 from swissroll.data.distribution import Distribution, NoisyCurve, Sample
+from swissroll.data.points import Points
+from swissroll.data.standardization import Standardization
 from swissroll.data.surfaces import SURFACES, NoisySurface, Surface
 from swissroll.data.table import Table, read_table
 
@@ -19,7 +21,9 @@ __all__ = [
     "NoisyCurve",
     "NoisySurface",
     "Pinwheel",
+    "Points",
     "Sample",
+    "Standardization",
     "Surface",
     "Table",
     "generate_swiss_roll",

@@ -6,4 +6,5 @@ from .prior import Mixture as Mixture
 from .prior import Prior as Prior
 from .prior import StandardNormal as StandardNormal
 from .prior import make_prior as make_prior
+from .standardized import StandardizedVAE as StandardizedVAE
 from .vae import VAE as VAE

@@ -22,6 +22,8 @@ PURPOSES = {
     "evaluation": 3,
     "evaluation noise": 4,
     "repair": 5,
+    # Which rows of a table are held out.
+    "split": 6,
     # What a measurement of a model draws.
     "measure: data": 1000,
     "measure: noise floors": 1001,
