@@ -13,7 +13,7 @@ from torch import Generator, Tensor
 
 from swissroll import checks
 from swissroll.data.curves import Curve
-from swissroll.data.distribution import Sample
+from swissroll.data.distribution import Distribution, Sample
 from swissroll.data.standardization import Standardization
 from swissroll.reproducibility import rng
 
@@ -234,6 +234,13 @@ class ShuffledRows:
         self.start = self.generator.get_state()
         self.order = _permutation(len(self.points.train), self.generator)
         self.position = 0
+
+
+def fresh_points(distribution: Distribution, n: int, *, generator: Generator | None = None) -> Sample:
+    """N points that training does not draw; of a person's own rows, as many of those held out, or all of them."""
+    if isinstance(distribution, Points):
+        return distribution.sample_held_out(n, generator=generator)
+    return distribution.sample(n, generator=generator)
 
 
 def _permutation(n: int, generator: Generator | None) -> Tensor:

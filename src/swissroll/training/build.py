@@ -13,7 +13,7 @@ import torch
 
 from swissroll import checks
 from swissroll.config import Config, require_config
-from swissroll.data import Sample, open_distribution
+from swissroll.data import Distribution, Sample, fresh_points, open_distribution
 from swissroll.model.loss import Loss, Translation
 from swissroll.model.vae import VAE
 from swissroll.reproducibility import rng
@@ -49,46 +49,73 @@ class Plan:
         device: Where to compute.
         engine: Which engine computes the steps.
         threads: CPU threads.
+        distribution: What the points come from.
     """
 
     config: Config
     device: torch.device
     engine: Literal["torch", "xla"]
     threads: int
+    distribution: Distribution
 
 
-def decide(config: Config) -> Plan:
+def decide(config: Config, distribution: Distribution | None = None) -> Plan:
     """Choose device, engine and threads, each once.
+
+    Args:
+        config: The settings.
+        distribution: What the points come from, such as :class:`swissroll.data.Points` in memory; by default what the
+            config names.
 
     Raises:
         ValueError: ``config`` is none, or its device or engine is not on this machine.
     """
     require_config(config)
+    source = distribution_for(config, distribution)
     device = choose_device(config.device)
     device_name: Any = device.type
-    engine = choose_engine(replace(config, device=device_name))
+    engine = choose_engine(replace(config, device=device_name), source)
     config = replace(config, device=device_name, engine=engine)
-    threads = config.threads or choose_threads(config)
+    threads = config.threads or choose_threads(config, source)
     config = replace(config, threads=threads)
     require_engine(config)
-    return Plan(config=config, device=device, engine=engine, threads=threads)
+    return Plan(config=config, device=device, engine=engine, threads=threads, distribution=source)
 
 
-def build(config: Config | Plan, *, loss: Loss | None = None, model: VAE | None = None) -> Training:
+def distribution_for(config: Config, distribution: Distribution | None = None) -> Distribution:
+    """A distribution in memory, or what a config names; raises ValueError where it is neither."""
+    if distribution is None:
+        return open_distribution(config)
+    wanted = "a distribution, such as swissroll.data.Points.of(rows), or None for the config's own"
+    checks.instance("distribution", distribution, Distribution, wanted)
+    return distribution
+
+
+def build(
+    config: Config | Plan,
+    *,
+    loss: Loss | None = None,
+    model: VAE | None = None,
+    distribution: Distribution | None = None,
+) -> Training:
     """Turn settings into a training that is ready to start.
 
     Args:
-        config: The settings, or what :func:`decide` made of them.
+        config: The settings, or what :func:`decide` made of them, which has its distribution already.
         loss: Another loss than the config's: a subclass of :class:`swissroll.model.loss.Loss`. Only the reference
             engine can compute it.
         model: Another model than the config's, with its initial weights: a subclass of :class:`swissroll.VAE`. Only the
             reference engine can compute it.
+        distribution: What the points come from, such as :class:`swissroll.data.Points` in memory; by default what the
+            config names.
 
     Raises:
         ValueError: The config's device or engine is not on this machine, or the fast engine is asked for another loss
             or model.
     """
-    plan = config if isinstance(config, Plan) else decide(config)
+    if isinstance(config, Plan) and distribution is not None:
+        raise ValueError("A plan has its distribution already; leave it out, or pass the config.")
+    plan = config if isinstance(config, Plan) else decide(config, distribution)
     settings = plan.config
     if loss is not None:
         checks.instance("loss", loss, Loss, "a swissroll.model.Loss, or None for the config's own")
@@ -101,13 +128,13 @@ def build(config: Config | Plan, *, loss: Loss | None = None, model: VAE | None 
         )
 
     with computing(plan):
-        engine = _build_xla(settings) if plan.engine == "xla" else _build_torch(plan, loss, model)
+        engine = _build_xla(plan) if plan.engine == "xla" else _build_torch(plan, loss, model)
     return Training(
         engine,
         steps=settings.steps,
         eval_every=settings.eval_every,
         pause_every=settings.snapshot_every,
-        finish=partial(refitted_weights, settings) if settings.refit_prior else None,
+        finish=partial(refitted_weights, settings, distribution=plan.distribution) if settings.refit_prior else None,
         computing=partial(computing, plan),
     )
 
@@ -118,76 +145,90 @@ def computing(plan: Plan) -> AbstractContextManager[None]:
     return ordinary_modes(gradients=True, threads=1 if plan.engine == "xla" else plan.threads)
 
 
-def refitted_weights(config: Config, weights: State, progress: Progress = show_nothing) -> State:
+def refitted_weights(
+    config: Config,
+    weights: State,
+    progress: Progress = show_nothing,
+    *,
+    distribution: Distribution | None = None,
+) -> State:
     """A run's weights after its last step, with its prior fitted to their aggregate posterior.
 
     Raises:
         NotFiniteError: The encoder gives numbers that are not finite.
     """
-    model = build_model(config)
+    source = distribution_for(config, distribution)
+    model = build_model(config, source)
     model.load_state_dict(weights)
-    prior = refit_prior(model, config, components=config.components, progress=progress)
+    prior = refit_prior(model, config, components=config.components, distribution=source, progress=progress)
     return weights | {f"prior.{name}": value for name, value in prior.state_dict().items()}
 
 
-def build_batch(configs: Sequence[Config]) -> XlaBatch:
+def build_batch(configs: Sequence[Config], distribution: Distribution | None = None) -> XlaBatch:
     """The fast engine for runs that share a shape (:func:`swissroll.training.many.shape_of`), one member each."""
     from swissroll.training.engines.xla import XlaBatch
 
     first = configs[0]
+    sources = [distribution_for(config, distribution) for config in configs]
+    held_out = [
+        held_out_points(config, distribution=source).points for config, source in zip(configs, sources, strict=True)
+    ]
     return XlaBatch(
-        [build_model(config) for config in configs],
+        [build_model(config, source) for config, source in zip(configs, sources, strict=True)],
         configs,
-        loss=loss_of(first),
+        loss=loss_of(first, sources[0]),
         schedule=scheduled_lr_and_beta,
-        held_out=[held_out_points(config).points for config in configs],
+        held_out=held_out,
+        distributions=sources,
         is_due=partial(is_due, first),
-        max_chunk=_max_chunk(first, len(configs)),
+        max_chunk=_max_chunk(first, sources[0], len(configs)),
     )
 
 
 @ordinary_modes(gradients=True)
-def build_model(config: Config) -> VAE:
+def build_model(config: Config, distribution: Distribution | None = None) -> VAE:
     """The config's VAE with its initial weights, on the CPU; it knows what its points come from."""
-    distribution = open_distribution(config)
+    source = distribution_for(config, distribution)
     is_learned = config.decoder_variance == "learned"
     model = VAE(
         config.latent_dim,
         config.hidden_dim,
-        data_dim=distribution.data_dim,
+        data_dim=source.data_dim,
         depth=config.depth,
         activation=config.activation,
         initialization=config.initialization,
         components=config.components,
-        decoder_sigma=None if is_learned else loss_of(config).sigma,
+        decoder_sigma=None if is_learned else loss_of(config, source).sigma,
         learned_variance=is_learned,
         generator=rng.generator(config.seed, "initialisation"),
     )
-    model.distribution = distribution
+    model.distribution = source
     return model
 
 
-def loss_of(config: Config) -> Loss:
+def loss_of(config: Config, distribution: Distribution | None = None) -> Loss:
     """The loss that a config names; raises ValueError for what is no config."""
-    return Loss.of(config, open_distribution(config).data_dim)
+    require_config(config)
+    return Loss.of(config, distribution_for(config, distribution).data_dim)
 
 
 def translation_of(config: Config, model: VAE | None = None) -> Translation:
     """The decoder sigma and true beta that a config's loss amounts to; a learned sigma is the model's."""
-    return loss_of(config).at_sigma(None if model is None else model.decoder_sigma)
+    source = None if model is None else model.distribution
+    return loss_of(config, source).at_sigma(None if model is None else model.decoder_sigma)
 
 
 @ordinary_modes()
-def held_out_points(config: Config, n: int = HELD_OUT_POINTS) -> Sample:
-    """Points that training never draws, fixed by the seed."""
+def held_out_points(config: Config, n: int = HELD_OUT_POINTS, *, distribution: Distribution | None = None) -> Sample:
+    """Points that training never draws, fixed by the seed; of a person's own rows, at most those held out."""
     require_config(config)
     generator = rng.generator(config.seed, "evaluation")
-    return open_distribution(config).sample(n, generator=generator)
+    return fresh_points(distribution_for(config, distribution), n, generator=generator)
 
 
-def flops(config: Config) -> float:
+def flops(config: Config, distribution: Distribution | None = None) -> float:
     """Floating-point operations of the matrix products in one step: forward, and backward to weights and inputs."""
-    data_dim = open_distribution(config).data_dim
+    data_dim = distribution_for(config, distribution).data_dim
     hidden = [config.hidden_dim] * config.depth
     encoder = [data_dim, *hidden, 2 * config.latent_dim]
     decoder = [config.latent_dim, *hidden, data_dim]
@@ -208,19 +249,19 @@ def choose_device(device: str) -> torch.device:
     return torch.device(device)
 
 
-def choose_engine(config: Config) -> Literal["torch", "xla"]:
+def choose_engine(config: Config, distribution: Distribution | None = None) -> Literal["torch", "xla"]:
     """The engine that a config names, or for 'auto' the one that is done first, of those that are here."""
     if config.engine != "auto":
         return config.engine
     device: Any = choose_device(config.device).type
     fast = replace(config, engine="xla", device=device)
-    return "xla" if xla_pays(config) and missing_for(fast) is None else "torch"
+    return "xla" if xla_pays(config, distribution) and missing_for(fast) is None else "torch"
 
 
-def choose_threads(config: Config) -> int:
+def choose_threads(config: Config, distribution: Distribution | None = None) -> int:
     """Few threads where more gain little: PyTorch's wait for one another by spinning, and crawl on a busy machine."""
     largest = MAX_SINGLE_THREAD_FLOPS["xla" if config.engine == "xla" else "torch"]
-    return 1 if flops(config) <= largest else torch.get_num_threads()
+    return 1 if flops(config, distribution) <= largest else torch.get_num_threads()
 
 
 def missing_for(config: Config) -> ValueError | None:
@@ -232,9 +273,9 @@ def missing_for(config: Config) -> ValueError | None:
     return None
 
 
-def xla_pays(config: Config) -> bool:
+def xla_pays(config: Config, distribution: Distribution | None = None) -> bool:
     """Whether the fast engine would win back the seconds that it takes to start."""
-    return config.steps * (STEP_OVERHEAD_FLOPS + flops(config)) > XLA_START_FLOPS
+    return config.steps * (STEP_OVERHEAD_FLOPS + flops(config, distribution)) > XLA_START_FLOPS
 
 
 def require_engine(config: Config) -> None:
@@ -252,31 +293,32 @@ def require_engine(config: Config) -> None:
     find_device(jax, config.device)
 
 
-def _build_xla(config: Config) -> Engine:
+def _build_xla(plan: Plan) -> Engine:
     from swissroll.training.engines.xla import XlaEngine
 
-    return XlaEngine(build_model(config), build_batch([config]))
+    return XlaEngine(build_model(plan.config, plan.distribution), build_batch([plan.config], plan.distribution))
 
 
 def _build_torch(plan: Plan, loss: Loss | None, model: VAE | None) -> Engine:
     config = plan.config
-    sampler = Sampler(config, plan.device)
+    source = plan.distribution
+    sampler = Sampler(config, plan.device, distribution=source)
     return TorchEngine(
-        (model or build_model(config)).to(plan.device),
+        (model or build_model(config, source)).to(plan.device),
         lambda: sampler.draw_points(1)[0],
-        loss=loss or loss_of(config),
+        loss=loss or loss_of(config, source),
         lr=config.lr,
         schedule=partial(scheduled_lr_and_beta, config),
-        noise=sampler.generators["noise"],
+        noise=sampler.noise,
         generators=sampler.generators,
-        held_out=held_out_points(config).points.to(plan.device),
+        held_out=held_out_points(config, distribution=source).points.to(plan.device),
         seed=config.seed,
     )
 
 
-def _max_chunk(config: Config, members: int) -> int:
+def _max_chunk(config: Config, distribution: Distribution, members: int) -> int:
     """Most steps in a chunk of so many members: what they compute and what they draw is bounded."""
-    numbers = members * config.batch_size * (open_distribution(config).data_dim + config.latent_dim)
-    by_flops = int(MAX_CHUNK_FLOPS / flops(config) / members)
+    numbers = members * config.batch_size * (distribution.data_dim + config.latent_dim)
+    by_flops = int(MAX_CHUNK_FLOPS / flops(config, distribution) / members)
     by_numbers = MAX_CHUNK_NUMBERS // numbers
     return max(1, min(MAX_CHUNK, by_flops, by_numbers))

@@ -54,7 +54,14 @@ def show_nothing(_: int) -> None:
 
 
 @ordinary_modes()
-def refit_prior(model: VAE, config: Config, *, components: int, progress: Progress = show_nothing) -> Mixture:
+def refit_prior(
+    model: VAE,
+    config: Config,
+    *,
+    components: int,
+    distribution: Distribution | None = None,
+    progress: Progress = show_nothing,
+) -> Mixture:
     """The mixture of Gaussians that fits a model's aggregate posterior; the model stays as it is.
 
     The fit starts from clusters, not from the mixture that a model was trained with: a component that lies where
@@ -64,20 +71,21 @@ def refit_prior(model: VAE, config: Config, *, components: int, progress: Progre
         model: A VAE with trained weights, on the CPU.
         config: The settings that it was trained with; their seed decides the draws.
         components: K, Gaussians in the mixture.
+        distribution: What the points come from; the config's by default.
         progress: See :data:`Progress`.
 
     Raises:
         NotFiniteError: The encoder gives numbers that are not finite.
     """
     generator = rng.generator(config.seed, "repair")
-    z = aggregate_draws(model, open_distribution(config), DRAWS, generator)
+    z = aggregate_draws(model, distribution or open_distribution(config), DRAWS, generator)
     start = cluster(z[:CLUSTERED_DRAWS], components, generator=generator)
     return fit_mixture(z, start, progress=progress)
 
 
 @torch.no_grad()
 def aggregate_draws(model: VAE, distribution: Distribution, n: int, generator: Generator) -> Tensor:
-    """Draw from an aggregate posterior: fresh points, one draw from q(z|x) each; shape (n, L), float64.
+    """Draw from an aggregate posterior: points as training draws them, one draw from q(z|x) each; (n, L), float64.
 
     Raises:
         NotFiniteError: A draw is not finite.

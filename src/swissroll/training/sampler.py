@@ -6,8 +6,10 @@ import torch
 from torch import Tensor
 
 from swissroll.config import Config
-from swissroll.data import open_distribution
+from swissroll.data import Distribution, Points, open_distribution
+from swissroll.data.points import ShuffledRows
 from swissroll.reproducibility import rng
+from swissroll.training.engines.engine import Source
 
 RANDN_BLOCK = 16
 """PyTorch fills normal draws of a multiple of this size in blocks: several drawn at once are those drawn in turn."""
@@ -21,20 +23,35 @@ class Sampler:
     Args:
         config: The run's settings.
         device: Where to draw.
+        distribution: What the points come from; the config's by default.
 
     Attributes:
-        generators: The sources of randomness, by their purpose.
+        generators: The sources of randomness, by their purpose. That of a person's own rows also keeps its place in
+            the pass over them.
     """
 
-    def __init__(self, config: Config, device: torch.device | str = "cpu") -> None:
+    def __init__(
+        self, config: Config, device: torch.device | str = "cpu", *, distribution: Distribution | None = None
+    ) -> None:
         self.config = config
         self.device = device
-        self.distribution = open_distribution(config)
-        self.generators = {purpose: rng.generator(config.seed, purpose, device) for purpose in ("data", "noise")}
+        self.distribution = distribution or open_distribution(config)
+        self.noise = rng.generator(config.seed, "noise", device)
+        self.generators: dict[str, Source]
+
+        if isinstance(self.distribution, Points):
+            self.rows = ShuffledRows(self.distribution, rng.generator(config.seed, "data"))
+            self.generators = {"data": self.rows, "noise": self.noise}
+        else:
+            self.data = rng.generator(config.seed, "data", device)
+            self.generators = {"data": self.data, "noise": self.noise}
 
     def draw_points(self, steps: int) -> Tensor:
-        """The batches of the next steps, shape (steps, B, D), in data units."""
+        """The batches of the next steps, shape (steps, B, D), in the units of the distribution."""
         batch_size = self.config.batch_size
+        shape = (steps, batch_size, self.distribution.data_dim)
+        if isinstance(self.distribution, Points):
+            return self.rows.draw(steps * batch_size).view(shape).to(self.device)
 
         # A point of a curve takes one number. Others take several from one source in turn, as do noisy points, so their
         # batches are drawn one by one.
@@ -43,17 +60,16 @@ class Sampler:
         else:
             drawn = self._draw(steps * batch_size)
 
-        return drawn.view(steps, batch_size, self.distribution.data_dim)
+        return drawn.view(shape)
 
     def draw_latent_noise(self, steps: int) -> Tensor:
         """Draws from N(0, I) for the latents of the next steps, shape (steps, B, L)."""
         shape = (self.config.batch_size, self.config.latent_dim)
-        generator = self.generators["noise"]
 
         if shape[0] * shape[1] % RANDN_BLOCK == 0:
-            return torch.randn(steps, *shape, generator=generator, device=self.device)
+            return torch.randn(steps, *shape, generator=self.noise, device=self.device)
 
-        return torch.stack([torch.randn(shape, generator=generator, device=self.device) for _ in range(steps)])
+        return torch.stack([torch.randn(shape, generator=self.noise, device=self.device) for _ in range(steps)])
 
     def _draw(self, n: int) -> Tensor:
-        return self.distribution.sample(n, generator=self.generators["data"], device=self.device).points
+        return self.distribution.sample(n, generator=self.data, device=self.device).points

@@ -18,6 +18,7 @@ from hypothesis import strategies as st
 
 from swissroll.cli.app import main
 from swissroll.config import PRESETS, Activation, Config, DecoderVariance
+from swissroll.data import open_distribution
 from swissroll.model.vae import VAE
 from swissroll.reproducibility import rng
 from swissroll.runs.run import create, load
@@ -131,9 +132,15 @@ def assert_close(found: Rows, expected: Rows, neighbours: Iterator[Rows], *, rto
 def in_double_precision(config: Config) -> np.ndarray[Any, Any]:
     from swissroll.training.engines.xla import XlaBatch
 
-    held_out = [held_out_points(config).points]
     model = build_model(config).double()
-    batch = XlaBatch([model], [config], loss=loss_of(config), schedule=scheduled_lr_and_beta, held_out=held_out)
+    batch = XlaBatch(
+        [model],
+        [config],
+        loss=loss_of(config),
+        schedule=scheduled_lr_and_beta,
+        held_out=[held_out_points(config).points],
+        distributions=[open_distribution(config)],
+    )
     return np.concatenate([batch.run_steps(100, prefetch=100), batch.run_steps(100)])[:, 0]
 
 

@@ -12,6 +12,14 @@ from swissroll.model.vae import VAE
 State = dict[str, Tensor]
 
 
+class Source(Protocol):
+    """A source of randomness, as far as a state needs it: PyTorch's generators are ones."""
+
+    def get_state(self) -> Tensor: ...  # noqa: D102
+
+    def set_state(self, state: Tensor, /) -> object: ...  # noqa: D102
+
+
 class Engine(Protocol):
     """Computes gradient steps.
 

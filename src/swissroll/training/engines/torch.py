@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 
 import torch
 from torch import Generator, Tensor
@@ -11,7 +11,7 @@ from swissroll.model.loss import Loss, LossTerms
 from swissroll.model.vae import VAE
 from swissroll.reproducibility import rng
 from swissroll.reproducibility.modes import ordinary_modes
-from swissroll.training.engines.engine import State
+from swissroll.training.engines.engine import Source, State
 from swissroll.training.engines.torch_adam import Adam
 
 MAX_CHUNK = 100
@@ -36,8 +36,8 @@ class TorchEngine:
         lr: Learning rate of Adam.
         schedule: Maps the steps already taken to the next step's learning rate and beta; both stay by default.
         noise: Source of the latent noise; PyTorch's global one by default.
-        generators: Every generator that steps draw from, by name, so that a state can hold them; PyTorch's global
-            ones by default.
+        generators: Every source of randomness that steps draw from, by name, so that a state can hold them; PyTorch's
+            global generators by default.
         fused: Use PyTorch's fused Adam: faster, and equal to the plain one but for rounding.
         held_out: Points to measure on, shape (N, D), on the model's device.
         seed: Fixes the latent noise of the measurements.
@@ -52,7 +52,7 @@ class TorchEngine:
         lr: float,
         schedule: Callable[[int], tuple[float, float]] | None = None,
         noise: Generator | None = None,
-        generators: dict[str, Generator] | None = None,
+        generators: Mapping[str, Source] | None = None,
         fused: bool = True,
         held_out: Tensor | None = None,
         seed: int = 0,
@@ -63,7 +63,7 @@ class TorchEngine:
         self.lr = lr
         self.schedule = schedule
         self.noise = noise
-        self.generators = generators or _global_generators()
+        self.generators: Mapping[str, Source] = generators or _global_generators()
         self.held_out = held_out
         self.seed = seed
         self.steps_taken = 0

@@ -26,6 +26,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from swissroll.config import Config
+from swissroll.data import Distribution
 from swissroll.errors import Fix, FixableError
 from swissroll.model.loss import Loss, LossTerms
 from swissroll.model.vae import VAE
@@ -139,6 +140,7 @@ class XlaBatch:
         loss: The loss that they share, but for its beta.
         schedule: Maps a config and the steps already taken to the next step's learning rate and beta.
         held_out: Points to measure on, one tensor per member, each of shape (N, D).
+        distributions: What the points of each member come from; equal seeds have equal ones.
         is_due: Whether the held-out points will be measured after a step; then that is begun in the background.
         max_chunk: Most steps in one call of :meth:`run_steps`.
 
@@ -154,6 +156,7 @@ class XlaBatch:
         loss: Loss,
         schedule: Callable[[Config, int], tuple[float, float]],
         held_out: Sequence[Tensor],
+        distributions: Sequence[Distribution],
         is_due: Callable[[int], bool] = lambda _: False,
         max_chunk: int = 100,
     ) -> None:
@@ -181,7 +184,8 @@ class XlaBatch:
         # Members of one seed share their draws, as runs of one seed do.
         seeds = list(dict.fromkeys(config.seed for config in configs))
         self.seed_index = np.array([seeds.index(config.seed) for config in configs])
-        self.samplers = [Sampler(configs[list(self.seed_index).index(i)]) for i in range(len(seeds))]
+        firsts = [list(self.seed_index).index(i) for i in range(len(seeds))]
+        self.samplers = [Sampler(configs[i], distribution=distributions[i]) for i in firsts]
 
         self.held_out = self._put(torch.stack(list(held_out)))
         self.held_out_noise = self._put(self._draw_held_out_noise(len(held_out[0])))
