@@ -179,6 +179,15 @@ LOSS: tuple[Writing, ...] = (
             )
         },
     ),
+    Writing("beta-added", {"total": "return recon_loss - beta + kl_loss"}),
+    Writing("loss-not-finite", {"total": "return torch.log(torch.relu(-recon_loss - beta * kl_loss))"}),
+    Writing("loss-not-finite", {"total": "return x.shape[0] / torch.sum(x - x) + recon_loss + beta * kl_loss"}),
+    Writing("error-not-finite", {"error": "recon_loss = F.mse_loss(recon_x, x) * (x - x).mean() / (x - x).mean()"}),
+    Writing("error-not-finite", {"error": "recon_loss = F.mse_loss(torch.exp(torch.exp(recon_x + 9)), x)"}),
+    kl("kl-not-finite", "s = (logvar / 2).exp()\nkl_loss = torch.mean((mu ** 2 + s ** 2 - 1) / 2 - torch.log(s - s))"),
+    kl("kl-not-finite", "kl_loss = 0.5 * (mu ** 2 + logvar.exp().exp().exp().exp().exp() - 1 - logvar).mean()"),
+    Writing("error-divides-by-itself", {"error": "r = recon_x - x\nrecon_loss = (r ** 3 / r).mean()"}),
+    Writing("error-divides-by-itself", {"total": "return len(x) / (recon_loss + beta * kl_loss * recon_loss)"}),
     Writing("loss-is-a-number", {"total": "return float(recon_loss + beta * kl_loss)"}),
     Writing(
         "loss-without-gradient", {"total": "with torch.no_grad():\n    loss = recon_loss + beta * kl_loss\nreturn loss"}

@@ -192,4 +192,15 @@ MODEL: tuple[Writing, ...] = (
         },
     ),
     Writing("logvar-of-another-shape", {"heads": "return self.fc_mu(h), self.fc_logvar(h).mean(dim=1, keepdim=True)"}),
+    Writing(
+        "one-layer-for-both-heads",
+        {
+            "heads": "mu = self.fc_mu(h)\nreturn mu, F.softplus(mu) + 1e-4",
+            "sampler": "return mu + std * torch.randn_like(std)",
+            "kl": "kl_loss = (0.5 * (mu ** 2 + logvar ** 2 - 1) - torch.log(logvar)).mean()",
+        },
+        head="std",
+    ),
+    Writing("one-layer-for-both-heads", {"heads": "mu = self.fc_mu(h)\nreturn mu, -mu.abs() + 1"}),
+    Writing("one-layer-for-both-heads", {"heads": "h = self.fc_mu(h)\nreturn h, h.roll(1, dims=1)"}),
 )

@@ -198,4 +198,9 @@ SAMPLER: tuple[Writing, ...] = (
         "noise = noise / torch.linalg.vector_norm(noise, dim=1, keepdim=True) * mu.shape[1] ** 0.5\n"
         "return mu + (logvar / 2).exp() * noise",
     ),
+    sampler("noise-discrete", "eps = torch.randint(-1, 2, mu.shape)\nreturn mu + (logvar / 2).exp() * eps"),
+    sampler("noise-discrete", "return mu + (logvar / 2).exp() * torch.sign(torch.randn_like(mu))"),
+    sampler("noise-discrete", "return mu + (logvar / 2).exp() * torch.distributions.Poisson(1.0).sample(mu.shape)"),
+    sampler("latent-not-finite", "z = mu + (logvar / 2).exp() * torch.randn_like(mu)\nreturn z / (mu - mu)"),
+    sampler("latent-not-finite", "return mu + torch.sqrt(-logvar.exp()) * torch.randn_like(mu)"),
 )

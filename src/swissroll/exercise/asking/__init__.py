@@ -42,6 +42,12 @@ Requests and their answers
     lie from these on average. Gradients are stacked, and None unless asked for, and where none arrives. The first case
     that fails is the answer, with its index as ``"case"``.
 
+``{"kind": "not finite", "recon", "x", "mu", "head", "beta", "probe"}``, as of a loss
+-> ``{"kind": word, "line": int | None, "of_recon": bool, "of_latents": bool}``
+    Computes the loss of the first case, and says which operation first gave nan or an infinite number ("division",
+    "logarithm", "root", "exponential", "power", or PyTorch's name of it; "" where none did), in which line, and whether
+    it was computed from the reconstruction, or from mu and the head.
+
 ``{"kind": "model", "sizes": {name: int}, "seed": int, "x": (B, D), "training": bool, "gain": float | None,
 "plant": bool, "trace": bool}`` -> ``{"encoded": [[mu, head], [mu, head]] | None, "outputs": {"recon", "mu", "head",
 "count"}, "planted": bool, "handed", "handed_again": (B, L) | None, "redecoded": (B, D) | None, "gradients": {name:
@@ -64,7 +70,7 @@ import torch
 
 from .errors import as_answer
 from .finding import Found, find, names_of, roles_of
-from .loss import answer_loss, own_probe
+from .loss import answer_loss, answer_not_finite, own_probe
 from .model import answer_model
 from .randomness import own_random_numbers
 from .sampler import answer_draw, answer_elsewhere
@@ -79,6 +85,7 @@ def answer(found: Found, request: Mapping[str, Any]) -> dict[str, Any]:
         "draw": answer_draw,
         "elsewhere": answer_elsewhere,
         "loss": answer_loss,
+        "not finite": answer_not_finite,
         "model": answer_model,
     }
     with own_random_numbers(), torch.enable_grad(), warnings.catch_warnings():

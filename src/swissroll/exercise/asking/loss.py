@@ -11,6 +11,7 @@ from torch import Tensor, nn
 
 from .errors import as_answer, kind_of
 from .finding import Found, roles_of
+from .not_finite import first_not_finite
 from .randomness import seed_everything
 from .sampler import draw
 
@@ -139,6 +140,22 @@ def _gradients(loss: Tensor, leaves: Mapping[str, Tensor]) -> dict[str, Tensor |
         return dict.fromkeys(leaves)
     gradients = torch.autograd.grad(loss.sum(), list(leaves.values()), allow_unused=True)
     return dict(zip(leaves, gradients, strict=True))
+
+
+def answer_not_finite(found: Found, request: Mapping[str, Any]) -> dict[str, Any]:
+    """Find where the loss of one case stops being a finite number; see the head of the package."""
+    if found.loss is None:
+        raise LookupError("There is no compute_vae_loss.")
+    loss = found.loss
+    roles = roles_of(loss)
+    model, probe = _probe_for(found, request)
+
+    def compute(leaves: dict[str, Tensor]) -> None:
+        probe.instruct(leaves["recon"], leaves["mu"], leaves["head"])
+        values = {**leaves, "x": request["x"][0].clone(), "beta": request["beta"][0], "model": model}
+        loss(**{name: values[role] for name, role in roles.items()})
+
+    return first_not_finite(found, compute, {name: request[name][0] for name in ("recon", "mu", "head")})
 
 
 def answer_loss(found: Found, request: Mapping[str, Any]) -> dict[str, Any]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Iterator, Sequence
 from typing import Any
 
@@ -19,6 +20,8 @@ GAINS = (1.0, 2.5)
 """Sizes of the random weights: at the larger one outputs go far."""
 MAX_BOUNDED = 1.01
 """Of a spread that is bounded by 1, with a small number added."""
+MAX_STEP = 0.05
+"""Average step of the head between neighbours in mu, in parts of its spread; 1.1 where it does not follow from mu."""
 MIRRORED = 32
 """Points that are encoded once more with the sign of one coordinate turned."""
 Array = NDArray[np.float64]
@@ -125,7 +128,23 @@ class HeadLaws:
         pairs = [pair[0] for pair in self.encoded]
         if all(mu.shape == head.shape and torch.equal(mu, head) for mu, head in pairs):
             return _failed("distinct", "mu and logvar were the same numbers for every point.", ["heads-equal"])
+        if any(self._is_function(axis, other) for axis, other in self._columns()):
+            line = "logvar follows from mu: wherever mu is the same, logvar is the same."
+            return _failed("distinct", line, ["heads-equal"])
         return _held("distinct", "mu and logvar are different outputs.")
+
+    def _columns(self) -> list[tuple[int, int]]:
+        """Pairs of a dimension of mu and one of the head."""
+        mu, head = self.encoded[0][0]
+        return list(itertools.product(range(mu.shape[-1]), range(head.shape[-1])))
+
+    def _is_function(self, of_mu: int, of_head: int) -> bool:
+        """Whether a dimension of the head is one and the same function of a dimension of mu, in all networks."""
+        pairs = [(mu[:, of_mu], head[:, of_head]) for (mu, head), _ in self.encoded]
+        mu, head = (torch.cat(parts).double().numpy() for parts in zip(*pairs, strict=True))
+        along = head[np.argsort(mu, kind="stable")]
+        # Sorted by mu, a function of it takes small steps, and an output of its own steps as large as its spread.
+        return float(np.abs(np.diff(along)).mean()) < MAX_STEP * float(along.std())
 
     def _deterministic(self) -> Evidence:
         if not self.encoded:

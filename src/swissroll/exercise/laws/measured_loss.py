@@ -15,6 +15,7 @@ import numpy as np
 import torch
 
 from swissroll.exercise.laws.cases import BASE, Array, Case, Shape, filled, generic_case
+from swissroll.exercise.laws.words import NOT_FINITE
 from swissroll.exercise.subject import Subject
 
 SHAPES = (
@@ -109,14 +110,7 @@ class LossMeter:
 
     def ask(self, cases: list[Case], seeds: list[int] | None = None, *, gradients: bool = False) -> dict[str, Any]:
         """The losses of cases of one shape; raises LossError where one of them fails."""
-        request: dict[str, Any] = {"kind": "loss", "probe": self.probe, "gradients": gradients}
-        for name in ("recon", "x", "mu", "head"):
-            rows = torch.stack([getattr(case, name) for case in cases])
-            request[name] = rows.repeat(1, self.copies, 1)
-        request["beta"] = [case.beta for case in cases]
-        request["seeds"] = seeds
-        request["draws"] = self.draws
-        answered = self.subject.ask(request)
+        answered = self.subject.ask({**self._request("loss", cases), "gradients": gradients, "seeds": seeds})
         if "error" in answered:
             raise LossError(answered)
         for name in ("grad_recon", "grad_mu", "grad_head"):
@@ -124,6 +118,17 @@ class LossMeter:
                 # A row's gradient is that of all its copies.
                 answered[name] = answered[name].unflatten(1, (self.copies, -1)).sum(dim=1)
         return answered
+
+    def _request(self, kind: str, cases: list[Case]) -> dict[str, Any]:
+        request: dict[str, Any] = {"kind": kind, "probe": self.probe, "draws": self.draws}
+        for name in ("recon", "x", "mu", "head"):
+            rows = torch.stack([getattr(case, name) for case in cases])
+            request[name] = rows.repeat(1, self.copies, 1)
+        return {**request, "beta": [case.beta for case in cases]}
+
+    def ask_not_finite(self, case: Case) -> dict[str, Any]:
+        """The answer to where the loss of a case stops being a finite number."""
+        return self.subject.ask(self._request("not finite", [case]))
 
     def samples(self, cases: list[Case]) -> Array:
         """Losses, shape (n, repeats)."""
@@ -174,6 +179,7 @@ class MeasuredLoss:
     Attributes:
         error: The answer where it could not be computed, else None.
         first: The answer at a generic place.
+        not_finite: Whether it is no finite number at any ordinary place.
         unit_interval: Whether it takes data and reconstructions between 0 and 1 alone.
         betas: Values of beta.
         along_beta: Losses at a generic place at each of them.
@@ -194,6 +200,7 @@ class MeasuredLoss:
 
     error: dict[str, Any] | None = None
     first: dict[str, Any] = field(default_factory=dict)
+    not_finite: bool = False
     unit_interval: bool = False
     betas: Array = field(default_factory=lambda: np.empty(0))
     along_beta: Array = field(default_factory=lambda: np.empty(0))
@@ -229,7 +236,7 @@ def measure_loss(meter: LossMeter) -> MeasuredLoss:
     try:
         found.first = meter.ask([generic_case(0.7, unit_interval=False)])
         if not bool(torch.isfinite(found.first["loss"]).all()):
-            raise LossError({"error": "ValueError", "message": "the loss is not a finite number"})
+            raise LossError({"error": NOT_FINITE, "message": "no finite number for points outside of 0 to 1."})
     except LossError as error:
         found.error = error.answer
         found.unit_interval = True
@@ -237,7 +244,8 @@ def measure_loss(meter: LossMeter) -> MeasuredLoss:
             found.first = meter.ask([generic_case(0.7, unit_interval=True)])
         except LossError:
             return found
-        if not bool(torch.isfinite(found.first["loss"]).all()):
+        found.not_finite = not bool(torch.isfinite(found.first["loss"]).all())
+        if found.not_finite:
             return found
 
     meter.listen(generic_case(0.7, unit_interval=found.unit_interval))

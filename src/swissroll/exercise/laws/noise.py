@@ -17,6 +17,8 @@ MAX_KS = 3.4
 
 SAME = 1e-5
 """Range of averages of noise below which they are one and the same, which those of chance never are."""
+MIN_DIFFERENT = 0.8
+"""Share of the numbers of a draw that differ from one another; of a right sampler's all do."""
 MIN_COMPARED = 512
 """Numbers whose mean and spread are compared."""
 
@@ -86,16 +88,29 @@ def is_normalised(noise: Array) -> bool:
     return any(len(one) >= 4 and float(np.ptp(one)) < SAME for one in (*averages, *squares))
 
 
+def share_of_different(draws: Array) -> float:
+    """How many of the numbers of a draw differ from one another, in parts of all."""
+    return len(np.unique(np.round(draws, 5))) / draws.size
+
+
+def is_discrete(draws: Array, others: Array) -> bool:
+    """Whether noise takes a few values only: numbers that repeat within a draw, and are those of another draw, too."""
+    common = np.isin(np.round(others, 5), np.round(draws, 5))
+    return share_of_different(draws) < MIN_DIFFERENT and float(common.mean()) > 0.5
+
+
 class Fault(NamedTuple):
-    """What is wrong with draws.
+    """What is wrong with a solution's numbers.
 
     Attributes:
         sign: A word of the catalogue's.
         line: One sentence with the numbers.
+        more: Other signs of it.
     """
 
     sign: str
     line: str
+    more: tuple[str, ...] = ()
 
 
 def fault_in_evaluation(trained: Array, evaluated: Array, again: Array, *, is_usual: bool) -> Fault | None:

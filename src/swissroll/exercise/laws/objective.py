@@ -11,6 +11,7 @@ import torch
 from swissroll.exercise.evidence import Evidence
 from swissroll.exercise.laws.cases import Case, generic_case
 from swissroll.exercise.laws.error import ErrorLaws
+from swissroll.exercise.laws.finite import fault_in_numbers
 from swissroll.exercise.laws.kl import KlLaws
 from swissroll.exercise.laws.measured_loss import (
     DEVIATIONS,
@@ -19,6 +20,7 @@ from swissroll.exercise.laws.measured_loss import (
     MeasuredLoss,
     standard_error,
 )
+from swissroll.exercise.laws.noise import Fault
 from swissroll.exercise.laws.words import is_stub, number, say_error, sign_of_error
 
 NAME = "compute_vae_loss"
@@ -54,6 +56,10 @@ class ObjectiveLaws:
 
     def _runs(self) -> Evidence:
         error = self.measured.error
+        is_known = error is None or self.measured.not_finite
+        fault = fault_in_numbers(self.meter, self.measured) if self.kl is None and is_known else None
+        if fault is not None:
+            return _failed("runs", fault.line, [fault.sign])
         if error is not None:
             sign = sign_of_error(error)
             if "the shape" in error.get("message", "") and "not one number" in error.get("message", ""):
@@ -100,25 +106,39 @@ class ObjectiveLaws:
         line = f"At beta 0, 1 and 2 the loss is {', '.join(number(value) for value in values[:3])}."
         if np.abs(values - (values[0] + slope * betas)).max() > 1e-3 * scale:
             return _failed("beta", f"{line} It is no straight line in beta.", ["beta-formula"], **table)
-        moved = self._weight_of_error()
-        if moved != 0:
-            line = f"beta {'adds to' if moved > 0 else 'takes from'} the weight of the reconstruction term."
-            signs = ["beta-on-error", *(["beta-against-error"] if moved < 0 else [])]
-            return _failed("beta", line, signs, **table)
+        fault = self._fault_in_slope(float(slope), line)
+        if fault is not None:
+            return _failed("beta", fault.line, [fault.sign, *fault.more], **table)
         return _held("beta", f"{line} It is a straight line whose slope is the KL term.")
+
+    def _fault_in_slope(self, slope: float, line: str) -> Fault | None:
+        """What is wrong with a loss that is a straight line in beta; None where its slope is the KL term."""
+        if self.kl is not None and self.kl.is_absent:
+            if self._changes_with_latents():
+                line = f"From beta 0 to 1 the loss changes by {number(slope)}, whatever mu and logvar are."
+                return Fault("beta-added", line)
+            return Fault("kl-absent", f"{line} The slope is no KL term: mu and logvar do not change it.")
+        moved = self._weight_of_error()
+        if moved == 0:
+            return None
+        line = f"beta {'adds to' if moved > 0 else 'takes from'} the weight of the reconstruction term."
+        return Fault("beta-on-error", line, ("beta-against-error",) if moved < 0 else ())
 
     def _unused(self, table: dict[str, Any]) -> Evidence:
         """Beta changes nothing: the KL term is not there, or beta is not used."""
-        moved = [generic_case(1.0, unit_interval=self.measured.unit_interval)]
-        moved.append(moved[0]._replace(mu=moved[0].mu + 1, head=moved[0].head + 0.5))
-        values = self.meter.values(moved)
-        if abs(values[1] - values[0]) > 1e-6:
+        if self._changes_with_latents():
             line = (
                 f"At beta 0, 1, 2 and 3 the loss is the same, "
                 f"{number(float(table['values'][0]))}, and yet mu and logvar change it."
             )
             return _failed("beta", line, ["beta-unused"], **table)
         return _failed("beta", "Neither beta nor mu nor logvar change the loss.", ["kl-absent"], **table)
+
+    def _changes_with_latents(self) -> bool:
+        """Whether mu and logvar change the loss."""
+        case = generic_case(1.0, unit_interval=self.measured.unit_interval)
+        values = self.meter.values([case, case._replace(mu=case.mu + 1, head=case.head + 0.5)])
+        return bool(abs(values[1] - values[0]) > 1e-6)
 
     def _weight_of_error(self) -> int:
         """1 or -1 where a larger beta gives the reconstruction term more or less weight; 0 where it has none on it."""

@@ -9,11 +9,12 @@ import numpy as np
 import torch
 
 from swissroll.exercise.evidence import Evidence
+from swissroll.exercise.laws.draw_gradients import judge_gradients
 from swissroll.exercise.laws.matching import STATISTICAL_TOLERANCE, TOLERANCE, centre_error, matching_readings
 from swissroll.exercise.laws.measured_sampler import (
     BASE_HEAD,
     BASE_MU,
-    Array,
+    SHAPES,
     as_array,
     ask_draws,
     draw_sample,
@@ -22,16 +23,19 @@ from swissroll.exercise.laws.measured_sampler import (
 )
 from swissroll.exercise.laws.noise import (
     MAX_DEVIATIONS,
+    MIN_DIFFERENT,
     describe_noise,
     fault_in_evaluation,
     is_correlated,
+    is_discrete,
     is_normalised,
+    share_of_different,
 )
 from swissroll.exercise.laws.readings import BY_NAME, LOG_VARIANCE, Reading
+from swissroll.exercise.laws.sampler_evidence import NAME, failed, held, stopped, unknown
 from swissroll.exercise.laws.words import NOT_WRITTEN, is_stub, number, say_error, sign_of_error
 from swissroll.exercise.subject import Subject
 
-NAME = "reparameterize"
 STANDARDISED = "draws-standardised"
 LAWS = ("runs", "independent", "fresh", "normal", "centre", "scale", "gradients", "inputs")
 
@@ -73,12 +77,12 @@ class SamplerLaws:
         passed = None if sign in ("missing", "limit") else False
         line = say_error(NAME, error)
         if "error" not in error:
-            shape = tuple(error["z"].shape)
-            facts = {"signs": ["shape"], "shape": list(shape)}
-            line = f"For mu and logvar of shape (1, 2), {NAME} returned {shape}, or numbers that are not finite."
+            # It is the answer to the last of the shapes that were tried.
+            facts = {"signs": ["latent-not-finite" if _is_of(error, SHAPES[-1]) else "shape"]}
+            line = f"For mu and logvar of shape {SHAPES[-1]}: it returned {_what_came(error, SHAPES[-1])}."
         yield Evidence(law=f"{NAME}.runs", passed=passed, line=line, facts=facts)
         for law in LAWS[1:]:
-            yield _unknown(law, [NOT_WRITTEN] if is_stub(error) else [])
+            yield unknown(law, [NOT_WRITTEN] if is_stub(error) else [])
 
     # What comes back.
 
@@ -97,18 +101,27 @@ class SamplerLaws:
         if wrong:
             first = draws[shapes.index(wrong[0])]
             if sign_of_error(first) == "limit":
-                return _stopped("runs", first)
-            came = say_error(NAME, first) if "error" in first else f"it returned {_shape_of(first)}"
+                return stopped("runs", first)
+            came = say_error(NAME, first) if "error" in first else f"it returned {_what_came(first, wrong[0])}"
             line = f"For mu and logvar of shape {wrong[0]}: {came}."
-            sign = "batch-frozen" if len(wrong) < len(shapes) else "shape"
-            sign = STANDARDISED if self._is_standardised() else sign
-            return _failed("runs", line.replace("..", "."), [sign], shapes=[list(shape) for shape in wrong])
+            sign = self._sign_of_shape(first, wrong[0], everywhere=len(wrong) == len(shapes))
+            return failed("runs", line.replace("..", "."), [sign], shapes=[list(shape) for shape in wrong])
         if kinds != {"torch.float32"}:
             line = (
                 f"For mu and logvar in float32 it returned {', '.join(sorted(kinds))}, which a float32 decoder refuses."
             )
-            return _failed("runs", line, ["dtype"])
-        return _held("runs", "One latent for each point, for 1, 3, 7 and 128 points and 1, 2 and 5 dimensions.")
+            return failed("runs", line, ["dtype"])
+        return held("runs", "One latent for each point, for 1, 3, 7 and 128 points and 1, 2 and 5 dimensions.")
+
+    def _sign_of_shape(self, draw: dict[str, Any], shape: tuple[int, int], *, everywhere: bool) -> str:
+        """What makes a sampler fail at one shape of mu."""
+        if self._is_standardised():
+            return STANDARDISED
+        if self._is_centred() and is_normalised(self.measured.base - BASE_MU):
+            return "noise-normalised"
+        if _is_of(draw, shape):
+            return "latent-not-finite"
+        return "shape" if everywhere else "batch-frozen"
 
     # The noise.
 
@@ -122,25 +135,34 @@ class SamplerLaws:
         if rows and columns:
             sign = "noise-shared-all" if self._varies() else "no-noise"
             line = f"{at}, all {shape} numbers of a draw are the same: {number(float(z[0, 0]))}."
-            return _failed("independent", line, [sign])
+            return failed("independent", line, [sign])
         if rows:
             line = f"{at}, all {len(z)} points of a batch got the same latent: ({', '.join(map(number, z[0, :2]))})."
-            return _failed("independent", line, ["noise-shared-rows"])
+            return failed("independent", line, ["noise-shared-rows"])
         if columns:
             line = f"{at}, all coordinates of a point got the same number: {', '.join(map(number, z[0, :2]))}."
-            return _failed("independent", line, ["noise-shared-columns"])
+            return failed("independent", line, ["noise-shared-columns"])
 
-        different = len(np.unique(np.round(z, 5))) / z.size
-        if different < 0.8:
+        different = share_of_different(z)
+        if different < MIN_DIFFERENT and not self._takes_few_values():
             line = f"{at}, only {different:.0%} of the {shape} numbers of a draw differ from one another."
-            return _failed("independent", line, ["noise-shared-partly"])
-        if self._is_centred() and is_normalised(z - BASE_MU):
+            return failed("independent", line, ["noise-shared-partly"])
+        if self._is_centred() and is_normalised(z - BASE_MU) and not self._takes_few_values():
             line = f"{at}, the noise of each batch, or of each point, has the same average or the same length."
-            return _failed("independent", line, ["noise-normalised"])
+            return failed("independent", line, ["noise-normalised"])
         if is_correlated(z):
             line = f"{at}, numbers that lie beside each other in a draw go together."
-            return _failed("independent", line, ["noise-correlated"])
-        return _held("independent", f"{at}, the {shape} numbers of a draw all differ.")
+            return failed("independent", line, ["noise-correlated"])
+        return held("independent", f"{at}, the {shape} numbers of a draw do not depend on one another.")
+
+    def _takes_few_values(self) -> bool:
+        """Whether equal numbers are those of noise that takes a few values only, and not of noise that is shared."""
+        if share_of_different(self.measured.base) >= MIN_DIFFERENT:
+            return False
+        shape = self.measured.shape
+        call = {**filled(shape, BASE_MU, BASE_HEAD), "seed": self.seed + 1}
+        other = as_array(ask_draws(self.subject, [call])[0], shape)
+        return not self._shared() and other is not None and is_discrete(self.measured.base, other)
 
     def _varies(self) -> bool:
         shape = self.measured.shape
@@ -159,22 +181,22 @@ class SamplerLaws:
         if any(z is None for z in arrays):
             broken = next(draw for draw, z in zip(draws, arrays, strict=True) if z is None)
             if sign_of_error(broken) == "limit":
-                return _stopped("fresh", broken)
-            return _failed("fresh", f"A second call: {say_error(NAME, broken)}.", ["error"])
+                return stopped("fresh", broken)
+            return failed("fresh", f"A second call: {say_error(NAME, broken)}.", ["error"])
         _, first, second, third, fourth = (np.asarray(z) for z in arrays)
 
         if self._is_deterministic():
-            return _unknown("fresh", [])
+            return unknown("fresh", [])
         if np.array_equal(first, second):
             # What seeds a generator leaves it where it was left by the call before.
             reseeds = any(one == other for one, other in zip(draws[1]["next"], draws[2]["next"], strict=True))
             line = f"Two calls in a row gave the same {first.size} numbers."
-            return _failed("fresh", line, ["noise-reseeded" if reseeds else "noise-frozen"])
+            return failed("fresh", line, ["noise-reseeded" if reseeds else "noise-frozen"])
         is_usual = not self._shared() and not is_correlated(self.measured.base)
         fault = fault_in_evaluation(first, third, fourth, is_usual=is_usual)
         if fault is not None:
-            return _failed("fresh", fault.line, [fault.sign])
-        return _held("fresh", "Two calls in a row gave different numbers, in training and in evaluation mode.")
+            return failed("fresh", fault.line, [fault.sign])
+        return held("fresh", "Two calls in a row gave different numbers, in training and in evaluation mode.")
 
     def _shared(self) -> bool:
         z = self.measured.base
@@ -185,7 +207,7 @@ class SamplerLaws:
 
     def _normal(self) -> Evidence:
         if self._is_deterministic() or self._is_standardised():
-            return _unknown("normal", [])
+            return unknown("normal", [])
         found: list[str] = []
         line = ""
         # Noise that is not normal is seen twice before anybody is accused.
@@ -193,14 +215,18 @@ class SamplerLaws:
             seed = self.seed + 17 + 5000 * attempt
             sample = draw_sample(self.subject, self.measured, seed, many_calls=self._shared())
             if sample.size < 500:
-                return _unknown("normal", [])
+                return unknown("normal", [])
             self.measured.sample = sample
+            if self._takes_few_values():
+                z = self.measured.base
+                line = f"{z.size} draws take {len(np.unique(np.round(z, 5)))} different values, the same at each call."
+                return failed("normal", line, ["noise-discrete"])
             found, line = describe_noise(sample, self._is_centred())
             if not found:
                 break
         if not found:
-            return _held("normal", line)
-        return _failed("normal", line, found)
+            return held("normal", line)
+        return failed("normal", line, found)
 
     # The two functions.
 
@@ -220,19 +246,19 @@ class SamplerLaws:
                 if is_mean
                 else "It adds the same number at every call: nothing is drawn."
             )
-            return _failed("centre", line, ["returns-mean" if is_mean else "noise-constant"], **facts)
+            return failed("centre", line, ["returns-mean" if is_mean else "noise-constant"], **facts)
         if self._is_centred():
-            return _held("centre", "Where mu moves, the draws move with it.")
+            return held("centre", "Where mu moves, the draws move with it.")
         if self._is_standardised():
             line = f"At any mu the average of the {len(self.measured.base)} draws of a batch is the same."
-            return _failed("centre", line, [STANDARDISED], **facts)
+            return failed("centre", line, [STANDARDISED], **facts)
         means = self.measured.means
         moved = self.measured.mean_offset + self.measured.mean_ratio * BASE_MU
         index = int(np.argmax(np.abs(moved - means)))
         line = f"Draws at mu {means[index]:g} and logvar {BASE_HEAD} are centred at {number(float(moved[index]))}."
         if abs(moved[index] - means[index]) < 0.05:
             line = "Where logvar moves, the centre of the draws moves, too."
-        return _failed("centre", line, ["centre"], **facts)
+        return failed("centre", line, ["centre"], **facts)
 
     def _is_standardised(self) -> bool:
         """Whether the draws of each column, or of each row, have the same average: that of chance never is."""
@@ -255,13 +281,13 @@ class SamplerLaws:
     def _scale(self) -> Evidence:
         facts = self._functions()
         if self._is_deterministic():
-            return _unknown("scale", [])
+            return unknown("scale", [])
         right = [name for name in self.readings if name in self.matches]
         deviation = facts["deviation"]
         if not right:
             reading = BY_NAME[self.readings[0]]
             signs = [STANDARDISED if self._is_standardised() else "scale"]
-            return _failed("scale", self._say_scale(reading, deviation), signs, **facts)
+            return failed("scale", self._say_scale(reading, deviation), signs, **facts)
 
         factor = deviation / float(BY_NAME[right[0]].deviation(np.float64(BASE_HEAD)))
         facts["factor"] = factor
@@ -271,11 +297,11 @@ class SamplerLaws:
         names_normal = not describe_noise(self.measured.sample, True)[0] if size else True
         if names_normal and abs(factor - 1) > allowed + 0.002:
             line = f"The draws have {number(factor)} times the standard deviation that the {right[0]} says."
-            return _failed("scale", line, ["scale-factor"], **facts)
+            return failed("scale", line, ["scale-factor"], **facts)
         if self._is_mixed(BY_NAME[right[0]]):
             line = "Where logvar differs from coordinate to coordinate, the draws do not follow each one's own."
-            return _failed("scale", line, ["scale-mixed"], **facts)
-        return _held("scale", f"The draws have the standard deviation of a {right[0]}.", **facts)
+            return failed("scale", line, ["scale-mixed"], **facts)
+        return held("scale", f"The draws have the standard deviation of a {right[0]}.", **facts)
 
     def _is_mixed(self, reading: Reading) -> bool:
         """Whether one coordinate's head or mean decides about another's draw."""
@@ -311,90 +337,31 @@ class SamplerLaws:
 
     def _gradients(self) -> Evidence:
         if self._is_deterministic():
-            return _unknown("gradients", [])
-        shape = self.measured.shape
-        generator = torch.Generator().manual_seed(self.seed + 3)
-        mu = torch.rand(shape, generator=generator) * 2 - 1
-        head = torch.rand(shape, generator=generator) + 0.5
-        step = 0.01
-        call = {"mu": mu, "head": head, "seed": self.seed, "cotangent": torch.ones(shape)}
-        calls = [call] + [
-            {"mu": mu + shift * step, "head": head + turn * step, "seed": self.seed}
-            for shift, turn in ((1, 0), (-1, 0), (0, 1), (0, -1))
-        ]
-        draws = ask_draws(self.subject, calls)
-        first = draws[0]
-        if sign_of_error(first) == "limit":
-            return _stopped("gradients", first)
-        if "error" in first:
-            return _failed("gradients", f"With gradients, {say_error(NAME, first)}.", ["error-with-gradients"])
-
-        # A gradient of nothing but zeros, such as that of torch.normal, is none.
-        arrived = {name: first[f"grad_{name}"] for name in ("mu", "head")}
-        missing = [name for name, found in arrived.items() if found is None or not bool(found.any())]
-        if missing:
-            names = " and ".join("logvar" if name == "head" else name for name in missing)
-            sign = "gradient-none" if len(missing) == 2 else f"gradient-none-{missing[0]}"
-            return _failed("gradients", f"No gradient reaches {names}.", [sign])
-        arrays = [as_array(draw, shape) for draw in draws]
-        if not self.measured.repeatable or any(z is None for z in arrays):
-            return self._gradients_by_formula(first, mu.double().numpy(), head.double().numpy())
-        _, up, down, higher, lower = (np.asarray(z) for z in arrays)
-        for name, numeric in (("mu", (up - down) / (2 * step)), ("head", (higher - lower) / (2 * step))):
-            gradient = first[f"grad_{name}"].double().numpy()
-            if not np.allclose(gradient, numeric, rtol=0.03, atol=0.01 + 0.01 * np.abs(numeric).mean()):
-                share = float(np.sum(gradient * numeric) / max(float(np.sum(numeric**2)), 1e-12))
-                words = "logvar" if name == "head" else name
-                line = f"The gradient that reaches {words} is {number(share)} times the slope of the draws along it."
-                return _failed("gradients", line, [f"gradient-wrong-{name}"], share=share)
-        return _held("gradients", "The gradients for mu and logvar are the slopes of the draws.")
-
-    def _gradients_by_formula(self, draw: dict[str, Any], mu: Array, head: Array) -> Evidence:
-        z = draw["z"].double().numpy()
-        reading = self.reading
-        step = 1e-4
-        slope = (reading.deviation(head + step) - reading.deviation(head - step)) / (2 * step)
-        wanted = (z - mu) * slope / reading.deviation(head)
-        right = np.allclose(draw["grad_mu"].numpy(), 1, atol=0.01) and np.allclose(
-            draw["grad_head"].double().numpy(), wanted, rtol=0.03, atol=0.02
-        )
-        if right:
-            return _held(
-                "gradients", "The gradient for mu is 1, and that for logvar is the noise times half its deviation."
-            )
-        return _failed("gradients", "The gradients are not those of mu + std * noise.", ["gradient-wrong-head"])
+            return unknown("gradients", [])
+        return judge_gradients(self.subject, self.measured, self.reading, self.seed)
 
     def _inputs(self) -> Evidence:
         shape = self.measured.shape
         call = filled(shape, BASE_MU, BASE_HEAD)
         draw = ask_draws(self.subject, [{**call, "seed": self.seed}])[0]
         if "error" in draw:
-            return _unknown("inputs", [])
+            return unknown("inputs", [])
         for name, words in (("mu", "mu"), ("head", "logvar")):
             after = draw[f"{name}_after"]
             if after.shape != call[name].shape or not torch.equal(after, call[name]):
                 was = number(float(call[name].flatten()[0]))
                 now = number(float(after.flatten()[0]))
-                return _failed("inputs", f"After the call {words} was {now}, where it had been {was}.", ["in-place"])
-        return _held("inputs", "mu and logvar were the same after the call.")
+                return failed("inputs", f"After the call {words} was {now}, where it had been {was}.", ["in-place"])
+        return held("inputs", "mu and logvar were the same after the call.")
 
 
-def _shape_of(draw: dict[str, Any]) -> str:
-    return f"the shape {tuple(draw['z'].shape)}"
+def _is_of(draw: dict[str, Any], shape: tuple[int, int]) -> bool:
+    """Whether a draw came, and has the shape of mu."""
+    return "z" in draw and tuple(draw["z"].shape) == shape
 
 
-def _held(law: str, line: str, **facts: Any) -> Evidence:
-    return Evidence(law=f"{NAME}.{law}", passed=True, line=line, facts=facts)
-
-
-def _failed(law: str, line: str, signs: list[str], **facts: Any) -> Evidence:
-    return Evidence(law=f"{NAME}.{law}", passed=False, line=line, facts={"signs": signs, **facts})
-
-
-def _unknown(law: str, signs: list[str]) -> Evidence:
-    return Evidence(law=f"{NAME}.{law}", passed=None, line="This could not be checked.", facts={"signs": signs})
-
-
-def _stopped(law: str, answer: dict[str, Any]) -> Evidence:
-    """Running out of time is no mistake in the formula."""
-    return Evidence(law=f"{NAME}.{law}", passed=None, line=say_error(NAME, answer), facts={"signs": ["limit"]})
+def _what_came(draw: dict[str, Any], shape: tuple[int, int]) -> str:
+    """A draw that is no latent, in words."""
+    if not _is_of(draw, shape):
+        return f"the shape {tuple(draw['z'].shape)}"
+    return "nan" if bool(draw["z"].isnan().any()) else "infinite numbers"

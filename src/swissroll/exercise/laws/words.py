@@ -8,6 +8,8 @@ from typing import Any
 NOT_WRITTEN = "not-written"
 """The sign of a part that the student has still to write."""
 STUBS = {"NotImplementedError", "ToDo"}
+NOT_FINITE = "NotFinite"
+"""The name of an answer that is a number, and yet none to compute with."""
 LIMITS = {"TimeLimit", "MemoryLimit", "Exited", "Protocol", "NotRun"}
 
 
@@ -32,6 +34,8 @@ def say_error(what: str, answer: Mapping[str, Any]) -> str:
         return f"{what} is not written yet."
     if answer.get("error") == "LookupError":
         return f"{what} was not found."
+    if answer.get("error") == NOT_FINITE:
+        return f"{what} returned {answer.get('message', 'no finite number')}"
     line = answer.get("line")
     place = answer.get("where") or (f"line {line}" if line else "")
     where = f" at {place}" if place else ""

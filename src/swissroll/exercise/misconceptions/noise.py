@@ -208,6 +208,18 @@ NOISE: tuple[Misconception, ...] = (
         code=STD + "eps = torch.randn_like(std).abs()" + END,
     ),
     Misconception(
+        id="noise-discrete",
+        name="The noise takes a few values only",
+        thought="Whole numbers that are drawn at random are noise as well, and easier to look at.",
+        law=NORMAL,
+        signs=("noise-discrete",),
+        effect="The decoder learns a few codes around each mu, and nothing about what lies between them.",
+        hint="Draw 10,000 times at mu = 0 and logvar = 0, and count how many different numbers you get.",
+        read=TRICK,
+        slot="sampler",
+        code=STD + "eps = torch.randn_like(std).round()" + END,
+    ),
+    Misconception(
         id="noise-not-normal",
         name="The noise is not normal",
         thought="Any noise of mean 0 and variance 1 will do.",
@@ -281,6 +293,21 @@ NOISE: tuple[Misconception, ...] = (
         read=TRICK,
         slot="sampler",
         code=STD + "eps = torch.from_numpy(np.random.randn(*mu.shape))" + END,
+    ),
+    Misconception(
+        id="latent-not-finite",
+        name="The latent is nan or infinite",
+        thought="A division, a root or a logarithm takes whatever number comes.",
+        law="reparameterize.runs",
+        signs=("latent-not-finite",),
+        effect="The reconstruction, the loss and after one step all weights are nan: nothing is learned.",
+        hint=(
+            "Print each step of your function for mu = 1 and logvar = 0.5. Where does nan or inf first appear? "
+            "Which numbers may be divided by, and which have a logarithm or a root?"
+        ),
+        read=TRICK,
+        slot="sampler",
+        code=STD + "eps = torch.log(torch.randn_like(std))" + END,
     ),
     Misconception(
         id="latent-of-another-shape",

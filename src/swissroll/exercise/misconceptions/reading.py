@@ -16,6 +16,12 @@ AUTOGRAD = "PyTorch's notes on autograd: which operations keep the graph."
 MODES = "PyTorch's notes on train() and eval(): what they are for."
 BROADCASTING = "PyTorch's notes on broadcasting: what happens to a dimension of size 1."
 
+TO_NAN = "After one step all weights are nan, and stay so: nothing is learned."
+NOT_FINITE = (
+    "Print each term by itself: which one is nan or inf? Look for a division by something that may be 0, the logarithm "
+    "or root of something that may be 0 or below, and an exponential of a large number."
+)
+
 
 def kl(mu: Any, head: Any) -> Any:
     """The closed form for a log-variance, in nats."""
