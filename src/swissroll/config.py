@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import hashlib
+import os
 import tomllib
 from collections.abc import Callable
 from contextlib import suppress
@@ -81,6 +82,12 @@ def either(name: str, value: object) -> None:
         raise ValueError(f"{name} must be true or false; got {value!r:.60}.")
 
 
+def named(name: str, value: object) -> None:
+    """The check of a word of any kind."""
+    if not isinstance(value, str) or not value.strip():
+        raise ValueError(f"{name} must be text that is not empty; got {value!r:.60}.")
+
+
 def none_or(check: Check) -> Check:
     """The check of a setting that may be left open."""
 
@@ -104,6 +111,23 @@ class Config:
         0.0,
         "Standard deviation of Gaussian noise added to the data, in data units; at most 10, the data reach about 1.",
         real(0, 10),
+    )
+    data: str | None = setting(
+        None,
+        "A table of your own in the place of a dataset: CSV, TSV, NPY, NPZ or Parquet.",
+        none_or(named),
+    )
+    columns: str | None = setting(
+        None,
+        "Columns of the table to use, with commas between them; all but the label by default.",
+        none_or(named),
+    )
+    label: str | None = setting(None, "Column of the table that colours pictures; it may be text.", none_or(named))
+    held_out: float = setting(0.1, "Share of the table's rows that training never sees.", real(0, 0.9, open_low=True))
+    data_digest: str | None = setting(
+        None,
+        "SHA-256 of the table, which a run writes down; a table with another one is refused.",
+        none_or(named),
     )
     latent_dim: int = setting(2, "Dimensions of the latent space.", whole(1, 4096))
     hidden_dim: int = setting(256, "Units in each hidden layer.", whole(1, 16384))
@@ -179,6 +203,9 @@ class Config:
             if hasattr(value, "item"):
                 value = value.item()
                 object.__setattr__(self, field.name, value)
+            if isinstance(value, os.PathLike):
+                value = os.fspath(value)
+                object.__setattr__(self, field.name, value)
             field.metadata["check"](field.name, value)
 
         if 0 < self.beta < MIN_BETA:
@@ -188,7 +215,20 @@ class Config:
             checks.real("beta, with beta_start,", self.beta, 0, 1e6, open_low=True)
         if self.refit_prior and not self.components:
             raise FixableError("refit_prior fits a mixture prior again, and components=0 has none.", Fix.LEAVE_PRIOR)
+        self._check_table()
         self._check_size()
+
+    def _check_table(self) -> None:
+        """Refuse settings of a table without one, and those of a dataset beside one."""
+        if self.data is None:
+            for name in ("columns", "label", "held_out", "data_digest"):
+                if getattr(self, name) != getattr(Config, name):
+                    raise ValueError(f"{name} is of a table, and data names none. Name one, or leave out {name}.")
+            return
+        if self.dataset != Config.dataset:
+            raise ValueError("dataset and data both say where points come from; leave out one of them.")
+        if self.noise != 0:
+            raise ValueError("noise is added to a dataset, and data names a table. Leave out noise.")
 
     def _check_size(self) -> None:
         """Refuse what would not fit into memory, by rough upper bounds."""
@@ -236,6 +276,8 @@ class Config:
         import tomli_w
 
         written = {k: v for k, v in dataclasses.asdict(self).items() if v is not None}
+        for name in ("dataset", "noise") if self.data is not None else ("held_out",):
+            del written[name]
         if origin:
             written["origin"] = {"note": origin}
         return tomli_w.dumps(written | {"versions": versions(xla=self.engine == "xla")})
@@ -263,6 +305,8 @@ BEST: dict[str, Any] = {
     "lr_schedule": "cosine",
     "warmup": 50,
 }
+TABLE_SETTINGS = ("data", "columns", "label", "data_digest")
+"""Settings of a table that are one name each: no list, and no axis of a sweep."""
 PRESETS: dict[str, dict[str, Any]] = {
     "notebook": {},
     "best": BEST,
@@ -273,8 +317,13 @@ PRESETS: dict[str, dict[str, Any]] = {
 
 
 def digest(config: Config) -> str:
-    """A fingerprint of the settings; those at their defaults do not count, so that later versions can add some."""
+    """A fingerprint of the settings; those at their defaults do not count, so that later versions can add some.
+
+    Of a table it is what the table holds that counts, and not where it lies.
+    """
     changed = {k: v for k, v in dataclasses.asdict(config).items() if v != getattr(Config, k)}
+    if config.data_digest is not None:
+        changed.pop("data")
     return hashlib.sha256(repr(sorted(changed.items())).encode()).hexdigest()
 
 

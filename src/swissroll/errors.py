@@ -51,6 +51,8 @@ class Fix(Enum):
     LEAVE_PRIOR = "Set it to false."
     INSTALL_JAX = "Install JAX, or choose engine 'torch'."
     MEND_JAX = "Mend that, or choose engine 'torch'."
+    PUT_BACK_TABLE = "Put it back, or write into config.toml, as data, where it is now."
+    RESTORE_TABLE = "Put back the old one; or train again on this one, in a new folder."
     CHOOSE_COLUMNS = "Choose the columns to use: {columns}."
     INSTALL_PANDAS = "Install pandas, and pyarrow for Parquet; or save the table as NPY, which needs neither."
     INSTALL_DASK = "Install Dask, or use the processes of this machine."

@@ -81,6 +81,9 @@ def _settings_from_file(app: App, commands: tuple[str, ...], arguments: Argument
     if "--config" in given and "--preset" in given:
         raise ValueError("--config and --preset both choose settings; leave out one of them.")
 
+    for name in ("--dataset", "--noise"):
+        if "--data" in given and name in given:
+            raise ValueError(f"--data and {name} both say where points come from; leave out one of them.")
     if "--config" in given:
         values = _read_settings(Path(given["--config"]))
     else:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import csv
 import sys
 from io import BytesIO, StringIO
 from pathlib import Path
@@ -150,9 +149,10 @@ def check(
     label
         Name of a column that tells rows apart in pictures; it may be text.
     """
+    from swissroll.data.own_table import split_names
     from swissroll.data.table import read_table
 
-    found = read_table(table, None if columns is None else _split_names(columns), label)
+    found = read_table(table, None if columns is None else split_names(columns), label)
     print(f"{table}: {len(found.rows):,} rows of {len(found.columns)} columns")
     width = max(map(len, ("column", *found.columns)))
     print(f"{'column':<{width}}  {'smallest':>12}  {'mean':>12}  {'largest':>12}  {'deviation':>12}")
@@ -165,12 +165,6 @@ def check(
     for line in found.notes:
         note(line)
     return 0
-
-
-def _split_names(text: str) -> list[str]:
-    """Names between commas; one that holds a comma stands in quotation marks."""
-    names = next(csv.reader([text], skipinitialspace=True), [])
-    return [name.strip() for name in names]
 
 
 def _open(name: Dataset, noise: float, seed: int) -> Distribution:

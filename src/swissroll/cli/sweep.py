@@ -34,7 +34,7 @@ from swissroll.cli.terminal import (
     sole_planner,
     without_refit,
 )
-from swissroll.config import FLOATS, HELP, Config
+from swissroll.config import FLOATS, HELP, TABLE_SETTINGS, Config
 from swissroll.errors import Fix, FixableError
 from swissroll.report.commands import flag
 from swissroll.report.shell import quote
@@ -130,7 +130,7 @@ def sweep(
     )
     given = _given_values(axes, seeds, hold)
 
-    values = _add_open_settings(given, settings, preset)
+    values = _record_table(_add_open_settings(given, settings, preset))
     with ExitStack() as claim:
         if out is None:
             if not dry_run:
@@ -234,7 +234,7 @@ def _given_values(axes: Any, seeds: Tokens | None, hold: str | None) -> dict[str
     given: dict[str, Any] = {}
     for name, tokens in tokens_by_name.items():
         if tokens is not None:
-            given[name] = _parse_tokens(name, tokens)
+            given[name] = ",".join(tokens) if name in TABLE_SETTINGS else _parse_tokens(name, tokens)
 
     if seeds is not None:
         numbers = _parse_tokens("seeds", seeds)
@@ -314,6 +314,21 @@ def _add_open_settings(given: dict[str, Any], settings: Path | None, preset: str
     if given.get("components") == [0] and "refit_prior" not in given:
         values = without_refit(values)
     return values | given
+
+
+def _record_table(values: dict[str, Any]) -> dict[str, Any]:
+    """The values, with what a table that they name is written down: where it lies, its columns and its content."""
+    if "data" not in values:
+        return values
+    for name in ("dataset", "noise"):
+        if name in values:
+            raise ValueError(f"{flag('data')} and {flag(name)} both say where points come from; leave out one of them.")
+
+    from swissroll.data import record_table
+
+    told = {name: values[name] for name in TABLE_SETTINGS if name in values}
+    recorded = dataclasses.asdict(record_table(Config.from_dict(told, "sweep")))
+    return values | {name: recorded[name] for name in TABLE_SETTINGS if recorded[name] is not None}
 
 
 def _read_settings(path: Path) -> dict[str, Any]:

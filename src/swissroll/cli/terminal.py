@@ -86,6 +86,11 @@ FIXES = {
     Fix.LEAVE_PRIOR: "Choose --no-refit-prior (in a sweep --refit-prior false), or more --components.",
     Fix.INSTALL_JAX: f"To install it: {INSTALL_JAX}. Or choose --engine torch.",
     Fix.MEND_JAX: "Mend that, or choose --engine torch.",
+    Fix.PUT_BACK_TABLE: (
+        "Put it back, or write into config.toml (a sweep's sweep.toml), as data, where it is now. "
+        "To train on another table: swissroll train --data"
+    ),
+    Fix.RESTORE_TABLE: "Put back the old one; or train again on this one: swissroll train --data {path}",
     Fix.CHOOSE_COLUMNS: "Choose the columns to use: --columns {columns}",
     Fix.INSTALL_PANDAS: (
         "To install it: pip install 'pandas>=2.2' 'pyarrow>=16'. Or save the table as NPY, which needs neither."

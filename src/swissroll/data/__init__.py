@@ -1,10 +1,11 @@
 """What points come from: curves and surfaces whose geometry is known exactly, densities, and the door to them."""
 
-from swissroll.data.catalogue import DISTRIBUTIONS, open_distribution
+from swissroll.data.catalogue import DISTRIBUTIONS, data_dim_of, open_distribution
 from swissroll.data.curves import CURVES, Curve, generate_swiss_roll
 from swissroll.data.densities import Checkerboard, Gaussians, HasDensity, Pinwheel
 from swissroll.data.distribution import Distribution, NoisyCurve, Sample
-from swissroll.data.points import Points, fresh_points
+from swissroll.data.own_table import record_table
+from swissroll.data.points import Points, unseen_points
 from swissroll.data.standardization import Standardization
 from swissroll.data.surfaces import SURFACES, NoisySurface, Surface
 from swissroll.data.table import Table, read_table
@@ -26,8 +27,10 @@ __all__ = [
     "Standardization",
     "Surface",
     "Table",
-    "fresh_points",
+    "data_dim_of",
     "generate_swiss_roll",
     "open_distribution",
     "read_table",
+    "record_table",
+    "unseen_points",
 ]

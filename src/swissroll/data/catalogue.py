@@ -9,6 +9,7 @@ from swissroll.config import Config, require_config
 from swissroll.data.curves import CURVES
 from swissroll.data.densities import Checkerboard, Pinwheel, eight_gaussians, gaussian, three_gaussians
 from swissroll.data.distribution import Distribution, NoisyCurve
+from swissroll.data.own_table import open_table, split_names
 from swissroll.data.surfaces import SURFACES, NoisySurface
 
 
@@ -53,6 +54,20 @@ DISTRIBUTIONS: dict[str, Entry] = {
 
 
 def open_distribution(config: Config) -> Distribution:
-    """What a config's points come from; raises ValueError for what is no config."""
+    """What a config's points come from.
+
+    Raises:
+        ValueError: It is no config, or its table is gone, or another one, or cannot be used.
+    """
     require_config(config)
+    if config.data is not None:
+        return open_table(config)
     return DISTRIBUTIONS[config.dataset].make(config.noise)
+
+
+def data_dim_of(config: Config) -> int:
+    """D, coordinates of a config's points; a table that is written down may be gone by now."""
+    require_config(config)
+    if config.data_digest is not None and config.columns is not None:
+        return len(split_names(config.columns))
+    return open_distribution(config).data_dim

@@ -236,7 +236,7 @@ class ShuffledRows:
         self.position = 0
 
 
-def fresh_points(distribution: Distribution, n: int, *, generator: Generator | None = None) -> Sample:
+def unseen_points(distribution: Distribution, n: int, *, generator: Generator | None = None) -> Sample:
     """N points that training does not draw; of a person's own rows, as many of those held out, or all of them."""
     if isinstance(distribution, Points):
         return distribution.sample_held_out(n, generator=generator)

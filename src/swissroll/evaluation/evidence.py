@@ -19,9 +19,10 @@ import copy
 import math
 from collections.abc import Sequence
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
+import numpy as np
 import torch
 from numpy.typing import NDArray
 from torch import Generator, Tensor, nn
@@ -31,6 +32,7 @@ from swissroll.evaluation import quadrature
 from swissroll.evaluation.elbo import best_elbo, elbo
 from swissroll.evaluation.importance import importance_bound
 from swissroll.model.adapter import as_vae, measurable
+from swissroll.model.standardized import StandardizedVAE
 from swissroll.model.vae import VAE
 from swissroll.reproducibility.modes import ordinary_modes
 
@@ -88,7 +90,7 @@ def is_exact(model: nn.Module) -> bool:
 
     It can with at most two latent dimensions and a prior that is a mixture of Gaussians, as the standard normal is.
     """
-    vae = as_vae(model)
+    vae = model.vae if isinstance(model, StandardizedVAE) else as_vae(model)
     return vae.latent_dim <= EXACT_DIMS and vae.prior.components() is not None
 
 
@@ -106,6 +108,11 @@ def log_evidence(
 
     Arguments and errors as for :func:`measure_evidence`, which also says how far to trust it.
     """
+    if isinstance(model, StandardizedVAE):
+        inside = _standardize(model, x, sigma)
+        options: dict[str, Any] = {"tolerance": tolerance, "samples": samples, "generator": generator}
+        return log_evidence(model.vae, inside, **options) - model.standardization.log_volume
+
     vae, points, sigma = _check(model, x, sigma)
     _check_sampling(tolerance, samples, generator)
 
@@ -131,9 +138,11 @@ def measure_evidence(
     """Evidence, ELBO and the gap between them, for each point.
 
     Args:
-        model: A VAE, or any module with ``encode`` and ``decode`` (:mod:`swissroll.model.adapter`).
+        model: A VAE, or any module with ``encode`` and ``decode`` (:mod:`swissroll.model.adapter`); or a
+            :class:`swissroll.model.StandardizedVAE`, whose densities are those of rows in data units.
         x: Points, shape (N, D), in data units: a tensor, an array or lists.
-        sigma: Decoder standard deviation, in data units, above 0; by default ``model.decoder_sigma``.
+        sigma: Decoder standard deviation, in data units, above 0; by default ``model.decoder_sigma``. That of a table's
+            model is its own.
         gap_split: Also find the best diagonal Gaussian of every point, which costs some 0.1 s per point at width 256.
         tolerance: Estimated error, in nats, at which a point's grid is fine enough; the true error was found at
             most half of it. Points for which memory does not allow that say so in ``error``.
@@ -145,6 +154,13 @@ def measure_evidence(
             [1e-5, 1000], samples is not in [2, 10^7], ``gap_split`` is asked where the evidence is not exact, or the
             result is not finite.
     """
+    if isinstance(model, StandardizedVAE):
+        inside = _standardize(model, x, sigma)
+        options: dict[str, Any] = {"tolerance": tolerance, "samples": samples, "generator": generator}
+        found = measure_evidence(model.vae, inside, gap_split=gap_split, **options)
+        volume = model.standardization.log_volume
+        return replace(found, log_p=found.log_p - volume, elbo=found.elbo - volume)
+
     vae, points, sigma = _check(model, x, sigma)
     _check_sampling(tolerance, samples, generator)
     checks.flag("gap_split", gap_split)
@@ -287,6 +303,13 @@ def _check(model: object, x: Any, sigma: float | None) -> tuple[VAE, Tensor, flo
     if sigma < quadrature.SHARP_SIGMA:
         vae = _in_double_precision(vae)
     return vae, points, float(sigma)
+
+
+def _standardize(model: StandardizedVAE, x: Any, sigma: float | None) -> NDArray[np.float64]:
+    """Rows in data units as the network of a table's model takes them, in double precision."""
+    if sigma is not None:
+        raise ValueError("The decoder of a table's model has a sigma in each column; leave sigma out.")
+    return model.standardization.standardize(checks.points("x", x, dim=model.data_dim))
 
 
 def _in_double_precision(model: VAE) -> VAE:

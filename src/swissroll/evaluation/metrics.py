@@ -167,6 +167,8 @@ def measure(
     checks.function("progress", progress)
 
     real = data_reference(source, n, seed, vae.dtype)
+    # A table holds out so many rows and no more; what is compared with them has as many.
+    n = len(real.points)
     progress(PARTS[0])
 
     mu, logvar = encode_finite(vae, real.points)

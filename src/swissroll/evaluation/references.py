@@ -14,7 +14,7 @@ from torch import Tensor
 
 from swissroll import checks
 from swissroll.checks import NotFiniteError
-from swissroll.data import Curve, Distribution
+from swissroll.data import Curve, Distribution, unseen_points
 from swissroll.evaluation.distances import ReferenceSample
 from swissroll.evaluation.geometry import Fit, FitSpread, fit
 from swissroll.model.prior import Prior, StandardNormal
@@ -84,10 +84,12 @@ def _kept_data(distribution: Distribution, n: int, seed: int, dtype: torch.dtype
 def fresh_points(distribution: Distribution, n: int, seed: int, dtype: torch.dtype) -> Tensor:
     """The points that a model is measured on, shape (n, D): no part of its training.
 
+    Of a table they are its held-out rows, where these are fewer.
+
     Raises:
         ValueError: A coordinate is not finite, or not in the model's precision.
     """
-    drawn = distribution.sample(n, generator=rng.generator(seed, "measure: data")).points.to(dtype)
+    drawn = unseen_points(distribution, n, generator=rng.generator(seed, "measure: data")).points.to(dtype)
     try:
         checks.points(f"points drawn from {distribution.name}", drawn)
     except NotFiniteError as error:
@@ -102,7 +104,8 @@ def _draw_data(distribution: Distribution, n: int, seed: int, dtype: torch.dtype
     again = []
     generator = rng.generator(seed, "measure: noise floors")
     for _ in range(NOISE_FLOOR_DRAWS):
-        again.append(distribution.sample(n, generator=generator).points.to(dtype))
+        # Of a table these are training rows: they are as real, and as independent of those that are held out.
+        again.append(distribution.sample(len(points), generator=generator).points.to(dtype))
 
     curve = distribution.curve
     return DataReference(

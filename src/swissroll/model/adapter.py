@@ -24,6 +24,7 @@ from swissroll import checks
 from swissroll.data import Distribution
 from swissroll.model.latents import draw_latents, lend_to_global
 from swissroll.model.prior import Prior, StandardNormal
+from swissroll.model.standardized import StandardizedVAE
 from swissroll.model.vae import VAE
 from swissroll.reproducibility.modes import ordinary_modes
 
@@ -133,6 +134,11 @@ def as_vae(model: object, *, name: str = "model", data_dim: int | None = None) -
 
     if not isinstance(model, nn.Module):
         checks.instance(name, model, VAE, WHAT)
+    if isinstance(model, StandardizedVAE):
+        raise ValueError(
+            f"{name} is of a table, in data units, and this measures in model coordinates: "
+            f"pass {name}.vae, and rows as {name}.standardize(rows)."
+        )
     module: Any = model
     for method in ("encode", "decode"):
         if not callable(getattr(module, method, None)):

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import MutableMapping
+from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
@@ -133,7 +133,18 @@ def standardization_state(standardization: Standardization) -> dict[str, Tensor]
     return state
 
 
-def standardization_from(state: MutableMapping[str, Tensor]) -> Standardization:
+def split_state(state: Mapping[str, Tensor]) -> tuple[dict[str, Tensor], Standardization | None]:
+    """The weights of a VAE, and the standardization that lies beside them; None where there is none.
+
+    Raises:
+        ValueError: What lies there is none.
+    """
+    beside = {name: values for name, values in state.items() if name.startswith(PREFIX)}
+    weights = {name: values for name, values in state.items() if name not in beside}
+    return weights, standardization_from(beside) if beside else None
+
+
+def standardization_from(state: Mapping[str, Tensor]) -> Standardization:
     """The standardization that lies among weights.
 
     Raises:

@@ -9,8 +9,8 @@ from swissroll.config import HELP, PRESETS, REPAIR_COMPONENTS, Config
 from swissroll.evaluation.advice import Action, Advice
 from swissroll.report.shell import quote
 
-OF_A_MACHINE = ("threads", "device", "engine", "snapshot_every", "eval_every")
-"""Settings that decide nothing of a model, or that another machine decides for itself."""
+OF_A_MACHINE = ("threads", "device", "engine", "snapshot_every", "eval_every", "data_digest")
+"""Settings that decide nothing of a model, or that another machine decides or finds for itself."""
 
 
 def flag(setting: str) -> str:

@@ -68,7 +68,7 @@ def start_of_run(run: Run, room: int = MAX_SNAPSHOT_CHARACTERS) -> dict[str, Any
         RunError: The run is damaged, or nothing is trained yet.
         ValueError: The page does not compute such a model.
     """
-    model = run.model
+    model = run.network
     reason = beyond_the_page(run.config, model)
     if reason:
         raise ValueError(f"{run.folder}: {reason} The run's report has its pictures.")

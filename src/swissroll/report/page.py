@@ -190,7 +190,7 @@ class RunPage:
     @property
     def beyond_the_lab(self) -> str:
         """What of the run the lab does not compute, as a sentence; empty where the page holds the lab."""
-        return beyond_the_page(self.run.config, self.run.model)
+        return beyond_the_page(self.run.config, self.run.network)
 
     @property
     def is_of_solution(self) -> bool:

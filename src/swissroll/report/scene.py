@@ -78,7 +78,7 @@ class Scene:
         Raises:
             RunError: The run is damaged, or nothing is trained yet.
         """
-        return cls(run.config, run.model, run.snapshots, run.history[: run.step])
+        return cls(run.config, run.network, run.snapshots, run.history[: run.step])
 
     @cached_property
     def held_out(self) -> Sample:

@@ -106,7 +106,7 @@ def _evaluate_run(run: Run, *, progress: Progress) -> Evaluation:
         diverged=run.status == "diverged",
         divergence=run.divergence,
     )
-    found = evaluate_trained(run.model, run.config, past, progress=progress)
+    found = evaluate_trained(run.network, run.config, past, progress=progress)
     return dataclasses.replace(found, diagnosis=adapt_advice_to_run(found.diagnosis, run))
 
 

@@ -9,6 +9,7 @@ from pathlib import Path
 from swissroll import checks
 from swissroll.config import MAX_COMPONENTS, REPAIR_COMPONENTS, Config
 from swissroll.errors import Fix
+from swissroll.model.standardized import standardization_state
 from swissroll.reproducibility.modes import ordinary_modes
 from swissroll.runs.errors import RunError
 from swissroll.runs.files import read_state, replace_file, save_end, save_snapshot
@@ -60,7 +61,7 @@ def repair(
 
 def _write_copy(run: Run, folder: Path, components: int, progress: Progress) -> None:
     with ordinary_modes(gradients=True, threads=run.config.threads):
-        prior = refit_prior(run.model, run.config, components=components, progress=progress)
+        prior = refit_prior(run.network, run.config, components=components, progress=progress)
 
     # Opened again: its models are this function's own to change.
     source = load(run.folder)
@@ -68,17 +69,18 @@ def _write_copy(run: Run, folder: Path, components: int, progress: Progress) -> 
     config = dataclasses.replace(source.config, components=components, refit_prior=True)
     repaired = make_folder(folder, config, origin=_origin(source, config))
     replace_file(folder / "history.csv", (source.folder / "history.csv").read_bytes())
+    beside = {} if source.standardization is None else standardization_state(source.standardization)
     # One at a time: there may be very many.
     for step in sorted({*source.snapshots, source.step}):
-        model = source.model if step == source.step else source.snapshots[step]
+        model = source.network if step == source.step else source.snapshots[step]
         model.prior = prior
-        save_snapshot(repaired.folder, step, model.state_dict())
+        save_snapshot(repaired.folder, step, model.state_dict() | beside)
 
     message = f"The prior, {components} Gaussians, was fitted after training to {DRAWS:,} posterior draws."
     save_end(
         repaired.folder,
         repaired.config,
-        source.model.state_dict(),
+        source.network.state_dict() | beside,
         step=source.step,
         status="finished",
         message=message,

@@ -27,7 +27,9 @@ import torch
 
 from swissroll import checks
 from swissroll.config import Config, digest, read_config, read_origin
+from swissroll.data import Standardization
 from swissroll.errors import Fix, FixableError
+from swissroll.model.standardized import StandardizedVAE, split_state
 from swissroll.model.vae import VAE
 from swissroll.runs.errors import LockedError, RunError
 from swissroll.runs.files import (
@@ -60,7 +62,8 @@ class TrainedModel(NamedTuple):
     """A model, and the steps that it has seen."""
 
     step: int
-    model: VAE
+    network: VAE
+    standardization: Standardization | None
 
 
 @dataclasses.dataclass(frozen=True)
@@ -95,10 +98,31 @@ class Run:
         path = self.folder / "history.csv"
         return parse_lines(path, read_lines(path))
 
+    @cached_property
+    def model(self) -> Any:
+        """The VAE with its latest weights; of a table, a :class:`swissroll.model.StandardizedVAE` in data units.
+
+        Raises:
+            RunError: Nothing was trained yet.
+        """
+        latest = self._latest
+        if latest.standardization is None:
+            return latest.network
+        return StandardizedVAE(latest.network, latest.standardization)
+
     @property
-    def model(self) -> VAE:
-        """The VAE with its latest weights; raises RunError where nothing was trained yet."""
-        return self._latest.model
+    def network(self) -> VAE:
+        """The VAE with its latest weights, in the coordinates that it computes in; as ``model`` but for a table.
+
+        Raises:
+            RunError: Nothing was trained yet.
+        """
+        return self._latest.network
+
+    @property
+    def standardization(self) -> Standardization | None:
+        """The map between the units of a run's table and the coordinates of ``network``; None without a table."""
+        return self._latest.standardization
 
     @property
     def step(self) -> int:
@@ -126,7 +150,7 @@ class Run:
             what = "config.toml was changed since the weights were written. Undo that."
             raise RunError(f"{self.folder}: {what}", folder=self.folder)
         step = step_of_snapshot(path) if path.parent.name == "snapshots" else stored.step
-        return TrainedModel(step, self._with_weights(weights))
+        return TrainedModel(step, self._with_weights(weights), split_state(weights)[1])
 
     @property
     def _weights_path(self) -> Path:
@@ -155,14 +179,14 @@ class Run:
 
     @cached_property
     def snapshots(self) -> Mapping[int, VAE]:
-        """The VAE as it was after each step that has a snapshot; 0 is before training.
+        """The VAE as it was after each step that has a snapshot, as ``network`` has it; 0 is before training.
 
         Each is read when it is asked for. A finished run of a sweep keeps none: before training it was what the config
         makes, and after it is the model.
         """
         paths = self._snapshot_paths
         if not paths and (self.folder / "model.safetensors").exists():
-            return {0: self.make_model(), self.step: self.model}
+            return {0: self.make_model(), self.step: self.network}
         return Snapshots(paths, lambda path: self._with_weights(read_tensors(path).tensors))
 
     @property
@@ -237,7 +261,7 @@ class Run:
 
     def forget(self) -> None:
         """Read the attributes from the folder again when they are next asked for, as after more training."""
-        for name in ("history", "_latest", "snapshots"):
+        for name in ("history", "_latest", "model", "snapshots"):
             vars(self).pop(name, None)
 
     def require_whole(self) -> None:
@@ -251,7 +275,7 @@ class Run:
         for step in film_steps(self.snapshots):
             _ = self.snapshots[step]
         path = self._weights_path
-        model = self.model
+        model = self.network
         history = self.history
 
         if not all(bool(torch.isfinite(p).all()) for p in model.parameters()):
@@ -265,7 +289,7 @@ class Run:
     def _with_weights(self, weights: State) -> VAE:
         model = self.make_model()
         try:
-            model.load_state_dict(weights)
+            model.load_state_dict(split_state(weights)[0])
         except RuntimeError:
             what = "the weights do not fit config.toml. Undo what was changed there since."
             raise RunError(f"{self.folder}: {what}", folder=self.folder) from None

@@ -148,7 +148,7 @@ def _write_while_training(
     run: Run, training: Training, history: History, message: str
 ) -> Generator[Record, None, None]:
     if training.step == 0:
-        save_snapshot(run.folder, 0, training.engine.weights())
+        save_snapshot(run.folder, 0, training.weights())
 
     try:
         yield from _keep_records(run, training, history, message)
@@ -185,7 +185,7 @@ def _keep_record(run: Run, training: Training, history: History, record: Record)
     if record.step % run.config.snapshot_every == 0 or record.step == training.steps:
         # A kill then leaves no snapshot of a step that the history does not reach.
         history.flush()
-        save_snapshot(run.folder, record.step, training.engine.weights())
+        save_snapshot(run.folder, record.step, training.weights())
 
 
 def _finish(
@@ -205,7 +205,7 @@ def _finish(
     save_end(
         run.folder,
         run.config,
-        training.engine.weights(),
+        training.weights(),
         step=training.step,
         status=status,
         message=message,
@@ -248,6 +248,6 @@ def _save_checkpoint(run: Run, training: Training, history: History) -> float:
     """Save all that the next steps depend on; returns the seconds it took."""
     began = monotonic()
     history.sync()
-    state = training.engine.state()
+    state = training.state()
     save_tensors(run.folder / "checkpoint.safetensors", state, metadata(run.config, training.step))
     return monotonic() - began

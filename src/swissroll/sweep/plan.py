@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import Any, Literal, get_args
 
 from swissroll import checks
-from swissroll.config import FLOATS, PRESETS, Config, digest, read_toml, versions
+from swissroll.config import FLOATS, PRESETS, TABLE_SETTINGS, Config, digest, read_toml, versions
 from swissroll.errors import Fix, FixableError
 
 Hold = Literal["beta", "sigma"]
@@ -254,6 +254,8 @@ def _as_values(name: str, value: Any) -> tuple[Any, ...]:
     plain = all(isinstance(found, (str, int, float)) for found in values)
     if not values or not plain:
         raise ValueError(f"{name} must be a value or a list of values; got {value!r:.60}.")
+    if name in TABLE_SETTINGS and len(values) > 1:
+        raise ValueError(f"{name} must be one for all runs of a sweep; got {value!r:.60}. Make a sweep of each.")
 
     if name in FLOATS:
         values = [_as_float(found) for found in values]

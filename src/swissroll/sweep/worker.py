@@ -108,10 +108,12 @@ def _measure(outcome: Outcome) -> bytes:
 
     from swissroll.evaluation.evaluation import PastTraining, evaluate_trained
     from swissroll.evaluation.symptoms import LossHistory
+    from swissroll.model.standardized import split_state
     from swissroll.training.build import build_model
 
     model = build_model(outcome.config)
-    model.load_state_dict(outcome.weights)
+    weights, _ = split_state(outcome.weights)
+    model.load_state_dict(weights)
 
     def column(name: str) -> NDArray[np.float64]:
         return np.array([getattr(record.train, name) for record in outcome.records])

@@ -13,8 +13,17 @@ import torch
 
 from swissroll import checks
 from swissroll.config import Config, require_config
-from swissroll.data import Distribution, Sample, fresh_points, open_distribution
+from swissroll.data import (
+    Distribution,
+    Points,
+    Sample,
+    data_dim_of,
+    open_distribution,
+    record_table,
+    unseen_points,
+)
 from swissroll.model.loss import Loss, Translation
+from swissroll.model.standardized import standardization_state
 from swissroll.model.vae import VAE
 from swissroll.reproducibility import rng
 from swissroll.reproducibility.modes import ordinary_modes
@@ -71,6 +80,8 @@ def decide(config: Config, distribution: Distribution | None = None) -> Plan:
         ValueError: ``config`` is none, or its device or engine is not on this machine.
     """
     require_config(config)
+    if distribution is None:
+        config = record_table(config)
     source = distribution_for(config, distribution)
     device = choose_device(config.device)
     device_name: Any = device.type
@@ -136,7 +147,13 @@ def build(
         pause_every=settings.snapshot_every,
         finish=partial(refitted_weights, settings, distribution=plan.distribution) if settings.refit_prior else None,
         computing=partial(computing, plan),
+        beside=beside_weights(plan.distribution),
     )
+
+
+def beside_weights(distribution: Distribution) -> State:
+    """What is kept with the weights of a model of these points: the standardization of a person's own rows."""
+    return standardization_state(distribution.standardization) if isinstance(distribution, Points) else {}
 
 
 def computing(plan: Plan) -> AbstractContextManager[None]:
@@ -187,29 +204,32 @@ def build_batch(configs: Sequence[Config], distribution: Distribution | None = N
 
 @ordinary_modes(gradients=True)
 def build_model(config: Config, distribution: Distribution | None = None) -> VAE:
-    """The config's VAE with its initial weights, on the CPU; it knows what its points come from."""
-    source = distribution_for(config, distribution)
+    """The config's VAE with its initial weights, on the CPU; it knows what its points come from.
+
+    That of a table that a run has written down needs no file: it knows its points only where they are given.
+    """
+    loss = loss_of(config, distribution)
     is_learned = config.decoder_variance == "learned"
     model = VAE(
         config.latent_dim,
         config.hidden_dim,
-        data_dim=source.data_dim,
+        data_dim=loss.data_dim,
         depth=config.depth,
         activation=config.activation,
         initialization=config.initialization,
         components=config.components,
-        decoder_sigma=None if is_learned else loss_of(config, source).sigma,
+        decoder_sigma=None if is_learned else loss.sigma,
         learned_variance=is_learned,
         generator=rng.generator(config.seed, "initialisation"),
     )
-    model.distribution = source
+    if distribution is not None or config.data is None:
+        model.distribution = distribution_for(config, distribution)
     return model
 
 
 def loss_of(config: Config, distribution: Distribution | None = None) -> Loss:
     """The loss that a config names; raises ValueError for what is no config."""
-    require_config(config)
-    return Loss.of(config, distribution_for(config, distribution).data_dim)
+    return Loss.of(config, _data_dim(config, distribution))
 
 
 def translation_of(config: Config, model: VAE | None = None) -> Translation:
@@ -223,12 +243,12 @@ def held_out_points(config: Config, n: int = HELD_OUT_POINTS, *, distribution: D
     """Points that training never draws, fixed by the seed; of a person's own rows, at most those held out."""
     require_config(config)
     generator = rng.generator(config.seed, "evaluation")
-    return fresh_points(distribution_for(config, distribution), n, generator=generator)
+    return unseen_points(distribution_for(config, distribution), n, generator=generator)
 
 
 def flops(config: Config, distribution: Distribution | None = None) -> float:
     """Floating-point operations of the matrix products in one step: forward, and backward to weights and inputs."""
-    data_dim = distribution_for(config, distribution).data_dim
+    data_dim = _data_dim(config, distribution)
     hidden = [config.hidden_dim] * config.depth
     encoder = [data_dim, *hidden, 2 * config.latent_dim]
     decoder = [config.latent_dim, *hidden, data_dim]
@@ -291,6 +311,11 @@ def require_engine(config: Config) -> None:
 
     jax = import_jax(config.threads or choose_threads(config))
     find_device(jax, config.device)
+
+
+def _data_dim(config: Config, distribution: Distribution | None) -> int:
+    """D of a distribution in memory, or of what a config names."""
+    return data_dim_of(config) if distribution is None else distribution_for(config, distribution).data_dim
 
 
 def _build_xla(plan: Plan) -> Engine:

@@ -163,6 +163,7 @@ class Training:
             to them; it calls a :data:`~swissroll.training.refit.Progress`. By default they stay.
         computing: Makes a context to compute in, by default PyTorch's ordinary modes; the loop's caller is never
             inside it.
+        beside: What is kept with the weights and never moves, such as the scale of a table, by its names.
 
     Attributes:
         show_finish: The progress of ``finish``.
@@ -177,8 +178,10 @@ class Training:
         pause_every: int = 100,
         finish: Callable[[State, Progress], State] | None = None,
         computing: Callable[[], AbstractContextManager[None]] = lambda: ordinary_modes(gradients=True),
+        beside: State | None = None,
     ) -> None:
         self.engine = engine
+        self.beside = beside or {}
         self.steps = steps
         self.step = 0
         self.eval_every = eval_every
@@ -195,10 +198,19 @@ class Training:
             if self.step % GOOD_STATE_EVERY == 0 or self.step == self.steps:
                 self._keep_good_state()
 
+    def weights(self) -> State:
+        """A copy of the model's weights, with what is kept beside them."""
+        return self.engine.weights() | self.beside
+
+    def state(self) -> State:
+        """A copy of all that the next steps depend on, with what is kept beside the weights."""
+        return self.engine.state() | {f"model.{name}": values for name, values in self.beside.items()}
+
     def load_state(self, state: State, step: int) -> None:
         """Continue from a state of the engine, taken after ``step`` steps."""
+        beside = {f"model.{name}" for name in self.beside}
         with self.computing():
-            self.engine.load_state(state, step)
+            self.engine.load_state({name: values for name, values in state.items() if name not in beside}, step)
         self.step = step
 
     @property

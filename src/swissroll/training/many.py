@@ -13,9 +13,10 @@ from numpy.typing import NDArray
 from swissroll import checks
 from swissroll.checks import NotFiniteError
 from swissroll.config import Config, require_config
+from swissroll.data import open_distribution
 from swissroll.model.loss import Loss, LossTerms
 from swissroll.reproducibility.modes import ordinary_modes
-from swissroll.training.build import build, build_batch, choose_engine, flops, loss_of, refitted_weights
+from swissroll.training.build import beside_weights, build, build_batch, choose_engine, flops, loss_of, refitted_weights
 from swissroll.training.engines.engine import State
 from swissroll.training.loop import DivergedError, Record, Terms, chunk_length, is_due
 
@@ -25,6 +26,9 @@ if TYPE_CHECKING:
 SHAPE_FIELDS = (
     "dataset",
     "noise",
+    "data_digest",
+    "columns",
+    "held_out",
     "latent_dim",
     "hidden_dim",
     "depth",
@@ -51,7 +55,7 @@ class Outcome:
     Attributes:
         config: Its settings.
         records: What happened in each step.
-        weights: The weights that it ended with.
+        weights: The weights that it ended with; of a table, with its standardization beside them.
         step: Steps that the weights have seen.
         divergence: What stopped it, where a number was not finite.
         neighbours: Runs that were members of its batch beside it.
@@ -133,7 +137,7 @@ def train_one(config: Config) -> Outcome:
     return Outcome(
         config=config,
         records=records,
-        weights=training.engine.weights(),
+        weights=training.weights(),
         step=training.step,
         divergence=divergence,
     )
@@ -181,7 +185,7 @@ def _train_batch(configs: Sequence[Config]) -> list[Outcome]:
             outcomes.append(train_one(config))
             continue
         records = _records_of(chunks, member, loss_of(config))
-        weights = batch.weights(member)
+        weights = batch.weights(member) | beside_weights(open_distribution(config))
         outcomes.append(
             Outcome(
                 config=config,

@@ -62,7 +62,7 @@ class Panel:
         if self.folder is None:
             return None
         run = load(self.folder)
-        return Scene(run.config, run.model)
+        return Scene(run.config, run.network)
 
 
 @dataclass(frozen=True)
