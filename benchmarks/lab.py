@@ -3,6 +3,7 @@
     python -m benchmarks.lab speed      widths 32 to 256, in Node and Chromium, beside the notebook's loop
     python -m benchmarks.lab hashes     a dozen settings after 1,000 steps, in Node and Chromium
     python -m benchmarks.lab page FILE  the page that does so for the dozen, to be opened in another browser
+    python -m benchmarks.lab pictures   the page itself, in Chromium: frames, hovering, the truth, the first picture
 
 The engine runs in a worker of a page that is opened from a file, as in the lab itself. Debian's Firefox was driven over
 WebDriver BiDi by npm's puppeteer-core, which is no part of this package: ``puppeteer.launch({browser: "firefox",
@@ -25,6 +26,7 @@ from typing import Any
 
 import torch
 
+from benchmarks.lab_pictures import print_pictures
 from benchmarks.network import PlainVAE, train_plain
 from swissroll.report.modules import link, read_modules
 
@@ -164,6 +166,8 @@ def main() -> None:
         print_speed()
     elif what == "hashes":
         print_hashes()
+    elif what == "pictures":
+        print_pictures()
     elif what == "page" and len(sys.argv) == 3:
         Path(sys.argv[2]).write_text(engine_page(dozen()), encoding="utf-8")
     else:

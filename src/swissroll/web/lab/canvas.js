@@ -9,6 +9,18 @@ const SMALL_TEXT = 0.83;
 /** With reduced motion, pictures change no faster than once in so many milliseconds. */
 const CALM_INTERVAL = 400;
 
+/** The page's colours and size of text; read once for each animation frame, as reading them takes time. */
+const page = { readAt: null, theme: null, textSize: 13 };
+
+function readPage() {
+  const now = document.timeline.currentTime;
+  if (page.theme && page.readAt === now) return page;
+  page.readAt = now;
+  page.theme = theme();
+  page.textSize = parseFloat(getComputedStyle(document.documentElement).fontSize) || 13;
+  return page;
+}
+
 /** A canvas whose drawing units are CSS pixels, and which is as large as its host. */
 export class Surface {
   /** @param {HTMLCanvasElement} canvas */
@@ -17,13 +29,21 @@ export class Surface {
     this.context = canvas.getContext("2d");
     this.width = 0;
     this.height = 0;
+    this.isMeasured = false;
+    // To ask for its size would lay out the page anew, after each text that another panel has changed.
+    new ResizeObserver(() => {
+      this.isMeasured = false;
+    }).observe(canvas);
   }
 
   /** Take the canvas's present size and clear it. */
   begin() {
     const ratio = globalThis.devicePixelRatio || 1;
-    this.width = this.canvas.clientWidth;
-    this.height = this.canvas.clientHeight;
+    if (!this.isMeasured) {
+      this.width = this.canvas.clientWidth;
+      this.height = this.canvas.clientHeight;
+      this.isMeasured = true;
+    }
     const across = Math.round(this.width * ratio);
     const down = Math.round(this.height * ratio);
     if (this.canvas.width !== across || this.canvas.height !== down) {
@@ -32,10 +52,11 @@ export class Surface {
     }
     this.context.setTransform(ratio, 0, 0, ratio, 0, 0);
     this.context.clearRect(0, 0, this.width, this.height);
-    this.theme = theme();
-    this.textSize = parseFloat(getComputedStyle(document.documentElement).fontSize) || 13;
-    this.font = `${TEXT * this.textSize}px ${FAMILY}`;
-    this.smallFont = `${SMALL_TEXT * this.textSize}px ${FAMILY}`;
+    const { theme, textSize } = readPage();
+    this.theme = theme;
+    this.textSize = textSize;
+    this.font = `${TEXT * textSize}px ${FAMILY}`;
+    this.smallFont = `${SMALL_TEXT * textSize}px ${FAMILY}`;
     return this.width > 0 && this.height > 0;
   }
 }
@@ -44,16 +65,17 @@ export class Surface {
  * Draw at the next animation frame, once however often it is asked for, and only while the canvas is there to be seen.
  * @param {HTMLCanvasElement} canvas
  * @param {() => void} draw
- * @returns {() => void} to be called when something changed
+ * @param {number} [every] least milliseconds between two pictures
+ * @returns {(now?: boolean) => void} to be called when something changed; `now` does not wait for its turn
  */
-export function drawWhenChanged(canvas, draw) {
+export function drawWhenChanged(canvas, draw, every = 0) {
   const calm = matchMedia("(prefers-reduced-motion: reduce)");
   let waiting = false;
   let hidden = false;
   let drawnAt = -Infinity;
 
   const paint = (now) => {
-    if (calm.matches && now - drawnAt < CALM_INTERVAL) {
+    if (now - drawnAt < (calm.matches ? CALM_INTERVAL : every)) {
       requestAnimationFrame(paint);
       return;
     }
@@ -62,7 +84,8 @@ export function drawWhenChanged(canvas, draw) {
     drawnAt = now;
     draw();
   };
-  const invalidate = () => {
+  const invalidate = (now = false) => {
+    if (now && !calm.matches) drawnAt = -Infinity;
     if (waiting) return;
     waiting = true;
     requestAnimationFrame(paint);
@@ -75,8 +98,8 @@ export function drawWhenChanged(canvas, draw) {
     if (!hidden) invalidate();
   }, near).observe(canvas);
   addEventListener("beforeprint", draw);
-  new ResizeObserver(invalidate).observe(canvas);
-  matchMedia("(prefers-color-scheme: dark)").addEventListener("change", invalidate);
+  new ResizeObserver(() => invalidate(true)).observe(canvas);
+  matchMedia("(prefers-color-scheme: dark)").addEventListener("change", () => invalidate(true));
   return invalidate;
 }
 
@@ -127,64 +150,6 @@ export class Plane {
     draw();
     context.restore();
   }
-}
-
-const OUTLINES = {
-  dot: (context, x, y, size) => {
-    context.moveTo(x + size, y);
-    context.arc(x, y, size, 0, 2 * Math.PI);
-  },
-  diamond: (context, x, y, size) => {
-    const reach = 1.5 * size;
-    context.moveTo(x, y - reach);
-    context.lineTo(x + reach, y);
-    context.lineTo(x, y + reach);
-    context.lineTo(x - reach, y);
-    context.closePath();
-  },
-  triangle: (context, x, y, size) => {
-    const reach = 1.4 * size;
-    context.moveTo(x, y - reach);
-    context.lineTo(x + reach, y + reach);
-    context.lineTo(x - reach, y + reach);
-    context.closePath();
-  },
-  square: (context, x, y, size) => context.rect(x - size, y - size, 2 * size, 2 * size),
-  plus: (context, x, y, size) => {
-    const reach = 1.3 * size;
-    context.moveTo(x - reach, y);
-    context.lineTo(x + reach, y);
-    context.moveTo(x, y - reach);
-    context.lineTo(x, y + reach);
-  },
-};
-
-/**
- * Draw marks of one shape, one path for each colour.
- * @param {CanvasRenderingContext2D} context
- * @param {Plane} plane
- * @param {Float32Array} points n*2 in data units
- * @param {{shape?: string, size?: number, hollow?: boolean, buckets: ArrayLike<number>[], colours: string[]}} look
- *   which points have which colour, as {@link bucketsOf} says
- */
-export function drawMarks(context, plane, points, { shape = "dot", size = 2, hollow = false, buckets, colours }) {
-  const outline = OUTLINES[shape];
-  buckets.forEach((indices, bucket) => {
-    context.beginPath();
-    for (const k of indices) {
-      const x = points[2 * k] * plane.scaleX + plane.shiftX;
-      const y = points[2 * k + 1] * plane.scaleY + plane.shiftY;
-      if (Number.isFinite(x + y)) outline(context, x, y, size);
-    }
-    if (hollow || shape === "plus") {
-      context.strokeStyle = colours[bucket];
-      context.lineWidth = 1;
-      context.stroke();
-    } else {
-      context.fillStyle = colours[bucket];
-      context.fill();
-    }
-  });
 }
 
 /**

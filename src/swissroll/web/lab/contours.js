@@ -77,6 +77,9 @@ export function contour(values, size, extent, level) {
   return Float32Array.from(found);
 }
 
+/** Nats below the highest density: what lies deeper has no share of the mass that could be seen. */
+const DEPTH = 16;
+
 /**
  * The heights whose lines enclose given shares of all mass on a grid: its smallest regions of so much.
  * @param {ArrayLike<number>} logDensity size*size, not normalised
@@ -84,12 +87,12 @@ export function contour(values, size, extent, level) {
  * @returns {number[]} one log-density for each share
  */
 export function levelsOfMass(logDensity, shares) {
-  const ordered = Float64Array.from(logDensity)
-    .filter((value) => !Number.isNaN(value))
+  let highest = -Infinity;
+  for (const value of logDensity) if (value > highest) highest = value;
+  if (!Number.isFinite(highest)) return [];
+  const ordered = Float64Array.from(logDensity.filter((value) => value > highest - DEPTH))
     .sort()
     .reverse();
-  const highest = ordered[0];
-  if (!Number.isFinite(highest)) return [];
 
   const mass = ordered.map((value) => Math.exp(value - highest));
   const total = mass.reduce((sum, value) => sum + value, 0);

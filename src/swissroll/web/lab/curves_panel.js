@@ -17,6 +17,8 @@ const TOGGLES = [
 /** Evidences that are kept of a run; above, every second one is let go. */
 const MOST_TRUTHS = 1000;
 const DESCRIBE_EVERY = 500;
+/** Milliseconds between two pictures: curves move slowly, and all of a long run is drawn each time. */
+const DRAW_EVERY = 100;
 
 /** What the evidence was at the steps at which it was computed. */
 export class TruthLog {
@@ -84,19 +86,19 @@ export function mount(element, store) {
     if (main?.history?.step?.length) write(description, describe(main, log.rows, turns));
     if (main?.frame?.rate_per_dimension) showRates(rates, main.frame.rate_per_dimension);
   });
-  const invalidate = drawWhenChanged(canvas, draw);
+  const invalidate = drawWhenChanged(canvas, draw, DRAW_EVERY);
   store.subscribe((state, changed) => {
     if (!["runs", "view", "timeline", "turns"].some((key) => changed.has(key))) return;
     const begun = log.begin;
     log.follow(state.runs?.main);
     if (log.begin !== begun) at = null;
     tell(changed.has("turns"));
-    invalidate();
+    invalidate(changed.has("view") || changed.has("timeline"));
   });
 
   const read = (step) => {
     at = step;
-    invalidate();
+    invalidate(true);
   };
   followPointer(canvas, () => plane, read);
   canvas.addEventListener("keydown", (event) => {

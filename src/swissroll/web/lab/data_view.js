@@ -1,7 +1,8 @@
 // Draws the data's space: data, what a model makes of them, what it generates, and the density that it has.
 
-import { Plane, drawAxes, drawCross, drawGrid, drawMarks, drawText, shadeGrid } from "./canvas.js";
+import { Plane, drawAxes, drawCross, drawGrid, drawText, shadeGrid } from "./canvas.js";
 import { boundsOf, contour, drawSegments, levelsOfMass } from "./contours.js";
+import { drawMarks } from "./marks.js";
 import {
   COORDINATE_COLOURS,
   DATA,
@@ -181,10 +182,10 @@ export function drawData(surface, run, { shows, selection = {}, side = FIRST_SID
   if (shows("residuals") && reconstructions) drawResiduals(surface, plane, data, reconstructions);
   if (shows("data")) {
     const size = bare ? 1.2 : 2;
-    drawMarks(context, plane, data, { size, ...(shows("coordinate") ? byCoordinate : one) });
+    drawMarks(context, plane, data, { size, isStill: true, ...(shows("coordinate") ? byCoordinate : one) });
   }
   if (shows("reconstructions") && reconstructions)
-    drawMarks(context, plane, reconstructions, { shape: "dot", hollow: true, size: 2.2, ...plain(count, RECONSTRUCTION) });
+    drawMarks(context, plane, reconstructions, { shape: "ring", size: 2.2, ...plain(count, RECONSTRUCTION) });
   if (shows("samples") && frame?.samples) {
     const drawn = project(frame.samples.means, dims, side);
     drawMarks(context, plane, drawn, { shape: "triangle", size: bare ? 1.2 : 2, ...plain(drawn.length / 2, GENERATED) });

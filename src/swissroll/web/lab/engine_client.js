@@ -54,7 +54,9 @@ export function createChannel(onEvent, worker = startWorker()) {
 export function createEngine(store) {
   const channel = createChannel((message) => {
     receive(store, message);
-    if (message.type === "frame") afterPainting(() => channel.request(message.run, "shown"));
+    // The engine sends no further frame of a run before the last one is drawn, however slow that is. The panels asked for
+    // the same animation frame before, so they have drawn by then; while that comes to the screen the next one is made.
+    if (message.type === "frame") requestAnimationFrame(() => channel.request(message.run, "shown"));
   });
   const ask = async (run, type, fields) => {
     await channel.ready;
@@ -74,9 +76,7 @@ export function createEngine(store) {
     /** Change beta or lr from the next step on. */
     set: (run, knobs) => ask(run, "set", knobs),
     view: (run, wanted) => ask(run, "view", wanted),
-    decode: (run, latents) => ask(run, "decode", { latents }),
     encode: (run, points) => ask(run, "encode", { points }),
-    posteriorDraws: (run, point, count) => ask(run, "posterior_draws", { point, count }),
     state: (run) => ask(run, "state"),
     restore: (run, state) => ask(run, "restore", { state }),
     snapshots: (run) => ask(run, "snapshots"),
@@ -85,11 +85,6 @@ export function createEngine(store) {
     slowMotion: (run, point, withoutTrick) => ask(run, "slow_motion", { point, without_trick: withoutTrick }),
     stop: (run) => ask(run, "stop"),
   };
-}
-
-/** The engine sends no further frame of a run before the last one is on the screen, however slow that is. */
-function afterPainting(callback) {
-  requestAnimationFrame(() => setTimeout(callback));
 }
 
 /** Put what a worker tells by itself into the store. */

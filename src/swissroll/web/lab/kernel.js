@@ -13,10 +13,13 @@ const TWO_TO_32 = 2 ** 32;
 
 /** One instance of the compiled module. */
 export class Kernel {
-  /** @param {WebAssembly.Module} module */
-  constructor(module) {
+  /**
+   * @param {WebAssembly.Module} module
+   * @param {WebAssembly.Instance} [instance] by default a new one, which browsers of before 2024 make in workers only
+   */
+  constructor(module, instance = new WebAssembly.Instance(module, {})) {
     this.module = module;
-    this.exports = new WebAssembly.Instance(module, {}).exports;
+    this.exports = instance.exports;
     this.exp = this.exports.lab_exp;
     this.log = this.exports.lab_log;
     this.sin = this.exports.lab_sin;
@@ -121,5 +124,6 @@ export class Generator {
  * @returns {Promise<Kernel>}
  */
 export async function loadKernel(bytes) {
-  return new Kernel(await WebAssembly.compile(bytes));
+  const { module, instance } = await WebAssembly.instantiate(bytes, {});
+  return new Kernel(module, instance);
 }

@@ -1,7 +1,8 @@
 // Draws a latent space of one dimension: a line across, on which every posterior lies at the height of its point's t.
 
-import { Plane, drawAxes, drawMarks, drawText, fixed, say } from "./canvas.js";
+import { Plane, drawAxes, drawText, fixed, say } from "./canvas.js";
 import { pointsOf } from "./data_view.js";
+import { drawMarks } from "./marks.js";
 import { latentExtent, aggregateDraws } from "./latent_view.js";
 import { POSTERIOR, PRIOR, REFERENCE, TRUE_POSTERIOR, bucketsOf } from "./palette.js";
 

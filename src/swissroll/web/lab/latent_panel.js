@@ -27,9 +27,8 @@ const DESCRIBE_EVERY = 1000;
  * Mount the panel.
  * @param {HTMLElement} element with a .toggles, a .host and a .description
  * @param {object} store
- * @param {object} engine
  */
-export function mount(element, store, engine) {
+export function mount(element, store) {
   const host = element.querySelector(".host");
   const description = element.querySelector(".description");
   const canvas = make("canvas", {
@@ -71,7 +70,7 @@ export function mount(element, store, engine) {
     dropForeignLatents(store);
     invalidate();
   });
-  startProbe(store, engine);
+  startProbe(store);
   const latentAt = (event) => {
     const box = canvas.getBoundingClientRect();
     return fromPixel(store.get(), drawn, event.clientX - box.left, event.clientY - box.top);

@@ -1,8 +1,9 @@
 // Draws the latent space: the posteriors' means and widths, the prior, and over a true posterior the encoder's own.
 
-import { Plane, drawAxes, drawCross, drawGrid, drawMarks, drawText, fixed, shadeGrid } from "./canvas.js";
+import { Plane, drawAxes, drawCross, drawGrid, drawText, fixed, shadeGrid } from "./canvas.js";
 import { boundsOf } from "./contours.js";
 import { pointsOf } from "./data_view.js";
+import { drawMarks } from "./marks.js";
 import { COORDINATE_COLOURS, POSTERIOR, PRIOR, REFERENCE, TRUE_POSTERIOR, bucketsOf, channels } from "./palette.js";
 
 /** A little more than the prior's third ring. */

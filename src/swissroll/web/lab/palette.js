@@ -26,10 +26,11 @@ export const COORDINATE_BUCKETS = 24;
 
 /**
  * Red, green and blue of a colour.
- * @param {string} colour as "#rrggbb"
+ * @param {string} colour as "#rrggbb" or "rgb(r g b)"
  * @returns {number[]} three numbers in [0, 255]
  */
 export function channels(colour) {
+  if (colour.startsWith("rgb(")) return colour.slice(4, -1).split(" ").map(Number);
   return [1, 3, 5].map((at) => parseInt(colour.slice(at, at + 2), 16));
 }
 
@@ -58,7 +59,7 @@ export const COORDINATE_COLOURS = Array.from({ length: COORDINATE_BUCKETS }, (_,
  * @returns {Int32Array[]} indices by bucket: COORDINATE_BUCKETS of them, or one
  */
 export function bucketsOf(coordinate, count) {
-  if (!coordinate) return [Int32Array.from({ length: count }, (_, k) => k)];
+  if (!coordinate) return [firstNumbers(count)];
 
   const found = Array.from({ length: COORDINATE_BUCKETS }, () => []);
   for (let k = 0; k < count; k++) {
@@ -66,6 +67,14 @@ export function bucketsOf(coordinate, count) {
     found[Math.min(Math.max(bucket, 0), COORDINATE_BUCKETS - 1)].push(k);
   }
   return found.map((indices) => Int32Array.from(indices));
+}
+
+let numbers = new Int32Array(0);
+
+/** The numbers 0, 1 and so on below a count. */
+function firstNumbers(count) {
+  if (numbers.length < count) numbers = Int32Array.from({ length: 2 * count }, (_, k) => k);
+  return numbers.subarray(0, count);
 }
 
 /**

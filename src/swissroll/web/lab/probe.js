@@ -1,4 +1,10 @@
 // Keeps what is decoded of the cursor up to date: also under a cursor that stands still while training goes on.
+//
+// The page decodes by itself, with the weights of the frame that it shows: a question to the worker would wait for steps.
+
+import { loadKernel } from "./kernel.js";
+import { Network } from "./network.js";
+import { kernelBytes } from "./parts.js";
 
 /** Latents along a dragged line that are decoded. */
 export const LINE_LATENTS = 65;
@@ -22,82 +28,82 @@ export function latentsOf({ latent, line }) {
   return Float32Array.from(found);
 }
 
-/** One question to the engine at a time; what is asked meanwhile is asked afterwards, once. */
-class Question {
-  constructor() {
-    this.asking = false;
-    this.next = null;
+/** The model of the frame that is shown. */
+class ShownModel {
+  /**
+   * @param {import("./kernel.js").Kernel} kernel one of its own
+   * @param {object} begin the run's first message
+   */
+  constructor(kernel, { settings, dims, points, point_noise }) {
+    this.kernel = kernel;
+    this.network = new Network(kernel, { ...settings, batch_size: 1 }, dims);
+    this.points = points;
+    this.noise = point_noise;
   }
 
-  async ask(question) {
-    this.next = question;
-    if (this.asking) return;
-    this.asking = true;
-    while (this.next) {
-      const now = this.next;
-      this.next = null;
-      try {
-        await now();
-      } catch {
-        // A run that is rebuilt answers no more; its successor is asked anew.
-      }
-    }
-    this.asking = false;
+  /** Decoded latents, and draws from a point's posterior with what they decode to: the same noise each time. */
+  find(parameters, { latent, line, point }) {
+    const { network } = this;
+    network.parameters.set(parameters);
+    const means = network.decode(latentsOf({ latent, line }));
+    const decoded = {
+      latent,
+      mean: latent ? means.slice(0, network.dataDim) : null,
+      line: line ? means.slice(latent ? network.dataDim : 0) : null,
+    };
+    return { decoded: latent || line ? decoded : null, draws: point === null ? null : this.#drawPosterior(point) };
+  }
+
+  #drawPosterior(point) {
+    const { kernel, network } = this;
+    const { dataDim, latentDim } = network;
+    const { mu, logvar } = network.encode(this.points.slice(point * dataDim, (point + 1) * dataDim));
+    const latents = this.noise
+      .slice(0, POSTERIOR_DRAWS * latentDim)
+      .map((eps, at) => mu[at % latentDim] + eps * kernel.exp(logvar[at % latentDim] / 2));
+    return { latents, means: network.decode(latents) };
   }
 }
 
 /**
  * Keep store.selection.decoded {mean: D numbers, line: Float32Array m*D} and store.selection.draws {latents, means}
- * those of the run's present weights.
+ * those of the weights that are shown.
  * @param {object} store
- * @param {object} engine
  */
-export function startProbe(store, engine) {
-  const decoding = new Question();
-  const drawing = new Question();
-  let asked = {};
+export function startProbe(store) {
+  let model = null;
+  let begun = null;
+  let found = {};
 
-  store.subscribe(() => {
-    const { runs, selection = {} } = store.get();
-    const main = runs?.main;
-    if (!main?.frame) return;
-
+  const find = () => {
+    const { runs, selection } = store.get();
+    const { begin, frame } = runs.main;
     const { latent = null, line = null, point = null } = selection;
-    const { frame } = main;
-    const moved = frame !== asked.frame;
-    const wasAt = asked;
-    asked = { frame, latent, line, point };
+    const isFound = frame === found.frame && latent === found.latent && line === found.line && point === found.point;
+    if (isFound || !isOf(begin, { latent, line, point })) return;
+    found = { frame, latent, line, point };
+    store.set({ selection: { ...selection, ...model.find(frame.parameters, found) } });
+  };
+  store.subscribe(async () => {
+    const main = store.get().runs?.main;
+    if (!main?.frame?.parameters) return;
+    if (main.begin === begun) {
+      if (model) find();
+      return;
+    }
 
-    if ((latent || line) && (moved || latent !== wasAt.latent || line !== wasAt.line))
-      decoding.ask(() => decode(store, engine, asked));
-    if (point !== null && (moved || point !== wasAt.point))
-      drawing.ask(async () => {
-        const wanted = asked.point;
-        if (wanted === null) return;
-        const draws = await engine.request("main", "posterior_draws", { point: wanted, count: POSTERIOR_DRAWS });
-        if (store.get().selection.point === wanted) patch(store, { draws });
-      });
+    const { begin } = main;
+    begun = begin;
+    model = null;
+    const kernel = await loadKernel(await kernelBytes());
+    if (begin !== begun) return;
+    model = new ShownModel(kernel, begin);
+    if (store.get().runs?.main?.begin === begin) find();
   });
 }
 
-async function decode(store, engine, { latent, line }) {
-  const latents = latentsOf({ latent, line });
-  if (!latents.length) return;
-
-  const { means } = await engine.request("main", "decode", { latents });
-  const size = (latent ?? line[0]).length;
-  const dims = means.length / (latents.length / size);
-  const now = store.get().selection;
-  if (now.latent?.length !== latent?.length) return;
-  patch(store, {
-    decoded: {
-      latent,
-      mean: latent ? means.slice(0, dims) : null,
-      line: line ? means.slice(latent ? dims : 0) : null,
-    },
-  });
-}
-
-function patch(store, fields) {
-  store.set({ selection: { ...store.get().selection, ...fields } });
+/** Whether a selection is one of this run, and not of another one before it. */
+function isOf({ latent_dim, dims, points }, { latent, line, point }) {
+  const isLatent = (values) => values === null || values.length === latent_dim;
+  return isLatent(latent) && isLatent(line?.[0] ?? null) && (point === null || point < points.length / dims);
 }

@@ -11,8 +11,8 @@ import { Truth } from "./truth.js";
 const SHOWN_POINTS = 2000;
 /** Draws from the prior that are shown. */
 const SHOWN_SAMPLES = 500;
-/** Draws of one posterior, at most. */
-const MAX_DRAWS = 500;
+/** Draws of one posterior that are shown, at most. */
+const POINT_DRAWS = 64;
 /** The decoded grid: points on a side, and how far it reaches, in latent units. */
 const MESH = { size: 25, extent: 2.5, lineSize: 200 };
 /** Steps over which nothing may move for a run to stop by itself, in two halves. */
@@ -65,7 +65,7 @@ export class Session {
     this.choices = Float64Array.from({ length: SHOWN_SAMPLES }, () => generator.uniform());
     this.latentNoise = generator.normals(SHOWN_SAMPLES * network.latentDim);
     this.decoderNoise = generator.normals(SHOWN_SAMPLES * network.dataDim);
-    this.pointNoise = generator.normals(MAX_DRAWS * network.latentDim);
+    this.pointNoise = generator.normals(POINT_DRAWS * network.latentDim);
   }
 
   /** The message that a run begins with. */
@@ -80,6 +80,7 @@ export class Session {
       points: this.points.points.slice(),
       coordinate: this.points.coordinate?.slice() ?? null,
       held_out: heldOut.points.slice(),
+      point_noise: this.pointNoise.slice(),
     };
   }
 
@@ -180,6 +181,7 @@ export class Session {
       logvar,
       mesh: this.view.mesh ? this.#mesh() : null,
       samples: this.view.samples ? this.#samples() : null,
+      parameters: this.isWatched ? training.network.parameters.slice() : null,
       rows: this.#takeRows(),
       rate_per_dimension: ratePerDimension(mu, logvar, latentDim),
       sigma: training.sigma,
@@ -252,24 +254,6 @@ export class Session {
     }
     const means = this.training.decode(latents);
     return { latents, means, noisy: means.map((mean, i) => mean + sigma * this.decoderNoise[i]) };
-  }
-
-  /**
-   * Draws from the posterior of a point, the same noise each time.
-   *
-   * @param {number} point Its number among those shown.
-   * @param {number} count At most 500.
-   * @returns {{latents: Float32Array, means: Float32Array}} count * L, and decoded, count * D.
-   */
-  posteriorDraws(point, count) {
-    const { kernel, network } = this.training;
-    const L = network.latentDim;
-    const { mu, logvar } = this.training.encode(this.#pointAt(point));
-    const latents = this.pointNoise.slice(0, Math.min(count, MAX_DRAWS) * L);
-    latents.forEach((eps, i) => {
-      latents[i] = mu[i % L] + eps * kernel.exp(logvar[i % L] / 2);
-    });
-    return { latents, means: this.training.decode(latents) };
   }
 
   /** One gradient step of a point, looked at: see {@link traceStep}. */

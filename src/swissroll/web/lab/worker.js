@@ -10,9 +10,9 @@ import { Session } from "./session.js";
 import { problemOf } from "./settings.js";
 
 /** Milliseconds of steps between two looks at the messages of the page. */
-const SLICE_MS = 10;
+const SLICE_MS = 6;
 /** Milliseconds of work on the truth of each run between two slices of steps, and while nothing plays. */
-const TRUTH_MS = 4;
+const TRUTH_MS = 6;
 const TRUTH_ALONE_MS = 10;
 /** Milliseconds between two frames of a run. */
 const FRAME_MS = 33;
@@ -25,7 +25,7 @@ const sessions = new Map();
 const unseen = new Set();
 let kernel = null;
 let stepsPerSecond = 0;
-const pace = { began: 0, taken: 0, measured: 0, lastFrame: 0 };
+const pace = { began: 0, taken: 0, measured: 0, nextFrame: 0 };
 let isScheduled = false;
 
 // A message to oneself comes back at once, where a timer would wait.
@@ -84,14 +84,22 @@ function work() {
   }
   measurePace(now);
 
-  if (performance.now() - pace.lastFrame >= FRAME_MS) {
-    pace.lastFrame = performance.now();
-    for (const [name] of playing) {
-      const seen = groupOf(name).filter(([member]) => !unseen.has(member));
-      seen.forEach(([member]) => sendFrame(member));
-    }
-  }
+  sendDueFrames(playing);
   schedule();
+}
+
+/** Send a frame of each run that plays, where it is time and the page has shown the last one. */
+function sendDueFrames(playing) {
+  const now = performance.now();
+  if (now < pace.nextFrame) {
+    return;
+  }
+  const due = playing.flatMap(([name]) => groupOf(name).filter(([member]) => !unseen.has(member)));
+  if (due.length > 0) {
+    // A frame that is late does not delay those after it.
+    pace.nextFrame = Math.max(pace.nextFrame + FRAME_MS, now);
+    due.forEach(([member]) => sendFrame(member));
+  }
 }
 
 /** Work on the truth of each run, and come back as long as there is some to find. */
@@ -260,9 +268,7 @@ const ACTIONS = {
     session.isWatched = true;
     sendFrame(run);
   },
-  decode: (run, { latents }) => ({ means: requireSession(run).training.decode(latents) }),
   encode: (run, { points }) => requireSession(run).training.encode(points),
-  posterior_draws: (run, { point, count }) => requireSession(run).posteriorDraws(point, count),
   slow_motion: (run, { point, without_trick }) => requireSession(run).slowMotion(point, without_trick),
   state: (run) => ({ state: requireSession(run).training.state(), turns: requireSession(run).training.turns }),
   restore(run, { state }) {
