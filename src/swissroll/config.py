@@ -40,6 +40,7 @@ Dataset = Literal[
 Device = Literal["auto", "cpu", "cuda", "mps"]
 Engine = Literal["auto", "torch", "xla"]
 Initialization = Literal["default", "he"]
+PosteriorCovariance = Literal["diagonal", "full"]
 Reduction = Literal["mean", "sum"]
 Schedule = Literal["constant", "cosine"]
 
@@ -50,6 +51,8 @@ MAX_COMPONENTS = 500
 """Gaussians in a mixture prior: the evidence's grid and its bounds look at all of them."""
 REPAIR_COMPONENTS = 20
 """Gaussians that a repair fits where it is not told how many."""
+MAX_FULL_LATENT_DIM = 64
+"""Latent dimensions of a posterior with a full covariance: each point has a matrix of that side."""
 MAX_PARAMETERS = 2**28
 MAX_ACTIVATIONS = 2**30
 MIN_BETA = 1e-12
@@ -138,6 +141,11 @@ class Config:
         "Initial weights of the hidden layers: PyTorch's own, or He's.",
         one_of(Initialization),
     )
+    posterior: PosteriorCovariance = setting(
+        "diagonal",
+        "Covariance of q(z|x): diagonal, or full, where the latents of a point may go together.",
+        one_of(PosteriorCovariance),
+    )
     components: int = setting(
         0,
         "Gaussians in a learned mixture prior; 0 is the standard normal prior.",
@@ -216,6 +224,11 @@ class Config:
         if self.refit_prior and not self.components:
             raise FixableError("refit_prior fits a mixture prior again, and components=0 has none.", Fix.LEAVE_PRIOR)
         self._check_table()
+        if self.posterior == "full" and not 2 <= self.latent_dim <= MAX_FULL_LATENT_DIM:
+            raise ValueError(
+                f"posterior 'full' is for a latent_dim from 2 to {MAX_FULL_LATENT_DIM}; got {self.latent_dim}. "
+                "Choose posterior 'diagonal'."
+            )
         self._check_size()
 
     def _check_table(self) -> None:
@@ -234,9 +247,13 @@ class Config:
         """Refuse what would not fit into memory, by rough upper bounds."""
         hidden_weights = 2 * max(self.depth - 1, 0) * self.hidden_dim**2
         end_weights = (4 * self.hidden_dim + 2 * self.components) * (self.latent_dim + 1)
+        latents = max(6, self.components) * self.latent_dim
+        if self.posterior == "full":
+            latents = max(latents, self.latent_dim**2)
+            end_weights += (self.hidden_dim + 1) * self.latent_dim * (self.latent_dim - 1) // 2
         weights = hidden_weights + end_weights
 
-        numbers_per_point = max(2 * self.hidden_dim * self.depth, max(6, self.components) * self.latent_dim)
+        numbers_per_point = max(2 * self.hidden_dim * self.depth, latents)
         numbers = self.batch_size * numbers_per_point
 
         if weights > MAX_PARAMETERS or numbers > MAX_ACTIVATIONS:

@@ -139,8 +139,8 @@ def test_above_two_latents_the_bound_is_the_package_s_for_the_same_draws(node: N
     points = open_distribution(config).sample(20, generator=torch.Generator().manual_seed(4)).points
     (model,) = moments_of(config, [100])
     with torch.no_grad():
-        mu, logvar = (value.double() for value in model.encode(points))
-    expected = importance_bound(model, points.double(), mu, logvar, sigma, 200, torch.Generator().manual_seed(8))
+        posterior = model.posterior(points).double()
+    expected = importance_bound(model, points.double(), posterior, sigma, 200, torch.Generator().manual_seed(8))
 
     # The draws that it took, point by point.
     generator = torch.Generator().manual_seed(8)

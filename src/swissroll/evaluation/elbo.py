@@ -1,14 +1,12 @@
-r"""The ELBO of a point under any diagonal Gaussian q(z), and the highest that such a Gaussian reaches.
+r"""The ELBO of a point under a Gaussian q(z), and the highest that one reaches of the same family, diagonal or full.
 
     ELBO(q) = E_q log p(x|z) - KL(q(z) || p(z))
             = E_q log p(x|z) + E_q log p(z) + H(q)
 
-Means under q are sums over nodes of the standard normal, z = mu + s * node, so there is no sampling noise.
+Means under q are sums over nodes of the standard normal, z = mu + C node, so there is no sampling noise.
 """
 
 from __future__ import annotations
-
-import math
 
 import numpy as np
 import torch
@@ -16,6 +14,7 @@ from torch import Tensor
 
 from swissroll.evaluation import quadrature
 from swissroll.model import loss
+from swissroll.model.posterior import Posterior, cholesky_factor
 from swissroll.model.vae import VAE
 
 MAX_DECODED = 2**13
@@ -28,38 +27,39 @@ Nodes = tuple[Tensor, Tensor]
 
 
 @torch.no_grad()
-def elbo(model: VAE, x: Tensor, mu: Tensor, logvar: Tensor, sigma: float) -> Tensor:
-    """The ELBO of q = N(mu, diag exp(logvar)) for each point, in nats, shape (N,), float64.
+def elbo(model: VAE, x: Tensor, posterior: Posterior, sigma: float) -> Tensor:
+    """The ELBO of q for each point, in nats, shape (N,), float64.
 
     Args:
         model: Holds the decoder and the prior.
         x: Points, shape (N, D).
-        mu: Means of q, shape (N, L).
-        logvar: Log-variances of q, shape (N, L).
+        posterior: q, one Gaussian per point.
         sigma: Decoder standard deviation, in data units.
     """
     nodes = _uniform_nodes(model.latent_dim)
-    return torch.cat([_elbo_at(model, x[part], mu[part], logvar[part], sigma, nodes) for part in _parts(x, nodes)])
+    return torch.cat([_elbo_at(model, x[part], posterior.at(part), sigma, nodes) for part in _parts(x, nodes)])
 
 
-def best_elbo(model: VAE, x: Tensor, starts: list[Tensor], logvar: Tensor, sigma: float) -> Tensor:
-    """The highest ELBO that a diagonal Gaussian of its own gives each point, in nats, shape (N,), float64.
+def best_elbo(model: VAE, x: Tensor, starts: list[Tensor], posterior: Posterior, sigma: float) -> Tensor:
+    """The highest ELBO that a Gaussian of its own gives each point, in nats, shape (N,), float64.
+
+    The Gaussians have a full covariance where the posterior has one, and are diagonal where it is.
 
     Args:
         model: Holds the decoder and the prior.
         x: Points, shape (N, D).
         starts: Means to climb from, each of shape (N, L).
-        logvar: Log-variances to climb from, shape (N, L).
+        posterior: q, whose covariance they climb from.
         sigma: Decoder standard deviation, in data units.
     """
     nodes = _hermite_nodes(model.latent_dim)
     found = []
-    for start in starts:
-        fits = [_climb(model, x[part], start[part], logvar[part], sigma, nodes) for part in _parts(x, nodes)]
-        mu = torch.cat([mean for mean, _ in fits])
-        spread = torch.cat([log_variance for _, log_variance in fits])
-        found.append(elbo(model, x, mu, spread, sigma))
-    return torch.stack(found).amax(dim=0)
+    for mu in starts:
+        start = posterior._replace(mu=mu)
+        for part in _parts(x, nodes):
+            fitted = _climb(model, x[part], start.at(part), sigma, nodes)
+            found.append(elbo(model, x[part], fitted, sigma))
+    return torch.cat(found).reshape(len(starts), len(x)).amax(dim=0)
 
 
 def _parts(x: Tensor, nodes: Nodes) -> tuple[Tensor, ...]:
@@ -88,11 +88,10 @@ def _hermite_nodes(latent_dim: int) -> Nodes:
     return nodes, weights / weights.sum()
 
 
-def _elbo_at(model: VAE, x: Tensor, mu: Tensor, logvar: Tensor, sigma: float, nodes: Nodes) -> Tensor:
-    """The ELBO with its means under q taken at standard-normal nodes; differentiable in mu and logvar."""
+def _elbo_at(model: VAE, x: Tensor, posterior: Posterior, sigma: float, nodes: Nodes) -> Tensor:
+    """The ELBO with its means under q taken at standard-normal nodes; differentiable in the posterior."""
     positions, weights = nodes
-    std = torch.exp(0.5 * logvar)
-    z = mu[:, None] + std[:, None] * positions
+    z = posterior.place(positions[:, None]).transpose(0, 1)
     flat = z.flatten(0, 1)
 
     # E_q log p(x|z).
@@ -100,29 +99,46 @@ def _elbo_at(model: VAE, x: Tensor, mu: Tensor, logvar: Tensor, sigma: float, no
     by_point = decoded.reshape(*z.shape[:2], -1)
     likelihood = -loss.distortion_per_point(by_point, x[:, None], sigma) @ weights
 
-    kl = model.prior.closed_form_kl(mu, logvar)
+    kl = posterior.closed_form_kl(model.prior)
     if kl is not None:
         return likelihood - kl
 
-    # KL(q || p) = -H(q) - E_q log p(z), with H(q) = sum of log(2 pi e s^2) / 2.
-    entropy = 0.5 * (logvar + math.log(2 * math.pi * math.e)).sum(dim=-1)
+    # KL(q || p) = -H(q) - E_q log p(z).
     log_prior = quadrature.log_prior(model, flat).reshape(z.shape[:2])
-    return likelihood + entropy + log_prior @ weights
+    return likelihood + posterior.entropy() + log_prior @ weights
 
 
 @torch.enable_grad()
-def _climb(model: VAE, x: Tensor, mu: Tensor, logvar: Tensor, sigma: float, nodes: Nodes) -> tuple[Tensor, Tensor]:
-    """Means and log-variances that maximise the ELBO of each point, by Adam in units of the start."""
-    std = torch.exp(0.5 * logvar)
-    moves = torch.zeros(2, *mu.shape, dtype=torch.float64, requires_grad=True)
+def _climb(model: VAE, x: Tensor, start: Posterior, sigma: float, nodes: Nodes) -> Posterior:
+    """The Gaussian of highest ELBO of each point, of the family of the start, by Adam in units of the start."""
+    moves = torch.zeros(len(x), _count_moves(start), dtype=torch.float64, requires_grad=True)
     optimizer = torch.optim.Adam([moves], lr=0.2, betas=(0.8, 0.95))
     schedule = torch.optim.lr_scheduler.CosineAnnealingLR(optimizer, CLIMB_STEPS)
 
     for _ in range(CLIMB_STEPS):
-        value = _elbo_at(model, x, mu + std * moves[0], logvar + 2 * moves[1], sigma, nodes)
+        value = _elbo_at(model, x, _move(start, moves), sigma, nodes)
         (moves.grad,) = torch.autograd.grad(-value.sum(), moves)
         optimizer.step()
         schedule.step()
 
-    final = moves.detach()
-    return mu + std * final[0], logvar + 2 * final[1]
+    return _move(start, moves.detach())
+
+
+def _count_moves(start: Posterior) -> int:
+    """Numbers that say how a Gaussian differs from the start: in its mean, its scales, and below the diagonal."""
+    latent_dim = start.mu.shape[1]
+    if start.factor is None:
+        return 2 * latent_dim
+    return 2 * latent_dim + latent_dim * (latent_dim - 1) // 2
+
+
+def _move(start: Posterior, moves: Tensor) -> Posterior:
+    """The start, shape (N, L), moved by numbers of shape (N, :func:`_count_moves`)."""
+    latent_dim = start.mu.shape[1]
+    mean, log_scale, lower = moves.tensor_split((latent_dim, 2 * latent_dim), dim=1)
+    if start.factor is None:
+        return Posterior(start.mu + torch.exp(0.5 * start.logvar) * mean, start.logvar + 2 * log_scale)
+
+    # z = mu + C (m + E eps): the start's own C, on a Gaussian that begins as the standard normal one.
+    change = cholesky_factor(2 * log_scale, lower)
+    return Posterior.of_factor(start.place(mean), start.factor @ change)

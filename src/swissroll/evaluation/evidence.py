@@ -2,8 +2,10 @@ r"""What a trained model gives to a point: log p(x), how far the ELBO is below i
 
     log p(x)      = log of the integral over z of  p(z) N(x; decode(z), sigma^2 I)        evidence, in nats
     inference gap = log p(x) - ELBO = KL(q(z|x) || p(z|x))                                at least 0
-                  = (best ELBO of any diagonal Gaussian - ELBO)  + (log p(x) - that best ELBO)
-                    what amortisation loses                        what the Gaussian family loses
+                  = (best ELBO of any such Gaussian - ELBO)  + (log p(x) - that best ELBO)
+                    what amortisation loses                    what the Gaussian family loses
+
+Such Gaussians are diagonal, or have a full covariance where the model's posteriors have one.
 
 With one or two latent dimensions and a prior that is a mixture of Gaussians, the integral is a sum over a grid
 (:mod:`swissroll.evaluation.quadrature`), with an error of its own. Otherwise only a lower bound is in reach
@@ -33,6 +35,7 @@ from swissroll.evaluation.elbo import best_elbo, elbo
 from swissroll.evaluation.importance import importance_bound
 from swissroll.model.adapter import as_vae, measurable
 from swissroll.model.standardized import StandardizedVAE
+from swissroll.model.posterior import Posterior
 from swissroll.model.vae import VAE
 from swissroll.reproducibility.modes import ordinary_modes
 
@@ -57,8 +60,9 @@ class Evidence:
         error: Estimated error of ``log_p``: of the quadrature, or the standard error of the bound's K draws.
         elbo: E_q log p(x|z) - KL(q(z|x) || p(z)) at the encoder's q.
         inference_gap: ``log_p - elbo``; under a bound, at most the true gap.
-        amortisation: Part of the gap that the best diagonal Gaussian found would close, so a lower bound
-            (a finer search gained 0.001 nats on trained models); None where not asked for.
+        amortisation: Part of the gap that the best Gaussian found would close, a diagonal one where the model's
+            posteriors are diagonal, so a lower bound (a finer search gained 0.001 nats on trained models); None where
+            not asked for.
         family: The rest of the gap, ``log_p`` less that Gaussian's ELBO; None where not asked for.
         sigma: Decoder standard deviation that it was computed at, in data units.
         bound: Whether ``log_p`` is only a bound.
@@ -119,8 +123,7 @@ def log_evidence(
     if is_exact(vae):
         log_p = quadrature.integrate(vae, points, sigma, tolerance=tolerance).log_p
     else:
-        mu, logvar = _encode(vae, points)
-        log_p = importance_bound(vae, points, mu, logvar, sigma, samples, generator).log_p
+        log_p = importance_bound(vae, points, _encode(vae, points), sigma, samples, generator).log_p
     return _require_finite(log_p, sigma)
 
 
@@ -143,7 +146,7 @@ def measure_evidence(
         x: Points, shape (N, D), in data units: a tensor, an array or lists.
         sigma: Decoder standard deviation, in data units, above 0; by default ``model.decoder_sigma``. That of a table's
             model is its own.
-        gap_split: Also find the best diagonal Gaussian of every point, which costs some 0.1 s per point at width 256.
+        gap_split: Also find the best Gaussian of every point, which costs some 0.1 s per point at width 256.
         tolerance: Estimated error, in nats, at which a point's grid is fine enough; the true error was found at
             most half of it. Points for which memory does not allow that say so in ``error``.
         samples: K, draws per point for the bound; used only where the evidence is not exact.
@@ -176,14 +179,14 @@ def _exact_evidence(model: VAE, x: Tensor, sigma: float, *, tolerance: float, ga
     """Evidence by quadrature."""
     integral = quadrature.integrate(model, x, sigma, tolerance=tolerance)
     log_p = _require_finite(integral.log_p, sigma)
-    mu, logvar = _encode(model, x)
-    encoded = elbo(model, x, mu, logvar, sigma)
+    posterior = _encode(model, x)
+    encoded = elbo(model, x, posterior, sigma)
 
     amortisation = None
     family = None
     if gap_split:
         # The encoder's own Gaussian is one of those that the best is sought among.
-        best = torch.maximum(best_elbo(model, x, [mu, integral.mode], logvar, sigma), encoded)
+        best = torch.maximum(best_elbo(model, x, [posterior.mu, integral.mode], posterior, sigma), encoded)
         amortisation = best - encoded
         family = log_p - best
 
@@ -203,8 +206,7 @@ def _exact_evidence(model: VAE, x: Tensor, sigma: float, *, tolerance: float, ga
 
 def _bounded_evidence(model: VAE, x: Tensor, sigma: float, samples: int, generator: Generator | None) -> Evidence:
     """The importance-weighted bound in place of the evidence."""
-    mu, logvar = _encode(model, x)
-    found = importance_bound(model, x, mu, logvar, sigma, samples, generator)
+    found = importance_bound(model, x, _encode(model, x), sigma, samples, generator)
     log_p = _require_finite(found.log_p, sigma)
     return Evidence(
         log_p=log_p,
@@ -348,7 +350,6 @@ def _require_finite(log_p: Tensor, sigma: float) -> Tensor:
 
 
 @torch.no_grad()
-def _encode(model: VAE, x: Tensor) -> tuple[Tensor, Tensor]:
-    """Means and log-variances of q(z|x), each (N, L), in float64; a variance may be too small to be a number."""
-    mu, logvar = model.encode(model.like_weights(x))
-    return mu.to("cpu", torch.float64), logvar.to("cpu", torch.float64)
+def _encode(model: VAE, x: Tensor) -> Posterior:
+    """q(z|x) in float64; a variance may be too small to be a number."""
+    return model.posterior(model.like_weights(x)).cpu().double()

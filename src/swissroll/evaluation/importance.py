@@ -14,6 +14,7 @@ import torch
 from torch import Generator, Tensor
 
 from swissroll.evaluation import quadrature
+from swissroll.model.posterior import Posterior
 from swissroll.model.vae import VAE
 
 MAX_DRAWS = 2**13
@@ -38,15 +39,14 @@ class ImportanceBound(NamedTuple):
 
 @torch.no_grad()
 def importance_bound(
-    model: VAE, x: Tensor, mu: Tensor, logvar: Tensor, sigma: float, samples: int, generator: Generator | None
+    model: VAE, x: Tensor, posterior: Posterior, sigma: float, samples: int, generator: Generator | None
 ) -> ImportanceBound:
     """Bound log p(x) by draws from q(z|x).
 
     Args:
         model: Holds the decoder and the prior.
         x: Points, shape (N, D).
-        mu: Means of q(z|x), shape (N, L), float64.
-        logvar: Log-variances of q(z|x), shape (N, L), float64.
+        posterior: q(z|x) of the points, float64.
         sigma: Decoder standard deviation, in data units.
         samples: K, draws per point.
         generator: Source of the draws; PyTorch's global one by default.
@@ -57,10 +57,11 @@ def importance_bound(
     elbos = []
     for index in range(len(x)):
         # Point by point, and its draws in parts, so that memory does not grow with N or K.
+        only = slice(index, index + 1)
         parts = []
         for start in range(0, samples, MAX_DRAWS):
             draws = min(MAX_DRAWS, samples - start)
-            parts.append(_log_weights(model, x[index], mu[index], logvar[index], sigma, draws, generator))
+            parts.append(_log_weights(model, x[only], posterior.at(only), sigma, draws, generator))
         log_weights = torch.cat(parts)
 
         # log of the mean of w; the relative error of that mean is the error of its log.
@@ -81,13 +82,13 @@ def _bound_of_tenths(log_weights: Tensor) -> Tensor:
 
 
 def _log_weights(
-    model: VAE, x: Tensor, mu: Tensor, logvar: Tensor, sigma: float, draws: int, generator: Generator | None
+    model: VAE, x: Tensor, posterior: Posterior, sigma: float, draws: int, generator: Generator | None
 ) -> Tensor:
-    """Log w = log p(x, z) - log q(z|x), shape (K,), for K draws of one point's q."""
-    eps = torch.randn(draws, len(mu), generator=generator, dtype=torch.float64)
-    z = mu + torch.exp(0.5 * logvar) * eps
+    """Log w = log p(x, z) - log q(z|x), shape (K,), for K draws of the q of one point, of shape (1, D)."""
+    eps = torch.randn(draws, model.latent_dim, generator=generator, dtype=torch.float64)
+    z = posterior.place(eps)
 
-    # log q(z|x) at z = mu + s eps is -(eps^2 + log(2 pi) + log s^2) / 2, summed over latent dimensions.
-    log_q = -0.5 * (eps.square() + math.log(2 * math.pi) + logvar).sum(dim=-1)
-    log_joint = quadrature.log_joint(model, x[None], z, sigma)[0]
+    # log q(z|x) at z = mu + C eps is -(|eps|^2 + L log(2 pi)) / 2 - log det C.
+    log_q = -0.5 * (eps.square() + math.log(2 * math.pi)).sum(dim=-1) - posterior.log_determinant()
+    log_joint = quadrature.log_joint(model, x, z, sigma)[0]
     return log_joint - log_q

@@ -14,7 +14,7 @@ from swissroll.evaluation.latent_continuity import Continuity, continuity
 from swissroll.evaluation.latent_plane import rates
 from swissroll.evaluation.references import prior_reference
 from swissroll.evaluation.uncertainty import standard_error
-from swissroll.model.prior import log_normal
+from swissroll.model.posterior import Posterior
 from swissroll.model.vae import VAE
 
 ACTIVE = 0.01
@@ -30,8 +30,8 @@ class Latent:
     Attributes:
         rate: KL of q(z|x) from the model's prior, averaged over points, in nats per point.
         rate_se: Its standard error over the points.
-        rates: KL of each latent dimension from N(0, 1), in nats per point, length L; for the standard normal prior they
-            add up to the rate.
+        rates: KL of each latent dimension from N(0, 1), in nats per point, length L; for the standard normal prior and
+            a posterior with a diagonal covariance they add up to the rate.
         rates_se: Their standard errors over the points.
         activity: Variance of each posterior mean over the data, length L.
         active: Active units: dimensions whose activity is above 0.01 (Burda et al. 2016, section 5.1.1).
@@ -58,24 +58,15 @@ def activity(mu: Tensor) -> Tensor:
     return mu.var(dim=0)
 
 
-def rate_per_point(model: VAE, mu: Tensor, logvar: Tensor, z: Tensor) -> Tensor:
-    """KL of each q(z|x) from the prior, in nats, shape (N,): exact, or log q(z|x) - log p(z) of the draw."""
-    exact = model.prior.closed_form_kl(mu, logvar)
-    if exact is not None:
-        return exact
-    return log_normal(z, mu, logvar) - model.prior.log_prob(z)
-
-
 def measure_latent(
-    model: VAE, curve: Curve | None, mu: Tensor, logvar: Tensor, z: Tensor, point_rates: Tensor, seed: int
+    model: VAE, curve: Curve | None, posterior: Posterior, z: Tensor, point_rates: Tensor, seed: int
 ) -> Latent:
     """Measure the latent space from N posteriors, one draw of each, shape (N, L), and its rate, shape (N,)."""
-    mu = mu.double()
-    logvar = logvar.double()
-    variances = activity(mu)
-    by_dimension = rates(mu, logvar)
+    posterior = posterior.double()
+    variances = activity(posterior.mu)
+    by_dimension = rates(posterior.mu, posterior.logvar)
     return Latent(
-        rate=model.prior.kl(mu, logvar, z.double()).item(),
+        rate=posterior.kl(model.prior, z.double()).item(),
         rate_se=standard_error(point_rates),
         rates=tuple(by_dimension.mean(dim=0).tolist()),
         rates_se=tuple(map(standard_error, by_dimension.T)),
@@ -88,13 +79,13 @@ def measure_latent(
 
 def _measure_continuity(model: VAE, curve: Curve, dtype: torch.dtype) -> Continuity:
     t = curve.midpoints(EVEN_POINTS)
-    mu, _ = encode_finite(model, curve.position(t).to(dtype))
+    mu = encode_finite(model, curve.position(t).to(dtype)).mu
     return continuity(mu, t, curve=curve)
 
 
-def encode_finite(model: VAE, x: Tensor) -> tuple[Tensor, Tensor]:
-    """Mean and log-variance of q(z|x), checked to be finite."""
-    mu, logvar = model.encode(x)
-    checks.points("posterior means", mu)
-    checks.points("posterior variances", logvar.exp())
-    return mu, logvar
+def encode_finite(model: VAE, x: Tensor) -> Posterior:
+    """q(z|x), its means and variances checked to be finite."""
+    posterior = model.posterior(x)
+    checks.points("posterior means", posterior.mu)
+    checks.points("posterior variances", posterior.logvar.exp())
+    return posterior

@@ -38,7 +38,7 @@ from swissroll.evaluation.generation import (
 )
 from swissroll.evaluation.geometry import Fit, FitSpread
 from swissroll.evaluation.latent_plane import busiest_dims
-from swissroll.evaluation.latent_space import Latent, encode_finite, measure_latent, rate_per_point
+from swissroll.evaluation.latent_space import Latent, encode_finite, measure_latent
 from swissroll.evaluation.reconstruction import Reconstruction, measure_reconstruction
 from swissroll.evaluation.references import (
     data_reference,
@@ -46,7 +46,6 @@ from swissroll.evaluation.references import (
 )
 from swissroll.evaluation.uncertainty import standard_error
 from swissroll.model.adapter import measurable
-from swissroll.model.latents import draw_latents
 from swissroll.model.loss import Loss
 from swissroll.model.vae import VAE
 from swissroll.reproducibility import rng
@@ -171,16 +170,16 @@ def measure(
     n = len(real.points)
     progress(PARTS[0])
 
-    mu, logvar = encode_finite(vae, real.points)
-    z = draw_latents(vae, mu, logvar, generator=rng.generator(seed, "measure: posterior"))
-    point_rates = rate_per_point(vae, mu.double(), logvar.double(), z.double())
-    latent = measure_latent(vae, source.curve, mu, logvar, z, point_rates, seed)
+    posterior = encode_finite(vae, real.points)
+    z = posterior.draw(vae, generator=rng.generator(seed, "measure: posterior"))
+    point_rates = posterior.double().kl_per_point(vae.prior, z.double())
+    latent = measure_latent(vae, source.curve, posterior, z, point_rates, seed)
     progress(PARTS[1])
 
     reconstruction = measure_reconstruction(
         vae,
         real.points,
-        mu,
+        posterior.mu,
         z,
         point_rates,
         rate=latent.rate,
@@ -196,7 +195,7 @@ def measure(
 
     tails = {} if source.curve is None else generate_tails(vae, noises, seed)
     made = {}
-    grid_dims = busiest_dims(mu, logvar)
+    grid_dims = busiest_dims(posterior.mu, posterior.logvar)
     for name, points in generate(vae, n, noises, seed, grid_dims).items():
         # A point may be as far off as this noise takes it.
         noise = max(source.noise, noises.get(name, 0.0))

@@ -23,6 +23,7 @@ from torch.distributions import Normal
 from swissroll import checks
 from swissroll.data import Distribution
 from swissroll.model.latents import draw_latents, lend_to_global
+from swissroll.model.posterior import Posterior
 from swissroll.model.prior import Prior, StandardNormal
 from swissroll.model.standardized import StandardizedVAE
 from swissroll.model.vae import VAE
@@ -63,6 +64,14 @@ class AdaptedModule(VAE):
     def encode(self, x: Tensor) -> tuple[Tensor, Tensor]:
         """Mean and log-variance of q(z|x), each of shape (B, L), for points of shape (B, D)."""
         return _encode(self.module, x, self.name)
+
+    def posterior(self, x: Tensor) -> Posterior:
+        """q(z|x) of points of shape (B, D); that of a subclass of VAE may have a full covariance."""
+        module: Any = self.module
+        if getattr(module, "fc_lower", None) is None:
+            return Posterior(*self.encode(x))
+        found: Posterior = ask(f"{self.name}.posterior", lambda: module.posterior(x))
+        return found
 
     def decode(self, z: Tensor) -> Tensor:
         """Mean of p(x|z), shape (B, D), for latents of shape (B, L)."""

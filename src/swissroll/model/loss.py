@@ -27,7 +27,6 @@ from torch import Generator, Tensor
 
 from swissroll import checks
 from swissroll.config import Config, Reduction
-from swissroll.model.latents import draw_latents
 
 if TYPE_CHECKING:
     from swissroll.model.vae import VAE
@@ -247,11 +246,11 @@ class Loss:
         Returns:
             Scalars that gradients flow from.
         """
-        mu, logvar = model.encode(x)
-        z = draw_latents(model, mu, logvar, generator=generator)
+        posterior = model.posterior(x)
+        z = posterior.draw(model, generator=generator)
 
         # The KL first: the order in which gradients are added up decides their last bit.
-        kl = model.prior.mean_kl(mu, logvar, z)
+        kl = posterior.mean_kl(model.prior, z)
         mse = reconstruction_mse(model.decode(z), x)
 
         return LossTerms(

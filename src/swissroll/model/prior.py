@@ -50,7 +50,12 @@ class Prior(nn.Module):
 
     Args:
         latent_dim: L, dimensions of the latent space.
+
+    Attributes:
+        factorises: Whether p(z) is a product over the latent dimensions.
     """
+
+    factorises = False
 
     def __init__(self, latent_dim: int) -> None:
         super().__init__()
@@ -96,6 +101,8 @@ class StandardNormal(Prior):
 
     It holds no parameters, so a VAE with it has the notebook's own ``state_dict``.
     """
+
+    factorises = True
 
     def log_prob(self, z: Tensor) -> Tensor:
         """Log density in nats, shape (N,), of latents of shape (N, L)."""

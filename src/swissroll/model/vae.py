@@ -1,6 +1,7 @@
 """The model: an encoder for q(z|x), a decoder for p(x|z), and a prior p(z).
 
     q(z|x) = N(mu(x), diag exp(logvar(x)))      z = mu + exp(logvar / 2) * eps,  eps ~ N(0, I)
+                                                (or a full covariance: :mod:`swissroll.model.posterior`)
     p(x|z) = N(decode(z), decoder_sigma^2 I)
 
 Source: Kingma and Welling (2014), "Auto-Encoding Variational Bayes".
@@ -16,10 +17,10 @@ import torch
 from torch import Generator, Tensor, nn
 
 from swissroll import checks
-from swissroll.config import MAX_COMPONENTS, Activation, Initialization
+from swissroll.config import MAX_COMPONENTS, Activation, Initialization, PosteriorCovariance
 from swissroll.data import Distribution
-from swissroll.model.latents import draw_latents
 from swissroll.model.loss import sigma_of
+from swissroll.model.posterior import Posterior, cholesky_factor
 from swissroll.model.prior import Prior, make_prior
 
 ACTIVATIONS: dict[str, type[nn.Module]] = {
@@ -44,6 +45,7 @@ class VAE(nn.Module):
         depth: Hidden layers in the encoder and as many in the decoder; 0 makes a linear VAE.
         activation: Nonlinearity of the hidden layers.
         initialization: 'default' is PyTorch's; 'he' draws the hidden layers' weights from N(0, 2 / inputs), biases 0.
+        posterior: Covariance of q(z|x), 'diagonal' or 'full'; a full one has a layer ``fc_lower`` beside the others.
         components: Gaussians in a learned mixture prior; 0 is the standard normal prior.
         decoder_sigma: Standard deviation of p(x|z), in data units; only draws with noise need it.
         learned_variance: Make it a weight instead, ``decoder_logvar``, which training moves; it starts at 0.005.
@@ -69,6 +71,7 @@ class VAE(nn.Module):
         depth: int = 3,
         activation: Activation = "relu",
         initialization: Initialization = "default",
+        posterior: PosteriorCovariance = "diagonal",
         components: int = 0,
         decoder_sigma: float | None = None,
         learned_variance: bool = False,
@@ -81,6 +84,7 @@ class VAE(nn.Module):
         checks.whole("depth", depth, 0, 1000)
         checks.one_of("activation", activation, get_args(Activation))
         checks.one_of("initialization", initialization, get_args(Initialization))
+        checks.one_of("posterior", posterior, get_args(PosteriorCovariance))
         checks.whole("components", components, 0, MAX_COMPONENTS)
         checks.flag("learned_variance", learned_variance)
         checks.generator("generator", generator)
@@ -113,6 +117,11 @@ class VAE(nn.Module):
         # Log-variance of p(x|z), where it is learned.
         self.decoder_logvar = nn.Parameter(torch.tensor(math.log(START_VARIANCE))) if learned_variance else None
 
+        # How latents go together in q(z|x), at first not at all. Made last, so that all else starts the same.
+        self.fc_lower: nn.Linear | None = None
+        if posterior == "full":
+            self.fc_lower = _zeros(features, latent_dim * (latent_dim - 1) // 2)
+
     @property
     def dtype(self) -> torch.dtype:
         """Precision of the weights; without weights, PyTorch's default."""
@@ -143,8 +152,18 @@ class VAE(nn.Module):
 
     def encode(self, x: Tensor) -> tuple[Tensor, Tensor]:
         """Mean and log-variance of q(z|x), each of shape (B, L), for points of shape (B, D)."""
+        if self.fc_lower is not None:
+            whole = self.posterior(x)
+            return whole.mu, whole.logvar
         h = self.encoder(x)
         return self.fc_mu(h), self.fc_logvar(h)
+
+    def posterior(self, x: Tensor) -> Posterior:
+        """q(z|x) of points of shape (B, D); with a full covariance it says more than :meth:`encode`."""
+        if self.fc_lower is None:
+            return Posterior(*self.encode(x))
+        h = self.encoder(x)
+        return Posterior.of_factor(self.fc_mu(h), cholesky_factor(self.fc_logvar(h), self.fc_lower(h)))
 
     def reparameterize(self, mu: Tensor, logvar: Tensor, *, generator: Generator | None = None) -> Tensor:
         """Draw z ~ N(mu, exp(logvar)) so that gradients reach mu and logvar; all shapes (B, L).
@@ -172,17 +191,17 @@ class VAE(nn.Module):
         Returns:
             Reconstructions, shape (B, D), and the mean and log-variance of q(z|x), each of shape (B, L).
         """
-        mu, logvar = self.encode(x)
-        z = draw_latents(self, mu, logvar, generator=generator)
-        return self.decode(z), mu, logvar
+        posterior = self.posterior(x)
+        z = posterior.draw(self, generator=generator)
+        return self.decode(z), posterior.mu, posterior.logvar
 
     @torch.no_grad()
     def reconstruct(self, x: Any, *, sampled: bool = False, generator: Generator | None = None) -> Tensor:
         """Decode the posterior mean of every point, or one draw from its posterior; shape (B, D)."""
         checks.flag("sampled", sampled)
         checks.generator("generator", generator)
-        mu, logvar = self.encode(self.like_weights(checks.points("x", x, dim=self.data_dim)))
-        z = draw_latents(self, mu, logvar, generator=generator) if sampled else mu
+        posterior = self.posterior(self.like_weights(checks.points("x", x, dim=self.data_dim)))
+        z = posterior.draw(self, generator=generator) if sampled else posterior.mu
         return self.decode(z)
 
     @torch.no_grad()
@@ -300,6 +319,14 @@ def _linear(inputs: int, outputs: int, generator: Generator | None) -> nn.Linear
     nn.init.kaiming_uniform_(layer.weight, a=math.sqrt(5), generator=generator)
     bound = 1 / math.sqrt(inputs)
     nn.init.uniform_(layer.bias, -bound, bound, generator=generator)
+    return layer
+
+
+def _zeros(inputs: int, outputs: int) -> nn.Linear:
+    """A linear layer of zeros, which draws nothing."""
+    layer = nn.Linear(inputs, outputs, device="meta")
+    layer.weight = nn.Parameter(torch.zeros(outputs, inputs))
+    layer.bias = nn.Parameter(torch.zeros(outputs))
     return layer
 
 

@@ -135,7 +135,8 @@ def draw_posteriors(ax: Axes, scene: Scene, most: int | None = None, *, size: fl
 
     some = slice(None, None, ELLIPSE_EVERY)
     some_t = None if t is None else t[some]
-    plots.ellipses(ax, mu[some], logvar[some], some_t)
+    correlation = None if scene.correlation is None else scene.correlation[:most][some]
+    plots.ellipses(ax, mu[some], logvar[some], some_t, correlation=correlation)
 
     return plots.coloured(ax, mu, t, colour=POSTERIOR, size=size)
 

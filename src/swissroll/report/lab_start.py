@@ -31,6 +31,8 @@ MAX_OF_SETTING = {
     "seed": 2**53 - 1,
 }
 """What the page computes at most; ``web/lab/settings.js`` has the same bounds."""
+NOT_ON_THE_PAGE = ("posterior",)
+"""Settings that the page does not have: it computes what they are by default."""
 DATASETS = ("swiss_roll", "moons", "circles", "spirals", "helix")
 """The distributions that the page draws from."""
 MAX_ROWS = 1000
@@ -53,7 +55,8 @@ def start_of_config(config: Config) -> dict[str, Any]:
     reason = beyond_the_page(config)
     if reason:
         raise ValueError(f"{reason} Change that, or train it with swissroll.train.")
-    settings = {name: value for name, value in asdict(config).items() if name not in OF_A_MACHINE}
+    left_out = (*OF_A_MACHINE, *NOT_ON_THE_PAGE)
+    settings = {name: value for name, value in asdict(config).items() if name not in left_out}
     return {"settings": settings}
 
 
@@ -96,6 +99,10 @@ def beyond_the_page(config: Config, model: VAE | None = None) -> str:
         value = getattr(config, name)
         if value > most:
             return f"The lab computes {name} up to {most:,}; here it is {value:,}."
+    for name in NOT_ON_THE_PAGE:
+        value = getattr(config, name)
+        if value != getattr(Config, name):
+            return f"The lab does not compute {name}={value!r}."
     if config.dataset not in DATASETS:
         return f"The lab draws {', '.join(DATASETS[:-1])} and {DATASETS[-1]}; here the data are {config.dataset}."
     if model is not None and type(model) is not VAE:

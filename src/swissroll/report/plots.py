@@ -18,6 +18,7 @@ from matplotlib.ticker import FixedFormatter, FixedLocator, MaxNLocator, NullLoc
 from numpy.typing import NDArray
 
 from swissroll.report.colours import COORDINATE, DATA, POSTERIOR, REFERENCE
+from swissroll.report.principal_axes import principal_axes
 from swissroll.report.style import house_style
 
 Array = NDArray[np.floating[Any]]
@@ -138,7 +139,15 @@ def pairs(ax: Axes, x: Array, recon_x: Array) -> None:
     ax.add_collection(collection)
 
 
-def ellipses(ax: Axes, mu: Array, logvar: Array, t: Array | None = None, *, colour: str = POSTERIOR) -> None:
+def ellipses(
+    ax: Axes,
+    mu: Array,
+    logvar: Array,
+    t: Array | None = None,
+    *,
+    colour: str = POSTERIOR,
+    correlation: Array | None = None,
+) -> None:
     """Draw 1-sigma ellipses of Gaussians.
 
     Args:
@@ -147,20 +156,24 @@ def ellipses(ax: Axes, mu: Array, logvar: Array, t: Array | None = None, *, colo
         logvar: Log-variances, shape (N, L).
         t: What colours them, shape (N,); by default all have one colour.
         colour: That one colour.
+        correlation: Of the two drawn coordinates in each, shape (N,); by default there is none.
     """
     # An ellipse far wider than the axes would take Agg forever, and shows nothing.
     max_logvar = 2 * np.log(MAX_DRAWN_STD)
     drawn_logvar = np.clip(plane(logvar), MIN_DRAWN_LOGVAR, max_logvar)
-    widths = 2 * np.exp(0.5 * drawn_logvar)
+    stds = np.exp(0.5 * drawn_logvar)
+    if correlation is None:
+        correlation = np.zeros(len(mu))
+    half_axes, angles = principal_axes(stds, correlation)
     colours: Any = colour
     if t is not None:
         # From the smallest t to the largest.
         colours = COORDINATE(Normalize()(t))
 
     collection = EllipseCollection(
-        widths[:, 0],
-        widths[:, 1],
-        np.zeros(len(mu)),
+        2 * half_axes[:, 0],
+        2 * half_axes[:, 1],
+        angles,
         units="xy",
         offsets=plane(mu),
         offset_transform=ax.transData,
@@ -178,15 +191,18 @@ def ring(
     std: Sequence[float] | Array,
     radius: float,
     *,
+    correlation: float = 0.0,
     colour: str,
     line: str,
     width: float = 1.0,
 ) -> None:
     """Draw a Gaussian in the plane as an ellipse at so many standard deviations."""
+    half_axes, angles = principal_axes(np.asarray([std]), np.asarray([correlation]))
     ellipse = Ellipse(
         (mean[0], mean[1]),
-        2 * radius * std[0],
-        2 * radius * std[1],
+        2 * radius * half_axes[0, 0],
+        2 * radius * half_axes[0, 1],
+        angle=angles[0],
         fill=False,
         edgecolor=colour,
         linewidth=width,

@@ -17,7 +17,7 @@ from swissroll.data import open_distribution
 from swissroll.data.distribution import Sample
 from swissroll.evaluation.latent_plane import busiest_dims, name_dims
 from swissroll.model.adapter import measurable
-from swissroll.model.latents import draw_latents
+from swissroll.model.posterior import Posterior
 from swissroll.model.vae import VAE
 from swissroll.report.plots import Array, plane
 from swissroll.reproducibility import rng
@@ -123,7 +123,7 @@ class Scene:
         """
         with torch.no_grad():
             points = self._like_weights(self.held_out.points)
-            mu, logvar = self.model.encode(points)
+            mu, logvar, _ = self.model.posterior(points)
 
         # log s^2 = 2 log s.
         max_logvar = 2 * np.log(MAX_DRAWN)
@@ -133,11 +133,31 @@ class Scene:
         return to_array(drawn_mu), to_array(drawn_logvar)
 
     @cached_property
+    def factor(self) -> Array | None:
+        """Cholesky factor of each q(z|x), shape (N, L, L), bounded as well; None where its covariance is diagonal."""
+        with torch.no_grad():
+            factor = self.model.posterior(self._like_weights(self.held_out.points)).factor
+        if factor is None:
+            return None
+        return to_array(factor.nan_to_num(0.0).clamp(-MAX_DRAWN, MAX_DRAWN))
+
+    @cached_property
+    def correlation(self) -> Array | None:
+        """Correlation of the two drawn latents in each q(z|x), shape (N,); None where its covariance is diagonal."""
+        if self.factor is None:
+            return None
+        first, second = (self.factor[:, dim].astype(np.float64) for dim in self.plane)
+        lengths = np.linalg.norm(first, axis=1) * np.linalg.norm(second, axis=1)
+        correlation: Array = (first * second).sum(axis=1) / np.maximum(lengths, np.finfo(float).tiny)
+        return correlation
+
+    @cached_property
     def posterior_draws(self) -> Array:
         """One latent per held-out point, drawn from its posterior, shape (N, L)."""
         mu, logvar = map(torch.from_numpy, self.posterior)
         generator = rng.generator(self.config.seed, "evaluation noise")
-        draws = draw_latents(self.model, mu, logvar, generator=generator)
+        factor = None if self.factor is None else torch.from_numpy(self.factor)
+        draws = Posterior(mu, logvar, factor).draw(self.model, generator=generator)
         return draws.numpy()
 
     @cached_property

@@ -49,11 +49,12 @@ def true_posterior(scene: Scene) -> Figure:
     mu, logvar = scene.posterior
     means = mu[chosen]
     sigmas = np.exp(0.5 * logvar[chosen])
+    correlations = np.zeros(WINDOWS) if scene.correlation is None else scene.correlation[chosen]
     windows = _windows(scene, x, means, sigmas)
 
     figure, axes = row(9, [LABELS] * WINDOWS)
     for k, (ax, window) in enumerate(zip(axes, windows, strict=True)):
-        _draw_window(ax, window, means[k], sigmas[k])
+        _draw_window(ax, window, means[k], sigmas[k], correlations[k])
         value = along[chosen[k]]
         ax.set_title(f"{label} = {value:.1f}")
 
@@ -106,7 +107,7 @@ def _reach(sigma: Array) -> float:
     return max(4.5 * float(sigma.max()), MIN_REACH)
 
 
-def _draw_window(ax: Axes, window: Window, mu: Array, sigma: Array) -> None:
+def _draw_window(ax: Axes, window: Window, mu: Array, sigma: Array, correlation: float) -> None:
     """Draw a true posterior around the encoder's Gaussian.
 
     Args:
@@ -114,6 +115,7 @@ def _draw_window(ax: Axes, window: Window, mu: Array, sigma: Array) -> None:
         window: A window around the encoder's mean.
         mu: Encoder's mean, shape (L,).
         sigma: Encoder's standard deviations, shape (L,).
+        correlation: Encoder's correlation of two latents.
     """
     reach = _reach(sigma)
     low = mu - reach
@@ -124,7 +126,7 @@ def _draw_window(ax: Axes, window: Window, mu: Array, sigma: Array) -> None:
     if len(mu) == 1:
         _draw_curve(ax, window, mu, sigma)
     else:
-        _draw_image(ax, window, mu, sigma)
+        _draw_image(ax, window, mu, sigma, correlation)
         ax.set(ylim=(low[1], high[1]), ylabel="z₂")
 
 
@@ -140,7 +142,7 @@ def _draw_curve(ax: Axes, window: Window, mu: Array, sigma: Array) -> None:
     ax.plot(axis, gaussian, color=POSTERIOR, linestyle="--", label="encoder")
 
 
-def _draw_image(ax: Axes, window: Window, mu: Array, sigma: Array) -> None:
+def _draw_image(ax: Axes, window: Window, mu: Array, sigma: Array, correlation: float) -> None:
     across, up = map(_outer_edges, window.axes)
     ax.imshow(
         window.density.T,
@@ -154,7 +156,7 @@ def _draw_image(ax: Axes, window: Window, mu: Array, sigma: Array) -> None:
 
     # The encoder's Gaussian at 1 and 2 sigma.
     for radius, line in ((1, "-"), (2, "--")):
-        plots.ring(ax, mu, sigma, radius, colour=POSTERIOR, line=line)
+        plots.ring(ax, mu, sigma, radius, correlation=correlation, colour=POSTERIOR, line=line)
 
 
 def _outer_edges(axis: Array) -> tuple[float, float]:

@@ -217,6 +217,7 @@ def build_model(config: Config, distribution: Distribution | None = None) -> VAE
         depth=config.depth,
         activation=config.activation,
         initialization=config.initialization,
+        posterior=config.posterior,
         components=config.components,
         decoder_sigma=None if is_learned else loss.sigma,
         learned_variance=is_learned,
@@ -250,7 +251,10 @@ def flops(config: Config, distribution: Distribution | None = None) -> float:
     """Floating-point operations of the matrix products in one step: forward, and backward to weights and inputs."""
     data_dim = _data_dim(config, distribution)
     hidden = [config.hidden_dim] * config.depth
-    encoder = [data_dim, *hidden, 2 * config.latent_dim]
+    posterior_numbers = 2 * config.latent_dim
+    if config.posterior == "full":
+        posterior_numbers += config.latent_dim * (config.latent_dim - 1) // 2
+    encoder = [data_dim, *hidden, posterior_numbers]
     decoder = [config.latent_dim, *hidden, data_dim]
     weights = sum(a * b for a, b in [*pairwise(encoder), *pairwise(decoder)])
 

@@ -33,6 +33,7 @@ SHAPE_FIELDS = (
     "hidden_dim",
     "depth",
     "activation",
+    "posterior",
     "components",
     "decoder_variance",
     "reduction",

@@ -23,7 +23,6 @@ from torch import Generator, Tensor, nn
 from swissroll import checks
 from swissroll.config import Config
 from swissroll.data import Distribution, open_distribution
-from swissroll.model.latents import draw_latents
 from swissroll.model.prior import Components, Mixture
 from swissroll.model.vae import VAE
 from swissroll.reproducibility import rng
@@ -94,8 +93,7 @@ def aggregate_draws(model: VAE, distribution: Distribution, n: int, generator: G
 
     parts = []
     for part in torch.split(x, MAX_ENCODED_POINTS):
-        mu, logvar = model.encode(part)
-        parts.append(draw_latents(model, mu, logvar, generator=generator))
+        parts.append(model.posterior(part).draw(model, generator=generator))
     return checks.points("posterior draws", torch.cat(parts))
 
 

@@ -27,6 +27,8 @@ EPSILON = 1e-8
 """What Adam adds to the root of that mean."""
 DECODER_LOGVAR = "decoder_logvar"
 """Name of the decoder's log-variance, where it is learned."""
+LOWER = "fc_lower.weight"
+"""Name of the weight that a posterior with a full covariance has beside the others."""
 MAX_COLUMN_WIDTH = 128
 """Widest layer up to which a point is a column: narrow networks step faster so, and wide ones slower."""
 
@@ -164,8 +166,12 @@ def _loss_terms(jax: ModuleType, program: Program, weights: Weights, x: Any, eps
     mu = linear("fc_mu", h)
     logvar = linear("fc_logvar", h)
 
-    # z = mu + exp(logvar / 2) eps
-    z = mu + jnp.exp(0.5 * logvar) * eps
+    # z = mu + s (I + U) eps, with s = exp(logvar / 2) and, where the covariance is diagonal, U = 0
+    mixed = eps
+    spread: Any = 1.0
+    if LOWER in weights:
+        mixed, spread = _mix(jnp, linear("fc_lower", h), eps, coordinates)
+    z = mu + jnp.exp(0.5 * logvar) * mixed
 
     # |x - decode(z)|^2 / D, averaged over points
     h = z
@@ -175,11 +181,31 @@ def _loss_terms(jax: ModuleType, program: Program, weights: Weights, x: Any, eps
 
     if "prior.means" not in weights:
         # KL from N(0, I), in closed form and averaged over latent dimensions.
-        return mse, -0.5 * jnp.mean(1 + logvar - mu**2 - jnp.exp(logvar))
+        return mse, -0.5 * jnp.mean(1 + logvar - mu**2 - spread * jnp.exp(logvar))
 
-    log_q = _log_normal(jnp, z, mu, logvar, coordinates)
+    if LOWER in weights:
+        # C^-1 (z - mu) = eps, and det C is the product of s.
+        log_q = -0.5 * (eps**2 + logvar + math.log(2 * math.pi)).sum(axis=coordinates)
+    else:
+        log_q = _log_normal(jnp, z, mu, logvar, coordinates)
     log_p = _log_mixture(jax, weights, z, coordinates)
     return mse, jnp.mean(log_q - log_p) / program.loss.latent_dim
+
+
+def _mix(jnp: ModuleType, lower: Any, eps: Any, coordinates: int) -> tuple[Any, Any]:
+    """(I + U) eps and the sums of squares of the rows of I + U, both of the shape of eps, from the entries of U.
+
+    As :meth:`swissroll.model.posterior.Posterior.full` has them: U row by row.
+    """
+    rows = jnp.moveaxis(eps, coordinates, 0)
+    entries = iter(jnp.moveaxis(lower, coordinates, 0))
+    mixed = []
+    spread = []
+    for row in range(len(rows)):
+        of_row = [next(entries) for _ in range(row)]
+        mixed.append(rows[row] + sum(entry * rows[k] for k, entry in enumerate(of_row)))
+        spread.append(1.0 + sum((entry**2 for entry in of_row), jnp.zeros_like(rows[row])))
+    return jnp.stack(mixed, axis=coordinates), jnp.stack(spread, axis=coordinates)
 
 
 def _log_mixture(jax: ModuleType, weights: Weights, z: Any, coordinates: int) -> Any:
