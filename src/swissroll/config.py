@@ -40,6 +40,7 @@ Dataset = Literal[
 Device = Literal["auto", "cpu", "cuda", "mps"]
 Engine = Literal["auto", "torch", "xla"]
 Initialization = Literal["default", "he"]
+PriorFamily = Literal["gaussians", "flow"]
 PosteriorCovariance = Literal["diagonal", "full"]
 Reduction = Literal["mean", "sum"]
 Schedule = Literal["constant", "cosine"]
@@ -51,8 +52,8 @@ MAX_COMPONENTS = 500
 """Gaussians in a mixture prior: the evidence's grid and its bounds look at all of them."""
 REPAIR_COMPONENTS = 20
 """Gaussians that a repair fits where it is not told how many."""
-MAX_FULL_LATENT_DIM = 64
-"""Latent dimensions of a posterior with a full covariance: each point has a matrix of that side."""
+MAX_JOINT_LATENT_DIM = 64
+"""Latent dimensions of a posterior with a full covariance, or of a flow, which has each depend on all before it."""
 MAX_PARAMETERS = 2**28
 MAX_ACTIVATIONS = 2**30
 MIN_BETA = 1e-12
@@ -146,6 +147,11 @@ class Config:
         "Covariance of q(z|x): diagonal, or full, where the latents of a point may go together.",
         one_of(PosteriorCovariance),
     )
+    prior: PriorFamily = setting(
+        "gaussians",
+        "Family of the prior: Gaussians, as many as components says, or a normalizing flow, which needs zuko.",
+        one_of(PriorFamily),
+    )
     components: int = setting(
         0,
         "Gaussians in a learned mixture prior; 0 is the standard normal prior.",
@@ -224,12 +230,24 @@ class Config:
         if self.refit_prior and not self.components:
             raise FixableError("refit_prior fits a mixture prior again, and components=0 has none.", Fix.LEAVE_PRIOR)
         self._check_table()
-        if self.posterior == "full" and not 2 <= self.latent_dim <= MAX_FULL_LATENT_DIM:
+        self._check_latents()
+        self._check_size()
+
+    def _check_latents(self) -> None:
+        """Refuse posteriors and priors of too many latent dimensions, or that contradict one another."""
+        if self.posterior == "full" and not 2 <= self.latent_dim <= MAX_JOINT_LATENT_DIM:
             raise ValueError(
-                f"posterior 'full' is for a latent_dim from 2 to {MAX_FULL_LATENT_DIM}; got {self.latent_dim}. "
+                f"posterior 'full' is for a latent_dim from 2 to {MAX_JOINT_LATENT_DIM}; got {self.latent_dim}. "
                 "Choose posterior 'diagonal'."
             )
-        self._check_size()
+        if self.prior == "flow" and self.components:
+            raise ValueError(
+                f"prior 'flow' and components={self.components} both choose the prior; leave out one of them."
+            )
+        if self.prior == "flow" and self.latent_dim > MAX_JOINT_LATENT_DIM:
+            raise ValueError(
+                f"prior 'flow' is for a latent_dim of at most {MAX_JOINT_LATENT_DIM}; got {self.latent_dim}."
+            )
 
     def _check_table(self) -> None:
         """Refuse settings of a table without one, and those of a dataset beside one."""

@@ -50,6 +50,7 @@ class Fix(Enum):
 
     LEAVE_PRIOR = "Set it to false."
     INSTALL_JAX = "Install JAX, or choose engine 'torch'."
+    INSTALL_ZUKO = "Install zuko, or choose prior 'gaussians'."
     MEND_JAX = "Mend that, or choose engine 'torch'."
     PUT_BACK_TABLE = "Put it back, or write into config.toml, as data, where it is now."
     RESTORE_TABLE = "Put back the old one; or train again on this one, in a new folder."

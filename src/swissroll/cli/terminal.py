@@ -85,6 +85,7 @@ FIXES = {
     Fix.LEAVE_OUT_OR_CHOOSE_ANOTHER_FOLDER: "Leave out {flag}, or choose another folder with --out.",
     Fix.LEAVE_PRIOR: "Choose --no-refit-prior (in a sweep --refit-prior false), or more --components.",
     Fix.INSTALL_JAX: f"To install it: {INSTALL_JAX}. Or choose --engine torch.",
+    Fix.INSTALL_ZUKO: "To install it: pip install 'zuko>=1.4'. Or choose --prior gaussians.",
     Fix.MEND_JAX: "Mend that, or choose --engine torch.",
     Fix.PUT_BACK_TABLE: (
         "Put it back, or write into config.toml (a sweep's sweep.toml), as data, where it is now. "

@@ -12,7 +12,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from swissroll.evaluation import quadrature
+from swissroll.evaluation.prior_on_grid import log_prior
 from swissroll.model import loss
 from swissroll.model.posterior import Posterior, cholesky_factor
 from swissroll.model.vae import VAE
@@ -104,8 +104,8 @@ def _elbo_at(model: VAE, x: Tensor, posterior: Posterior, sigma: float, nodes: N
         return likelihood - kl
 
     # KL(q || p) = -H(q) - E_q log p(z).
-    log_prior = quadrature.log_prior(model, flat).reshape(z.shape[:2])
-    return likelihood + posterior.entropy() + log_prior @ weights
+    log_density = log_prior(model, flat).reshape(z.shape[:2])
+    return likelihood + posterior.entropy() + log_density @ weights
 
 
 @torch.enable_grad()

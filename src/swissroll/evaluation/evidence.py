@@ -7,9 +7,9 @@ r"""What a trained model gives to a point: log p(x), how far the ELBO is below i
 
 Such Gaussians are diagonal, or have a full covariance where the model's posteriors have one.
 
-With one or two latent dimensions and a prior that is a mixture of Gaussians, the integral is a sum over a grid
-(:mod:`swissroll.evaluation.quadrature`), with an error of its own. Otherwise only a lower bound is in reach
-(:mod:`swissroll.evaluation.importance`), and it is called a bound.
+With one or two latent dimensions and a prior that is a mixture of Gaussians, or smooth as a flow is, the integral is a
+sum over a grid (:mod:`swissroll.evaluation.quadrature`), with an error of its own. Otherwise only a lower bound is in
+reach (:mod:`swissroll.evaluation.importance`), and it is called a bound.
 
 Sources: Cremer, Li and Duvenaud (2018), "Inference suboptimality in variational autoencoders", section 3, for the
 split; Tipping and Bishop (1999), "Probabilistic principal component analysis", for the linear case.
@@ -34,8 +34,8 @@ from swissroll.evaluation import quadrature
 from swissroll.evaluation.elbo import best_elbo, elbo
 from swissroll.evaluation.importance import importance_bound
 from swissroll.model.adapter import as_vae, measurable
-from swissroll.model.standardized import StandardizedVAE
 from swissroll.model.posterior import Posterior
+from swissroll.model.standardized import StandardizedVAE
 from swissroll.model.vae import VAE
 from swissroll.reproducibility.modes import ordinary_modes
 
@@ -92,10 +92,12 @@ class Evidence:
 def is_exact(model: nn.Module) -> bool:
     """Whether a model's evidence can be computed, not only bounded.
 
-    It can with at most two latent dimensions and a prior that is a mixture of Gaussians, as the standard normal is.
+    It can with at most two latent dimensions and a prior that is a mixture of Gaussians, as the standard normal is, or
+    smooth, as a flow is.
     """
     vae = model.vae if isinstance(model, StandardizedVAE) else as_vae(model)
-    return vae.latent_dim <= EXACT_DIMS and vae.prior.components() is not None
+    is_smooth = vae.prior.smooth or vae.prior.components() is not None
+    return vae.latent_dim <= EXACT_DIMS and is_smooth
 
 
 @ordinary_modes()
@@ -329,7 +331,7 @@ def _what_exact_needs(model: VAE) -> str:
     """What a model whose evidence is not exact lacks."""
     if model.latent_dim > EXACT_DIMS:
         return f"at most {EXACT_DIMS} latent dimensions; got {model.latent_dim}"
-    return f"a prior that is a mixture of Gaussians; got {type(model.prior).__name__}"
+    return f"a prior that is a mixture of Gaussians, or smooth; got {type(model.prior).__name__}"
 
 
 def _check_sampling(tolerance: float, samples: int, generator: Generator | None) -> None:

@@ -24,6 +24,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
+from swissroll.evaluation.prior_on_grid import bound_cells, box_of, log_prior
 from swissroll.model.prior import Components
 from swissroll.model.vae import VAE
 
@@ -90,14 +91,6 @@ class _Bounds:
     coarse: Tensor
 
 
-def log_prior(model: VAE, z: Tensor) -> Tensor:
-    """Log p(z), shape (M,), in float64 whatever the model's precision, differentiable in z of shape (M, L)."""
-    components = model.prior.components()
-    if components is None:
-        return model.prior.log_prob(model.like_weights(z)).to("cpu", torch.float64)
-    return _component_densities(components, z).logsumexp(dim=-1)
-
-
 @torch.no_grad()
 def log_joint(model: VAE, x: Tensor, z: Tensor, sigma: float) -> Tensor:
     """Log p(x, z) in nats, shape (N, M), for points (N, D) and latents (M, L) in float64."""
@@ -111,18 +104,18 @@ def integrate(model: VAE, x: Tensor, sigma: float, *, tolerance: float) -> Integ
     """Integrate p(z) N(x; decode(z), sigma^2 I) over the latent space, for points (N, D) in float64.
 
     Args:
-        model: A VAE with one or two latent dimensions, whose prior is a mixture of Gaussians; its decoder runs in its
-            own precision.
+        model: A VAE with one or two latent dimensions, whose prior is a mixture of Gaussians or otherwise smooth; its
+            decoder runs in its own precision.
         x: Points, shape (N, D), float64.
         sigma: Decoder standard deviation, above 0.
         tolerance: Estimated error, in nats, at which a point is settled.
 
     Raises:
-        ValueError: The prior is no mixture of Gaussians, and so has no bound over a cell.
+        ValueError: The prior is neither, and so has no bound over a cell.
     """
     components = model.prior.components()
-    if components is None:
-        raise ValueError("An integral over latents needs a prior that is a mixture of Gaussians.")
+    if components is None and not model.prior.smooth:
+        raise ValueError("An integral over latents needs a prior that is a mixture of Gaussians, or smooth.")
 
     parts = [_integrate_part(model, components, part, sigma, tolerance) for part in torch.split(x, POINTS)]
     return Integral(
@@ -133,7 +126,7 @@ def integrate(model: VAE, x: Tensor, sigma: float, *, tolerance: float) -> Integ
     )
 
 
-def _integrate_part(model: VAE, components: Components, x: Tensor, sigma: float, tolerance: float) -> Integral:
+def _integrate_part(model: VAE, components: Components | None, x: Tensor, sigma: float, tolerance: float) -> Integral:
     low, high = _box(model, components, x)
     tree = _Tree(model, components, x, sigma, low, high)
 
@@ -155,7 +148,7 @@ class _Tree:
 
     Args:
         model: A VAE with one or two latent dimensions.
-        components: Its prior.
+        components: Its prior as a mixture of Gaussians; None where it is none.
         x: Points, shape (N, D), float64.
         sigma: Decoder standard deviation.
         low: Lowest corner of the box, shape (L,).
@@ -172,7 +165,9 @@ class _Tree:
         highest: Highest log p(x, z) of the last level, shape (N,).
     """
 
-    def __init__(self, model: VAE, components: Components, x: Tensor, sigma: float, low: Tensor, high: Tensor) -> None:
+    def __init__(
+        self, model: VAE, components: Components | None, x: Tensor, sigma: float, low: Tensor, high: Tensor
+    ) -> None:
         self.model = model
         self.components = components
         self.x = x
@@ -270,16 +265,23 @@ class _Tree:
         cells = (block.cells + self.corners[:, None] * self.width).flatten(0, 1)
         decoded = _decode(self.model, cells)
         squares = _squares_to_decoded(self.x[points], decoded, self.sigma)
-        log_prior = _component_densities(self.components, cells).logsumexp(dim=-1)
-        joint = _log_joint(squares, log_prior, self.x.shape[1], self.sigma)
+        log_density = log_prior(self.model, cells)
+        joint = _log_joint(squares, log_density, self.x.shape[1], self.sigma)
 
         by_corner = joint.reshape(len(points), len(self.corners), len(block.cells))
         sums[points] = torch.logaddexp(sums[points], by_corner.logsumexp(dim=2))
         self._note_mode(points, joint, cells)
-        return self._bound(_Block(cells, points), decoded, squares)
+        return self._bound(_Block(cells, points), decoded, squares, log_density)
 
-    def _bound(self, block: _Block, decoded: Tensor, squares: Tensor) -> _Bounds:
-        """Bound log p(x, z) over cells, from their decoded midpoints (M, D) and squared distances to these (P, M)."""
+    def _bound(self, block: _Block, decoded: Tensor, squares: Tensor, log_density: Tensor) -> _Bounds:
+        """Bound log p(x, z) over cells.
+
+        Args:
+            block: The cells.
+            decoded: Their decoded midpoints, shape (M, D).
+            squares: Squared distances of the points from these, shape (P, M).
+            log_density: Log p(z) at the midpoints, shape (M,).
+        """
         # How far the decoder may move within a cell: twice its farthest sibling from the mean of the siblings.
         kinds = len(self.corners)
         siblings = decoded.reshape(kinds, len(block.cells) // kinds, -1)
@@ -287,7 +289,7 @@ class _Tree:
         radius = 2 * spread.amax(dim=0).repeat(kinds)
 
         # log p(x, z) <= max of log p(z) - (|x - decode(z)| - radius)^2 / (2 sigma^2) - D/2 log(2 pi sigma^2).
-        ceiling, fine = _prior_bounds(self.components, block.cells, self.width)
+        ceiling, fine = bound_cells(self.components, block.cells, self.width, log_density, kinds)
         constant = _log_constant(self.x.shape[1], self.sigma)
         distance = (squares.float().sqrt() - radius.float()).clamp_min(0)
         upper = distance.square() / (-2 * self.sigma**2) + (ceiling - constant).float()
@@ -358,38 +360,11 @@ def _log_constant(data_dim: int, sigma: float) -> float:
     return data_dim / 2 * math.log(2 * math.pi * sigma**2)
 
 
-def _component_densities(components: Components, z: Tensor, reach: Tensor | float = 0.0) -> Tensor:
-    """Log of weight times density of each component, shape (M, K).
-
-    With a reach, the highest such density of any point that is at most ``reach`` from z in every coordinate.
-    """
-    log_weights, means, stds = components
-    scaled = ((z[:, None] - means).abs() - reach).clamp_min(0) / stds
-
-    # -log N(z; m, s^2) = (z - m)^2 / (2 s^2) + log(2 pi) / 2 + log s in each coordinate.
-    per_coordinate = 0.5 * (scaled.square() + math.log(2 * math.pi)) + stds.log()
-    return log_weights - per_coordinate.sum(dim=-1)
-
-
-def _prior_bounds(components: Components, cells: Tensor, width: Tensor) -> tuple[Tensor, Tensor]:
-    """An upper bound of log p(z) over each cell, and whether cells are fine beside the components near them."""
-    densities = _component_densities(components, cells, width / 2)
-    ceiling = densities.logsumexp(dim=1)
-
-    # A component matters to a cell where it has more than e^-12 of the density there.
-    matters = densities > ceiling[:, None] - 12
-    too_wide = (width > 1.5 * components.stds).any(dim=1)
-
-    return ceiling, ~(matters & too_wide).any(dim=1)
-
-
-def _box(model: VAE, components: Components, x: Tensor) -> tuple[Tensor, Tensor]:
-    """Corners, each (L,), of a box that holds six standard deviations of the prior and every encoded mean."""
-    _, means, stds = components
+def _box(model: VAE, components: Components | None, x: Tensor) -> tuple[Tensor, Tensor]:
+    """Corners, each (L,), of a box that holds nearly all of the prior and every encoded mean."""
     mu = model.encode(model.like_weights(x))[0].to("cpu", torch.float64)
 
-    prior_low = (means - 6 * stds).amin(dim=0)
-    prior_high = (means + 6 * stds).amax(dim=0)
+    prior_low, prior_high = box_of(model, components)
     low = torch.minimum(prior_low, mu.amin(dim=0) - 1)
     high = torch.maximum(prior_high, mu.amax(dim=0) + 1)
 

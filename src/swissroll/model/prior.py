@@ -1,5 +1,7 @@
 r"""The prior p(z): standard normal, or a mixture of Gaussians whose parameters are learned or fitted.
 
+A third one, a flow, is in :mod:`swissroll.model.flow`.
+
 A prior is anything that has a density and can be drawn from; a new one is a subclass of :class:`Prior` with these two.
 
     KL(q(z|x) || p(z)) = E_q [ log q(z|x) - log p(z) ]
@@ -10,13 +12,13 @@ Where that has no closed form, one draw of z for each point estimates it without
 from __future__ import annotations
 
 import math
-from typing import NamedTuple
+from typing import NamedTuple, get_args
 
 import torch
 from torch import Generator, Tensor, nn
 
 from swissroll import checks
-from swissroll.config import MAX_COMPONENTS
+from swissroll.config import MAX_COMPONENTS, PriorFamily
 from swissroll.model.loss import kl_per_point, mean_kl
 
 MIN_LOGVAR = -1400.0
@@ -53,9 +55,12 @@ class Prior(nn.Module):
 
     Attributes:
         factorises: Whether p(z) is a product over the latent dimensions.
+        smooth: Whether its log density is finite and changes by little over a hundredth of its width, so that a grid
+            of one or two latent dimensions integrates it. A mixture of Gaussians says more: :meth:`components`.
     """
 
     factorises = False
+    smooth = False
 
     def __init__(self, latent_dim: int) -> None:
         super().__init__()
@@ -172,10 +177,21 @@ class Mixture(Prior):
         return Components(log_weights=logits.log_softmax(dim=0), means=means, stds=torch.exp(0.5 * logvars))
 
 
-def make_prior(latent_dim: int, components: int, *, generator: Generator | None = None) -> Prior:
-    """The prior with so many Gaussians; with 0 the standard normal one. Arguments as for :class:`Mixture`."""
+def make_prior(
+    latent_dim: int, components: int, *, family: PriorFamily = "gaussians", generator: Generator | None = None
+) -> Prior:
+    """The prior with so many Gaussians, with 0 the standard normal one; or a flow. Arguments as for :class:`Mixture`.
+
+    Raises:
+        ValueError: An argument is outside its range, or a flow is asked for and zuko is not installed.
+    """
     checks.whole("components", components, 0, MAX_COMPONENTS)
+    checks.one_of("prior", family, get_args(PriorFamily))
     checks.generator("generator", generator)
+    if family == "flow":
+        from swissroll.model.flow import Flow
+
+        return Flow(latent_dim, generator=generator)
     if components == 0:
         return StandardNormal(latent_dim)
     return Mixture(latent_dim, components, generator=generator)

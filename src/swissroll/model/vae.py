@@ -17,7 +17,7 @@ import torch
 from torch import Generator, Tensor, nn
 
 from swissroll import checks
-from swissroll.config import MAX_COMPONENTS, Activation, Initialization, PosteriorCovariance
+from swissroll.config import MAX_COMPONENTS, Activation, Initialization, PosteriorCovariance, PriorFamily
 from swissroll.data import Distribution
 from swissroll.model.loss import sigma_of
 from swissroll.model.posterior import Posterior, cholesky_factor
@@ -47,6 +47,7 @@ class VAE(nn.Module):
         initialization: 'default' is PyTorch's; 'he' draws the hidden layers' weights from N(0, 2 / inputs), biases 0.
         posterior: Covariance of q(z|x), 'diagonal' or 'full'; a full one has a layer ``fc_lower`` beside the others.
         components: Gaussians in a learned mixture prior; 0 is the standard normal prior.
+        prior: Family of the prior: 'gaussians', or a 'flow', which needs zuko.
         decoder_sigma: Standard deviation of p(x|z), in data units; only draws with noise need it.
         learned_variance: Make it a weight instead, ``decoder_logvar``, which training moves; it starts at 0.005.
         generator: Source of the initial weights; PyTorch's global one by default. The same seed gives the same
@@ -73,6 +74,7 @@ class VAE(nn.Module):
         initialization: Initialization = "default",
         posterior: PosteriorCovariance = "diagonal",
         components: int = 0,
+        prior: PriorFamily = "gaussians",
         decoder_sigma: float | None = None,
         learned_variance: bool = False,
         generator: Generator | None = None,
@@ -112,7 +114,7 @@ class VAE(nn.Module):
             _he_initialize(list(self.encoder), generator)
             _he_initialize(list(self.decoder)[:-1], generator)
 
-        self.prior: Prior = make_prior(latent_dim, components, generator=generator)
+        self.prior: Prior = make_prior(latent_dim, components, family=prior, generator=generator)
 
         # Log-variance of p(x|z), where it is learned.
         self.decoder_logvar = nn.Parameter(torch.tensor(math.log(START_VARIANCE))) if learned_variance else None

@@ -219,6 +219,7 @@ def build_model(config: Config, distribution: Distribution | None = None) -> VAE
         initialization=config.initialization,
         posterior=config.posterior,
         components=config.components,
+        prior=config.prior,
         decoder_sigma=None if is_learned else loss.sigma,
         learned_variance=is_learned,
         generator=rng.generator(config.seed, "initialisation"),
@@ -306,10 +307,14 @@ def require_engine(config: Config) -> None:
     """Start JAX where a config names the fast engine.
 
     Raises:
-        ValueError: JAX is not installed, does not start, or lacks the config's device.
+        ValueError: JAX is not installed, does not start, or lacks the config's device; or the fast engine does not
+            compute such settings.
     """
     if config.engine != "xla":
         return
+    reason = beyond_xla(config)
+    if reason:
+        raise ValueError(f"{reason} Choose engine 'torch'.")
 
     from swissroll.training.engines.xla import find_device, import_jax
 
@@ -320,6 +325,13 @@ def require_engine(config: Config) -> None:
 def _data_dim(config: Config, distribution: Distribution | None) -> int:
     """D of a distribution in memory, or of what a config names."""
     return data_dim_of(config) if distribution is None else distribution_for(config, distribution).data_dim
+
+
+def beyond_xla(config: Config) -> str:
+    """What of a config the fast engine does not compute, as a sentence; empty where it computes all."""
+    if config.prior == "flow":
+        return "The fast engine has no prior 'flow'."
+    return ""
 
 
 def _build_xla(plan: Plan) -> Engine:

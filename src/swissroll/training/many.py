@@ -34,6 +34,7 @@ SHAPE_FIELDS = (
     "depth",
     "activation",
     "posterior",
+    "prior",
     "components",
     "decoder_variance",
     "reduction",
