@@ -35,6 +35,8 @@ PANEL = 16
 """Gauss-Legendre nodes in each piece of the coordinate."""
 MAX_NODES = 2**15
 """Most nodes along a curve; eight times as many with noise about it."""
+MAX_ROWS = 10_000
+"""Most rows whose lower bound is looked for."""
 MAX_LATTICE = 2**21
 """Most points of a lattice."""
 FIRST_ROUND = 20
@@ -65,7 +67,7 @@ class LowerBound:
 
     Attributes:
         value: Reached by the mixture found, and so an upper bound: no lower than the bound itself.
-        lower: No model is below it, up to the numerical error of the averages over the curve, about 1e-5.
+        lower: No model is below it, up to the numerical error of averages and of the search for maxima, about 1e-5.
         upper: ``value``, or for an entropy with its numerical error.
         sigma: Decoder standard deviation, in data units.
         noise: Standard deviation of the data's noise, in data units.
@@ -140,38 +142,99 @@ def _entropy_bound(curve: Curve, noise: float, sigma: float) -> LowerBound:
     )
 
 
+@ordinary_modes()
+def rows_lower_bound(rows: Any, sigma: float, *, tolerance: float = 1e-2, steps: int = 500) -> LowerBound:
+    """Bracket the lowest mean negative log evidence, on these very rows, of any model whose decoder has this sigma.
+
+    The rows take the place of a curve, each with the same mass. A model that reaches the bound has its means where the
+    rows are, the noise of the rows included: on other rows of the same kind it would do worse.
+
+    Args:
+        rows: Shape (N, D) with N of at most 10,000, in the coordinates of sigma.
+        sigma: Decoder standard deviation, above 0.
+        tolerance: Width of the bracket, in nats, at which to stop.
+        steps: Iterations after which to stop; also some 20 s of work end it. The bracket is right all the same.
+
+    Raises:
+        ValueError: An argument is outside its range, or the rows are not finite.
+    """
+    checks.real("sigma", sigma, 0, 1e6, open_low=True)
+    checks.real("tolerance", tolerance, 0, 1, open_low=True)
+    checks.whole("steps", steps, 1, 10**7)
+    x = checks.points("rows", rows)
+    checks.whole("the number of rows", len(x), 1, MAX_ROWS)
+
+    # Equal rows are one point with their mass.
+    different, counts = torch.unique(x, dim=0, return_counts=True)
+    found = _bracket(different, counts.double() / len(x), different, sigma, tolerance, steps)
+    return LowerBound(
+        value=found.value,
+        lower=found.lower,
+        upper=found.value,
+        sigma=sigma,
+        noise=0.0,
+        atoms=found.atoms,
+        weights=found.weights,
+    )
+
+
 def _mixture_bound(curve: Curve, noise: float, sigma: float, tolerance: float, steps: int) -> LowerBound:
     """The bound where the noise is below sigma: of the best mixture that is found, and its certificate."""
     x, mass = _noisy_nodes(curve, noise, sigma)
     atoms, _ = _curve_nodes(curve, sigma, spacing=1.2)
-    weights = torch.full((len(atoms),), 1 / len(atoms), dtype=torch.float64)
     # With little noise the entropy is far below the bound, and would be computed for nothing.
     entropy = _entropy_below(curve, noise) if noise > sigma / 2 else -math.inf
+
+    found = _bracket(x, mass, atoms, sigma, tolerance, steps, known=entropy)
+    if found.value - found.lower >= tolerance and found.gave_up:
+        raise ValueError(
+            f"sigma={sigma:g} is too little above the noise {noise:g}, or too small beside the curve {curve.name}: "
+            f"the lower bound is between {found.lower:.4f} and {found.value:.4f} nats, and to come closer would take "
+            "minutes. Make sigma or the tolerance larger."
+        )
+
+    return LowerBound(
+        value=found.value,
+        lower=found.lower,
+        upper=found.value,
+        sigma=sigma,
+        noise=noise,
+        atoms=found.atoms,
+        weights=found.weights,
+    )
+
+
+class _Bracket(NamedTuple):
+    """A mixture, its mean -log p(x), below which no other is, and whether it was given up for its cost."""
+
+    atoms: Tensor
+    weights: Tensor
+    value: float
+    lower: float
+    gave_up: bool
+
+
+def _bracket(
+    x: Tensor, mass: Tensor, atoms: Tensor, sigma: float, tolerance: float, steps: int, *, known: float = -math.inf
+) -> _Bracket:
+    """Improve a mixture on weighted points until its certificate is this close; nothing is below ``known``."""
+    weights = torch.full((len(atoms),), 1 / len(atoms), dtype=torch.float64)
 
     # The cost of a step is its number of pairs, which decides how many steps are affordable.
     pairs = _near_pairs(x, atoms, sigma)
     count = len(x) * len(atoms) // DENSE_GAIN if pairs is None else len(pairs.atoms)
-    affordable = max(1, MAX_WORK // count)
+    affordable = max(1, MAX_WORK // max(1, count))
 
     # The certificates cost more than the steps, the first of which gain most.
     done = 0
-    while done < min(steps, affordable):
+    while True:
         few = min(done + FIRST_ROUND, ROUND, max(1, affordable // 4), steps - done)
         atoms, weights = _improve(x, mass, atoms, weights, sigma, few)
         done += few
         value, excess = _certify(x, mass, atoms, weights, sigma)
-        lower = min(value, max(value - excess, entropy))
-        if value - lower < tolerance:
-            break
-    else:
-        if affordable < steps:
-            raise ValueError(
-                f"sigma={sigma:g} is too little above the noise {noise:g}, or too small beside the curve {curve.name}: "
-                f"the lower bound is between {lower:.4f} and {value:.4f} nats, and to come closer would take minutes. "
-                "Make sigma or the tolerance larger."
-            )
-
-    return LowerBound(value=value, lower=lower, upper=value, sigma=sigma, noise=noise, atoms=atoms, weights=weights)
+        lower = min(value, max(value - excess, known))
+        if value - lower < tolerance or done >= min(steps, affordable):
+            return _Bracket(atoms, weights, value, lower, gave_up=affordable < steps)
 
 
 def _entropy_below(curve: Curve, noise: float) -> float:
