@@ -262,12 +262,15 @@ export function createActions(store, engine) {
         const count = Math.min(REPLAY_BURST, step - at);
         await engine.step("main", count);
         at += count;
+        // A run that broke has no further steps.
+        if (store.get().runs.main?.problem) at = last;
       }
     };
     try {
       for (const turned of turns) {
         await goTo(turned.step);
         if (own !== begun) return;
+        if (store.get().runs.main?.problem) break;
         await engine.set("main", { [turned.name]: turned.value });
         store.set({ settings: { [turned.name]: turned.value }, turns: [...store.get().turns, turned] });
       }

@@ -1,5 +1,7 @@
 // The bar at the top: training's buttons, and how far the run is.
 
+import { lastNumber, rowsUntil } from "./curves_view.js";
+
 /** Steps per second that can be chosen; 0 is as fast as it goes. */
 const SPEEDS = {
   0: "fastest",
@@ -40,12 +42,12 @@ function showBar(state, changed) {
     play.querySelector(".words").textContent = isGoing ? "Pause" : "Play";
   }
   if (changed.has("speed")) document.getElementById("speed").value = String(state.speed);
-  if (changed.has("runs") || changed.has("running")) showReadout(state);
+  if (["runs", "running", "replay", "timeline"].some((name) => changed.has(name))) showReadout(state);
 }
 
-function showReadout({ runs, running, replay }) {
+function showReadout({ runs, running, replay, timeline }) {
   const frame = runs.main?.frame;
-  const negativeElbo = lastElbo(runs.main?.history ?? {});
+  const negativeElbo = lastElbo(runs.main?.history ?? {}, timeline.at);
 
   const step = counts.format(frame?.step ?? 0);
   document.getElementById("now-step").textContent = replay ? `${step} of ${counts.format(replay.to)}` : step;
@@ -53,11 +55,12 @@ function showReadout({ runs, running, replay }) {
   document.getElementById("now-loss").textContent = Number.isFinite(negativeElbo) ? negativeElbo.toFixed(2) : "\u2013";
 }
 
-/** The newest negative ELBO on held-out points, in nats, as the curves say it; before the first one, on the batch. */
-function lastElbo({ distortion, rate, held_out_distortion: heldOut, held_out_rate: heldOutRate }) {
-  const measured = heldOut?.findLastIndex(Number.isFinite) ?? -1;
-  if (measured >= 0) return heldOut[measured] + heldOutRate[measured];
-  return (distortion?.at(-1) ?? NaN) + (rate?.at(-1) ?? NaN);
+/** The negative ELBO on held-out points at a step, in nats, as the curves say it; before the first one, on the batch. */
+function lastElbo(history, at) {
+  const count = rowsUntil(history, at);
+  const last = (name) => lastNumber(history[name] ?? [], count);
+  const measured = last("held_out_distortion") + last("held_out_rate");
+  return Number.isFinite(measured) ? measured : last("distortion") + last("rate");
 }
 
 /** Sentences about what is wrong or finished, each until it is closed. */

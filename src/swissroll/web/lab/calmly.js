@@ -9,6 +9,8 @@
 export function calmly(every, run) {
   let timer = null;
   let ranAt = -Infinity;
+  // Paper does not wait for the next turn.
+  addEventListener("beforeprint", run);
   return (now = false) => {
     if (now) ranAt = -Infinity;
     if (timer !== null && !now) return;

@@ -250,7 +250,8 @@ export function steady(value) {
  * @param {number} decimals
  */
 export function fixed(value, decimals = 2) {
-  if (!Number.isFinite(value)) return say(value);
+  // Of a run that breaks, digits without end would cover the picture.
+  if (!(Math.abs(value) < 1e6)) return say(value);
   return value.toFixed(decimals).replace("-", "−");
 }
 

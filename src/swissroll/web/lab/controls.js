@@ -21,6 +21,8 @@ const FURTHER = [
   "steps",
   "seed",
 ];
+/** Settings whose choices are words: their menus take a whole row. */
+const WIDE = new Set(["reduction", "decoder_variance", "initialization", "lr_schedule"]);
 const MENUS = { hidden_dim: WIDTHS, depth: DEPTHS, latent_dim: LATENTS };
 
 const STEPS_PER_DECADE = 20;
@@ -219,6 +221,7 @@ function field(name, store, actions) {
   input.id = `knob-${name}`;
   const words = document.createElement("label");
   words.className = kind === "flag" ? "field flag" : "field";
+  words.classList.toggle("wide", WIDE.has(name));
   words.title = help;
   const text = document.createElement("span");
   text.textContent = label;

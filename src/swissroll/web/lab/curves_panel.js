@@ -2,7 +2,7 @@
 
 import { Surface, drawWhenChanged, fixed } from "./canvas.js";
 import { calmly } from "./calmly.js";
-import { drawCurves, lastNumber, linesOf } from "./curves_view.js";
+import { drawCurves, lastNumber, linesOf, rowsUntil } from "./curves_view.js";
 import { COLLAPSED, describeRates } from "./latent_panel.js";
 import { latentName } from "./latent_view.js";
 import { DATA, POSTERIOR, REFERENCE, TRUE_POSTERIOR } from "./palette.js";
@@ -125,24 +125,12 @@ function followPointer(canvas, plane, read) {
   canvas.addEventListener("pointerleave", () => read(null));
 }
 
-/** The row of a step, or of the last one before it that has a number. */
-function valueAt(step, values, at) {
-  let low = 0;
-  let high = step.length;
-  while (low < high) {
-    const middle = (low + high) >> 1;
-    if (step[middle] <= at) low = middle + 1;
-    else high = middle;
-  }
-  for (let k = low - 1; k >= 0; k--) if (Number.isFinite(values[k])) return values[k];
-  return NaN;
-}
-
 function readAt(history, truths, at) {
-  const { step, lines } = linesOf(history);
+  const { lines } = linesOf(history);
+  const count = rowsUntil(history, at);
   const parts = [`step ${at}`];
   for (const { name, train, held_out: held } of lines) {
-    const value = valueAt(step, held.length ? held : train, at);
+    const value = lastNumber(held.length ? held : train, count);
     if (Number.isFinite(value)) parts.push(`${name} ${fixed(value, 2)}`);
   }
   const truth = truths.filter((row) => row.step <= at).at(-1);

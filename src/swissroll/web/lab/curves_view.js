@@ -4,7 +4,7 @@ import { Plane, drawAxes, drawText, fixed, say, ticks } from "./canvas.js";
 import { DATA, POSTERIOR, PRIOR, RECONSTRUCTION, REFERENCE, TRUE_POSTERIOR } from "./palette.js";
 
 /** Room for the lines' names, right of them, and the height of each, in sizes of the text. */
-const NAMES = 9.3;
+const NAMES = 10.6;
 const NAME_HEIGHT = 1.1;
 /** The axis fits what comes after this share of the steps: what is before may leave the picture. */
 const SETTLED = 0.25;
@@ -232,7 +232,7 @@ function drawNames(surface, plane, names) {
     }
     context.stroke();
     context.setLineDash([]);
-    drawText(surface, `${text} ${fixed(size, 2)}`, x + 22, y, { font: surface.smallFont });
+    drawText(surface, `${text} ${fixed(size, Math.abs(size) < 100 ? 2 : 1)}`, x + 22, y, { font: surface.smallFont });
   });
 }
 
@@ -276,7 +276,7 @@ export function drawCurves(surface, { history, truths, turns, at = null }, shows
   const box = { left: 0, top: 0, width: Math.max(60, surface.width - NAMES * surface.textSize), height: surface.height };
   const last = Math.max(step[step.length - 1], 10);
   const plane = new Plane(box, [0, last], inNats ? rangeOf(found, truths, shows) : rangeOf(found, [], shows));
-  drawAxes(surface, plane, { x: "step", y: inNats ? "nats per point" : "loss (no nats: beta is 0)" });
+  drawAxes(surface, plane, { x: "step", y: "" });
 
   const names = [];
   const end = truths[truths.length - 1]?.evidence;
@@ -300,8 +300,11 @@ export function drawCurves(surface, { history, truths, turns, at = null }, shows
     }
     if (at !== null) drawAt(surface, plane, at);
   });
+  // Over the curves, which begin where it stands.
+  const unit = inNats ? "nats per point" : "loss (no nats: beta is 0)";
+  drawText(surface, unit, 4, 0.6 * surface.textSize, { colour: surface.theme.quiet, font: surface.smallFont });
   if (inNats && shows("exact") && end) {
-    const text = end.exact === false ? "−log p, bound" : "−log p exact";
+    const text = end.exact === false ? "−log p, bound" : "−log p(x)";
     names.push({ text, value: end.value, colour: TRUE_POSTERIOR });
     names.push({ text: "lower bound", value: end.lower_bound, colour: REFERENCE, dash: [2, 3] });
   }
@@ -329,8 +332,27 @@ function drawAt(surface, plane, at) {
 /**
  * The last number of a column in which some rows have none.
  * @param {ArrayLike<number>} values
+ * @param {number} [count] rows that are looked at, from the first one
  */
-export function lastNumber(values) {
-  for (let k = values.length - 1; k >= 0; k--) if (Number.isFinite(values[k])) return values[k];
+export function lastNumber(values, count = values.length) {
+  for (let k = count - 1; k >= 0; k--) if (Number.isFinite(values[k])) return values[k];
   return NaN;
+}
+
+/**
+ * Rows of a history up to a step: those that a snapshot of that step has behind it.
+ * @param {{step?: ArrayLike<number>}} history
+ * @param {number | null} at null for all
+ * @returns {number}
+ */
+export function rowsUntil({ step = [] }, at) {
+  if (at === null) return step.length;
+  let low = 0;
+  let high = step.length;
+  while (low < high) {
+    const middle = (low + high) >> 1;
+    if (step[middle] <= at) low = middle + 1;
+    else high = middle;
+  }
+  return low;
 }

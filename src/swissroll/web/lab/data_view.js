@@ -176,7 +176,7 @@ export function drawData(surface, run, { shows, selection = {}, side = FIRST_SID
   const data = project(begin.points, dims, side);
   const reconstructions = frame?.reconstructions && project(frame.reconstructions, dims, side);
 
-  if (!bare) drawAxes(surface, plane, dims === 2 ? { x: "x₁", y: "x₂" } : { x: "turned", y: "x₃", numbersX: [], numbersY: [] });
+  if (!bare) drawAxes(surface, plane, dims === 2 ? { x: "x₁", y: "x₂" } : { x: "drag to turn", y: "x₃", numbersX: [], numbersY: [] });
   if (shows("density") && truth?.density && dims === 2) drawDensity(surface, plane, truth.density);
   if (shows("mesh") && frame?.mesh?.points) drawMesh(surface, plane, frame.mesh, dims, side);
   if (shows("residuals") && reconstructions) drawResiduals(surface, plane, data, reconstructions);

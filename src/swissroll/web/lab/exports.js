@@ -44,8 +44,8 @@ export function mount(element, store, engine) {
   rows.push(pictureRow(say), weightsRow(engine, say));
   element.querySelector(".host").append(
     make("p", { textContent: "Take this run elsewhere. Nothing leaves this page but what you copy or save." }),
-    make("ul", { className: "exports" }, rows),
     told,
+    make("ul", { className: "exports" }, rows),
     shown,
   );
   element.querySelector(".description").textContent =
@@ -64,7 +64,13 @@ function textRow({ label, help, file, write }, store, shown, say) {
     await use(text);
   };
   const copy = button(`Copy`, `Copy: ${label}`, () =>
-    act(async (text) => say((await copyText(text)) ? `${label} is copied.` : "Select the text below and copy it.")),
+    act(async (text) => {
+      const isCopied = await copyText(text);
+      say(isCopied ? `${label} is copied; the same text is at the end of this list.` : "The browser does not let the page copy. Copy the text that is selected.");
+      if (isCopied) return;
+      shown.focus();
+      shown.select();
+    }),
   );
   const save = button("Save", `Save: ${label}`, () =>
     act((text) => {

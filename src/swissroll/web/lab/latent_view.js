@@ -173,8 +173,10 @@ function drawWindow(surface, box, posterior, mean, std) {
     drawText(surface, text, box.left + 20, at + 1);
   };
   const line = 1.2 * surface.textSize;
-  keyed("p(z|x) exact", TRUE_POSTERIOR, box.top + 0.8 * line, true);
-  keyed("q(z|x) encoder", POSTERIOR, box.top + 1.8 * line, false);
+  // On a phone there is room for the letters alone.
+  const isNarrow = box.width < 11 * surface.textSize;
+  keyed(isNarrow ? "p(z|x)" : "p(z|x) exact", TRUE_POSTERIOR, box.top + 0.8 * line, true);
+  keyed(isNarrow ? "q(z|x)" : "q(z|x) encoder", POSTERIOR, box.top + 1.8 * line, false);
   const width = `${fixed(high0 - low0, 2)} wide`;
   if (box.width > 15 * surface.textSize)
     drawText(surface, width, box.left + box.width - 5, box.top + box.height - 9, {
@@ -182,7 +184,7 @@ function drawWindow(surface, box, posterior, mean, std) {
       colour: surface.theme.quiet,
     });
   if (Number.isFinite(posterior.kl))
-    drawText(surface, `KL(q‖p) ${fixed(posterior.kl, 3)} nats`, box.left + 6, box.top + box.height - 9);
+    drawText(surface, isNarrow ? `KL ${fixed(posterior.kl, 2)}` : `KL(q‖p) ${fixed(posterior.kl, 3)} nats`, box.left + 6, box.top + box.height - 9);
 }
 
 function drawDragged(surface, plane, [from, to], dims) {
@@ -212,7 +214,7 @@ function layOut(surface, hasWindow) {
     box: { left: 0, top: 0, width: isWide ? width - side - 16 : width, height },
     window: isWide
       ? { left: width - side - 8, top: (height - side) / 2, width: side, height: side }
-      : { left: width - side - 6, top: 6, width: side, height: side },
+      : { left: width - side - 6, top: height - side - 1.8 * surface.textSize, width: side, height: side },
     isWide,
   };
 }

@@ -86,6 +86,11 @@ function mountTheme(store) {
     document.getElementById("theme").setAttribute("aria-label", theme === "dark" ? "Light colours" : "Dark colours");
   };
   dark.addEventListener("change", () => store.set({ view: {} }));
+  // Paper is white: what is drawn on canvases for it must be, too.
+  addEventListener("beforeprint", () => {
+    document.documentElement.dataset.theme = "light";
+  });
+  addEventListener("afterprint", () => store.set({ view: {} }));
   document.getElementById("theme").addEventListener("click", () => {
     const isDark = document.documentElement.dataset.theme === "dark";
     store.set({ view: { theme: isDark ? "light" : "dark" } });

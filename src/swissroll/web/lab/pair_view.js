@@ -190,8 +190,10 @@ function drawSpace(surface, run, space, runs) {
 }
 
 function drawDifference(surface, runs) {
-  const batch = differenceOf(runs.main.history ?? {}, runs[OTHER].history ?? {});
   const held = differenceOf(runs.main.history ?? {}, runs[OTHER].history ?? {}, "held_out_");
+  // On a batch a mistake is measured by itself; on held-out points all runs are measured alike.
+  const isMistaken = Boolean(runs[OTHER].begin?.settings?.mistake) && held.step.length > 0;
+  const batch = isMistaken ? held : differenceOf(runs.main.history ?? {}, runs[OTHER].history ?? {});
   const { context } = surface;
   if (!batch.step.length) return;
 
@@ -211,7 +213,7 @@ function drawDifference(surface, runs) {
   drawAxes(surface, plane, { x: "step", y: "difference of −ELBO, nats" });
   plane.clipped(context, () => {
     drawPolyline(context, [plane.toPixel(0, 0), plane.toPixel(last, 0)], { colour: REFERENCE, width: 1.5 });
-    drawPolyline(context, thin(batch.step, batch.nats, plane), { colour: DATA, width: 1, dash: [1, 2] });
+    if (!isMistaken) drawPolyline(context, thin(batch.step, batch.nats, plane), { colour: DATA, width: 1, dash: [1, 2] });
     if (held.step.length) drawPolyline(context, thin(held.step, held.nats, plane), { colour: DATA, width: 2.5 });
   });
 }

@@ -106,7 +106,7 @@ export function mount(element, store, engine, actions) {
   const caption = make("p", { class: "caption", role: "status" });
   const list = make("ol", { class: "stages" });
   const controls = make("div", { class: "row" }, back, next, play, other, make("label", {}, trick, " without the trick"));
-  const picture = make("div", { class: "diagram" });
+  const picture = make("div", { class: "diagram", role: "group", "aria-label": "Drawing of the step" });
   host.append(make("div", { class: "slow" }, controls, list, picture, caption));
   const diagram = new StepDiagram(picture);
 

@@ -127,7 +127,11 @@ function train(cells, settings, points) {
       const cell = cells[waiting.shift()];
       const changed = { beta: cell.beta, hidden_dim: cell.width, beta_start: null, steps: STEPS };
       try {
-        await channel.request("cell", "start", { settings: { ...settings, ...changed }, points: points?.values });
+        await channel.request("cell", "start", {
+          settings: { ...settings, ...changed },
+          points: points?.values,
+          dims: points?.dims,
+        });
         for (let step = 0; step < STEPS && !isEnded; step += BURST) {
           await channel.request("cell", "step", { count: BURST });
           showCell(cell, shown, dataDim(settings, points), step + BURST);

@@ -49,6 +49,8 @@ export class StepDiagram {
   /** @param {HTMLElement} host */
   constructor(host) {
     const svg = draw("svg", { viewBox: "0 0 472 228", class: "step-diagram", "aria-hidden": "true" }, host);
+    this.host = host;
+    this.svg = svg;
     const defs = draw("defs", {}, svg);
     for (const [id, path] of [
       ["arrow-forward", "M0 0L7 3.5L0 7z"],
@@ -92,5 +94,20 @@ export class StepDiagram {
     }
     this.cut.classList.toggle("lit", cut);
     for (const [name, element] of this.numbers) write(element, numbers[name] ?? "");
+    this.#reveal();
+  }
+
+  /** On a phone the drawing is wider than its host: bring what is lit into sight, and let keys scroll the rest. */
+  #reveal() {
+    const hasMore = this.host.scrollWidth > this.host.clientWidth;
+    this.host.tabIndex = hasMore ? 0 : -1;
+    if (!hasMore) return;
+    const left = this.svg.getBoundingClientRect().left;
+    const middles = [...this.svg.querySelectorAll(".node.lit")].map((node) => {
+      const box = node.getBoundingClientRect();
+      return (box.left + box.right) / 2 - left;
+    });
+    const middle = (Math.min(...middles) + Math.max(...middles)) / 2;
+    this.host.scrollLeft = middle - this.host.clientWidth / 2;
   }
 }

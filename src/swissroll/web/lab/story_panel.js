@@ -2,7 +2,7 @@
 
 import { fixed, say, steady } from "./canvas.js";
 import { calmly } from "./calmly.js";
-import { lastNumber } from "./curves_view.js";
+import { lastNumber, rowsUntil } from "./curves_view.js";
 import { pointsOf } from "./data_view.js";
 import { make, write } from "./toggles.js";
 
@@ -13,18 +13,20 @@ const EVERY = 250;
  * The terms of the loss as it was last computed on a training batch.
  * @param {{begin: object, frame: object, history: object}} run
  * @param {object} settings
+ * @param {number | null} [at] the step of a snapshot that is looked at
  * @returns {{loss: number, error: number, beta: number, kl: number, errorName: string, klName: string}}
  */
-export function termsOf({ begin, frame, history }, settings) {
+export function termsOf({ begin, frame, history }, settings, at = null) {
   const { dims, count } = pointsOf(begin);
   const size = frame.mu.length / count;
   const isMean = settings.reduction === "mean";
   const isLearned = settings.decoder_variance === "learned";
 
   const beta = frame.beta ?? settings.beta;
-  const rate = lastNumber(history.rate ?? []);
+  const rows = rowsUntil(history, at);
+  const rate = lastNumber(history.rate ?? [], rows);
   const kl = isMean ? rate / size : rate;
-  const loss = lastNumber(history.loss ?? []);
+  const loss = lastNumber(history.loss ?? [], rows);
   const over = (number, what) => (isMean ? `mean over ${number} ${what}` : `sum over ${number} ${what}`);
   return {
     loss,
@@ -60,7 +62,7 @@ export function verdictOf({ problem, stopped, truth, frame }, running = false) {
 /** What is known before the first diagnosis. */
 function firstWords(truth) {
   const evidence = truth?.evidence;
-  if (!Number.isFinite(evidence?.gap)) return "It trains; the first diagnosis is on its way.";
+  if (!Number.isFinite(evidence?.gap)) return "The first diagnosis is on its way.";
   return `The ELBO is ${fixed(evidence.gap, 2)} nats from the evidence that it bounds; the first diagnosis is on its way.`;
 }
 
@@ -76,19 +78,20 @@ export function mount(element, store) {
   const description = element.querySelector(".description");
 
   const show = calmly(EVERY, () => {
-    const { runs, settings, running } = store.get();
+    const { runs, settings, running, timeline } = store.get();
     const main = runs?.main;
     if (!main?.begin) return;
+    const at = timeline?.at ?? null;
     const sentences = [showVerdict(parts, main, running)];
     if (main.frame && main.history?.step?.length) {
-      sentences.push(showLoss(parts, termsOf(main, settings)));
-      sentences.push(showNats(parts, main));
+      sentences.push(showLoss(parts, termsOf(main, settings, at)));
+      sentences.push(showNats(parts, main, at));
       sentences.push(showMeaning(parts, main.frame, settings));
     }
     write(description, sentences.filter(Boolean).join(" "));
   });
   store.subscribe((_, changed) => {
-    if (["runs", "settings", "running"].some((key) => changed.has(key))) show();
+    if (["runs", "settings", "running", "timeline"].some((key) => changed.has(key))) show();
   });
 }
 
@@ -130,20 +133,28 @@ function showVerdict({ verdict, title, sentence, advice }, main, running) {
 }
 
 function showLoss({ loss, error, beta, kl }, terms) {
-  write(loss.number, steady(terms.loss));
-  write(error.number, steady(terms.error));
+  // Before the first step there is no batch whose loss was computed.
+  const known = (value) => (Number.isFinite(terms.loss) ? steady(value) : "\u2013");
+  write(loss.number, known(terms.loss));
+  write(error.number, known(terms.error));
   write(beta.number, say(terms.beta, 3));
-  write(kl.number, steady(terms.kl));
+  write(kl.number, known(terms.kl));
   write(error.caption, terms.errorName);
   write(kl.caption, terms.klName);
+  if (!Number.isFinite(terms.loss)) return "No step was taken yet, so no loss was computed.";
   return `The loss ${say(terms.loss)} is ${terms.errorName} ${say(terms.error)}, plus beta ${say(terms.beta)} times ${terms.klName} ${say(terms.kl)}.`;
 }
 
-function showNats({ nats }, { history, truth, frame }) {
+function showNats({ nats }, { history, truth, frame }, at) {
+  const rows = rowsUntil(history, at);
   const pick = (name) => {
-    const held = lastNumber(history[`held_out_${name}`] ?? []);
-    return Number.isFinite(held) ? held : lastNumber(history[name] ?? []);
+    const held = lastNumber(history[`held_out_${name}`] ?? [], rows);
+    return Number.isFinite(held) ? held : lastNumber(history[name] ?? [], rows);
   };
+  if (rows === 0) {
+    write(nats, "");
+    return "";
+  }
   const distortion = pick("distortion");
   const rate = pick("rate");
   if (!Number.isFinite(distortion)) {

@@ -79,6 +79,7 @@ export function addToggles(row, store, toggles) {
       const { box, chip } = boxes.get(name);
       box.disabled = reason !== null;
       chip.title = reason ?? "";
+      box.title = reason ?? "";
       if (reason === null) reasons.delete(name);
       else reasons.set(name, reason);
     },

@@ -24,12 +24,12 @@ const STOPS = [
   {
     at: "panel-latent",
     title: "Where new points come from",
-    text: "Move over the latent space: the decoder shows the point that belongs there. Draws from the prior become green samples.",
+    text: "Move over the latent space: the decoder shows the point that belongs there. Tick “samples”: draws from the prior become green triangles.",
   },
   {
     at: "panel-curves",
     title: "Two costs, one sum",
-    text: "Distortion: how badly points come back. Rate: how much the codes tell. Their sum bounds what no VAE can beat, the exact evidence.",
+    text: "Distortion: how badly points come back. Rate: how much the codes tell. Their sum, −ELBO, never falls below the exact −log p(x).",
   },
   {
     at: "knobs",

@@ -21,6 +21,8 @@ const HELD_OUT_POINTS = 512;
 /** Steps between two measurements on them, and before the first of these. */
 const MEASURED_EVERY = 50;
 const MEASURED_FIRST_EVERY = 10;
+/** The mistake that is part of the model, and not of its training. */
+const IN_MODEL = "relu_on_head";
 /** Columns of a history. */
 const COLUMNS = ["step", "loss", "distortion", "rate", "held_out_loss", "held_out_distortion", "held_out_rate"];
 /** What of a step was not finite, by the kernel's number. */
@@ -247,7 +249,7 @@ export class Training {
   }
 
   /**
-   * Terms of the held-out points, with noise of their own that stays the same.
+   * Terms of the held-out points, with noise of their own that stays the same; a mistake in the loss is left out.
    *
    * @returns {{loss: number, mse: number, kl: number, rate: number, distortion: number}} As {@link Training#terms}.
    */
@@ -258,6 +260,8 @@ export class Training {
     let mse = 0;
     let kl = 0;
     let loss = 0;
+    const { mistake } = this.settings;
+    if (mistake !== IN_MODEL) this.network.setMistake(null);
     for (let first = 0; first < HELD_OUT_POINTS; first += rows) {
       const count = Math.min(rows, HELD_OUT_POINTS - first);
       this.network.setPoints(this.heldOut.points.subarray(first * dataDim, (first + count) * dataDim));
@@ -271,6 +275,7 @@ export class Training {
       mse += share * part.mse;
       kl += share * part.kl;
     }
+    this.network.setMistake(mistake);
     return this.#inNats(loss, mse, kl);
   }
 
