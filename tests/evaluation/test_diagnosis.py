@@ -511,3 +511,10 @@ def test_the_page_has_every_rule_in_order_with_its_advice() -> None:
     table = page.partition("| diagnosis | condition |")[2].partition("\n\n")[0]
     rows = [[cell.strip() for cell in line.strip("|").split("|")] for line in table.splitlines() if line[:2] == "| "]
     assert [(row[0], row[2]) for row in rows] == [(rule.name, advice_text(rule.advice)) for rule in (*RULES, NO_RULE)]
+
+
+def test_a_run_with_a_flow_is_told_of_no_preset_that_brings_another_prior() -> None:
+    config = Config(prior="flow")
+    for rule in (*RULES, NO_RULE):
+        advice = fit_advice(rule.advice, config, sigma=0.1, variance=0.2)
+        assert advice.preset == ""

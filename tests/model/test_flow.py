@@ -89,7 +89,7 @@ def test_a_run_with_a_flow_comes_back_and_goes_on_to_the_same_bits(tmp_path: Pat
     resumed.load_state(state, 3)
     assert [record.train.loss for record in resumed] == rest
 
-    run = swissroll.train(config, folder=tmp_path / "run")
+    run = swissroll.train(config, tmp_path / "run")
     model = swissroll.load(run.folder).model
     for name, value in training.engine.weights().items():
         assert torch.equal(model.state_dict()[name], value)

@@ -272,3 +272,12 @@ def test_a_copy_of_a_mixture_is_what_its_settings_train(tmp_path: Path) -> None:
     assert "train the original again" in read_origin(copy.folder / "config.toml")
     for name, value in copy.model.state_dict().items():
         assert torch.equal(again.model.state_dict()[name], value), name
+
+
+def test_a_copy_of_a_run_with_a_flow_has_gaussians_in_its_place(tmp_path: Path) -> None:
+    pytest.importorskip("zuko")
+    trained = swissroll.train(Config(prior="flow", hidden_dim=4, depth=1, steps=2, batch_size=8), tmp_path / "run")
+    copy = repair(trained, tmp_path / "copy", components=2)
+    assert (copy.config.prior, copy.config.components) == ("gaussians", 2)
+    assert isinstance(copy.network.prior, Mixture)
+    assert "trained with a flow; its 2 Gaussians" in read_origin(copy.folder / "config.toml")

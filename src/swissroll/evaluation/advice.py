@@ -63,6 +63,9 @@ def fit_advice(advice: Advice, config: Config, *, sigma: float, variance: float)
         sigma: The decoder's standard deviation, in data units; nan where it is not known.
         variance: The data's variance, averaged over coordinates; nan where it is not known.
     """
+    if advice.preset and config.prior == "flow":
+        # A preset brings Gaussians, and a run has one prior.
+        return dataclasses.replace(advice, preset="")
     if advice.action is Action.FIT_PRIOR and config.refit_prior:
         return beyond_the_fit(config)
     if advice.action is Action.FIT_PRIOR and config.components:

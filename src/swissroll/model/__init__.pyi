@@ -1,6 +1,8 @@
+from .flow import Flow as Flow
 from .loss import Loss as Loss
 from .loss import LossTerms as LossTerms
 from .loss import Translation as Translation
+from .posterior import Posterior as Posterior
 from .prior import Components as Components
 from .prior import Mixture as Mixture
 from .prior import Prior as Prior

@@ -26,6 +26,7 @@ from swissroll.report.colours import (
 from swissroll.report.film import film
 from swissroll.report.layout import COLOUR_BAR, GAP, LABELS, TWO_LINES, add_colour_bar, hide_labels_of_y, row
 from swissroll.report.plots import Array, Series
+from swissroll.report.prior_contours import draw_contours
 from swissroll.report.scene import SCENE_POINTS, Scene, to_array
 from swissroll.report.style import house_style
 from swissroll.report.true_posterior import true_posterior
@@ -295,9 +296,11 @@ def draw(name: str, scene: Scene) -> Figure:
 def draw_prior(ax: Axes, scene: Scene) -> None:
     """Draw the prior in the latent plane: rings of a single Gaussian, or the 1-sigma ellipse of each component.
 
-    A prior that is no mixture of Gaussians is not drawn.
+    Another smooth prior of two latent dimensions has lines of equal density; any other is not drawn.
     """
     components = scene.model.prior.components()
+    if scene.has_flow:
+        draw_contours(ax, scene)
     if components is None:
         return
 

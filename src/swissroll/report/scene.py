@@ -182,6 +182,12 @@ class Scene:
             return 0
         return len(components.means)
 
+    @property
+    def has_flow(self) -> bool:
+        """Whether the prior is drawn by lines of equal density, as a flow of two latent dimensions is."""
+        prior = self.model.prior
+        return prior.smooth and prior.components() is None and prior.latent_dim == 2
+
     @cached_property
     def extent(self) -> float:
         """Half the side of every data plane: the same in all pictures of a scene."""

@@ -66,7 +66,7 @@ def _write_copy(run: Run, folder: Path, components: int, progress: Progress) -> 
     # Opened again: its models are this function's own to change.
     source = load(run.folder)
 
-    config = dataclasses.replace(source.config, components=components, refit_prior=True)
+    config = dataclasses.replace(source.config, prior="gaussians", components=components, refit_prior=True)
     repaired = make_folder(folder, config, origin=_origin(source, config))
     replace_file(folder / "history.csv", (source.folder / "history.csv").read_bytes())
     beside = {} if source.standardization is None else standardization_state(source.standardization)
@@ -95,6 +95,9 @@ def _origin(source: Run, config: Config) -> str:
         # What that was trained with, its own folder says.
         what = f"its {config.components} Gaussians were fitted after training"
         again = "train another model, which has such Gaussians from its first step on"
+    elif trained.prior == "flow":
+        what = f"trained with a flow; its {config.components} Gaussians were fitted after that"
+        again = f"train another model, which has {config.components} Gaussians from its first step on"
     elif trained.components == config.components:
         what = "trained with these Gaussians; they were fitted once more after training"
         again = "train the original again, and fit its Gaussians at the end"
