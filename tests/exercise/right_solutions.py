@@ -232,6 +232,14 @@ PARTS: dict[str, dict[str, str]] = {
             "both.chunk(2, dim=1)\nreturn mu, logvar"
         )
     },
+    "noise by the model's own size": {
+        "sampler": "e = torch.randn(mu.shape[0], self.fc_mu.out_features)\nreturn mu + e * (logvar / 2).exp()"
+    },
+    "std by exp, called logvar everywhere": {
+        "heads": "return self.fc_mu(h), torch.exp(self.fc_logvar(h))",
+        "sampler": "return mu + logvar * torch.randn_like(mu)",
+        "kl": "kl_loss = torch.mean(0.5 * (mu ** 2 + logvar ** 2 - 1) - torch.log(logvar))",
+    },
     "silu": {"decoder": RIGHT["decoder"].replace("ReLU", "SiLU")},
     "dropout in the decoder": {"decoder": RIGHT["decoder"] + "\nnn.Dropout(0.1),"},
 }
@@ -263,6 +271,11 @@ WHOLE: dict[str, str] = {
         "def compute_vae_loss(model, x, beta):", "def vae_loss(recon_x, x, mu, logvar):"
     ),
     "beta with a default": solution().replace("(model, x, beta)", "(model, x, beta=0.01)"),
+    "two latents in the class itself": solution(
+        sampler="eps = torch.randn(len(mu), 2)\nreturn mu + eps * torch.exp(logvar / 2)"
+    )
+    .replace("latent_dim=2, hidden_dim=256", "hidden_dim=256")
+    .replace("latent_dim", "2"),
     "names of its own": solution().replace("latent_dim", "z_dim").replace("compute_vae_loss", "vae_loss"),
 }
 

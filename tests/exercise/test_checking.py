@@ -93,6 +93,18 @@ def test_a_loss_that_is_not_finite_fails_without_a_warning() -> None:
     error = "recon_loss = 1 / ((recon_x - x) ** 2).sum()"
     result = swissroll.check(names_of(solution(error=error))["compute_vae_loss"])
     assert not result.passed
+    line = result.failed[0].line
+    assert line.startswith("Where the reconstruction is the point itself the loss is infinite.")
+    assert line.endswith("It begins in line 48 with a division by 0, or by something infinite.")
+
+
+def test_a_positive_head_is_read_as_sampler_and_kl_read_it_together() -> None:
+    heads = "return self.fc_mu(h), F.softplus(self.fc_logvar(h)) + 1e-6"
+    sampler = "return mu + logvar * torch.randn_like(mu)"
+    kl = "kl_loss = torch.mean(0.5 * (mu ** 2 + logvar ** 2 - 1) - torch.log(logvar))"
+    assert swissroll.check(names_of(solution(heads=heads, sampler=sampler, kl=kl))).passed
+    result = swissroll.check(names_of(solution(heads=heads, sampler=sampler)))
+    assert [named.misconception.id for named in result.misconceptions] == ["heads-disagree"]
 
 
 def test_the_process_of_submissions_is_begun_before_pytorch_is_imported() -> None:

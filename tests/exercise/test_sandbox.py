@@ -19,7 +19,11 @@ import torch
 
 import swissroll
 from swissroll.exercise import child
+from swissroll.exercise.asking import find
+from swissroll.exercise.checking import check_subject
+from swissroll.exercise.misconceptions.source import solution
 from swissroll.exercise.sandbox import SandboxedSubject
+from swissroll.exercise.subject import LocalSubject
 from swissroll.exercise.submission import Cell, parse_cells
 from swissroll.exercise.warm_process import Limits, Sandbox
 from tests.exercise.hostile import RIGHT, with_loss, with_sampler
@@ -68,6 +72,17 @@ def test_a_right_solution_answers_as_it_does_here(sandbox: Sandbox) -> None:
         assert one.problems == []
     torch.manual_seed(1)
     torch.testing.assert_close(drawn["z"], MU + torch.randn(2, 2) * (0.5 * MU).exp(), rtol=0, atol=0)
+
+
+def test_noise_that_takes_many_calls_is_judged_as_it_is_here(sandbox: Sandbox) -> None:
+    code = solution(sampler="return mu + torch.exp(0.5 * logvar) * torch.randn(mu.shape[1])")
+    namespace: dict[str, Any] = {}
+    exec(compile(code, "a.py", "exec"), namespace)  # noqa: S102  It is the test's own.
+    here = check_subject(LocalSubject(find(namespace)), parts=["reparameterize"])
+    with subject(code, sandbox, Limits()) as one:
+        there = check_subject(one, parts=["reparameterize"])
+    assert [law.law for law in here.failed] == ["reparameterize.independent"]
+    assert [(law.law, law.passed) for law in there.evidence] == [(law.law, law.passed) for law in here.evidence]
 
 
 def test_a_name_that_a_line_makes_which_is_not_run_is_no_error_of_the_code(sandbox: Sandbox) -> None:

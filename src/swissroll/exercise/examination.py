@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -10,10 +11,10 @@ import numpy as np
 from swissroll.exercise.evidence import Evidence
 from swissroll.exercise.laws.error import ErrorLaws
 from swissroll.exercise.laws.forward import ForwardLaws
-from swissroll.exercise.laws.heads import HeadLaws
+from swissroll.exercise.laws.heads import HeadLaws, encode_randomly, is_head_positive
 from swissroll.exercise.laws.kl import KlLaws
 from swissroll.exercise.laws.measured_loss import LossMeter, MeasuredLoss, measure_loss
-from swissroll.exercise.laws.measured_model import ModelMeter
+from swissroll.exercise.laws.measured_model import LATENT_NAMES, ModelMeter
 from swissroll.exercise.laws.measured_sampler import BASE_HEAD, BASE_MU, filled
 from swissroll.exercise.laws.objective import ObjectiveLaws
 from swissroll.exercise.laws.readings import BY_NAME, LOG_VARIANCE, accepted
@@ -68,9 +69,19 @@ class Examination:
     def _measure_all(self) -> None:
         sampler = self._part("reparameterize")
         if sampler is not None:
-            self.sampler = SamplerLaws(self.subject, self.seed, self._declared())
+            self.sampler = SamplerLaws(self.subject, self.seed, self._declared(), self._latents_of_method(sampler))
         if self._part("loss") is not None:
             self._measure_loss(self.seed)
+
+    def _latents_of_method(self, sampler: Mapping[str, Any]) -> str | None:
+        """The argument of the model that a sampler is a method of which is the number of latents; "" where it has none.
+
+        None where the sampler is no method.
+        """
+        vae = self._part("vae")
+        if not sampler["is_method"] or vae is None:
+            return None
+        return next((name for name in vae["parameters"] if name.lower() in LATENT_NAMES), "")
 
     def _declared(self) -> list[str]:
         """Readings that are right by the names of parameters: of the sampler, or of a loss that takes a head itself."""
@@ -114,6 +125,7 @@ class Examination:
             shared = [name for name in of_sampler if name in self.kl.matches]
             self.sampler.readings = shared or self.sampler.readings
             self.kl.readings = shared or self.kl.readings
+        self._accept_what_the_head_is()
 
     # What is judged.
 
@@ -155,15 +167,31 @@ class Examination:
         yield from ObjectiveLaws(self.meter, self.measured, self.kl, self.error).judge()
 
     def _judge_heads(self, judged: dict[str, Evidence], *, alone: bool) -> Iterator[Evidence]:
-        vae = self._part("vae")
-        meter = None if vae is None else ModelMeter(self.subject, vae["parameters"], self.offset)
         of_sampler = [name for name in self._readings_of_sampler() if _holds(judged, "reparameterize.scale")]
         of_kl = [name for name in self._readings_of_kl() if _holds(judged, "kl.formula")]
-        laws = HeadLaws(meter, self._reading(), of_sampler, of_kl, self._is_sign_harmless())
+        laws = HeadLaws(self._encoded, self._reading(), of_sampler, of_kl, self._is_sign_harmless())
         for evidence in laws.judge():
             if alone and evidence.law == "heads.consistent" and evidence.passed is None:
                 continue
             yield evidence
+
+    @cached_property
+    def _encoded(self) -> list[list[Any]]:
+        """What random networks encode points to; empty where there is no model that can be called."""
+        vae = self._part("vae")
+        return [] if vae is None else encode_randomly(ModelMeter(self.subject, vae["parameters"], self.offset))
+
+    def _accept_what_the_head_is(self) -> None:
+        """Where sampler and KL term read the head in two ways, one as a logarithm, and the encoder makes it positive.
+
+        Then each of them is right in itself, and what is wrong is that they disagree.
+        """
+        if self.sampler is None or self.kl is None or set(self.sampler.matches) & set(self.kl.matches):
+            return
+        is_positive = {name: BY_NAME[name].is_positive for name in (*self.sampler.matches, *self.kl.matches)}
+        if set(is_positive.values()) == {True, False} and is_head_positive(self._encoded):
+            self.sampler.readings = [*self.sampler.readings, *self.sampler.matches]
+            self.kl.readings = [*self.kl.readings, *self.kl.matches]
 
     def _readings_of_sampler(self) -> list[str]:
         return [] if self.sampler is None else [name for name in self.sampler.readings if name in self.sampler.matches]
@@ -174,6 +202,9 @@ class Examination:
     def _reading(self) -> Any:
         """How the head is read: by the sampler where it is right, else by the KL term."""
         names = [*self._readings_of_sampler(), *self._readings_of_kl()]
+        # Where the two disagree, a head that is never negative is no logarithm.
+        if any(BY_NAME[name].is_positive != BY_NAME[names[0]].is_positive for name in names):
+            names.sort(key=lambda name: BY_NAME[name].is_positive != is_head_positive(self._encoded))
         return BY_NAME[names[0]] if names else LOG_VARIANCE
 
     def _is_sign_harmless(self) -> bool:

@@ -94,6 +94,15 @@ LOSS: tuple[Writing, ...] = (
         "kl-squared-distance",
         ("kl_loss = F.mse_loss(mu, torch.zeros_like(mu)) + F.mse_loss(logvar.exp(), torch.ones_like(logvar))"),
     ),
+    kl("kl-of-the-data", "kl_loss = 0.5 * ((mu - x.mean()) ** 2 + logvar.exp() - 1 - logvar).mean()"),
+    kl("kl-of-the-data", "kl_loss = 0.5 * (mu ** 2 + logvar.exp() - 1 - logvar).mean() * x.abs().mean()"),
+    kl(
+        "kl-of-random-numbers",
+        (
+            "z = mu + (logvar / 2).exp() * torch.randn_like(mu)\n"
+            "kl_loss = F.mse_loss(z.softmax(1), torch.randn_like(mu).softmax(1))"
+        ),
+    ),
     kl("kl-another-function", "kl_loss = torch.log1p(mu.square() + logvar.exp()).mean()"),
     kl("kl-batch-mean-twice", "kl_loss = 0.5 * (mu ** 2 + logvar.exp() - 1 - logvar).mean() / len(mu)"),
     kl("kl-summed-over-batch", "kl_loss = 0.5 * (mu ** 2 + logvar.exp() - 1 - logvar).sum()"),

@@ -203,4 +203,19 @@ MODEL: tuple[Writing, ...] = (
     ),
     Writing("one-layer-for-both-heads", {"heads": "mu = self.fc_mu(h)\nreturn mu, -mu.abs() + 1"}),
     Writing("one-layer-for-both-heads", {"heads": "h = self.fc_mu(h)\nreturn h, h.roll(1, dims=1)"}),
+    Writing(
+        "heads-disagree",
+        {
+            "heads": "return self.fc_mu(h), F.softplus(self.fc_logvar(h)) + 1e-6",
+            "sampler": "return mu + logvar * torch.randn_like(mu)",
+        },
+    ),
+    Writing(
+        "heads-disagree",
+        {
+            "heads": "return self.fc_mu(h), torch.exp(self.fc_logvar(h))",
+            "sampler": "return mu + torch.exp(0.5 * logvar) * torch.randn_like(mu)",
+            "kl": "kl_loss = torch.mean(0.5 * (mu ** 2 + logvar - 1) - 0.5 * torch.log(logvar))",
+        },
+    ),
 )

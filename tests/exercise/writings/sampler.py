@@ -140,8 +140,12 @@ SAMPLER: tuple[Writing, ...] = (
     sampler("std-another-function", "return mu + (1 + logvar ** 2) * torch.randn_like(mu)"),
     sampler("noise-wrong-size", "noise = torch.normal(0.0, 3.0, mu.shape)\nreturn mu + (0.5 * logvar).exp() * noise"),
     sampler(
+        "std-of-other-points",
+        "variance = logvar.exp().mean(0, keepdim=True)\nreturn mu + variance.sqrt() * torch.randn_like(mu)",
+    ),
+    sampler(
         "std-of-other-coordinates",
-        ("variance = logvar.exp().mean(0, keepdim=True)\nreturn mu + variance.sqrt() * torch.randn_like(mu)"),
+        "s = torch.exp(0.5 * logvar.mean(dim=1, keepdim=True))\nreturn mu + s * torch.randn_like(mu)",
     ),
     sampler(
         "computed-outside-of-autograd",
@@ -203,4 +207,18 @@ SAMPLER: tuple[Writing, ...] = (
     sampler("noise-discrete", "return mu + (logvar / 2).exp() * torch.distributions.Poisson(1.0).sample(mu.shape)"),
     sampler("latent-not-finite", "z = mu + (logvar / 2).exp() * torch.randn_like(mu)\nreturn z / (mu - mu)"),
     sampler("latent-not-finite", "return mu + torch.sqrt(-logvar.exp()) * torch.randn_like(mu)"),
+    sampler("std-clipped", "s = (logvar / 2).exp().clamp(1e-4, 1.0)\nreturn mu + s * torch.randn_like(mu)"),
+    sampler("std-clipped", "lv = torch.clamp(logvar, -1.0, 1.0)\nreturn mu + (lv / 2).exp() * torch.randn_like(mu)"),
+    sampler("std-clipped", "s = torch.sqrt(logvar.exp()).clamp(min=0.3)\nreturn mu + s * torch.randn_like(mu)"),
+    sampler(
+        "latent-size-frozen",
+        "noise = torch.stack([torch.randn(len(mu)), torch.randn(len(mu))], dim=1)\n"
+        "return mu + (logvar / 2).exp() * noise",
+    ),
+    sampler("std-of-other-points", "return mu + torch.randn_like(mu) @ torch.diag((logvar[0] / 2).exp())"),
+    sampler("std-of-other-points", "return mu + torch.randn_like(mu) * (logvar.mean(dim=0) / 2).exp()"),
+    sampler(
+        "noise-shared-by-batch",
+        "noise = torch.randn(self.fc_mu.out_features)\nreturn mu + torch.sqrt(logvar.exp()) * noise",
+    ),
 )

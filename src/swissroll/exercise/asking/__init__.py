@@ -15,16 +15,17 @@ Requests and their answers
 --------------------------
 ``{"kind": "describe"}`` -> ``{"reparameterize": part, "loss": part, "vae": part, "arrangement": word}``
     A part is None where it was not found, else ``{"name", "parameters": [names]}``; the loss has also ``"roles"`` (what
-    each parameter is handed: model, x, beta, recon, mu, head) and ``"has_beta"``. ``arrangement`` is what the
-    VAE's forward returns: "standard" (reconstruction, mu, head), "other", or None where that is not known.
+    each parameter is handed: model, x, beta, recon, mu, head) and ``"has_beta"``, and the sampler ``"is_method"``.
+    ``arrangement`` is what the VAE's forward returns: "standard" (reconstruction, mu, head), "other", or None where
+    that is not known.
 
 ``{"kind": "draw", "calls": [{"mu": (B, L), "head": (B, L), "seed": int | None, "training": bool,
-"cotangent": (B, L) | None}]}`` -> ``{"draws": [draw]}``
-    Calls reparameterize once for each entry, in turn, on one and the same model. Every source of random numbers is
-    seeded before a call whose seed is not None. A draw is an error, or ``{"z", "mu_after", "head_after", "seconds",
-    "next", "grad_mu", "grad_head"}``: what came, the two arguments afterwards, the processor time that it took, one
-    number drawn from each generator (PyTorch's, NumPy's, Python's) afterwards, and the gradients of
-    ``(z * cotangent).sum()``, None where none arrives or none was asked for.
+"cotangent": (B, L) | None, "sizes": {name: int} | None}]}`` -> ``{"draws": [draw]}``
+    Calls reparameterize once for each entry, in turn, on one and the same model, or on a new one where sizes are
+    given. Every source of random numbers is seeded before a call whose seed is not None. A draw is an error, or
+    ``{"z", "mu_after", "head_after", "seconds", "next", "grad_mu", "grad_head"}``: what came, the two arguments
+    afterwards, the processor time that it took, one number drawn from each generator (PyTorch's, NumPy's, Python's)
+    afterwards, and the gradients of ``(z * cotangent).sum()``, None where none arrives or none was asked for.
 
 ``{"kind": "elsewhere", "mu": (B, L), "head": (B, L)}`` -> ``{"float64": said, "cuda": said, "mps": said}``
     Calls reparameterize in float64 and on each device that is there; ``said`` is an error, or {} where a latent of the
@@ -103,6 +104,7 @@ def _describe(found: Found, request: Mapping[str, Any]) -> dict[str, Any]:  # no
         described["reparameterize"] = {
             "name": getattr(found.reparameterize, "__name__", "reparameterize"),
             "parameters": names[1:] if found.is_method else names,
+            "is_method": found.is_method,
         }
     if found.loss is not None:
         described["loss"] = {

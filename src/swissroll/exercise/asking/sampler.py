@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any
 
 import torch
@@ -25,7 +26,9 @@ def _draw_once(found: Found, call: Mapping[str, Any]) -> dict[str, Any]:
         leaves = [call[name].clone().requires_grad_(cotangent is not None) for name in ("mu", "head")]
         # As in a network, the arguments are results themselves and no leaves.
         mu, head = (leaf * 1 if cotangent is not None else leaf for leaf in leaves)
-        if found.is_method:
+        if found.is_method and call.get("sizes") and found.build is not None:
+            found = replace(found, model=found.build(**call["sizes"]))
+        elif found.is_method:
             _model_of(found, call.get("training", True))
         if call.get("seed") is not None:
             seed_everything(call["seed"])

@@ -21,7 +21,9 @@ GAINS = (1.0, 2.5)
 MAX_BOUNDED = 1.01
 """Of a spread that is bounded by 1, with a small number added."""
 MAX_STEP = 0.05
-"""Average step of the head between neighbours in mu, in parts of its spread; 1.1 where it does not follow from mu."""
+"""Average step of the head's rank between neighbours in mu, in parts of its spread; 1.15 where it is independent."""
+MIN_VALUES = 0.2
+"""Share of a head's values that differ from one another, for a function to be told from a constant."""
 MIRRORED = 32
 """Points that are encoded once more with the sign of one coordinate turned."""
 Array = NDArray[np.float64]
@@ -31,7 +33,7 @@ class HeadLaws:
     """The laws of the encoder's outputs.
 
     Args:
-        meter: Calls the model, None where there is none.
+        encoded: What random networks encode points to; empty where there is no model that can be called.
         reading: How the sampler, or else the KL term, reads the head.
         of_sampler: Readings that the sampler's standard deviation matches.
         of_kl: Readings that the KL term matches, None where there is no loss.
@@ -40,7 +42,7 @@ class HeadLaws:
 
     def __init__(
         self,
-        meter: ModelMeter | None,
+        encoded: list[list[Any]],
         reading: Reading,
         of_sampler: Sequence[str],
         of_kl: Sequence[str] | None,
@@ -50,23 +52,7 @@ class HeadLaws:
         self.of_sampler = of_sampler
         self.of_kl = of_kl
         self.harmless_sign = harmless_sign
-        self.encoded = [] if meter is None else self._encode(meter)
-
-    @staticmethod
-    def _encode(meter: ModelMeter) -> list[list[Any]]:
-        """Mu and the head, twice, of random networks; empty where the model cannot be called."""
-        found = []
-        for seed in SEEDS:
-            x = _with_mirrored(meter.points(256, seed, spread=1.5))
-            answered = meter.ask(x, seed, gain=GAINS[seed % 2], plant=True)
-            if failed(answered):
-                return []
-            outputs = answered["outputs"]
-            pair = answered["encoded"] or [[outputs["mu"], outputs["head"]]] * 2
-            if any(part.shape[:1] != (256,) for part in pair[0]):
-                return []
-            found.append(pair)
-        return found
+        self.encoded = encoded
 
     def judge(self) -> Iterator[Evidence]:
         """The evidence of each law, in the order of the questions."""
@@ -142,8 +128,12 @@ class HeadLaws:
         """Whether a dimension of the head is one and the same function of a dimension of mu, in all networks."""
         pairs = [(mu[:, of_mu], head[:, of_head]) for (mu, head), _ in self.encoded]
         mu, head = (torch.cat(parts).double().numpy() for parts in zip(*pairs, strict=True))
-        along = head[np.argsort(mu, kind="stable")]
-        # Sorted by mu, a function of it takes small steps, and an output of its own steps as large as its spread.
+        values, ranks = np.unique(head, return_inverse=True)
+        if len(values) < MIN_VALUES * len(head):
+            return False
+        along = ranks[np.argsort(mu, kind="stable")]
+        # Sorted by mu, a function of it takes small steps, and an output of its own steps as large as its spread. Ranks
+        # keep single large values, such as those of an exponential, from being all of the spread.
         return float(np.abs(np.diff(along)).mean()) < MAX_STEP * float(along.std())
 
     def _deterministic(self) -> Evidence:
@@ -175,6 +165,27 @@ class HeadLaws:
         line = f"The sampler reads the head as a {self.of_sampler[0]}, the KL term as a {self.of_kl[0]}."
         signs = [f"heads-disagree:{self.of_sampler[0]}:{self.of_kl[0]}", "heads-disagree"]
         return _failed("consistent", line, signs)
+
+
+def encode_randomly(meter: ModelMeter) -> list[list[Any]]:
+    """Mu and the head, twice, of random networks; empty where the model cannot be called."""
+    found = []
+    for seed in SEEDS:
+        x = _with_mirrored(meter.points(256, seed, spread=1.5))
+        answered = meter.ask(x, seed, gain=GAINS[seed % 2], plant=True)
+        if failed(answered):
+            return []
+        outputs = answered["outputs"]
+        pair = answered["encoded"] or [[outputs["mu"], outputs["head"]]] * 2
+        if any(part.shape[:1] != (256,) for part in pair[0]):
+            return []
+        found.append(pair)
+    return found
+
+
+def is_head_positive(encoded: list[list[Any]]) -> bool:
+    """Whether the head was above 0 in all random networks, as a standard deviation is and a logarithm is not."""
+    return bool(encoded) and all(bool((pair[0][1] >= 0).all()) for pair in encoded)
 
 
 def _is_constant(output: torch.Tensor) -> bool:

@@ -118,14 +118,22 @@ class KlLaws:
         if self.is_absent:
             line = "The loss does not change with mu and logvar: there is no KL term in it, or beta does not reach it."
             return _failed("formula", line, ["kl-absent"])
+        if self._depends_on_data():
+            line = "With the same mu and logvar the KL term is another number for other points."
+            return _failed("formula", line, ["kl-of-the-data"])
         if self.reading is not None and self.reading.name in self.readings:
             line = f"It is the closed form for a {self.reading.name}, at {len(self.measured.kl)} places."
             return _held("formula", line, **self._table())
         signs = ["kl-formula", *(self.terms.signs if self.terms else ())]
+        signs += ["kl-random"] if self.measured.is_random else []
         if self._is_uneven("column") and self._uneven("column") == JOINT_COLUMN:
             # Terms of two latents together have other factors than each by itself.
             signs = [JOINT_COLUMN]
         return _failed("formula", self._say_difference(), signs, **self._table())
+
+    def _depends_on_data(self) -> bool:
+        """Whether K is another number for other points, which are reconstructed as well as the first ones."""
+        return self.measured.kl_moved > 1e-3 * float(np.ptp(self.measured.kl[:, 2]))
 
     def _say_difference(self) -> str:
         reading = BY_NAME[self.readings[0]]
@@ -169,7 +177,7 @@ class KlLaws:
     def _factor(self) -> Evidence:
         if self.powers.batch is None or self.powers.latent is None:
             return _unknown("factor")
-        if self.reading is None and not self._has_common_factor():
+        if self._depends_on_data() or (self.reading is None and not self._has_common_factor()):
             return _unknown("factor")
         factor = abs(2 * self.terms.scale / self.powers.factor if self.terms else self.factor)
         allowed = [1.0]
@@ -206,6 +214,8 @@ class KlLaws:
         q = self.powers.latent
         r = self.powers.data
         facts = {"powers": [p, q, r]}
+        if self.reading is None and self.terms is None and self.measured.is_random:
+            return _unknown("reduction")
         if p is None or q is None or (r is None):
             line = "With more points or latent dimensions the KL term grows neither as a sum nor stays as a mean does."
             return _failed("reduction", line, ["kl-no-power"], **facts)

@@ -33,6 +33,8 @@ SAMPLE = 40_000
 SMALL_CALLS = 1200
 MAX_NUMBERS = 2048
 """That are drawn in one question, which has a second: some loop over them in Python."""
+MAX_CALLS = 150
+"""In one question: a message holds 1,000 tensors, and the answer to a call up to five."""
 MAX_SECONDS = 0.2
 """That a large call may be expected to take."""
 MAX_RESIDUAL = 2e-3
@@ -96,7 +98,7 @@ def ask_draws(subject: Subject, calls: list[dict[str, Any]]) -> list[dict[str, A
     """The answers to some calls; an answer that is an error stands for each of them."""
     # Calls without a seed belong together: each question begins with the same random numbers.
     if len(calls) > 1 and all(call["seed"] is not None for call in calls):
-        size = max(1, MAX_NUMBERS // max(call["mu"].numel() for call in calls))
+        size = min(MAX_CALLS, max(1, MAX_NUMBERS // max(call["mu"].numel() for call in calls)))
         draws = []
         for start in range(0, len(calls), size):
             draws += _ask_together(subject, calls[start : start + size])

@@ -10,7 +10,7 @@ import torch
 
 from swissroll.exercise.evidence import Evidence
 from swissroll.exercise.laws.draw_gradients import judge_gradients
-from swissroll.exercise.laws.matching import STATISTICAL_TOLERANCE, TOLERANCE, centre_error, matching_readings
+from swissroll.exercise.laws.matching import STATISTICAL_TOLERANCE, TOLERANCE, centre_error, clipping, matching_readings
 from swissroll.exercise.laws.measured_sampler import (
     BASE_HEAD,
     BASE_MU,
@@ -37,6 +37,7 @@ from swissroll.exercise.laws.words import NOT_WRITTEN, is_stub, number, say_erro
 from swissroll.exercise.subject import Subject
 
 STANDARDISED = "draws-standardised"
+RUN_SHAPES: tuple[tuple[int, int], ...] = ((1, 2), (3, 1), (128, 2), (7, 5))
 LAWS = ("runs", "independent", "fresh", "normal", "centre", "scale", "gradients", "inputs")
 
 
@@ -47,12 +48,14 @@ class SamplerLaws:
         subject: The solution.
         seed: Of the noise.
         readings: Names of the readings of the head that are right here, the likeliest first.
+        latents: For a method, the name of the model's argument that is the number of latents, "" where there is none.
     """
 
-    def __init__(self, subject: Subject, seed: int, readings: Sequence[str]) -> None:
+    def __init__(self, subject: Subject, seed: int, readings: Sequence[str], latents: str | None = None) -> None:
         self.subject = subject
         self.seed = seed
         self.readings = readings
+        self.latents = latents
         self.measured = measure_sampler(subject, seed)
         self.matches: list[str] = [] if self.measured.error else matching_readings(self.measured)
 
@@ -87,13 +90,17 @@ class SamplerLaws:
     # What comes back.
 
     def _runs(self) -> Evidence:
-        shapes = ((1, 2), (3, 1), (128, 2), (7, 5))
+        shapes = RUN_SHAPES
+        # A method may take the number of latents from its model, which has one of its own.
+        if self.latents is not None and not self.latents:
+            shapes = tuple(shape for shape in RUN_SHAPES if shape[1] == self.measured.shape[1])
         generator = torch.Generator().manual_seed(self.seed)
         calls = []
         for shape in shapes:
             mu = torch.rand(shape, generator=generator) + 0.3
             head = torch.rand(shape, generator=generator) + 0.3
-            calls.append({"mu": mu, "head": head, "seed": self.seed})
+            sizes = {self.latents: shape[1]} if self.latents else None
+            calls.append({"mu": mu, "head": head, "seed": self.seed, "sizes": sizes})
         draws = ask_draws(self.subject, calls)
         kinds = {str(draw["z"].dtype) for draw in draws if "z" in draw}
         wrong = [shape for shape, draw in zip(shapes, draws, strict=True) if as_array(draw, shape) is None]
@@ -104,24 +111,26 @@ class SamplerLaws:
                 return stopped("runs", first)
             came = say_error(NAME, first) if "error" in first else f"it returned {_what_came(first, wrong[0])}"
             line = f"For mu and logvar of shape {wrong[0]}: {came}."
-            sign = self._sign_of_shape(first, wrong[0], everywhere=len(wrong) == len(shapes))
+            sign = self._sign_of_shape(first, wrong)
             return failed("runs", line.replace("..", "."), [sign], shapes=[list(shape) for shape in wrong])
         if kinds != {"torch.float32"}:
             line = (
                 f"For mu and logvar in float32 it returned {', '.join(sorted(kinds))}, which a float32 decoder refuses."
             )
             return failed("runs", line, ["dtype"])
-        return held("runs", "One latent for each point, for 1, 3, 7 and 128 points and 1, 2 and 5 dimensions.")
+        return held("runs", "One latent for each point, for {_listed(shapes)} points.")
 
-    def _sign_of_shape(self, draw: dict[str, Any], shape: tuple[int, int], *, everywhere: bool) -> str:
-        """What makes a sampler fail at one shape of mu."""
+    def _sign_of_shape(self, draw: dict[str, Any], wrong: list[tuple[int, int]]) -> str:
+        """What makes a sampler fail at some shapes of mu; the draw is that of the first of them."""
         if self._is_standardised():
             return STANDARDISED
-        if self._is_centred() and is_normalised(self.measured.base - BASE_MU):
+        if self._is_centred() and not self._shared() and is_normalised(self.measured.base - BASE_MU):
             return "noise-normalised"
-        if _is_of(draw, shape):
+        if _is_of(draw, wrong[0]):
             return "latent-not-finite"
-        return "shape" if everywhere else "batch-frozen"
+        if all(one[1] != self.measured.shape[1] for one in wrong):
+            return "latents-frozen"
+        return "shape" if len(wrong) == len(RUN_SHAPES) else "batch-frozen"
 
     # The noise.
 
@@ -287,6 +296,8 @@ class SamplerLaws:
         if not right:
             reading = BY_NAME[self.readings[0]]
             signs = [STANDARDISED if self._is_standardised() else "scale"]
+            clipped = clipping(self.measured.heads, np.abs(self.measured.ratio) * deviation, reading)
+            signs += ["scale-clipped"] if clipped else []
             return failed("scale", self._say_scale(reading, deviation), signs, **facts)
 
         factor = deviation / float(BY_NAME[right[0]].deviation(np.float64(BASE_HEAD)))
@@ -295,28 +306,39 @@ class SamplerLaws:
         size = self.measured.sample.size
         allowed = 0.02 if size < 1000 else MAX_DEVIATIONS / np.sqrt(2 * size)
         names_normal = not describe_noise(self.measured.sample, True)[0] if size else True
-        if names_normal and abs(factor - 1) > allowed + 0.002:
+        # Noise that is shared has as many numbers as there are different ones: a sample of many draws tells its size.
+        is_known = size > 0 or not self._shared()
+        if is_known and names_normal and abs(factor - 1) > allowed + 0.002:
             line = f"The draws have {number(factor)} times the standard deviation that the {right[0]} says."
             return failed("scale", line, ["scale-factor"], **facts)
-        if self._is_mixed(BY_NAME[right[0]]):
-            line = "Where logvar differs from coordinate to coordinate, the draws do not follow each one's own."
-            return failed("scale", line, ["scale-mixed"], **facts)
+        mixed = self._mixing(BY_NAME[right[0]])
+        if mixed:
+            what = "point to point" if "scale-mixed-rows" in mixed else "coordinate to coordinate"
+            line = f"Where logvar differs from {what}, the draws do not follow each one's own."
+            return failed("scale", line, mixed)
         return held("scale", f"The draws have the standard deviation of a {right[0]}.", **facts)
 
-    def _is_mixed(self, reading: Reading) -> bool:
-        """Whether one coordinate's head or mean decides about another's draw."""
+    def _mixing(self, reading: Reading) -> list[str]:
+        """Signs of a draw of one coordinate, or of one point, that another one's head or mean decides about."""
         if not self.measured.repeatable or self._shared() or not self._is_centred():
-            return False
+            return []
         shape = self.measured.shape
         generator = torch.Generator().manual_seed(self.seed)
         mu = torch.rand(shape, generator=generator) * 2 - 1
         head = torch.rand(shape, generator=generator) * 1.5 + 0.2
         z = as_array(ask_draws(self.subject, [{"mu": mu, "head": head, "seed": self.seed}])[0], shape)
         if z is None:
-            return True
-        scale = reading.deviation(head.double().numpy()) / reading.deviation(np.float64(BASE_HEAD))
-        expected = mu.double().numpy() + scale * (self.measured.base - BASE_MU)
-        return not np.allclose(z, expected, rtol=5e-3, atol=2e-3)
+            return ["scale-mixed"]
+        noise = (self.measured.base - BASE_MU) / reading.deviation(np.float64(BASE_HEAD))
+        drawn = z - mu.double().numpy()
+        expected = reading.deviation(head.double().numpy()) * noise
+        if np.allclose(drawn, expected, rtol=5e-3, atol=2e-3):
+            return []
+        # One spread for all points, in each coordinate: the noise times a number.
+        spreads = (drawn * noise).sum(axis=0) / (noise**2).sum(axis=0)
+        is_shared = shape[0] > 1 and np.allclose(drawn, spreads * noise, rtol=5e-3, atol=2e-3)
+        is_shared = is_shared and not np.allclose(spreads, spreads[0], rtol=5e-3)
+        return ["scale-mixed", "scale-mixed-rows"] if is_shared else ["scale-mixed"]
 
     def _say_scale(self, reading: Reading, deviation: float) -> str:
         heads = self.measured.heads
@@ -365,3 +387,9 @@ def _what_came(draw: dict[str, Any], shape: tuple[int, int]) -> str:
     if not _is_of(draw, shape):
         return f"the shape {tuple(draw['z'].shape)}"
     return "nan" if bool(draw["z"].isnan().any()) else "infinite numbers"
+
+
+def _listed(shapes: Sequence[tuple[int, int]]) -> str:
+    """The numbers of points of some shapes, in words."""
+    counts = [str(count) for count in sorted({shape[0] for shape in shapes})]
+    return f"{', '.join(counts[:-1])} and {counts[-1]}"

@@ -337,6 +337,32 @@ KL: tuple[Misconception, ...] = (
         ),
     ),
     entry(
+        id="kl-of-the-data",
+        name="The KL term compares with the data, and not with N(0, I)",
+        thought="p is the distribution of the data, so that is what q is compared with.",
+        signs=("kl-of-the-data",),
+        effect="Codes are drawn towards the points themselves. Samples of N(0, I) lie where nothing is encoded.",
+        hint="Which letters does your KL term have? Which of them stand in the divergence of q(z|x) from p(z)?",
+        code=(
+            "q = torch.distributions.Normal(mu, torch.exp(0.5 * logvar))\n"
+            "p = torch.distributions.Normal(x.mean(), x.std() + 0.1)\n"
+            "kl_loss = torch.distributions.kl_divergence(q, p).mean()"
+        ),
+    ),
+    entry(
+        id="kl-of-random-numbers",
+        name="Random numbers are compared with one another in the place of two distributions",
+        thought="A draw stands for its distribution, and a function whose name has KL in it does the rest.",
+        signs=("kl-formula", "kl-random"),
+        effect="The term is noise around a number that hardly depends on mu and logvar: the prior pulls at nothing.",
+        hint="Average your term over many calls at mu = 3. Does it become the divergence there? What is it handed?",
+        code=(
+            "z = mu + torch.exp(0.5 * logvar) * torch.randn_like(mu)\n"
+            "p = F.softmax(torch.randn_like(z), dim=-1)\n"
+            "kl_loss = F.kl_div(F.log_softmax(z, dim=-1), p, reduction='batchmean')"
+        ),
+    ),
+    entry(
         id="kl-another-function",
         name="The KL term is another function of mu and logvar",
         thought="The formula was put down from memory, or from another source.",

@@ -283,6 +283,18 @@ NOISE: tuple[Misconception, ...] = (
         code=STD + "eps = torch.randn(128, 2)" + END,
     ),
     Misconception(
+        id="latent-size-frozen",
+        name="The noise has the shape of one number of latent dimensions",
+        thought="There are two latent dimensions, as in the text.",
+        law="reparameterize.runs",
+        signs=("latents-frozen",),
+        effect="Every experiment with another latent dimension raises an error, or mixes up its coordinates.",
+        hint="From what can the noise take its shape, so that it fits any number of latent dimensions?",
+        read=TRICK,
+        slot="sampler",
+        code=STD + "eps = torch.randn(mu.shape[0], 2)" + END,
+    ),
+    Misconception(
         id="noise-double-precision",
         name="The noise makes the latent float64",
         thought="NumPy's random numbers are the same as PyTorch's.",

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from swissroll.exercise.misconceptions.misconception import Misconception
-from swissroll.exercise.misconceptions.reading import OUTPUTS, TRICK
+from swissroll.exercise.misconceptions.reading import BROADCASTING, OUTPUTS, TRICK
 
 SCALE = "reparameterize.scale"
 COMPARE_SPREADS = (
@@ -273,6 +273,18 @@ SAMPLER: tuple[Misconception, ...] = (
         factor=(0.0, 0.4),
     ),
     Misconception(
+        id="std-clipped",
+        name="The standard deviation is bounded",
+        thought="A bound keeps the exponential from becoming too large, or the noise from vanishing.",
+        law=SCALE,
+        signs=("scale", "scale-clipped"),
+        effect="Beyond the bound the draws do not follow logvar, and it gets no gradient. The KL term knows no bound.",
+        hint="Draw with logvar = 3 and with logvar = -6, and measure the spread. Which numbers should it be?",
+        read=OUTPUTS,
+        slot="sampler",
+        code="std = torch.exp(0.5 * logvar).clamp(max=1.5)\neps = torch.randn_like(std)\nreturn mu + eps * std",
+    ),
+    Misconception(
         id="std-another-function",
         name="The noise is multiplied by another function than the standard deviation",
         thought="Any number that grows with the second output will do.",
@@ -296,6 +308,18 @@ SAMPLER: tuple[Misconception, ...] = (
         slot="sampler",
         code="std = torch.exp(0.5 * logvar)\neps = 2 * torch.randn_like(std)\nreturn mu + eps * std",
         factor=(0.6, 1e9),
+    ),
+    Misconception(
+        id="std-of-other-points",
+        name="All points of a batch are drawn with the same spread",
+        thought="The spread belongs to the batch, or one point's stands for all of them.",
+        law=SCALE,
+        signs=("scale-mixed", "scale-mixed-rows"),
+        effect="The spread that is drawn with is not the one that a point pays for in its KL term.",
+        hint="Draw for two points, with logvar = 0 for the one and -6 for the other. Which spread has the second one?",
+        read=BROADCASTING,
+        slot="sampler",
+        code="std = torch.exp(0.5 * logvar[:1])\neps = torch.randn_like(mu)\nreturn mu + eps * std",
     ),
     Misconception(
         id="std-of-other-coordinates",
