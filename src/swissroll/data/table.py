@@ -18,15 +18,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from swissroll import checks
-from swissroll.data.table_files import Column, is_number, read_columns
+from swissroll.data.table_files import MAX_VALUE, Column, is_number, read_columns
 from swissroll.errors import Fix, FixableError
 
 MIN_ROWS = 20
 """Fewest rows: with less there is nothing to hold out."""
 MAX_COLUMNS = 50
 """Most columns: beyond, neither evidence nor pictures say much."""
-MAX_VALUE = 1e100
-"""Largest number, so that its square is one too."""
 MIN_SPREAD = 1e-12
 """Smallest spread of a column beside its largest number: below, double precision holds no digits of it."""
 LATTICE_TIES = 0.5
@@ -269,7 +267,7 @@ def _label_values(path: Path, column: Column) -> NDArray[Any]:
 def _notes(names: tuple[str, ...], rows: NDArray[np.float64]) -> tuple[str, ...]:
     """What to know before reading a density of these rows."""
     notes = []
-    repeated = len(rows) - len(np.unique(rows, axis=0))
+    repeated = _count_repeated(rows)
     if repeated:
         notes.append(
             f"{repeated:,} of {len(rows):,} rows repeat an earlier one: "
@@ -283,6 +281,13 @@ def _notes(names: tuple[str, ...], rows: NDArray[np.float64]) -> tuple[str, ...]
             "one far narrower than a step would score any number. Do not read more into it than steps allow."
         )
     return tuple(notes)
+
+
+def _count_repeated(rows: NDArray[np.float64]) -> int:
+    """Rows that equal an earlier one."""
+    # Half the time and memory of numpy.unique.
+    ordered = rows[np.lexsort(rows.T)]
+    return int((ordered[1:] == ordered[:-1]).all(axis=1).sum())
 
 
 def find_lattice(values: NDArray[np.floating[Any]]) -> float | None:
