@@ -31,7 +31,7 @@ MAIN = """import { givenStart, kernelBytes, startWorker } from "./parts.js";
 const say = (name, text) => {
   document.getElementById(name).textContent = text;
 };
-say("given", JSON.stringify(givenStart()));
+givenStart().then((given) => say("given", JSON.stringify(given)));
 document.addEventListener("securitypolicyviolation", (event) => console.log(event.effectiveDirective));
 const worker = startWorker();
 worker.onmessage = (message) => say("worker", message.data);

@@ -1,12 +1,7 @@
-"""What the lab's page begins with: settings, or a recorded run with its weights on the way, as JSON that it reads.
-
-The weights of the end are whole (float32). Those on the way are for looking at: they are rounded to 16 bits, scaled for
-each row of a matrix, which no picture shows, and there are as many as there is room for.
-"""
+"""What the lab's page begins with: settings, or a recorded run with its weights on the way, as JSON that it reads."""
 
 from __future__ import annotations
 
-import base64
 from dataclasses import asdict
 from typing import Any
 
@@ -15,8 +10,8 @@ import numpy as np
 from swissroll.config import Config, require_config
 from swissroll.model.vae import VAE
 from swissroll.report.commands import OF_A_MACHINE
-from swissroll.report.plots import Array
-from swissroll.report.scene import Scene, to_array
+from swissroll.report.lab_weights import pack_weights
+from swissroll.report.scene import Scene
 from swissroll.runs.run import Run
 from swissroll.runs.selection import spread
 
@@ -31,7 +26,7 @@ MAX_OF_SETTING = {
     "seed": 2**53 - 1,
 }
 """What the page computes at most; ``web/lab/settings.js`` has the same bounds."""
-NOT_ON_THE_PAGE = ("posterior", "prior")
+NOT_ON_THE_PAGE = ("columns", "data", "held_out", "label", "posterior", "prior")
 """Settings that the page does not have: it computes what they are by default."""
 DATASETS = ("swiss_roll", "moons", "circles", "spirals", "helix")
 """The distributions that the page draws from."""
@@ -42,7 +37,6 @@ MAX_SNAPSHOT_CHARACTERS = 12_000_000
 MAX_SNAPSHOTS = 300
 """Most snapshots on the page's timeline."""
 COLUMNS = ("loss", "distortion", "rate", "held_out_loss", "held_out_distortion", "held_out_rate")
-INT16_MAX = 2**15 - 1
 
 
 def start_of_config(config: Config) -> dict[str, Any]:
@@ -76,19 +70,13 @@ def start_of_run(run: Run, room: int = MAX_SNAPSHOT_CHARACTERS) -> dict[str, Any
     if reason:
         raise ValueError(f"{run.folder}: {reason} The run's report has its pictures.")
 
-    end: dict[str, Any] = {"step": run.step, "kind": "float32", "weights": _to_base64(_flat(model).astype("<f4"))}
-    example = _rounded(run.step, model)
-    count = max(0, room - len(end["weights"])) // len(example["weights"] + example["scales"])
-
     # The end is one of those that are spread, and is there already.
     steps = [step for step in run.snapshots if step < run.step]
-    chosen = spread([*steps, run.step], min(MAX_SNAPSHOTS, count + 1))[:-1]
-    layout = [{"name": name, "shape": list(weights.shape)} for name, weights in model.state_dict().items()]
+    chosen = spread([*steps, run.step], MAX_SNAPSHOTS)[:-1]
     return start_of_config(run.config) | {
         "name": run.folder.resolve().name,
         "plane": list(Scene.of_run(run).plane),
-        "layout": layout,
-        "snapshots": [*[_rounded(step, run.snapshots[step]) for step in chosen], end],
+        "weights": pack_weights(model, run.snapshots, chosen, run.step, room),
         "history": _history(run),
     }
 
@@ -108,34 +96,6 @@ def beyond_the_page(config: Config, model: VAE | None = None) -> str:
     if model is not None and type(model) is not VAE:
         return "The lab computes swissroll's own VAE, and this is another class."
     return ""
-
-
-def _flat(model: VAE) -> Array:
-    """All weights of a model, one tensor after the other, row by row."""
-    return np.concatenate([to_array(weights).reshape(-1) for weights in model.state_dict().values()])
-
-
-def _rounded(step: int, model: VAE) -> dict[str, Any]:
-    """A snapshot whose weights are whole numbers of 16 bits, times a scale for each row of a tensor."""
-    numbers = []
-    scales = []
-    for weights in model.state_dict().values():
-        values = to_array(weights)
-        rows = values.reshape(len(values) if values.ndim > 1 else 1, -1)
-        scale = np.abs(rows).max(axis=1, keepdims=True).astype(np.float32) / INT16_MAX
-        scales.append(scale.reshape(-1))
-        numbers.append(np.round(rows / np.where(scale > 0, scale, 1)).reshape(-1))
-
-    return {
-        "step": step,
-        "kind": "int16",
-        "weights": _to_base64(np.concatenate(numbers).astype("<i2")),
-        "scales": _to_base64(np.concatenate(scales).astype("<f4")),
-    }
-
-
-def _to_base64(values: Array) -> str:
-    return base64.b64encode(values.tobytes()).decode()
 
 
 def _history(run: Run) -> dict[str, list[float | None]]:

@@ -36,7 +36,7 @@ from swissroll.runs.evaluate import evaluate
 from swissroll.runs.files import replace_file
 from swissroll.runs.run import SOLUTION, Run, is_of_solution, require_run
 
-MAX_PAGE_CHARACTERS = 3_900_000
+MAX_PAGE_CHARACTERS = 2_450_000
 """Room for a page: it travels by mail. The weights of the lab's timeline take what the pictures leave."""
 
 

@@ -58,7 +58,5 @@ const { openAddress, copyLink } = mountAddress(store, actions);
 mountKeyboard(store, actions, { openTour, copyLink, toggleLecture: lecture.toggle, moveScene: lecture.move });
 for (const [id, mount] of Object.entries(MOUNTS)) mount(find(id), store, engine, actions);
 
-const given = givenStart();
 if (openAddress()) actions.announce("The run of the link begins.");
-else if (given) actions.open(given);
-else openPreset("first", store, actions);
+else givenStart().then((given) => (given ? actions.open(given) : openPreset("first", store, actions)));

@@ -15,58 +15,84 @@ export function startWorker() {
 /** @returns {Promise<ArrayBuffer>} The bytes of kernel.wasm. */
 export async function kernelBytes() {
   const text = read("kernel");
-  if (!text) return (await fetch("kernel.wasm")).arrayBuffer();
-
-  const stream = new Blob([bytesFromBase64(text)]).stream().pipeThrough(new DecompressionStream("deflate"));
-  return new Response(stream).arrayBuffer();
+  return text ? inflate(text) : (await fetch("kernel.wasm")).arrayBuffer();
 }
 
 /**
- * @returns {?Object} What the page is to begin with: {settings}, and of a recorded run {name, snapshots: [{step,
+ * @returns {Promise<?Object>} What the page is to begin with: {settings}, and of a recorded run {name, snapshots: [{step,
  *   tensors}], history} too; null for the page's own choice.
  */
-export function givenStart() {
+export async function givenStart() {
   const text = read("given");
   return text ? unpackStart(JSON.parse(text)) : null;
 }
 
 /**
  * @param {Object} packed What `swissroll.report.lab_start` writes.
- * @returns {Object} As {@link givenStart}
+ * @returns {Promise<Object>} As {@link givenStart}
  */
-export function unpackStart({ layout, snapshots, history, ...rest }) {
-  if (!snapshots) return rest;
+export async function unpackStart({ weights, history, ...rest }) {
+  if (!weights) return rest;
   const rows = Object.entries(history).map(([name, column]) => [name, column.map((value) => value ?? NaN)]);
-  return {
-    ...rest,
-    snapshots: snapshots.map((snapshot) => ({ step: snapshot.step, tensors: unpackTensors(layout, snapshot) })),
-    history: Object.fromEntries(rows),
-  };
+  return { ...rest, snapshots: await unpackWeights(weights), history: Object.fromEntries(rows) };
 }
 
-/** Weights by name, of one text of all of them. Those of 16 bits are multiples of a scale for each row. */
-function unpackTensors(layout, { kind, weights, scales }) {
-  const Numbers = kind === "int16" ? Int16Array : Float32Array;
-  const numbers = new Numbers(bytesFromBase64(weights).buffer);
-  const scaleOfRow = kind === "int16" ? new Float32Array(bytesFromBase64(scales).buffer) : null;
-
-  let place = 0;
-  let row = 0;
+/** Weights as `swissroll.report.lab_weights` packs them: scales of rows, the exact end, and differences backwards. */
+async function unpackWeights({ layout, steps, bits, text }) {
+  const bytes = new Uint8Array(await inflate(text));
   const tensors = layout.map(({ name, shape }) => {
     const size = shape.reduce((product, side) => product * side, 1);
-    const values = Float32Array.from(numbers.subarray(place, place + size));
-    place += size;
-    if (scaleOfRow) {
-      const rows = shape.length > 1 ? shape[0] : 1;
-      const first = row;
-      values.forEach((value, index) => {
-        values[index] = value * scaleOfRow[first + Math.floor((index * rows) / size)];
-      });
-      row += rows;
-    }
-    return [name, { shape, values }];
+    return { name, shape, size, rows: shape.length > 1 ? shape[0] : 1 };
   });
-  return Object.fromEntries(tensors);
+  const count = tensors.reduce((sum, { size }) => sum + size, 0);
+  const rowCount = tensors.reduce((sum, { rows }) => sum + rows, 0);
+
+  const scales = new Float32Array(bytes.slice(0, 4 * rowCount).buffer);
+  const scaleOf = new Float32Array(count);
+  let row = 0;
+  let place = 0;
+  for (const { size, rows } of tensors)
+    for (let k = 0; k < rows; k++, row++, place += size / rows) scaleOf.fill(scales[row], place, place + size / rows);
+
+  // The sign of the end's weights was moved to the last bit.
+  let from = 4 * rowCount;
+  const end = new Float32Array(numbersByPlace(bytes, from, count, 4).map((word) => (word >>> 1) | (word << 31)).buffer);
+  from += 4 * count;
+
+  const numbers = new (bits > 8 ? Int16Array : Int8Array)(count);
+  for (let k = 0; k < count; k++) numbers[k] = Math.floor(end[k] / (scaleOf[k] || 1) + 0.5);
+  const width = numbers.BYTES_PER_ELEMENT;
+  const found = [{ step: steps.at(-1), tensors: named(tensors, end) }];
+  for (const step of steps.slice(0, -1).reverse()) {
+    const differences = numbersByPlace(bytes, from, count, width);
+    from += width * count;
+    for (let k = 0; k < count; k++) numbers[k] += differences[k];
+    found.unshift({ step, tensors: named(tensors, Float32Array.from(numbers, (number, k) => number * scaleOf[k])) });
+  }
+  return found;
+}
+
+/** Whole numbers whose bytes lie by their place: of all numbers the lowest first. */
+function numbersByPlace(bytes, from, count, width) {
+  const found = new Uint32Array(count);
+  for (let place = 0; place < width; place++)
+    for (let k = 0; k < count; k++) found[k] |= bytes[from + place * count + k] << (8 * place);
+  return found;
+}
+
+function named(tensors, values) {
+  let from = 0;
+  const parts = tensors.map(({ name, shape, size }) => {
+    from += size;
+    return [name, { shape, values: values.slice(from - size, from) }];
+  });
+  return Object.fromEntries(parts);
+}
+
+/** @returns {Promise<ArrayBuffer>} */
+function inflate(text) {
+  const stream = new Blob([bytesFromBase64(text)]).stream().pipeThrough(new DecompressionStream("deflate"));
+  return new Response(stream).arrayBuffer();
 }
 
 /**
