@@ -173,6 +173,11 @@ class Config:
         "Beta at the first step; it moves geometrically to beta over the first 70 % of the steps.",
         none_or(real(0, 1e6, open_low=True)),
     )
+    mmd: float = setting(
+        0.0,
+        "Weight of the squared MMD between aggregate posterior and prior in the loss, beside the KL term.",
+        real(0, 1e6),
+    )
     reduction: Reduction = setting(
         "mean",
         "Average both terms of the loss over dimensions (the notebook) or sum them (the textbook).",
@@ -248,6 +253,11 @@ class Config:
             raise ValueError(
                 f"prior 'flow' is for a latent_dim of at most {MAX_JOINT_LATENT_DIM}; got {self.latent_dim}."
             )
+
+        if self.mmd and self.prior == "flow":
+            raise ValueError("mmd needs a prior of Gaussians, and prior is 'flow'; leave out one of them.")
+        if self.mmd and self.batch_size < 2:
+            raise ValueError("mmd compares the points of a batch, and batch_size is 1; make it larger.")
 
     def _check_table(self) -> None:
         """Refuse settings of a table without one, and those of a dataset beside one."""

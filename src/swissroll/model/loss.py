@@ -12,6 +12,9 @@ The textbook sums:                     ``sum``  = |x - x'|^2     + beta R.
 Both are a negative ELBO up to a constant and a factor, for the sigma that :func:`translate` gives. Where sigma is
 learned, T takes the place of the squared error: ``T / D + beta R / L`` or ``T + beta R``, at beta 1 the negative ELBO
 itself (for ``mean`` where L = D, and divided by D).
+
+A regulariser may stand beside these terms: the MMD of :mod:`swissroll.model.mmd`, at a weight of its own. What the two
+terms mean in nats stays as it is.
 """
 
 from __future__ import annotations
@@ -27,6 +30,7 @@ from torch import Generator, Tensor
 
 from swissroll import checks
 from swissroll.config import Config, Reduction
+from swissroll.model.mmd import mmd_to_prior
 
 if TYPE_CHECKING:
     from swissroll.model.vae import VAE
@@ -203,6 +207,7 @@ class Loss:
         beta: Weight of the KL term, at least 0.
         data_dim: D.
         latent_dim: L.
+        mmd: Weight of the squared MMD between aggregate posterior and prior, at least 0.
         reduction: Average both terms over dimensions (the notebook) or sum them (the textbook).
         learned_variance: Whether the decoder's variance is a weight; then the distortion at that variance takes the
             place of the squared error.
@@ -211,11 +216,13 @@ class Loss:
     beta: float
     data_dim: int
     latent_dim: int
+    mmd: float = 0.0
     reduction: Reduction = "mean"
     learned_variance: bool = False
 
     def __post_init__(self) -> None:
         _check_beta(self.beta)
+        checks.real("mmd", self.mmd, 0, 1e100)
         checks.whole("data_dim", self.data_dim, 1, 10**9)
         checks.whole("latent_dim", self.latent_dim, 1, 10**9)
         checks.one_of("reduction", self.reduction, ("mean", "sum"))
@@ -228,6 +235,7 @@ class Loss:
             beta=config.beta,
             data_dim=data_dim,
             latent_dim=config.latent_dim,
+            mmd=config.mmd,
             reduction=config.reduction,
             learned_variance=config.decoder_variance == "learned",
         )
@@ -253,8 +261,12 @@ class Loss:
         kl = posterior.mean_kl(model.prior, z)
         mse = reconstruction_mse(model.decode(z), x)
 
+        loss = self.value(mse, kl, model.decoder_logvar, beta=beta)
+        if self.mmd:
+            loss = loss + self.mmd * mmd_to_prior(z, model.prior)
+
         return LossTerms(
-            loss=self.value(mse, kl, model.decoder_logvar, beta=beta),
+            loss=loss,
             mse=mse,
             kl=kl,
             decoder_logvar=model.decoder_logvar,

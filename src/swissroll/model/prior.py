@@ -79,6 +79,13 @@ class Prior(nn.Module):
         """The prior as a mixture of Gaussians, which exact integrals need; None where it is none."""
         return None
 
+    def gaussians(self, like: Tensor) -> tuple[Tensor, Tensor, Tensor] | None:  # noqa: ARG002 - there are none
+        """Weights, shape (K,), means and variances, shape (K, L), of a mixture of Gaussians, as training moves them.
+
+        With the dtype and device of ``like``; gradients reach the prior's parameters. None where it is no mixture.
+        """
+        return None
+
     def closed_form_kl(self, mu: Tensor, logvar: Tensor) -> Tensor | None:  # noqa: ARG002 - there is none
         """KL of N(mu, exp(logvar)) from the prior, in nats per point, shape (B,); None without a closed form."""
         return None
@@ -121,6 +128,11 @@ class StandardNormal(Prior):
         """One Gaussian, of weight 1."""
         zeros = torch.zeros(1, self.latent_dim, dtype=torch.float64)
         return Components(log_weights=zeros[:, 0], means=zeros, stds=zeros + 1)
+
+    def gaussians(self, like: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+        """One Gaussian, of weight 1."""
+        zeros = torch.zeros(1, self.latent_dim, dtype=like.dtype, device=like.device)
+        return zeros[:, 0] + 1, zeros, zeros + 1
 
     def closed_form_kl(self, mu: Tensor, logvar: Tensor) -> Tensor:
         """KL of N(mu, exp(logvar)) from N(0, I), in nats per point, shape (B,)."""
@@ -169,6 +181,10 @@ class Mixture(Prior):
         chosen = torch.multinomial(weights, n, replacement=True, generator=generator)
         eps = torch.randn(n, self.latent_dim, generator=generator, dtype=like.dtype, device=like.device)
         return self.means[chosen] + torch.exp(0.5 * self.logvars[chosen]) * eps
+
+    def gaussians(self, like: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+        """The K Gaussians: weights, shape (K,), means and variances, shape (K, L); gradients flow."""
+        return self.logits.softmax(dim=0).to(like), self.means.to(like), self.logvars.exp().to(like)
 
     def components(self) -> Components:
         """The K Gaussians as they are now."""

@@ -26,7 +26,7 @@ MAX_OF_SETTING = {
     "seed": 2**53 - 1,
 }
 """What the page computes at most; ``web/lab/settings.js`` has the same bounds."""
-NOT_ON_THE_PAGE = ("columns", "data", "held_out", "label", "posterior", "prior")
+NOT_ON_THE_PAGE = ("columns", "data", "held_out", "label", "mmd", "posterior", "prior")
 """Settings that the page does not have: it computes what they are by default."""
 DATASETS = ("swiss_roll", "moons", "circles", "spirals", "helix")
 """The distributions that the page draws from."""

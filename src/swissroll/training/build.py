@@ -331,6 +331,8 @@ def beyond_xla(config: Config) -> str:
     """What of a config the fast engine does not compute, as a sentence; empty where it computes all."""
     if config.prior == "flow":
         return "The fast engine has no prior 'flow'."
+    if config.mmd:
+        return "The fast engine does not compute mmd."
     return ""
 
 

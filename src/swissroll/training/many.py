@@ -37,6 +37,7 @@ SHAPE_FIELDS = (
     "prior",
     "components",
     "decoder_variance",
+    "mmd",
     "reduction",
     "steps",
     "batch_size",
