@@ -3,6 +3,9 @@
 import { decodeLink, encodeLink } from "./link.js";
 import { PRESETS, presetOf, presetSettings, presetToggles } from "./presets.js";
 
+/** A link to a file leads nowhere on another computer. */
+export const OF_A_FILE =
+  "The link is copied. This page is a file on your computer: for somebody else, send the file as well, or put what begins at # behind the address of their copy.";
 const WRITE_MS = 400;
 const TOLD = ["started", "turns", "points", "view", "running", "timeline"];
 
@@ -28,6 +31,7 @@ export function mountAddress(store, actions) {
       await navigator.clipboard.writeText(link);
       actions.announce("The link is copied. It gives this run again.");
       flash("Copied");
+      if (location.protocol === "file:") store.set({ notes: [OF_A_FILE] });
     } catch {
       history.replaceState(null, "", encodeLink(store.get()));
       store.set({ notes: ["The browser does not let the page copy. The link is in the address bar."] });

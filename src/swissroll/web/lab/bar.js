@@ -1,6 +1,7 @@
 // The bar at the top: training's buttons, and how far the run is.
 
 import { lastNumber, rowsUntil } from "./curves_view.js";
+import { explain } from "./glossary.js";
 
 /** Steps per second that can be chosen; 0 is as fast as it goes. */
 const SPEEDS = {
@@ -27,6 +28,7 @@ export function mountBar(store, actions) {
   find("same-start").addEventListener("click", actions.restart);
   find("new-start").addEventListener("click", actions.newStart);
 
+  explain(find("now-loss").parentElement, "elbo");
   store.subscribe((state, changed) => showBar(state, changed));
   showBar(store.get(), new Set(["running", "runs", "speed", "notes"]));
 

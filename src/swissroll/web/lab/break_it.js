@@ -44,6 +44,9 @@ export function mount(element, store, engine, actions) {
   const show = () => {
     end.disabled = !store.get().runs?.[OTHER];
     choices.hidden = !round?.isHidden;
+    // While one is to be guessed, the menu of mistakes would only be in the way.
+    menu.hidden = Boolean(round?.isHidden);
+    start.hidden = menu.hidden;
     showWords(words, round, score);
     pair.refresh();
   };

@@ -284,9 +284,10 @@ export function drawAxes(surface, plane, { x, y, numbersX, numbersY }) {
   context.stroke();
 
   const look = { colour: surface.theme.quiet, font: surface.smallFont };
+  const nameRoom = (1 + 0.9 * x.length) * surface.textSize;
   for (const value of shownX) {
     const at = plane.toPixel(value, 0)[0];
-    if (at < left + surface.textSize || at > left + width - 2 * surface.textSize) continue;
+    if (at < left + surface.textSize || at > left + width - nameRoom) continue;
     drawText(surface, say(value), at, bottom - 0.55 * surface.textSize, { ...look, align: "center" });
   }
   for (const value of shownY) {

@@ -1,5 +1,6 @@
 // The knobs. Beta and the learning rate turn while the run goes on; all others make a new model, and say so.
 
+import { explain } from "./glossary.js";
 import { FIELDS, betaOfSigma, dataDim, impliedSigma, rateWeight } from "./settings.js";
 
 /** What a menu offers for a whole number; a run may have others. */
@@ -69,7 +70,7 @@ function lastPlace(name) {
  */
 export function mountControls(element, store, actions) {
   const live = fieldset("Turn while it trains", "live");
-  live.append(...slider("beta", store, actions), marks(store), ...slider("lr", store, actions));
+  live.append(...slider("beta", store, actions), marks(store), ...slider("lr", store, actions), waiting(store));
 
   const rebuilding = fieldset("Change and begin again", "rebuild");
   const grid = document.createElement("div");
@@ -105,7 +106,8 @@ function slider(name, store, actions) {
   const words = document.createElement("label");
   words.htmlFor = `knob-${name}`;
   words.textContent = label;
-  words.title = help;
+  if (name === "beta") explain(words, "beta");
+  else words.title = help;
   const number = document.createElement("input");
   number.type = "text";
   number.inputMode = "decimal";
@@ -167,7 +169,7 @@ function marks(store) {
     const unit = rateWeight({ ...settings, beta: 1 }, dims);
     const atStart = rateWeight(started, dims);
 
-    const betaRows = [];
+    const betaRows = [["\u03b2", [1e-4, 0.01, 1], (beta) => beta]];
     if (!isLearned) {
       betaRows.push(["\u03c3", [0.001, 0.01, 0.1, 1], (sigma) => betaOfSigma(settings, dims, sigma)]);
     }
@@ -211,7 +213,24 @@ function meaning(settings, dims, isLearned, weight, atStart) {
   const sigma = short(impliedSigma(settings, dims));
   if (weight === atStart || atStart === 0) return `The ELBO of a decoder with noise \u03c3 = ${sigma} (true \u03b2 = 1).`;
   const first = short(Math.sqrt(atStart / 2));
-  return `\u03c3 = ${sigma}; or true \u03b2 = ${short(weight / atStart)} at the \u03c3 of the start, ${first}.`;
+  return `Two names of one loss: noise \u03c3 = ${sigma} with true \u03b2 = 1, or \u03c3 = ${first}, as at the start, with true \u03b2 = ${short(weight / atStart)}.`;
+}
+
+/** Says that a knob was turned while the run stands still, where nothing else shows it. */
+function waiting(store) {
+  const words = document.createElement("p");
+  words.id = "turned-words";
+  words.setAttribute("role", "status");
+  const show = ({ turns, running, replay, runs }) => {
+    const isStill = !running && replay === null;
+    const isWaiting = isStill && turns.length > 0 && turns.at(-1).step === runs.main?.frame?.step;
+    const text = isWaiting ? "Turned. Press Play to see what it does." : "";
+    if (words.textContent !== text) words.textContent = text;
+  };
+  store.subscribe((state, changed) => {
+    if (["turns", "running", "replay", "runs"].some((name) => changed.has(name))) show(state);
+  });
+  return words;
 }
 
 /** A menu, a number or a check box for a setting that makes a new model. */
@@ -249,7 +268,7 @@ function pointsFor(name) {
 
 function showDataset(input, { settings, points }) {
   input.querySelector("[value='']")?.remove();
-  if (points) input.add(new Option(points.name || "own points", ""), 0);
+  if (points) input.add(new Option(points.name.replace(/^(your|the points of|a) /, "") || "own points", ""), 0);
   input.value = points ? "" : settings.dataset;
 }
 

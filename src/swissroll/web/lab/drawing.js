@@ -46,7 +46,7 @@ export function mountDrawing(train, say) {
   let pen = [0, 0];
   let last = null;
 
-  const redraw = () => draw(canvas, points, document.activeElement === canvas ? pen : null);
+  const redraw = () => draw(canvas, points, canvas.matches(":focus-visible") ? pen : null);
   const add = (coordinates) => {
     const room = 2 * MAX_POINTS - points.length;
     points.push(...coordinates.slice(0, room));
@@ -103,11 +103,13 @@ export function mountDrawing(train, say) {
     else train({ dims: 2, values: Float64Array.from(points) }, "your drawing");
   });
 
-  redraw();
+  // The page's colours are known once the canvas is in it.
+  requestAnimationFrame(redraw);
+  const words = "Drag with the mouse or a finger. By keyboard: arrow keys move a square, Enter sets a point.";
+  const beside = make("div", {}, [make("p", { className: "quiet", textContent: words }), make("p", {}, [start, " ", clear])]);
   return make("fieldset", { className: "own" }, [
     make("legend", { textContent: "Draw" }),
-    canvas,
-    make("p", {}, [start, " ", clear]),
+    make("div", { className: "draw" }, [canvas, beside]),
   ]);
 }
 
@@ -120,7 +122,7 @@ function draw(canvas, points, pen) {
   surface.clearRect(0, 0, 2 * SIDE, 2 * SIDE);
 
   surface.strokeStyle = colour("--line");
-  surface.strokeRect(0.5, 0.5, 2 * SIDE - 1, 2 * SIDE - 1);
+  surface.lineWidth = 3;
   surface.beginPath();
   surface.moveTo(SIDE, 0);
   surface.lineTo(SIDE, 2 * SIDE);
@@ -130,12 +132,11 @@ function draw(canvas, points, pen) {
 
   surface.fillStyle = colour("--data");
   for (let index = 0; index < points.length; index += 2) {
-    surface.fillRect(across(points[index]) - 3, down(points[index + 1]) - 3, 6, 6);
+    surface.fillRect(across(points[index]) - 4, down(points[index + 1]) - 4, 8, 8);
   }
   if (pen) {
     surface.strokeStyle = colour("--ink");
-    surface.lineWidth = 2;
-    surface.strokeRect(across(pen[0]) - 7, down(pen[1]) - 7, 14, 14);
-    surface.lineWidth = 1;
+    surface.lineWidth = 4;
+    surface.strokeRect(across(pen[0]) - 10, down(pen[1]) - 10, 20, 20);
   }
 }

@@ -9,8 +9,10 @@ import { copyText, drawPanel, saveFile } from "./saving.js";
 const PANELS = { data: "data space", latent: "latent space", curves: "curves" };
 
 /** What is exported as text: its words, the file's name, and how it is made of the store's state. */
+const LINK_HELP = location.protocol === "file:" ? "opens this run in any copy of this file" : "opens this run, step and view";
+
 const TEXTS = [
-  { label: "Link", help: "opens this run, step and view, on any device", file: "lab-link.txt", write: linkOf },
+  { label: "Link", help: LINK_HELP, file: "lab-link.txt", write: linkOf },
   { label: "Command", help: "trains it with the package", file: "lab.sh", write: (state) => command(recipeOf(state)) },
   {
     label: "config.toml",

@@ -1,5 +1,6 @@
 // One key for each thing that is done often, and the list of them.
 
+import { glossary } from "./glossary.js";
 import { enlarge, PANELS } from "./layout.js";
 
 /**
@@ -38,7 +39,7 @@ export function mountKeyboard(store, actions, page) {
     { keys: ["l"], shown: "L", words: "Lecture", run: page.toggleLecture },
     { keys: ["PageDown"], shown: "Page down", words: "Lecture: next scene", run: () => page.moveScene(1) },
     { keys: ["PageUp"], shown: "Page up", words: "Lecture: scene before", run: () => page.moveScene(-1) },
-    { keys: ["?"], shown: "?", words: "This list", run: () => dialog.showModal() },
+    { keys: ["?"], shown: "?", words: "This help", run: () => dialog.showModal() },
   ];
 
   fill(dialog, shortcuts, store);
@@ -50,7 +51,15 @@ export function mountKeyboard(store, actions, page) {
 function fill(dialog, shortcuts, store) {
   const title = document.createElement("h2");
   title.id = "keys-title";
-  title.textContent = "Keys";
+  title.textContent = "Help";
+  const close = document.createElement("button");
+  close.type = "button";
+  close.className = "primary";
+  close.textContent = "Close";
+  close.addEventListener("click", () => dialog.close());
+  const head = document.createElement("div");
+  head.className = "dialog-head";
+  head.append(title, close);
   const list = document.createElement("dl");
   for (const { shown, words } of shortcuts) {
     const row = document.createElement("div");
@@ -75,12 +84,13 @@ function fill(dialog, shortcuts, store) {
   const more = document.createElement("p");
   more.className = "quiet";
   more.textContent = "Tab reaches everything. Arrow keys move sliders, tabs, and the cursor in a panel. Escape leaves.";
-  const close = document.createElement("button");
-  close.type = "button";
-  close.className = "primary";
-  close.textContent = "Close";
-  close.addEventListener("click", () => dialog.close());
-  dialog.append(title, list, more, choice, close);
+  dialog.append(head, heading("The words of this page"), glossary(), heading("Keys"), list, more, choice);
+}
+
+function heading(words) {
+  const made = document.createElement("h3");
+  made.textContent = words;
+  return made;
 }
 
 function press(event, shortcuts, store) {

@@ -53,8 +53,9 @@ export function mountLecture(element, store, actions) {
 
     const shown = PRESETS[view.scene];
     const number = document.createElement("b");
-    number.textContent = `${view.scene + 1} of ${PRESETS.length}. ${shown.question}`;
-    words.replaceChildren(number, ` ${preset === shown.id ? shown.look : ""}`);
+    const isShown = preset === shown.id;
+    number.textContent = isShown ? `${view.scene + 1} of ${PRESETS.length}. ${shown.question}` : "Your own run.";
+    words.replaceChildren(number, ` ${isShown ? shown.look : "Page up and Page down go through the questions."}`);
   };
   store.subscribe((state, changed) => {
     if (changed.has("view") || changed.has("preset")) show(state);

@@ -31,8 +31,8 @@ export const PRESETS = [
   },
   {
     id: "notebook",
-    question: "How good is the notebook?",
-    look: "Its own settings, at width 256. The steps are slower, the curve is drawn more finely.",
+    question: "With the notebook's settings?",
+    look: "The exercise's notebook trains at width 256. The steps are slower, the curve is drawn more finely.",
     settings: { ...NOTEBOOK, steps: DEFAULTS.steps },
   },
   {
@@ -63,8 +63,8 @@ export const PRESETS = [
   },
   {
     id: "best",
-    question: "How far can it get?",
-    look: "The recipe `best`: SiLU, a rate that falls, and a mixture prior that is fitted to the posteriors.",
+    question: "How far does \u201cbest\u201d get?",
+    look: "The preset \u201cbest\u201d: SiLU, a rate that falls, and a mixture prior that is fitted to the posteriors.",
     settings: {
       activation: "silu",
       initialization: "he",

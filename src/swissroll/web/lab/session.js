@@ -117,8 +117,8 @@ export class Session {
       return null;
     }
     this.movedFrom = training.taken;
-    const steps = STILL_STEPS.toLocaleString("en");
-    return `Nothing moves any more: over the last ${steps} steps the held-out negative ELBO changed by less than ${STILL_NATS} nats. Press play to go on all the same.`;
+    const half = (STILL_STEPS / 2).toLocaleString("en");
+    return `Nothing moves any more: averaged over the last ${half} steps, the held-out \u2212ELBO is within ${STILL_NATS} nats of what it was over the ${half} before. Press Play to go on all the same.`;
   }
 
   /** Change of the mean negative ELBO from one half of the last steps to the other; NaN where they are too few. */

@@ -10,6 +10,9 @@ const STAGE_MS = 3200;
 /** The next point lies so many points on: far along a shuffled list, and never the same. */
 const NEXT_POINT = 37;
 
+const NO_TRICK_UPDATE =
+  "Update. One step hardly shows it, as the decoder learns as before. But the encoder hears of the rate alone: over many steps every point gets the same q(z|x). Break it trains such a run: \u201cThe draw has no gradient\u201d.";
+
 const tuple = (values) => Array.from(values, (value) => fixed(value, 2)).join(", ");
 const norm = (value) => (value === null || value === undefined ? "none" : say(value, 2));
 const sizeOf = (values) => (values ? Math.sqrt(Array.from(values).reduce((sum, value) => sum + value * value, 0)) : null);
@@ -59,7 +62,7 @@ export function stagesOf(step, withoutTrick) {
       name: "loss",
       lit: ["decoded", "mu", "std", ...cost],
       back: [],
-      caption: `Loss ${say(step.loss)}. It grows with the distortion (${fixed(step.distortion)} nats: x̂ is far from x) and with the rate (${fixed(step.rate)} nats: q(z|x) is far from the prior).`,
+      caption: `Loss ${say(step.loss)}: the error of x̂ plus beta times the KL. In nats, these are the distortion ${fixed(step.distortion)} (below 0 where x̂ is within about σ of x) and the rate ${fixed(step.rate)} (how far q(z|x) is from the prior).`,
     },
     {
       name: "backward",
@@ -79,11 +82,14 @@ export function stagesOf(step, withoutTrick) {
       name: "update",
       lit: ["encoder", "decoder"],
       back: [],
-      caption: after
-        ? `Update. Adam moves all weights, by ${norm(update?.norm)} in all. The same x and ε now decode to (${tuple(after.x_hat)}): ${say(error(after.x_hat), 2)} away, where it was ${say(error(decoded), 2)}.`
-        : "Update. Adam moves all weights a little against their gradients.",
+      caption: withoutTrick ? NO_TRICK_UPDATE : updateWords(step, error),
     },
   ];
+}
+
+function updateWords({ after, update, x_hat: decoded }, error) {
+  if (!after) return "Update. Adam moves all weights a little against their gradients.";
+  return `Update. Adam moves all weights, by ${norm(update?.norm)} in all. The same x and ε now decode to (${tuple(after.x_hat)}): ${say(error(after.x_hat), 2)} away, where it was ${say(error(decoded), 2)}.`;
 }
 
 /**
@@ -105,7 +111,7 @@ export function mount(element, store, engine, actions) {
   next.classList.add("primary");
   const caption = make("p", { class: "caption", role: "status" });
   const list = make("ol", { class: "stages" });
-  const controls = make("div", { class: "row" }, back, next, play, other, make("label", {}, trick, " without the trick"));
+  const controls = make("div", { class: "row" }, back, next, play, other, make("label", {}, trick, " without the trick z = μ + σ·ε"));
   const picture = make("div", { class: "diagram", role: "group", "aria-label": "Drawing of the step" });
   host.append(make("div", { class: "slow" }, controls, list, picture, caption));
   const diagram = new StepDiagram(picture);

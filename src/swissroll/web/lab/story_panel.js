@@ -4,6 +4,7 @@ import { fixed, say, steady } from "./canvas.js";
 import { calmly } from "./calmly.js";
 import { lastNumber, rowsUntil } from "./curves_view.js";
 import { pointsOf } from "./data_view.js";
+import { term as explainedWord } from "./glossary.js";
 import { make, write } from "./toggles.js";
 
 /** Numbers change no faster than can be read. */
@@ -51,7 +52,11 @@ export function verdictOf({ problem, stopped, truth, frame }, running = false) {
     return { kind: "broke", title: `It broke${place}${term}.`, sentence: problem.sentence ?? "" };
   }
   const said = truth?.diagnosis;
-  if (stopped && !running) return { kind: "stopped", title: "It stopped by itself.", sentence: stopped.sentence ?? "" };
+  if (stopped && !running) {
+    // What was found of the run is as true as before.
+    const sentence = [stopped.sentence, said?.sentence].filter(Boolean).join(" ");
+    return { kind: "stopped", title: "It stopped by itself.", sentence };
+  }
   if (!said) return { kind: "waits", title: "", sentence: frame ? firstWords(truth) : "Nothing is trained yet." };
   const name = said.verdict ?? said.name ?? "";
   // A sentence that begins with the verdict needs no title.
@@ -101,17 +106,17 @@ function build(host) {
   const advice = make("span", { class: "advice" });
   const verdict = make("p", { class: "verdict" }, title, " ", sentence, " ", advice);
 
-  const term = (name, classes = "") => {
+  const term = (name, word, classes = "") => {
     const number = make("b", { class: "number" });
     const caption = make("small");
-    const cell = make("div", { class: `term ${classes}` }, make("span", {}, name), number, caption);
+    const cell = make("div", { class: `term ${classes}` }, explainedWord(name, word), number, caption);
     return { cell, number, caption };
   };
   const sign = (text) => make("div", { class: "sign", "aria-hidden": "true" }, text);
-  const loss = term("loss");
-  const error = term("error", "of-error");
-  const beta = term("beta");
-  const kl = term("KL", "of-kl");
+  const loss = term("loss", "loss");
+  const error = term("error", "error", "of-error");
+  const beta = term("beta", "beta");
+  const kl = term("KL", "rate", "of-kl");
   write(loss.caption, "minimised");
   write(beta.caption, "the knob");
   const equation = make("div", { class: "equation" }, loss.cell, sign("="), error.cell, sign("+"), beta.cell, sign("×"), kl.cell);
@@ -184,7 +189,7 @@ function showMeaning({ meaning }, frame, settings) {
   else
     write(
       meaning,
-      `This beta is a VAE with decoder noise σ ${say(sigma)} and a true β of ${say(trueBeta)}: errors below σ are not worth their nats.`,
+      `This beta is a VAE whose decoder has noise σ = ${say(sigma)}: errors smaller than σ are not worth the nats that they cost.`,
     );
   return meaning.textContent;
 }

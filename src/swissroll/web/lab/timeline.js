@@ -70,8 +70,7 @@ function button(id, words, title, onClick) {
 function describe({ timeline: { steps, at } }) {
   if (steps.length === 0) return "No snapshots yet.";
   if (at !== null) return `Looking at step ${counts.format(at)}. Play goes on from here.`;
-  if (steps.length === 1) return `1 snapshot, of step ${counts.format(steps[0])}.`;
-  return `${steps.length} snapshots, to step ${counts.format(steps.at(-1))}.`;
+  return steps.length === 1 ? "1 snapshot." : `${steps.length} snapshots: drag to look back.`;
 }
 
 /** A mark on the rail for each knob that was turned. */

@@ -1,5 +1,7 @@
 // What a panel shows or hides: a row of checkboxes, each with the mark that it stands for.
 
+import { explain, termOfToggle } from "./glossary.js";
+
 const SVG = "http://www.w3.org/2000/svg";
 
 // Each mark as it is drawn on the canvas, in a box of 14 by 14.
@@ -63,6 +65,8 @@ export function addToggles(row, store, toggles) {
       store.set({ view: { ...view, toggles: { ...view.toggles, [name]: box.checked } } });
     });
     chip.append(box, glyph(mark, colour), ` ${label}`);
+    const word = termOfToggle(name);
+    if (word) explain(chip, word);
     row.append(chip);
     boxes.set(name, { box, chip });
   }

@@ -1,10 +1,13 @@
 // Eight short stops for a beginner, each beside what it speaks of.
 
+/** Width of the window below which all lies in one column, as in lab.css. */
+const PHONE = 900;
+
 const STOPS = [
   {
     at: "panel-data",
     title: "Points on a curve",
-    text: "These points are the data, coloured along the curve. A VAE sees only such points, and must learn where they lie.",
+    text: "These points are the data, coloured along the curve. A VAE is two small networks, an encoder and a decoder, that learn from such points where they lie.",
   },
   {
     at: "transport",
@@ -24,7 +27,7 @@ const STOPS = [
   {
     at: "panel-latent",
     title: "Where new points come from",
-    text: "Move over the latent space: the decoder shows the point that belongs there. Tick “samples”: draws from the prior become green triangles.",
+    text: "Move over the latent space, or tap it: the decoder shows the point that belongs there. Tick “samples”: draws from the prior become green triangles.",
   },
   {
     at: "panel-curves",
@@ -34,7 +37,7 @@ const STOPS = [
   {
     at: "knobs",
     title: "Beta weighs them",
-    text: "Turn beta while it trains. More beta: blurred points, tidy codes. Less: sharp points, and samples off the curve.",
+    text: "Press Play and turn beta. More beta: blurred points, tidy codes. Less: sharp points, and samples off the curve.",
   },
   {
     at: "presets",
@@ -79,7 +82,8 @@ export function mountTour(store) {
     document.querySelector(".toured")?.classList.remove("toured");
     const target = document.getElementById(at);
     target.classList.add("toured");
-    target.scrollIntoView({ block: "nearest" });
+    // On a phone the card lies over the lower end of the window.
+    target.scrollIntoView({ block: innerWidth < PHONE ? "start" : "nearest" });
     card.hidden = false;
     place(card, target);
     card.focus();
