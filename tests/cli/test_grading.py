@@ -64,6 +64,11 @@ def test_grade_counts_one_submission_as_one(tmp_path: Path, capsys: pytest.Captu
         (["grade", "folder", "--out", "folder"], "folder is a folder. Name a file for the table: --out grades.csv"),
         (["grade", "folder", "--out", "table"], "table has no ending. Name a file for the table: --out table.csv"),
         (["grade", "folder", "--out", "folder.csv"], "folder.csv: its pages would lie among the submissions. Name the"),
+        (
+            ["grade", "full", "--out", "empty.py/g.csv"],
+            "empty.py: nothing can be written there (File exists), so nothing",
+        ),
+        (["grade", "full", "--gradescope", "empty.py/r.json"], "empty.py: nothing can be written there (File exists)"),
         (["grade", "folder", "--workers", "0"], "--workers must be a whole number from 1 to 64; got 0."),
         (["grade", "folder", "--rubric", "bad.toml"], "bad.toml: 'poins' means nothing here. Did you mean 'points'?"),
         (
@@ -78,6 +83,8 @@ def test_bad_input_is_one_line(
     monkeypatch.chdir(tmp_path)
     (tmp_path / "empty.py").touch()
     (tmp_path / "folder").mkdir()
+    (tmp_path / "full").mkdir()
+    (tmp_path / "full" / "a.py").write_text(RIGHT)
     (tmp_path / "bad.toml").write_text("[poins]\n")
     code, out, err = call(arguments, capsys)
     assert (code, out) == (2, "")

@@ -172,6 +172,7 @@ WRONG = {
     "raises": (NOISE, "std.nonsense", "AttributeError"),
     "nan": (NOISE, "std * float('nan')", "nan, not a number"),
     "shape": (NOISE, "std.reshape(-1)", "RuntimeError"),
+    "another shape": ("self.fc_logvar(h)\n", "self.fc_logvar(h)[:, :1]\n", "logvar has the shape ("),
     "none": ("return mu + ", "mu + ", "TypeError"),
     "integer": ("return torch.mean((recon_x - x) ** 2)", "return 3 #", "the loss is a int, not a tensor"),
     "per point": ("torch.mean((recon_x - x) ** 2)", "((recon_x - x) ** 2).mean(dim=1)", "shape (128,)"),

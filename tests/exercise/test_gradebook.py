@@ -62,14 +62,14 @@ def test_canvas_gets_its_head_and_the_row_of_points_possible() -> None:
     assert lines[0] == ["Student", "ID", "SIS User ID", "SIS Login ID", "Section", "Lab 3"]
     assert lines[1] == ["    Points Possible", "", "", "", "", "40"]
     assert lines[2] == ["ada", "", "", "ada", "", "40"]
-    assert lines[5] == ["lovelaceada", "4711", "", "", "", "39"]
+    assert lines[5] == ["lovelaceada", "4711", "", "", "", "38"]
 
 
 def test_moodle_gets_its_identifiers_and_what_to_say() -> None:
     one = count_points(WRONG, RUBRIC, student="Ada Lovelace_4711_assignsubmission_file_")
     table = rows(moodle_csv([*outcomes(), one], RUBRIC))
     assert (table[3]["Identifier"], table[3]["Full name"]) == ("Participant 4711", "Ada Lovelace")
-    assert [row["Grade"] for row in table] == ["40", "39", "0", "39"]
+    assert [row["Grade"] for row in table] == ["40", "38", "0", "38"]
     assert [row["Maximum grade"] for row in table] == ["40"] * 4
     assert table[0]["Feedback comments"] == "All checks passed."
     assert table[2]["Feedback comments"] == "a.ipynb is empty."

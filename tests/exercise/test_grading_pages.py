@@ -53,7 +53,7 @@ def test_a_student_reads_what_was_thought_and_never_more_than_was_checked() -> N
     ):
         assert str(words) in said
     assert f"{len(QUESTIONS) - 1} of {len(QUESTIONS)} checks passed." in said
-    assert "39 of 40 points" in said
+    assert "38 of 40 points" in said
 
     assert "All checks passed." in text_of(render_student(one(found_of())))
     open_page = text_of(render_student(one(found_of(unchecked=["kl.zero"]))))

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import sys
+import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -137,12 +138,12 @@ def _grade_one(folder: Path, rubric: Rubric, path: Path) -> int:
     if not folder.is_dir():
         raise ValueError(f"{folder}: is not a folder. Name the one that the submission lies in.")
     hand_in = find_hand_in(folder)
+    _require_writable(path.parent)
     with _sandbox_errors(), Sandbox() as sandbox:
         found = check_file(hand_in.path, sandbox)
     found["notes"] = [*hand_in.notes, *found["notes"]]
 
     outcome = count_points(found, rubric, student=hand_in.student)
-    path.parent.mkdir(parents=True, exist_ok=True)
     replace_file(path, results_json(outcome).encode())
     print(f"{outcome.total:g} of {rubric.total:g} points")
     print(path)
@@ -154,6 +155,8 @@ def _grade_class(folder: Path, rubric: Rubric, out: Path, workers: int, *, quiet
 
     hand_ins = find_hand_ins(folder)
     beside = out.with_suffix("")
+    for place in (out.parent, beside / "found", beside / "pages"):
+        _require_writable(place)
     began = monotonic()
     with _sandbox_errors(), _progress(hand_ins, quiet=quiet) as show:
         check_all(hand_ins, beside / "found", workers, show)
@@ -169,13 +172,23 @@ def _grade_class(folder: Path, rubric: Rubric, out: Path, workers: int, *, quiet
     return 0
 
 
+def _require_writable(folder: Path) -> None:
+    """Make a folder that results go to, and try it, before time is spent on the results."""
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryFile(dir=folder):
+            pass
+    except OSError as error:
+        reason = f"{folder}: nothing can be written there ({error.strerror}), so nothing was checked."
+        raise CommandError(reason, "Name a place for the results that you may write to.") from None
+
+
 def _write(outcomes: list[Outcome], rubric: Rubric, out: Path, beside: Path) -> None:
     from swissroll.exercise.class_page import render_class
     from swissroll.exercise.gradebook import canvas_csv, grades_csv, moodle_csv
     from swissroll.exercise.student_page import render_student
     from swissroll.runs.files import replace_file
 
-    (beside / "pages").mkdir(parents=True, exist_ok=True)
     for one in outcomes:
         replace_file(beside / "pages" / f"{one.key}.html", _encode(render_student(one)), durable=False)
     replace_file(beside / "canvas.csv", _encode(canvas_csv(outcomes, rubric)))

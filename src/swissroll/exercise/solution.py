@@ -111,6 +111,7 @@ class Solution:
         """
         model = self.make_model(config)
         x = held_out_points(config, TRIED_POINTS).points
+        self._require_shapes(model, x)
         terms = self.make_loss(config).evaluate(model, x, generator=Generator().manual_seed(config.seed))
         if not bool(torch.isfinite(terms.loss)):
             raise SolutionError(f"{self.name}: the loss of the untrained model is {terms.loss.item()}, not a number.")
@@ -118,6 +119,28 @@ class Solution:
             terms.loss.backward()
         except Exception as error:  # Anything may be in the graph, such as values that were changed in place.
             self.explain(error)
+
+    def _require_shapes(self, model: SolutionVAE, x: Tensor) -> None:
+        """Require one latent and one reconstruction for each point: a run measures them, after many steps."""
+        try:
+            with own_random_numbers(), torch.no_grad():
+                mu, logvar = model.encode(x)
+                z = model.reparameterize(mu, logvar)
+                recon = model.decode(z)
+        except Exception as error:  # Anything may be raised by somebody else's code.
+            self.explain(error)
+        of_latents = (len(x), model.latent_dim)
+        wanted = {
+            "mu": of_latents,
+            "logvar": of_latents,
+            "the latent": of_latents,
+            "the reconstruction": tuple(x.shape),
+        }
+        for (name, shape), part in zip(wanted.items(), (mu, logvar, z, recon), strict=True):
+            if tuple(part.shape) != shape:
+                raise SolutionError(
+                    f"{self.name}: for {len(x)} points {name} has the shape {tuple(part.shape)}; {shape} is needed."
+                )
 
     def notes(self, config: Config) -> list[str]:
         """What there is to say of the file, and of how it fits a config, one sentence each."""

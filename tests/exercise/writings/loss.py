@@ -94,6 +94,7 @@ LOSS: tuple[Writing, ...] = (
         "kl-squared-distance",
         ("kl_loss = F.mse_loss(mu, torch.zeros_like(mu)) + F.mse_loss(logvar.exp(), torch.ones_like(logvar))"),
     ),
+    kl("kl-of-the-data", "p = x.std(dim=0, unbiased=False) + 1e-3\nkl_loss = ((mu - x.mean(0)) / p).pow(2).mean()"),
     kl("kl-of-the-data", "kl_loss = 0.5 * ((mu - x.mean()) ** 2 + logvar.exp() - 1 - logvar).mean()"),
     kl("kl-of-the-data", "kl_loss = 0.5 * (mu ** 2 + logvar.exp() - 1 - logvar).mean() * x.abs().mean()"),
     kl(

@@ -20,6 +20,8 @@ TOLERANCE = 4e-3
 """Largest difference from a formula, in parts of the largest value; an epsilon of 1e-5 in a logarithm leaves 1e-4."""
 JOINT_COLUMN = "kl-joint-column"
 MAX_FACTOR_ERROR = 5e-3
+MAX_MOVED = 0.01
+"""Part of the KL term that may be other for other points; rounding leaves 1e-5."""
 
 
 class KlLaws:
@@ -133,7 +135,7 @@ class KlLaws:
 
     def _depends_on_data(self) -> bool:
         """Whether K is another number for other points, which are reconstructed as well as the first ones."""
-        return self.measured.kl_moved > 1e-3 * float(np.ptp(self.measured.kl[:, 2]))
+        return not self.measured.is_random and self.measured.kl_moved > MAX_MOVED
 
     def _say_difference(self) -> str:
         reading = BY_NAME[self.readings[0]]

@@ -185,7 +185,7 @@ class MeasuredLoss:
         along_beta: Losses at a generic place at each of them.
         kl: K at the base shape, columns mu, head, K.
         kl_samples: K at these places, for each time that a random loss was computed: shape (n, repeats).
-        kl_moved: How much K changes where the points, and their perfect reconstructions, lie elsewhere.
+        kl_moved: The part of K that changes where the points, and their perfect reconstructions, lie elsewhere.
         kl_failed: Whether it raised, or gave no number, at heads of 0 and below.
         kl_by_shape: K at :data:`PLACE` by shape; nan where it could not be computed.
         kl_errors: Standard error of each of them, where the loss is random.
@@ -284,7 +284,8 @@ def _measure_kl(meter: LossMeter, found: MeasuredLoss) -> None:
         samples.append(slopes)
     case = generic_case(1.0, unit_interval=True)
     elsewhere = [case._replace(x=x, recon=x) for x in (case.x, 0.9 - case.x.flip(0) / 2)]
-    found.kl_moved = float(np.ptp(meter.slopes(elsewhere)))
+    here, there = meter.slopes(elsewhere)
+    found.kl_moved = float(abs(there - here) / max(abs(here), abs(there), 1e-12))
     joined = np.concatenate(rows)
     finite = np.isfinite(joined[:, 2])
     found.kl_failed = found.kl_failed or not bool(finite.all())

@@ -8,7 +8,8 @@ from swissroll.exercise.questions import QUESTIONS
 TASK_PARTS = {"task-1": ("reparameterize", "heads", "forward"), "task-2": ("kl", "error", "objective")}
 """Parts of a solution that each check asks about."""
 TASK_POINTS = {
-    task: sum(question.points for question in QUESTIONS if question.part in parts) for task, parts in TASK_PARTS.items()
+    task: round(sum(question.points for question in QUESTIONS if question.part in parts))
+    for task, parts in TASK_PARTS.items()
 }
 """What each task is worth. These tools give the points of a check all or none."""
 
