@@ -159,6 +159,44 @@ def test_a_rule_holds_on_one_side_of_its_threshold(name: str, inside: Any, outsi
     assert named(**outside) != name
 
 
+TABLE: dict[str, Any] = {"is_table": True, "above_lower_bound": math.nan, "jumps": math.nan, "strays": math.nan}
+
+
+@pytest.mark.parametrize(
+    ("name", "inside", "outside"),
+    [
+        ("sigma too small", {"mse": 0.09, "sigma": 0.149}, {"mse": 0.09, "sigma": 0.151}),
+        ("sigma too small", {"mse": 0.09, "sigma": 0.149}, {"mse": 0.09, "sigma": 0.149, "learns_sigma": True}),
+        ("over-fitted", {"overfit": 0.31, "overfit_se": 0.1}, {"overfit": 0.29, "overfit_se": 0.1}),
+        ("over-fitted", {"overfit": 0.5, "overfit_se": 0.16}, {"overfit": 0.5, "overfit_se": 0.17}),
+        ("over-regularised", {"mse": 0.2, "sigma": 0.32}, {"mse": 0.2, "sigma": 0.31}),
+        ("over-regularised", {"mse": 0.2, "sigma": 0.32}, {"mse": 0.2, "sigma": 0.32, "learns_sigma": True}),
+        (
+            "holes in the prior",
+            {"aggregate_c2st": 0.6, "deviations": {"aggregate_c2st": 5.1}},
+            {"aggregate_c2st": 0.6, "deviations": {"aggregate_c2st": 4.9}},
+        ),
+    ],
+)
+def test_a_rule_of_tables_holds_on_one_side_of_its_threshold(name: str, inside: Any, outside: Any) -> None:
+    assert named(**TABLE | inside) == name
+    assert named(**TABLE | outside) != name
+
+
+def test_a_noisy_table_is_no_fault_of_beta() -> None:
+    noisy = TABLE | {"mse": 0.4, "sigma": 0.63, "learns_sigma": True}
+    assert named(**noisy) == "healthy"
+    assert named(**noisy | {"mse": 0.95, "sigma": 0.97, "rate": 0.001}) == "collapsed"
+
+
+def test_the_diagnosis_of_a_table_speaks_of_no_curve() -> None:
+    found = diagnose(dataclasses.replace(HEALTHY, **TABLE | {"overfit": 0.1, "overfit_se": 0.1}))
+    told = checked_text(found)
+    assert "curve" not in told
+    assert "Held-out rows stand in for fresh points" in told
+    assert "held-out rows above training rows" in told
+
+
 def test_the_first_rule_that_holds_wins() -> None:
     ill: dict[str, Any] = {
         "finite": False,

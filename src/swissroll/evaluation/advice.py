@@ -23,6 +23,7 @@ class Action(Enum):
     FIT_PRIOR = "fit the prior to the aggregate posterior"  # preset, where one does it in training
     FINISH_RUN = "finish the run"
     TRAIN_PRESET = "train with a preset, whose decoder is trained with the fitted prior"  # preset
+    LEARN_SIGMA = "let training find the decoder's sigma"
     NOTHING = "nothing ails the model"  # preset, where one makes a sharper model
 
 
@@ -116,6 +117,9 @@ def _land(advice: Advice, config: Config, factor: float, *, sigma: float, varian
             is_useless = relative < LEAST_SIGMA if factor > 1 else relative > MOST_SIGMA
             if config.beta == 0 or is_useless:
                 value = Config.beta
+        case "steps" | "hidden_dim" if factor < 1:
+            # Less of it is what is asked for.
+            pass
         case "steps" if config.steps * factor < Config.steps:
             value = Config.steps
         case "hidden_dim" if config.depth == 0:

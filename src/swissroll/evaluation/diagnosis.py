@@ -42,6 +42,7 @@ class Diagnosis:
         advice: One thing to try.
         checked: The numbers that were looked at, by name.
         unchecked: Those that could not be measured, by name, and why.
+        note: What such data never tell, in a sentence; empty where there is nothing of the kind.
     """
 
     name: str
@@ -49,6 +50,7 @@ class Diagnosis:
     advice: Advice
     checked: tuple[str, ...] = ()
     unchecked: Mapping[str, str] = field(default_factory=dict)
+    note: str = ""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -90,8 +92,8 @@ def has_hardly_begun(s: Symptoms) -> bool:
         s.mse > 1.1 * s.variance
         or (must_use_latent and s.mse > 0.9 * s.variance)
         or (must_use_latent and s.mse > 0.1 * s.variance and is_falling)
-        # Without a KL term nothing else stands in the way.
-        or (s.sigma == 0 and s.mse > 0.1 * s.variance)
+        # Without a KL term nothing else stands in the way, but for the noise of a table's rows.
+        or (s.sigma == 0 and s.mse > 0.1 * s.variance and not s.is_table)
     )
 
 
@@ -102,16 +104,40 @@ def is_too_short(s: Symptoms) -> bool:
 
 def is_over_regularised(s: Symptoms) -> bool:
     """The error is large, and nothing but beta explains it."""
+    if s.is_table:
+        # The rows' own noise makes an error as well. Only one that the chosen sigma lets pass is beta's.
+        return not s.learns_sigma and 0.1 * s.variance < s.mse <= 2 * s.sigma**2
     # Beta lets an error of about sigma^2 pass. Where a latent is torn, draws beside the tear make a larger one.
     is_of_a_tear = s.jumps > 0 and s.mse > 2 * s.sigma**2
     # An evidence far from its lower bound is not beta's fault: the bound allows for the sigma that beta implies.
     return s.mse > 0.1 * s.variance and not s.above_lower_bound > FAR_ABOVE and not is_of_a_tear
 
 
+def has_too_small_sigma(s: Symptoms) -> bool:
+    """The chosen sigma is below the error that there is, by so much that densities of rows mean little."""
+    return s.is_table and not s.learns_sigma and 0 < s.sigma**2 < s.mse / MAX_SQUARED_ERROR
+
+
+def is_over_fitted(s: Symptoms) -> bool:
+    """Rows that training saw are likelier than those it never saw, by more than chance."""
+    return s.overfit > MAX_OVERFIT and s.overfit > FAR_OVERFIT * s.overfit_se
+
+
 def has_inaccurate_decoder(s: Symptoms) -> bool:
     """The prior is where the latents are, and yet the decoded points are told from the real ones."""
     return s.deviations.get("c2st", 0.0) > FAR and not s.aggregate_deviates
 
+
+MAX_SQUARED_ERROR = 4.0
+"""Largest squared error of a table's rows, in squared decoder sigmas, that a chosen sigma may have."""
+MAX_OVERFIT = 0.3
+"""Nats per row by which held-out rows of a table may be above training rows."""
+FAR_OVERFIT = 3.0
+"""Standard errors beyond which that is not chance."""
+A_TABLE = (
+    "Nothing is known of where the rows of a table come from but the rows: how far samples stray from its true shape, "
+    "and what of it they leave out, is not measured. Held-out rows stand in for fresh points."
+)
 
 LONGER = Advice(setting="steps", factor=10, otherwise=Advice(setting="hidden_dim", factor=2))
 FIT_PRIOR = Advice(action=Action.FIT_PRIOR, preset="best")
@@ -162,7 +188,7 @@ RULES = (
     ),
     Rule(
         name="under-regularised",
-        holds=lambda s: s.aggregate_c2st > 0.7 and s.mse < 0.01 * s.variance,
+        holds=lambda s: s.aggregate_c2st > 0.7 and s.mse < 0.01 * s.variance and s.aggregate_is_apart,
         evidence=("aggregate_c2st", "mse", "variance"),
         advice=Advice(setting="beta", factor=10),
     ),
@@ -180,7 +206,7 @@ RULES = (
     ),
     Rule(
         name=PRIOR,
-        holds=lambda s: s.aggregate_c2st > 0.58,
+        holds=lambda s: s.aggregate_c2st > 0.58 and s.aggregate_is_apart,
         evidence=("aggregate_c2st",),
         advice=FIT_PRIOR,
     ),
@@ -229,6 +255,22 @@ RULES = (
         advice=LONGER,
     ),
 )
+RULES_OF_TABLE = (
+    Rule(
+        name="sigma too small",
+        holds=has_too_small_sigma,
+        evidence=("mse", "sigma"),
+        advice=Advice(action=Action.LEARN_SIGMA),
+    ),
+    Rule(
+        name="over-fitted",
+        holds=is_over_fitted,
+        evidence=("overfit",),
+        advice=Advice(setting="hidden_dim", factor=0.5, otherwise=Advice(setting="steps", factor=1 / 3)),
+    ),
+)
+"""What is looked for in a model of a person's own rows, unless it has learned nothing yet."""
+LEARNED_NOTHING = ("diverged", "under-trained", "collapsed")
 HEALTHY = Rule(
     name="healthy",
     holds=lambda _: True,
@@ -237,6 +279,8 @@ HEALTHY = Rule(
 )
 CHECKED = ("loss", "mse", "rate", "active", "above_lower_bound", "jumps", "strays")
 """What the rules look at beside the distances."""
+CHECKED_OF_TABLE = ("loss", "mse", "rate", "active", "overfit")
+"""The same of a person's own rows."""
 
 
 def diagnose(symptoms: Symptoms) -> Diagnosis:
@@ -246,12 +290,16 @@ def diagnose(symptoms: Symptoms) -> Diagnosis:
     """
     checks.instance("symptoms", symptoms, Symptoms, "what collect_symptoms(loss, history, metrics) returns")
     rule = next((rule for rule in RULES if rule.holds(symptoms)), HEALTHY)
+    if symptoms.is_table and rule.name not in LEARNED_NOTHING:
+        rule = next((rule for rule in RULES_OF_TABLE if rule.holds(symptoms)), rule)
+    looked_at = CHECKED_OF_TABLE if symptoms.is_table else CHECKED
     found = Diagnosis(
         name=rule.name,
         evidence=rule.quote(symptoms),
         advice=rule.advice,
-        checked=(*[name for name in CHECKED if name not in symptoms.unchecked], *symptoms.deviations),
+        checked=(*[name for name in looked_at if name not in symptoms.unchecked], *symptoms.deviations),
         unchecked=symptoms.unchecked,
+        note=A_TABLE if symptoms.is_table else "",
     )
     if symptoms.steps < symptoms.planned and rule is not HEALTHY and rule.name != "diverged":
         done = {"steps": symptoms.steps, "planned": symptoms.planned}

@@ -58,6 +58,7 @@ MEASURES: dict[str, Measure] = {
     "trustworthiness": Measure("trustworthiness of the latent space", "", "high"),
     "neg_log_evidence": Measure("negative log evidence", NATS, "low"),
     "above_lower_bound": Measure("negative log evidence above its lower bound", NATS, "low"),
+    "overfit": Measure("negative log evidence, held-out rows above training rows", NATS, "low"),
     "inference_gap": Measure("inference gap", NATS, "low"),
 }
 """Every measured number that has a name of its own, by this name."""

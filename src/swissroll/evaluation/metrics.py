@@ -16,10 +16,10 @@ from dataclasses import dataclass
 from typing import Any
 
 import torch
-from torch import nn
+from torch import Tensor, nn
 
 from swissroll import checks
-from swissroll.data import Curve, Distribution, NoisyCurve
+from swissroll.data import Curve, Distribution, NoisyCurve, Points
 from swissroll.evaluation.evidence_summary import (
     EVIDENCE_PART,
     LOWER_BOUND_PART,
@@ -44,6 +44,7 @@ from swissroll.evaluation.references import (
     data_reference,
     fresh_points,
 )
+from swissroll.evaluation.table_metrics import TableMetrics, measure_table
 from swissroll.evaluation.uncertainty import standard_error
 from swissroll.model.adapter import measurable
 from swissroll.model.loss import Loss
@@ -51,10 +52,13 @@ from swissroll.model.vae import VAE
 from swissroll.reproducibility import rng
 from swissroll.reproducibility.modes import ordinary_modes
 
+MAX_TABLE_ROWS = 500
+"""Rows of a table that its evidence is measured on, and whose posteriors are compared with the prior."""
 EVIDENCE_POINTS = 200
 """Points that the evidence is measured on: its error there is far below the tenth of a nat that matters."""
 LOSS_BATCHES = 20
 """Batches whose scatter is the standard error of a loss."""
+TRAINING_ROWS_PART = "the training rows of a table"
 PARTS = (
     "noise floors of the distances",
     "the latent space",
@@ -64,6 +68,7 @@ PARTS = (
     SHARED_NOISE,
     EVIDENCE_PART,
     LOWER_BOUND_PART,
+    TRAINING_ROWS_PART,
 )
 """What :func:`measure` does, in this order; without decoder noise or a curve some are left out."""
 
@@ -88,6 +93,8 @@ class Metrics:
         prior: Prior draws through the decoder.
         noisy_prior: The same with the decoder's noise: draws from the model's p(x); None without decoder noise.
         shared_noise: The same with the noise of the data; None unless they have some, and less of it than the decoder.
+        table: What only a table has; None for other data. Of a table, distortion, ELBO and evidence are of rows in data
+            units; squared errors and distances are in standard deviations of its columns, as is ``sigma``.
         evidence: The evidence and its lower bound; None without decoder noise.
     """
 
@@ -106,17 +113,18 @@ class Metrics:
     grid_dims: tuple[int, ...]
     evidence: EvidenceSummary | None = None
     shared_noise: Generated | None = None
+    table: TableMetrics | None = None
 
     @property
     def comparable(self) -> Generated:
         """The generated points that real ones are to be compared with: with the noise that data and decoder share.
 
-        Decoded means, where the data have no noise: with the decoder's noise they would be off the curve, however good
-        the model.
+        Rows of a table have noise that is not known: the decoder's own stands for it. Where the data have none they are
+        decoded means: with the decoder's noise these would be off the curve, however good the model.
         """
         if self.shared_noise is not None:
             return self.shared_noise
-        if self.noise > 0 and self.noisy_prior is not None:
+        if (self.noise > 0 or self.table is not None) and self.noisy_prior is not None:
             return self.noisy_prior
         return self.prior
 
@@ -173,7 +181,8 @@ def measure(
     posterior = encode_finite(vae, real.points)
     z = posterior.draw(vae, generator=rng.generator(seed, "measure: posterior"))
     point_rates = posterior.double().kl_per_point(vae.prior, z.double())
-    latent = measure_latent(vae, source.curve, posterior, z, point_rates, seed)
+    decoded_from = _training_draws(vae, source, seed) if isinstance(source, Points) else z
+    latent = measure_latent(vae, source.curve, posterior, decoded_from, point_rates, seed)
     progress(PARTS[1])
 
     reconstruction = measure_reconstruction(
@@ -204,8 +213,14 @@ def measure(
 
     summary = None
     if sigma > 0:
-        x = real.points[:EVIDENCE_POINTS]
+        x = real.points[: MAX_TABLE_ROWS if isinstance(source, Points) else EVIDENCE_POINTS]
         summary = summarize_evidence(vae, source, x, sigma=sigma, seed=seed, progress=progress)
+
+    table = None
+    if isinstance(source, Points):
+        table = measure_table(vae, source, real.points, posterior.mu, sigma=sigma, seed=seed)
+        reconstruction, summary = _in_data_units(reconstruction, summary, table.log_volume)
+        progress(TRAINING_ROWS_PART)
 
     return Metrics(
         data_dim=source.data_dim,
@@ -223,7 +238,25 @@ def measure(
         grid_dims=grid_dims,
         evidence=summary,
         shared_noise=made.get(SHARED_NOISE),
+        table=table,
     )
+
+
+def _training_draws(model: VAE, points: Points, seed: int) -> Tensor:
+    """Draws from the posteriors of training rows, shape (N, L): the latents that the decoder was trained on."""
+    generator = rng.generator(seed, "measure: training rows")
+    rows = points.sample(min(MAX_TABLE_ROWS, len(points.train)), generator=generator).points.to(model.dtype)
+    return encode_finite(model, rows).draw(model, generator=generator)
+
+
+def _in_data_units(
+    error: Reconstruction, evidence: EvidenceSummary | None, log_volume: float
+) -> tuple[Reconstruction, EvidenceSummary | None]:
+    """Densities of rows in data units: -log p(x) of model coordinates plus the log of the volume of their unit."""
+    if evidence is None or error.distortion is None or error.neg_elbo is None:
+        return error, None
+    shifted = dataclasses.replace(error, distortion=error.distortion + log_volume, neg_elbo=error.neg_elbo + log_volume)
+    return shifted, dataclasses.replace(evidence, neg_log_evidence=evidence.neg_log_evidence + log_volume)
 
 
 @ordinary_modes()
@@ -246,7 +279,8 @@ def measure_loss(model: VAE, distribution: Distribution, loss: Loss, *, n: int, 
     generator = rng.generator(seed, "measure: posterior")
     whole = loss.evaluate(vae, x, generator=generator).loss.item()
 
-    parts = [loss.evaluate(vae, part, generator=generator).loss.double() for part in x.tensor_split(LOSS_BATCHES)]
+    batches = x.tensor_split(min(LOSS_BATCHES, len(x)))
+    parts = [loss.evaluate(vae, part, generator=generator).loss.double() for part in batches]
     return whole, standard_error(torch.stack(parts))
 
 

@@ -90,6 +90,11 @@ class Symptoms:
         deviations: How far each distance is above its noise floor, in standard deviations of the floor, by its name:
             those to real points, and with ``aggregate_`` before it, those between aggregate posterior and prior.
         unchecked: What could not be measured, by its name, and why.
+        is_table: Whether the data are a person's own rows, of whose noise and shape nothing is known.
+        learns_sigma: Whether the decoder's variance is found in training, not chosen with beta.
+        overfit: How far held-out rows of a table are above training rows in negative log evidence, in nats per row;
+            nan where that is not known.
+        overfit_se: Its standard error.
     """
 
     finite: bool
@@ -114,6 +119,15 @@ class Symptoms:
     c2st: float = 0.5
     deviations: Mapping[str, float] = field(default_factory=dict)
     unchecked: Mapping[str, str] = field(default_factory=dict)
+    is_table: bool = False
+    learns_sigma: bool = False
+    overfit: float = math.nan
+    overfit_se: float = math.nan
+
+    @property
+    def aggregate_is_apart(self) -> bool:
+        """Whether a classifier tells the aggregate posterior from the prior by more than the chance of few rows."""
+        return not self.is_table or self.deviations.get("aggregate_c2st", 0.0) > FAR
 
     @property
     def aggregate_deviates(self) -> bool:
@@ -168,6 +182,7 @@ def collect_symptoms(
         peak = float(history.all.max(initial=0.0)) / weight
         start = float(history.all[0]) / weight
 
+    overfit, overfit_se = _overfit(metrics)
     made = metrics.comparable
     continuity = latent.continuity
     return Symptoms(
@@ -193,6 +208,10 @@ def collect_symptoms(
         c2st=made.distances.c2st.value,
         deviations=deviations("", made.distances) | deviations(AGGREGATE, latent.aggregate),
         unchecked=_unchecked(metrics),
+        is_table=metrics.table is not None,
+        learns_sigma=math.isnan(loss.sigma),
+        overfit=overfit,
+        overfit_se=overfit_se,
     )
 
 
@@ -218,9 +237,22 @@ def deviations(prefix: str, distances: Distances) -> dict[str, float]:
     return found
 
 
+def _overfit(metrics: Metrics) -> tuple[float, float]:
+    """How far held-out rows are above training rows, and the standard error; nan where that is not known."""
+    evidence = metrics.evidence
+    if metrics.table is None or metrics.table.training is None or evidence is None:
+        return math.nan, math.nan
+    training = metrics.table.training
+    error = math.hypot(evidence.neg_log_evidence_se, training.neg_log_evidence_se)
+    return evidence.neg_log_evidence - training.neg_log_evidence, error
+
+
 def _unchecked(metrics: Metrics) -> dict[str, str]:
     """What could not be measured of a model, by its name, and why."""
     missing: dict[str, str] = {}
+    if metrics.table is not None:
+        # What a table never has is no gap of this model: a note tells it.
+        return {"overfit": NO_NOISE} if metrics.evidence is None else {}
     if metrics.latent.continuity is None:
         missing |= {"jumps": NO_CURVE, "strays": NO_CURVE}
 

@@ -11,8 +11,8 @@ from swissroll.evaluation.latent_plane import name_dims
 from swissroll.evaluation.latent_space import Latent
 from swissroll.evaluation.measures import heading
 from swissroll.evaluation.metrics import Metrics
-from swissroll.evaluation.reconstruction import Reconstruction
 from swissroll.evaluation.symptoms import FAR
+from swissroll.evaluation.table_rows import table_rows, table_summary_rows
 from swissroll.evaluation.uncertainty import fixed, rounded, with_error
 
 SAMPLED_FITS = ("off_median", "off_p90", "off_p99", "off_p999", "strays")
@@ -42,19 +42,23 @@ def summary_rows(evaluation: Evaluation) -> list[tuple[str, str]]:
     if summary.seconds is not None:
         rows.append(("training time", f"{summary.seconds:.1f} s"))
     rows.append((heading("loss"), with_error(summary.loss, summary.loss_se)))
-    if evaluation.metrics is not None:
-        rows += _term_rows(evaluation.metrics)
+    metrics = evaluation.metrics
+    if metrics is not None:
+        rows += _term_rows(metrics)
 
     origin = "learned" if summary.learned else "implied"
+    if metrics is not None and metrics.table is not None:
+        return [*rows, *table_summary_rows(metrics, metrics.table, origin)]
     return [*rows, (f"decoder sigma, {origin}, data units", fixed(summary.translation.sigma, 4))]
 
 
 def model_rows(metrics: Metrics) -> Rows:
     """What the model is worth: name, value, what a perfect model would score, and verdict."""
     return [
-        *_reconstruction_rows(metrics.reconstruction),
+        *_reconstruction_rows(metrics),
         *_rate_rows(metrics.latent),
         *_evidence_rows(metrics),
+        *(() if metrics.table is None else table_rows(metrics.table)),
         _c2st_row(metrics.latent.aggregate.c2st),
         *_continuity_rows(metrics.latent),
     ]
@@ -63,7 +67,7 @@ def model_rows(metrics: Metrics) -> Rows:
 def generated_rows(metrics: Metrics) -> Rows:
     """Points made in several ways, and real ones: distances to the curve, coverage and distances to real points."""
     sets = tuple(_ways(metrics).values())
-    rows = [_distance_row(name, sets) for name in NAMES]
+    rows = [_distance_row(name, heading_of(name, metrics), sets) for name in NAMES]
     if metrics.real is None:
         return rows
 
@@ -77,7 +81,7 @@ def generated_rows(metrics: Metrics) -> Rows:
 def generated_head(metrics: Metrics) -> tuple[str, ...]:
     """The heads of :func:`generated_rows`; the points that the diagnosis judges are marked."""
     heads = [f"{head}{JUDGED}" if made is metrics.comparable else head for head, made in _ways(metrics).items()]
-    return ("generated points", *heads, "real points")
+    return ("generated points", *heads, "real points" if metrics.table is None else "held-out rows")
 
 
 def _ways(metrics: Metrics) -> dict[str, Generated | None]:
@@ -91,6 +95,12 @@ def _ways(metrics: Metrics) -> dict[str, Generated | None]:
         # Only then is the diagnosis about points that are in no other column.
         ways["with the data's noise"] = metrics.shared_noise
     return ways
+
+
+def heading_of(name: str, metrics: Metrics) -> str:
+    """The heading of a number; errors and distances of a table are in standard deviations of its columns."""
+    told = heading(name)
+    return told if metrics.table is None else told.replace("data units", "standard deviations")
 
 
 def text(head: tuple[str, ...], rows: Rows) -> str:
@@ -119,18 +129,24 @@ def _term_rows(metrics: Metrics) -> list[tuple[str, str]]:
         distortion = with_error(error.distortion, error.distortion_se)
 
     return [
-        (heading("mse"), with_error(error.mse, error.mse_se)),
+        (heading_of("mse", metrics), with_error(error.mse, error.mse_se)),
         (heading("rate"), with_error(latent.rate, latent.rate_se)),
         (heading("kl"), with_error(latent.rate / dimensions, latent.rate_se / dimensions)),
         (heading("distortion"), distortion),
     ]
 
 
-def _reconstruction_rows(error: Reconstruction) -> Rows:
+def _reconstruction_rows(metrics: Metrics) -> Rows:
+    error = metrics.reconstruction
     share = rounded(100 * error.mse / error.variance, 100 * error.mse_se / error.variance)
     return [
-        (heading("posterior_mean_mse"), with_error(error.posterior_mean_mse, error.posterior_mean_mse_se), "0", ""),
-        (heading("mse"), with_error(error.mse, error.mse_se), "", f"{share} % of the data's variance"),
+        (
+            heading_of("posterior_mean_mse", metrics),
+            with_error(error.posterior_mean_mse, error.posterior_mean_mse_se),
+            "0",
+            "",
+        ),
+        (heading_of("mse", metrics), with_error(error.mse, error.mse_se), "", f"{share} % of the data's variance"),
     ]
 
 
@@ -166,7 +182,7 @@ def _evidence_rows(metrics: Metrics) -> Rows:
             f"{name} (a bound)" if found.bound else name,
             with_error(found.neg_log_evidence, error),
             lowest,
-            _evidence_verdict(found, error),
+            _evidence_verdict(found, error, is_table=metrics.table is not None),
         ),
         (
             heading("inference_gap"),
@@ -177,10 +193,10 @@ def _evidence_rows(metrics: Metrics) -> Rows:
     ]
 
 
-def _evidence_verdict(found: EvidenceSummary, error: float) -> str:
+def _evidence_verdict(found: EvidenceSummary, error: float, *, is_table: bool) -> str:
     """How far above its lower bound the negative log evidence is, with the error of that."""
     if found.above_lower_bound is None or found.lower_bound_error is None:
-        return ""
+        return f"of {found.n:,} held-out rows" if is_table else ""
 
     above = f"{with_error(found.above_lower_bound, error + found.lower_bound_error)} above its lower bound"
     return f"at most {above}" if found.bound else above
@@ -233,13 +249,13 @@ def _spread_fit_row(name: str, fits: list[Fit | None], spread: FitSpread | None)
     return (heading(name), *cells, floor)
 
 
-def _distance_row(name: str, sets: tuple[Generated | None, ...]) -> tuple[str, ...]:
+def _distance_row(name: str, head: str, sets: tuple[Generated | None, ...]) -> tuple[str, ...]:
     measured: list[Distance | None] = [None if made is None else getattr(made.distances, name) for made in sets]
     cells = ["-" if distance is None else _against_floor(distance) for distance in measured]
 
     # Every sample has the same noise floor, that of the real points.
     floor = next(_noise_floor(distance) for distance in measured if distance is not None)
-    return (heading(name), *cells, floor)
+    return (head, *cells, floor)
 
 
 def _against_floor(distance: Distance) -> str:

@@ -31,6 +31,7 @@ FACTS = {
     "sigma": "decoder sigma {:.3g}",
     "aggregate_c2st": "C2ST accuracy {:.2f} between aggregate posterior and prior (chance 0.5)",
     "above_lower_bound": "negative log evidence {:.2f} nats above its lower bound",
+    "overfit": "held-out rows {:.2f} nats per row above training rows in negative log evidence",
     "not_finite": "{} not finite",
     "step": "step {:,}",
     "lr": "learning rate {:g}",
@@ -40,6 +41,13 @@ DEVIATION = "_deviation"
 """What ends the name of a distance's excess over its noise floor, in standard deviations of the floor."""
 SETTINGS = {"lr": "the learning rate", "hidden_dim": "the hidden width"}
 """What sentences call a setting whose own name is not a word."""
+PLAIN_ADVICE = {
+    Action.FINISH_RUN: "Finish the run first.",
+    Action.LEARN_SIGMA: (
+        "Let training find the decoder's sigma: set decoder_variance to 'learned', reduction to 'sum' and beta to 1."
+    ),
+}
+"""Advice that needs no more than its sentence."""
 TRAIN_WITH_PRIOR = "The prior is fitted already; train a decoder with it"
 MULTIPLES = {2: "two", 3: "three", 10: "ten"}
 
@@ -57,8 +65,8 @@ def advice_text(advice: Advice) -> str:
         return f"Fit the prior to the aggregate posterior, or train with the preset {advice.preset!r}, which does so."
     if advice.action is Action.FIT_PRIOR:
         return "Fit the prior to the aggregate posterior."
-    if advice.action is Action.FINISH_RUN:
-        return "Finish the run first."
+    if advice.action in PLAIN_ADVICE:
+        return PLAIN_ADVICE[advice.action]
     if advice.action is Action.TRAIN_PRESET:
         return f"{TRAIN_WITH_PRIOR}, with the preset {advice.preset!r}."
     if advice.preset:
@@ -74,7 +82,9 @@ def checked_text(diagnosis: Diagnosis) -> str:
     named = [label(name) for name in diagnosis.checked if name not in distances]
     text = f"Checked: {join_labels([*named, f'{len(distances)} distances against their noise floors'])}."
     missing = [f"{label(name)} ({why})" for name, why in diagnosis.unchecked.items()]
-    return f"{text} Not checked: {join_labels(missing)}." if missing else text
+    if missing:
+        text = f"{text} Not checked: {join_labels(missing)}."
+    return f"{text} {diagnosis.note}".strip()
 
 
 def join_labels(labels: Sequence[str]) -> str:

@@ -35,6 +35,8 @@ PURPOSES = {
     "measure: tails": 1007,
     "measure: noise of the tails": 1008,
     "measure: tails of the data": 1009,
+    "measure: training rows": 1010,
+    "measure: importance of training rows": 1011,
 }
 """Each purpose's key beside the seed. A key must never change: it decides the bits of every run."""
 
