@@ -65,14 +65,14 @@ DOZEN: tuple[dict[str, Any], ...] = (
     SMALL | {"activation": "elu", "dataset": "circles", "noise": 0.05},
     SMALL | {"activation": "silu", "dataset": "spirals", "initialization": "he"},
     SMALL | {"activation": "softplus", "dataset": "helix", "latent_dim": 3},
-    SMALL | {"activation": "tanh", "depth": 4, "latent_dim": 1},
-    SMALL | {"depth": 0, "decoder_variance": "learned", "reduction": "sum", "beta": 1},
+    SMALL | {"activation": "tanh", "depth": 4, "latent_dim": 1, "dataset": "s_curve"},
+    SMALL | {"depth": 0, "decoder_variance": "learned", "reduction": "sum", "beta": 1, "dataset": "torus"},
     SMALL | {"components": 20, "refit_prior": True, "lr": 0.01, "lr_schedule": "cosine", "warmup": 50},
-    SMALL | {"beta_start": 0.5, "hidden_dim": 33, "batch_size": 7},
-    SMALL | {"mistake": "relu_on_head", "latent_dim": 4},
+    SMALL | {"beta_start": 0.5, "hidden_dim": 33, "batch_size": 7, "dataset": "pinwheel"},
+    SMALL | {"mistake": "relu_on_head", "latent_dim": 4, "dataset": "checkerboard"},
     SMALL | {"activation": "silu", "components": 5, "decoder_variance": "learned", "seed": 2**53 - 1},
 )
-"""Settings whose bits are compared: every activation, data set, prior, variance, reduction and schedule."""
+"""Settings whose bits are compared: every activation, kind of data set, prior, variance, reduction and schedule."""
 
 
 def engine_page(jobs: Jobs) -> str:

@@ -2,14 +2,15 @@
 
 import json
 from pathlib import Path
-from typing import Any, get_args
+from typing import Any
 
 import numpy as np
 import pytest
 import torch
 
-from swissroll.config import Config, Dataset
-from swissroll.report.lab_start import DATASETS, MAX_OF_SETTING, beyond_the_page, start_of_config, start_of_run
+from swissroll.config import Config
+from swissroll.data.catalogue import DISTRIBUTIONS
+from swissroll.report.lab_start import MAX_OF_SETTING, start_of_config, start_of_run
 from tests.oracles import trained_run
 from tests.web.javascript import needs_node, run_script
 
@@ -93,13 +94,7 @@ def test_bounds_are_the_pages() -> None:
     answer({ bounds, datasets: Object.keys(FIELDS.dataset.choices) });
     """
     found = run_script(script)
-    assert found["datasets"] == list(DATASETS)
+    assert found["datasets"] == list(DISTRIBUTIONS)
     bounds = found["bounds"]
     assert {name: bounds[name] for name in MAX_OF_SETTING} == MAX_OF_SETTING
     assert set(start_of_config(Config())["settings"]) == set(bounds) - {"mistake"}
-
-
-def test_every_dataset_is_the_pages_or_is_named() -> None:
-    others = set(get_args(Dataset)) - set(DATASETS)
-    for name in others:
-        assert beyond_the_page(Config(dataset=name)).endswith(f"here the data are {name}.")

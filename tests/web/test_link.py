@@ -10,7 +10,7 @@ from typing import Any, get_args
 import pytest
 
 from swissroll.config import Activation, Config
-from swissroll.report.lab_start import DATASETS
+from swissroll.data.catalogue import DISTRIBUTIONS
 from tests.web.conftest import Node
 
 READ = 'const { decodeLink } = await load("link.js"); answer(input.map((fragment) => decodeLink(fragment)));'
@@ -43,7 +43,7 @@ def random_run(random_numbers: random.Random) -> dict[str, Any]:
     """A state of the page: settings, own points or none, turned knobs, a step."""
     draw = random_numbers
     settings = {
-        "dataset": draw.choice(DATASETS),
+        "dataset": draw.choice(list(DISTRIBUTIONS)),
         "noise": draw.choice([0, 0.125, draw.uniform(0, 10)]),
         "latent_dim": draw.randint(1, 4),
         "hidden_dim": draw.randint(1, 256),
@@ -150,7 +150,7 @@ def points_text(values: list[float], dims: int = 2) -> str:
         ("#beta=-1", "beta must be a number, at least 0 and at most 1000000; got -1."),
         ("#beta=abc", "beta must be a number, at least 0 and at most 1000000; got abc."),
         ("#hidden_dim=1000", "hidden_dim must be a whole number, at least 1 and at most 256; got 1000."),
-        ("#dataset=mnist", "dataset must be one of swiss_roll, moons, circles, spirals, helix; got mnist."),
+        ("#dataset=mnist", "dataset must be one of swiss_roll, moons, circles, rings, "),
         ("#colour=red", 'The link asks for "colour", which this page does not know.'),
         ("#seed=1&seed=2", "The link says seed twice; the first was taken."),
         ("#steps=100&step=101", "step must be a whole number from 0 to 100; got 101."),

@@ -28,8 +28,6 @@ MAX_OF_SETTING = {
 """What the page computes at most; ``web/lab/settings.js`` has the same bounds."""
 NOT_ON_THE_PAGE = ("columns", "data", "held_out", "label", "mmd", "posterior", "prior")
 """Settings that the page does not have: it computes what they are by default."""
-DATASETS = ("swiss_roll", "moons", "circles", "spirals", "helix")
-"""The distributions that the page draws from."""
 MAX_ROWS = 1000
 """Most rows of a history."""
 MAX_SNAPSHOT_CHARACTERS = 12_000_000
@@ -91,8 +89,6 @@ def beyond_the_page(config: Config, model: VAE | None = None) -> str:
         value = getattr(config, name)
         if value != getattr(Config, name):
             return f"The lab does not compute {name}={value!r}."
-    if config.dataset not in DATASETS:
-        return f"The lab draws {', '.join(DATASETS[:-1])} and {DATASETS[-1]}; here the data are {config.dataset}."
     if model is not None and type(model) is not VAE:
         return "The lab computes swissroll's own VAE, and this is another class."
     return ""

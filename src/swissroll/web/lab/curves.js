@@ -53,6 +53,24 @@ function spirals(t, { sin, cos }) {
   return [radius * cos(angle), radius * sin(angle)];
 }
 
+/** Circles of radius 0.9, 0.6 and 0.3 about the origin, as many points on each; the whole part of t is the ring. */
+function rings(t, { sin, cos }) {
+  const [ring, turns] = splitPiece(t, 3);
+  const angle = 2 * Math.PI * turns;
+  const radius = 0.9 - 0.3 * ring;
+  return [radius * cos(angle), radius * sin(angle)];
+}
+
+/** An S of two arcs of radius 1/2.4, each of three quarters of a turn, that meet at t = 0; t is the angle. */
+function sCurve(t, { sin, cos }) {
+  return [sin(t) / 2.4, (Math.sign(t) * (cos(t) - 1)) / 2.4];
+}
+
+/** Two periods of a sine of height 0.55; t runs along the first axis. */
+function sine(t, { sin }) {
+  return [0.9 * t, 0.55 * sin(2 * Math.PI * t)];
+}
+
 /** Three turns of radius 0.6 that climb from -0.9 to 0.9; t is the angle. */
 function helix(t, { sin, cos }) {
   return [0.6 * cos(t), 0.6 * sin(t), (0.3 / Math.PI) * t];
@@ -78,7 +96,21 @@ function ofPieces(name, pieces, position, closed = false) {
   };
 }
 
-/** @type {Record<string, Curve>} The built-in data sets, by the name that `Config.dataset` has for them. */
+/** A curve of one open piece, whose coordinate runs from -reach to reach. */
+function ofOnePiece(name, data_dim, reach, position) {
+  return {
+    name,
+    data_dim,
+    start: -reach,
+    stop: reach,
+    pieces: 1,
+    closed: false,
+    coordinate: (u) => reach * (2 * u - 1),
+    position,
+  };
+}
+
+/** @type {Record<string, Curve>} The built-in curves, by the name that `Config.dataset` has for them. */
 export const CURVES = {
   swiss_roll: {
     name: "swiss_roll",
@@ -93,16 +125,10 @@ export const CURVES = {
   moons: ofPieces("moons", 2, moons),
   circles: ofPieces("circles", 2, circles, true),
   spirals: ofPieces("spirals", 3, spirals),
-  helix: {
-    name: "helix",
-    data_dim: 3,
-    start: -3 * Math.PI,
-    stop: 3 * Math.PI,
-    pieces: 1,
-    closed: false,
-    coordinate: (u) => 3 * Math.PI * (2 * u - 1),
-    position: helix,
-  },
+  rings: ofPieces("rings", 3, rings, true),
+  s_curve: ofOnePiece("s_curve", 2, 1.5 * Math.PI, sCurve),
+  sine: ofOnePiece("sine", 2, 1, sine),
+  helix: ofOnePiece("helix", 3, 3 * Math.PI, helix),
 };
 
 /**

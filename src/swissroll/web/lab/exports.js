@@ -134,6 +134,5 @@ function linkOf(state) {
 function pointsOf(state) {
   const begin = state.runs.main?.begin;
   if (!begin) return null;
-  const dims = state.points?.dims ?? (state.started.dataset === "helix" ? 3 : 2);
-  return pointsCsv(begin, dims);
+  return pointsCsv(begin, begin.dims);
 }

@@ -7,9 +7,20 @@ const DATASETS = {
   swiss_roll: "Swiss roll",
   moons: "Two moons",
   circles: "Two circles",
-  spirals: "Two spirals",
+  rings: "Three rings",
+  spirals: "Three spirals",
+  s_curve: "S-curve",
+  sine: "Sine",
   helix: "Helix (3-D)",
+  gaussian: "Gaussian",
+  three_gaussians: "Three Gaussians",
+  eight_gaussians: "Eight Gaussians",
+  checkerboard: "Checkerboard",
+  pinwheel: "Pinwheel",
+  swiss_roll_3d: "Swiss roll (3-D)",
+  torus: "Torus (3-D)",
 };
+const IN_SPACE = new Set(["helix", "swiss_roll_3d", "torus"]);
 const ACTIVATIONS = {
   relu: "ReLU",
   leaky_relu: "leaky ReLU",
@@ -119,7 +130,7 @@ export const LIVE = Object.freeze(["beta", "lr"]);
  */
 export function dataDim(settings, points = null) {
   if (points) return points.dims;
-  return settings.dataset === "helix" ? 3 : 2;
+  return IN_SPACE.has(settings.dataset) ? 3 : 2;
 }
 
 /**

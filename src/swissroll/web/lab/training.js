@@ -8,6 +8,7 @@
  */
 
 import { CURVES, sampleCurve } from "./curves.js";
+import { DISTRIBUTIONS, ownPoints, samplePoints } from "./distributions.js";
 import { Network } from "./network.js";
 import { NotFiniteError } from "./not_finite.js";
 import { DRAWS, refitPrior } from "./refit.js";
@@ -40,8 +41,9 @@ export class Training {
     this.kernel = kernel.fork();
     this.settings = { ...NOTEBOOK, ...settings };
     this.points = points;
-    this.curve = points ? null : CURVES[this.settings.dataset];
-    this.dataDim = points ? points.dims : this.curve.data_dim;
+    this.curve = points ? null : (CURVES[this.settings.dataset] ?? null);
+    this.distribution = points ? ownPoints(points) : DISTRIBUTIONS[this.settings.dataset];
+    this.dataDim = (this.curve ?? this.distribution).data_dim;
     this.network = new Network(this.kernel, this.settings, this.dataDim);
     this.taken = 0;
     this.begun = { beta: this.settings.beta, lr: this.settings.lr };
@@ -71,27 +73,14 @@ export class Training {
    *
    * @param {number} count
    * @param {import("./kernel.js").Generator} generator
-   * @returns {{points: Float32Array, coordinate: Float32Array | null}} count * D, and how far along the curve each is.
+   * @returns {{points: Float32Array, coordinate: Float32Array | null}} count * D, and what colours each, from 0 to 1:
+   *   how far along the curve it is, or which part it is from.
    */
   sample(count, generator) {
     const { noise } = this.settings;
-    if (this.curve) {
-      return sampleCurve(this.curve, count, noise, generator, this.kernel);
-    }
-
-    const { values } = this.points;
-    const dims = this.dataDim;
-    const drawn = new Float32Array(count * dims);
-    for (let i = 0; i < count; i++) {
-      const row = generator.below(values.length / dims) * dims;
-      drawn.set(values.subarray(row, row + dims), i * dims);
-    }
-    if (noise > 0) {
-      drawn.forEach((value, i) => {
-        drawn[i] = value + noise * generator.normal();
-      });
-    }
-    return { points: drawn, coordinate: null };
+    return this.curve
+      ? sampleCurve(this.curve, count, noise, generator, this.kernel)
+      : samplePoints(this.distribution, count, noise, generator, this.kernel);
   }
 
   /**

@@ -2,7 +2,7 @@
  * The numbers of a run at one moment: its evidence beside the lower bound, the gap and its split, and the diagnosis.
  */
 
-import { curveVariance, evenPoints, meanVariance } from "./curves.js";
+import { curveVariance, evenPoints } from "./curves.js";
 import { diagnose } from "./diagnosis.js";
 import { EvidenceMeter, IMPORTANCE_SAMPLES } from "./evidence.js";
 import { Cells, FrozenModel } from "./frozen_model.js";
@@ -47,7 +47,7 @@ export class Verdicts {
    * @param {import("./training.js").Training} training
    */
   constructor(kernel, training) {
-    const { settings, dataDim, heldOut, curve } = training;
+    const { settings, dataDim, heldOut, curve, distribution } = training;
     const isWide = settings.hidden_dim >= WIDE;
     const halvings = isWide ? HALVINGS_WIDE[settings.latent_dim] : undefined;
     this.model = new FrozenModel(kernel, settings, dataDim);
@@ -63,7 +63,8 @@ export class Verdicts {
     this.rows = choose(rows);
     this.firstRows = choose(FIRST_ROWS);
     this.isFirst = true;
-    this.variance = curve ? curveVariance(curve, settings.noise, kernel) : meanVariance(heldOut.points, dataDim);
+    const { noise } = settings;
+    this.variance = curve ? curveVariance(curve, noise, kernel) : distribution.variance + noise ** 2;
     this.draws = drawFixed(kernel, settings, heldOut.points.length / dataDim, rows);
   }
 
