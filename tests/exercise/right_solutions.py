@@ -276,6 +276,9 @@ WHOLE: dict[str, str] = {
     )
     .replace("latent_dim=2, hidden_dim=256", "hidden_dim=256")
     .replace("latent_dim", "2"),
+    "a class without a number of latents": solution()
+    .replace("latent_dim=2, hidden_dim=256", "hidden_dim=256")
+    .replace("latent_dim", "2"),
     "names of its own": solution().replace("latent_dim", "z_dim").replace("compute_vae_loss", "vae_loss"),
 }
 

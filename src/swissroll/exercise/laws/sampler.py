@@ -91,8 +91,8 @@ class SamplerLaws:
 
     def _runs(self) -> Evidence:
         shapes = RUN_SHAPES
-        # A method may take the number of latents from its model, which has one of its own.
-        if self.latents is not None and not self.latents:
+        # A method may take the number of latents from its model. Where that has but one, others are not asked for.
+        if self.latents == "" and self.measured.shape[1] != SHAPES[0][1]:
             shapes = tuple(shape for shape in RUN_SHAPES if shape[1] == self.measured.shape[1])
         generator = torch.Generator().manual_seed(self.seed)
         calls = []
