@@ -13,7 +13,7 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Any, NoReturn
 
-from cyclopts import App, Argument, ArgumentCollection, CycloptsError
+from cyclopts import App, Argument, ArgumentCollection, CycloptsError, Group
 from cyclopts.config import Dict
 
 from swissroll.cli.data import data
@@ -34,6 +34,7 @@ from swissroll.cli.terminal import (
     without_refit,
 )
 from swissroll.cli.train import train
+from swissroll.cli.use import encode, reconstruct, sample, score
 from swissroll.config import PRESETS, read_values, versions
 from swissroll.errors import FixableError
 
@@ -49,6 +50,7 @@ AFTER_STOP = {
     "report": "The run is as it was; the same command draws it again.",
     "figures": "The files that are there are whole; the same command writes them all again.",
     "evaluate": "The run is as it was; the same command measures it again.",
+    **dict.fromkeys(("encode", "reconstruct", "sample", "score"), "No table was written."),
     "repair": "The run is as it was. If its copy is there, the copy is whole, and 'swissroll report' draws it.",
 }
 """What Ctrl-C leaves, by command."""
@@ -115,6 +117,12 @@ def _read_settings(path: Path) -> dict[str, Any]:
     return values
 
 
+# In this order: help sorts groups by their names otherwise.
+GROUPS: dict[Group, tuple[Any, ...]] = {
+    Group.create_ordered("Train and judge"): (train, report, evaluate, figures, repair, sweep),
+    Group.create_ordered("Use a trained run"): (encode, reconstruct, sample, score),
+    Group.create_ordered("Data, the lab and the exercise"): (data, lab, exercise, lint, selftest),
+}
 app = App(
     name="swissroll",
     help="A laboratory for variational autoencoders on data that a person can see.",
@@ -125,8 +133,13 @@ app = App(
     suppress_keyboard_interrupt=False,
     result_action="return_value",
 )
-for command in (train, report, evaluate, figures, repair, sweep, data, lab, exercise, lint, selftest):
-    app.command(command)
+for title, commands in GROUPS.items():
+    for command in commands:
+        if isinstance(command, App):
+            command.group = title
+            app.command(command)
+        else:
+            app.command(command, group=title)
 
 
 def main(arguments: list[str] | None = None) -> NoReturn:

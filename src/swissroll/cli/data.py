@@ -3,15 +3,14 @@
 from __future__ import annotations
 
 import sys
-from io import BytesIO, StringIO
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 from cyclopts import App, Parameter
 
+from swissroll.cli.table_file import as_text, require_new_table, write_table
 from swissroll.cli.terminal import CommandError, Flag, note, note_loud
 from swissroll.config import Config, Dataset
-from swissroll.report.shell import quote
 
 if TYPE_CHECKING:
     from swissroll.data import Distribution
@@ -20,7 +19,6 @@ FOLDER = Path("data")
 """Where a picture goes, unless it is told."""
 MAX_POINTS = 10**7
 MAX_SHOWN = 20_000
-DELIMITERS = {".csv": ",", ".tsv": "\t"}
 
 data = App(name="data", help="List distributions, draw samples, look at them; check a table of your own.")
 
@@ -67,22 +65,20 @@ def sample(
     coordinate
         Add a last column with what names a point, such as its t along a curve.
     out
-        New file: .csv, .tsv or .npy. Without one the table is printed.
+        New file: .csv, .tsv, .npy or .parquet. Without one the table is printed.
     """
     from swissroll import checks
-    from swissroll.runs.files import replace_file
 
     checks.whole("--count", count, 1, MAX_POINTS)
     if out is not None:
-        _require_new(out)
+        require_new_table(out)
     source = _open(name, noise, seed)
     columns, rows = _draw_table(source, count, seed, with_coordinate=coordinate)
     if out is None:
-        sys.stdout.write(_as_text(columns, rows, ","))
+        sys.stdout.write(as_text(columns, rows))
         return 0
 
-    out.parent.mkdir(parents=True, exist_ok=True)
-    replace_file(out, _as_bytes(out, columns, rows))
+    write_table(out, columns, [rows], count)
     print(f"{out}: {count:,} points of {name} in the columns {', '.join(columns)}")
     return 0
 
@@ -175,15 +171,6 @@ def _open(name: Dataset, noise: float, seed: int) -> Distribution:
     return open_distribution(Config(dataset=name, noise=noise, seed=seed))
 
 
-def _require_new(path: Path) -> None:
-    """Require a name of a table that is not there yet."""
-    allowed = (*DELIMITERS, ".npy")
-    if path.suffix.lower() not in allowed:
-        raise CommandError(f"{path}: tables are {', '.join(allowed)}.", "Name such a file with --out.")
-    if path.exists():
-        raise CommandError(f"{path} already exists.", f"Move it away, or name another file than {quote(path)}.")
-
-
 def _draw_table(source: Distribution, count: int, seed: int, *, with_coordinate: bool) -> tuple[list[str], Any]:
     """Names of the columns, and points as an array of shape (N, D), or (N, D + 1) with their coordinate."""
     import numpy as np
@@ -199,23 +186,3 @@ def _draw_table(source: Distribution, count: int, seed: int, *, with_coordinate:
         columns.append(getattr(source, "coordinate_name", "t"))
         rows = np.column_stack([rows, coordinate.numpy()])
     return columns, rows
-
-
-def _as_bytes(path: Path, columns: list[str], rows: Any) -> bytes:
-    """The content of a table's file, as its name says."""
-    import numpy as np
-
-    if path.suffix.lower() == ".npy":
-        file = BytesIO()
-        np.save(file, rows, allow_pickle=False)
-        return file.getvalue()
-    return _as_text(columns, rows, DELIMITERS[path.suffix.lower()]).encode()
-
-
-def _as_text(columns: list[str], rows: Any, delimiter: str) -> str:
-    """A table as text, with a header; nine digits hold a number of single precision exactly."""
-    import numpy as np
-
-    text = StringIO()
-    np.savetxt(text, rows, fmt="%.9g", delimiter=delimiter, header=delimiter.join(columns), comments="")
-    return text.getvalue()

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import re
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from os import PathLike
 from pathlib import Path
@@ -75,13 +75,7 @@ def read_table(path: str | PathLike[str], columns: Sequence[str] | None = None, 
         ValueError: The file cannot be used as it is; the message names the row and the column, and what to do.
     """
     file = Path(path)
-    if not file.is_file():
-        what = "is a folder" if file.is_dir() else "is not there"
-        raise ValueError(f"{file} {what}. Name a file that holds a table.")
-    content = file.read_bytes()
-    found = read_columns(file, content)
-    _require_names(file, found)
-
+    content, found = _open(file)
     chosen = _choose(file, found, columns, label)
     if len(chosen) > MAX_COLUMNS:
         raise ValueError(f"{file} has {len(chosen)} columns; at most {MAX_COLUMNS} can be used. Choose some of them.")
@@ -104,6 +98,37 @@ def read_table(path: str | PathLike[str], columns: Sequence[str] | None = None, 
         digest=hashlib.sha256(content).hexdigest(),
         notes=_notes(names, rows),
     )
+
+
+def read_rows(path: str | PathLike[str], choose: Callable[[list[str]], Sequence[str]]) -> NDArray[np.float64]:
+    """Read rows to use a trained model on, shape (N, D), float64.
+
+    Every cell is checked as :func:`read_table` does. One row is enough here, and a column may be constant or count.
+
+    Args:
+        path: The file.
+        choose: Is given the names of all columns, and returns those to use, in their order.
+
+    Raises:
+        ValueError: The file cannot be read, or a cell is no number; or what ``choose`` raises.
+    """
+    file = Path(path)
+    _, found = _open(file)
+    if not len(found[0].values):
+        raise ValueError(f"{file} has no rows. It needs a row for each point.")
+    chosen = [_named(file, found, name) for name in choose([column.name for column in found])]
+    return np.column_stack([_numbers(file, column, found) for column in chosen])
+
+
+def _open(path: Path) -> tuple[bytes, list[Column]]:
+    """A file's bytes and columns, each with a name of its own."""
+    if not path.is_file():
+        what = "is a folder" if path.is_dir() else "is not there"
+        raise ValueError(f"{path} {what}. Name a file that holds a table.")
+    content = path.read_bytes()
+    found = read_columns(path, content)
+    _require_names(path, found)
+    return content, found
 
 
 def _require_names(path: Path, found: list[Column]) -> None:

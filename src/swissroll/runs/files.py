@@ -50,13 +50,13 @@ class StoredTensors(NamedTuple):
 
 def replace_file(path: Path, data: bytes, *, durable: bool = True) -> None:
     """Put a file in place whole: readers, and a run after a kill, see the old bytes or the new ones."""
-    with _replacing(path, durable=durable) as aside:
+    with replacing(path, durable=durable) as aside:
         aside.write_bytes(data)
 
 
 def save_tensors(path: Path, tensors: State, metadata: dict[str, str] | None = None, *, durable: bool = True) -> None:
     """Write tensors in place of a file, whole."""
-    with _replacing(path, durable=durable) as aside:
+    with replacing(path, durable=durable) as aside:
         aside.touch()
         mode = aside.stat().st_mode
         try:
@@ -80,8 +80,8 @@ def naming(path: Path) -> Iterator[None]:
 
 
 @contextmanager
-def _replacing(path: Path, *, durable: bool) -> Iterator[Path]:
-    """A file to write, which then takes the place of another."""
+def replacing(path: Path, *, durable: bool = True) -> Iterator[Path]:
+    """A file to write, which then takes the place of another; gone, where anything stops that."""
     # Two processes may write a report at once, so each needs a name of its own.
     aside = path.with_name(f".{path.name}.{uuid4().hex[:8]}.tmp")
     try:

@@ -1,0 +1,360 @@
+"""The commands ``encode``, ``reconstruct``, ``sample`` and ``score``: a trained run applied to rows, as a new table."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from functools import partial
+from itertools import chain
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+from cyclopts import Parameter
+
+from swissroll.cli.table_file import require_new_table, write_table
+from swissroll.cli.terminal import CommandError, Quiet, disk_errors_with, note
+from swissroll.report.shell import quote
+
+if TYPE_CHECKING:
+    from swissroll.evaluation.scoring import Scores
+    from swissroll.runs.run import Run
+
+ROWS_AT_A_TIME = 2**14
+"""Rows that a network computes at a time."""
+FRESH_POINTS = 1000
+"""Points of a run's own distribution, or at most as many of its held-out rows."""
+MAX_ROWS = 10**8
+
+Out = Annotated[Path, Parameter(help="New file for the table: .csv, .tsv, .npy or .parquet.")]
+Data = Annotated[
+    Path | None,
+    Parameter(
+        help="Table with a row for each point: .csv, .tsv, .txt, .npy, .npz or .parquet. Without one, rows that the "
+        "run has held out, or fresh points of its curve, are used, and written before the results."
+    ),
+]
+Columns = Annotated[
+    str | None,
+    Parameter(
+        help="Columns of the table that stand for those of the run, in their order, with commas between them; "
+        "by default those of the same names."
+    ),
+]
+
+
+def encode(folder: Path, /, *, out: Out, data: Data = None, columns: Columns = None, quiet: Quiet = False) -> int:
+    """Write the posterior of each row: mean and standard deviation of each latent.
+
+    Parameters
+    ----------
+    folder
+        The run's folder.
+    """
+    task = _Task.begin("encode", folder, out, data, columns)
+    latents = [f"z{number}" for number in range(1, task.model.latent_dim + 1)]
+    names = list(chain.from_iterable((latent, f"{latent}_sd") for latent in latents))
+    task.write(names, _in_parts(task.rows, partial(_encode_part, task.model)), quiet=quiet)
+    task.conclude(f"mean and standard deviation of {task.model.latent_dim} latents", "reconstruct")
+    return 0
+
+
+def reconstruct(folder: Path, /, *, out: Out, data: Data = None, columns: Columns = None, quiet: Quiet = False) -> int:
+    """Encode and decode each row, and write what comes back, in the units of the data.
+
+    Parameters
+    ----------
+    folder
+        The run's folder.
+    """
+    task = _Task.begin("reconstruct", folder, out, data, columns)
+    names = [f"{name}_reconstructed" for name in task.columns] if task.are_own else task.columns
+    parts = _in_parts(task.rows, lambda part: task.model.reconstruct(part).numpy())
+    task.write(names, parts, quiet=quiet)
+    task.conclude("decoded means of the posteriors' means", "score")
+    return 0
+
+
+def score(folder: Path, /, *, out: Out, data: Data = None, columns: Columns = None, quiet: Quiet = False) -> int:
+    """Write log p(x) of each row, in nats and in the units of the data, and its error.
+
+    Parameters
+    ----------
+    folder
+        The run's folder.
+    """
+    from swissroll.evaluation.evidence import is_exact
+    from swissroll.evaluation.scoring import score_rows
+    from swissroll.reproducibility import rng
+
+    task = _Task.begin("score", folder, out, data, columns)
+    _require_noise(task.run)
+    exact = is_exact(task.model)
+    with _bar(len(task.rows), "Scoring", quiet) as bar:
+        generator = rng.generator(task.run.config.seed, "measure: importance")
+        found = score_rows(task.model, task.rows, generator=generator, progress=bar.update)
+
+    names = ["log_density" if exact else "log_density_bound", "error"]
+    task.write(names, _score_parts(found), quiet=True)
+    way = "log p(x) by quadrature" if exact else "importance-weighted lower bounds on log p(x), of 1,000 draws each"
+    mean = float(found.log_density.mean())
+    task.conclude(f"{way}, in nats; mean {mean:.4g}, largest error {float(found.error.max()):.2g}", "sample")
+    return 0
+
+
+def sample(
+    folder: Path,
+    /,
+    *,
+    out: Out,
+    count: Annotated[int, Parameter(name=["--count", "-n"])] = 1000,
+    noise: bool = True,
+    seed: int = 42,
+    quiet: Quiet = False,
+) -> int:
+    """Draw rows from the model's p(x), in the units of the data, and write them as a table.
+
+    Parameters
+    ----------
+    folder
+        The run's folder.
+    count
+        Number of rows.
+    noise
+        Add the decoder's noise, as p(x) has it; without it the rows are decoded draws from the prior.
+    seed
+        Decides the rows.
+    """
+    from swissroll import checks
+
+    checks.whole("--count", count, 1, MAX_ROWS)
+    checks.whole("--seed", seed, 0, 2**63 - 1)
+    require_new_table(out)
+    run = _open_run(folder)
+    if noise:
+        _require_noise(run, "Or leave the noise out: --no-noise")
+    names = _columns_of(run)
+    parts = _draw_parts(run.model, count, seed, noise=noise)
+    again = f"swissroll sample {quote(folder)} -n {count} --out {quote(out)}"
+    with disk_errors_with(lambda: again), _bar(count, "Sampling", quiet) as bar:
+        write_table(out, names, _told(parts, bar), count)
+    what = "draws from p(x)" if noise else "draws from p(x) without the decoder's noise"
+    print(f"{out}: {count:,} {what}, in the columns {', '.join(names)}")
+    print(f"Next: swissroll score {quote(folder)} --data {quote(out)} --out {quote(_beside(out, 'score'))}")
+    return 0
+
+
+@dataclass(frozen=True, kw_only=True)
+class _Task:
+    """A run, the rows that it is applied to, and the new file for what comes of it.
+
+    Attributes:
+        name: The command.
+        run: The run.
+        model: Its model, whose rows are in data units.
+        columns: Names of the D columns.
+        rows: Shape (N, D).
+        are_own: Whether they are the run's own held-out rows or fresh points: then they are written, too.
+        data: The table; None for the run's own rows.
+        out: The new file.
+    """
+
+    name: str
+    run: Run
+    model: Any
+    columns: list[str]
+    rows: Any
+    are_own: bool
+    data: Path | None
+    out: Path
+
+    @classmethod
+    def begin(cls, name: str, folder: Path, out: Path, data: Path | None, columns: str | None) -> _Task:
+        """Check the file, open the run, read the rows: all that can be wrong is found before anything is computed."""
+        require_new_table(out)
+        if data is None and columns is not None:
+            raise CommandError("--columns names columns of a table.", "Name the table with --data.")
+        run = _open_run(folder)
+        rows = _own_rows(run) if data is None else _read_rows(run, data, columns)
+        return cls(
+            name=name,
+            run=run,
+            model=run.model,
+            columns=_columns_of(run),
+            rows=rows,
+            are_own=data is None,
+            data=data,
+            out=out,
+        )
+
+    def write(self, names: Sequence[str], parts: Iterator[Any], *, quiet: bool) -> None:
+        """Write results part by part, as they are computed; behind the run's own rows where they are its own."""
+        if self.are_own:
+            names = [*self.columns, *names]
+            parts = _beside_rows(self.rows, parts)
+        title = self.name.capitalize().removesuffix("e") + "ing"
+        with disk_errors_with(self._command), _bar(len(self.rows), title, quiet) as bar:
+            write_table(self.out, names, _told(parts, bar), len(self.rows))
+
+    def conclude(self, what: str, then: str) -> None:
+        """Say what lies where, and what comes next."""
+        print(f"{self.out}: {what}, for {len(self.rows):,} {self._source()}")
+        next_out = f"--out {quote(_beside(self.out, then))}"
+        on_table = f" --data {quote(self.data)}" if self.data is not None and then != "sample" else ""
+        print(f"Next: swissroll {then} {quote(self.run.folder)}{on_table} {next_out}")
+
+    def _source(self) -> str:
+        config = self.run.config
+        if self.data is not None:
+            return f"rows of {self.data}"
+        return f"fresh points of {config.dataset}" if config.data is None else f"held-out rows of {config.data}"
+
+    def _command(self) -> str:
+        on_table = f" --data {quote(self.data)}" if self.data is not None else ""
+        return f"swissroll {self.name} {quote(self.run.folder)}{on_table} --out {quote(self.out)}"
+
+
+def _open_run(folder: Path) -> Run:
+    """A run whose weights are numbers."""
+    import torch
+
+    from swissroll.runs.run import load
+
+    run = load(folder)
+    if not all(bool(torch.isfinite(weights).all()) for weights in run.network.parameters()):
+        raise CommandError(
+            f"{folder}: its weights are not finite numbers, so nothing can be computed with them.",
+            f"To see what happened: swissroll report {quote(folder)}",
+        )
+    return run
+
+
+def _require_noise(run: Run, otherwise: str = "") -> None:
+    """Require a decoder with noise: without it p(x) has no density."""
+    sigma = run.network.decoder_sigma
+    if not sigma:
+        advice = f"{otherwise} Train a run with a beta above 0, or with --decoder-variance learned.".strip()
+        raise CommandError(f"{run.folder}: its decoder has no noise, so p(x) has no density.", advice)
+
+
+def _columns_of(run: Run) -> list[str]:
+    """Names of the D columns: those of the run's table, or x1, x2, ...."""
+    from swissroll.data.own_table import split_names
+
+    if run.config.columns is not None:
+        return split_names(run.config.columns)
+    return [f"x{number}" for number in range(1, run.network.data_dim + 1)]
+
+
+def _own_rows(run: Run) -> Any:
+    """Rows that training never drew, in data units, shape (N, D)."""
+    import numpy as np
+
+    from swissroll.training.build import held_out_points
+
+    rows = held_out_points(run.config, FRESH_POINTS).points.numpy()
+    return rows if run.standardization is None else run.standardization.restore(rows.astype(np.float64))
+
+
+def _read_rows(run: Run, data: Path, columns: str | None) -> Any:
+    """Rows of a table that fit a run, shape (N, D), float64."""
+    from swissroll.data.own_table import split_names
+    from swissroll.data.table import read_rows
+
+    wanted = _columns_of(run)
+    given = None if columns is None else split_names(columns)
+    if given is not None and len(given) != len(wanted):
+        raise CommandError(
+            f"--columns names {len(given)} columns, and the run has {len(wanted)}: {', '.join(wanted)}.",
+            "Name as many, in that order.",
+        )
+
+    def choose(names: list[str]) -> list[str]:
+        if given is not None:
+            return given
+        missing = [name for name in wanted if name not in names]
+        if not missing:
+            return wanted
+        if run.config.columns is None and len(names) == len(wanted):
+            note(f"columns {', '.join(names)} stand for the coordinates {', '.join(wanted)}.")
+            return names
+        shown = ", ".join(names[:50])
+        raise CommandError(
+            f"{data} has no column {missing[0]!r}: the run has {', '.join(wanted)}, and the table {shown}.",
+            "Name the columns that stand for them, in that order, with --columns.",
+        )
+
+    return read_rows(data, choose)
+
+
+def _in_parts(rows: Any, compute: Callable[[Any], Any]) -> Iterator[Any]:
+    """What is computed of rows, some thousand at a time."""
+    from swissroll.reproducibility.modes import ordinary_modes
+
+    for start in range(0, len(rows), ROWS_AT_A_TIME):
+        with ordinary_modes():
+            part = compute(rows[start : start + ROWS_AT_A_TIME])
+        yield part
+
+
+def _encode_part(model: Any, rows: Any) -> Any:
+    """Means and standard deviations of posteriors, latent by latent, shape (n, 2 L), float32."""
+    import numpy as np
+    import torch
+
+    from swissroll.model.standardized import StandardizedVAE
+
+    x = torch.from_numpy(np.ascontiguousarray(rows))
+    mu, logvar = model.encode(x if isinstance(model, StandardizedVAE) else model.like_weights(x))
+    pairs = torch.stack([mu, torch.exp(0.5 * logvar)], dim=2)
+    return pairs.flatten(1).numpy()
+
+
+def _score_parts(found: Scores) -> Iterator[Any]:
+    import numpy as np
+
+    for start in range(0, len(found.log_density), ROWS_AT_A_TIME):
+        part = slice(start, start + ROWS_AT_A_TIME)
+        # The digits of an error that a single precision holds are more than enough.
+        yield np.column_stack([found.log_density[part], found.error[part].astype(np.float32)])
+
+
+def _draw_parts(model: Any, count: int, seed: int, *, noise: bool) -> Iterator[Any]:
+    """Draws from a model, some thousand at a time, all from one source."""
+    from swissroll.reproducibility import rng
+    from swissroll.reproducibility.modes import ordinary_modes
+
+    generator = rng.generator(seed, "measure: prior")
+    for start in range(0, count, ROWS_AT_A_TIME):
+        with ordinary_modes():
+            part = model.sample(min(ROWS_AT_A_TIME, count - start), noise=noise, generator=generator).numpy()
+        yield part
+
+
+def _beside_rows(rows: Any, parts: Iterator[Any]) -> Iterator[Any]:
+    """Results with the rows that they are of before them."""
+    import numpy as np
+
+    start = 0
+    for part in parts:
+        yield np.column_stack([rows[start : start + len(part)], part])
+        start += len(part)
+
+
+def _told(parts: Iterator[Any], bar: Any) -> Iterator[Any]:
+    """Parts, of which a bar is told once they are written."""
+    for part in parts:
+        yield part
+        bar.update(len(part))
+
+
+def _bar(total: int, title: str, quiet: bool) -> Any:
+    from tqdm.auto import tqdm
+
+    return tqdm(total=total, desc=title, unit=" rows", unit_scale=True, disable=quiet, delay=0.5)
+
+
+def _beside(out: Path, command: str) -> Path:
+    """A name beside a file for the result of another command."""
+    names = {"reconstruct": "reconstructed", "score": "scores", "sample": "samples", "encode": "encoded"}
+    found = out.with_name(names[command] + out.suffix)
+    return found if found != out else out.with_name(f"{names[command]}-2{out.suffix}")
