@@ -57,7 +57,7 @@ def test_the_weight_of_the_rate_in_nats(reduction: Any, expected: float) -> None
     assert told.true_beta == pytest.approx(expected)
     # The loss of one point of known terms, in nats, against its translation.
     mse, kl = scalar(0.02), scalar(0.7)
-    own = Loss(beta=0.3, data_dim=2, latent_dim=5, reduction=reduction, learned_variance=True)
+    own = Loss(beta=0.3, data_dim=2, latent_dim=5, reduction=reduction, decoder_variance="learned")
     loss = own.value(mse, kl, scalar(2 * math.log(0.1))).item()
     rate, distortion = told.nats(0.02, 0.7)
     assert loss * (2 if reduction == "mean" else 1) == pytest.approx(distortion + told.true_beta * rate)

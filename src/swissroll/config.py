@@ -18,7 +18,7 @@ from swissroll import checks
 from swissroll.errors import Fix, FixableError
 
 Activation = Literal["relu", "leaky_relu", "elu", "silu", "softplus", "tanh"]
-DecoderVariance = Literal["fixed", "learned"]
+DecoderVariance = Literal["fixed", "learned", "batch_optimal"]
 Dataset = Literal[
     "swiss_roll",
     "moons",
@@ -164,7 +164,8 @@ class Config:
     )
     decoder_variance: DecoderVariance = setting(
         "fixed",
-        "Variance of p(x|z): what beta amounts to, or learned with the weights; then beta 1 is the ELBO.",
+        "Variance of p(x|z): what beta amounts to, learned with the weights, or the batch's own mean squared error; in "
+        "the last two cases beta 1 is the ELBO.",
         one_of(DecoderVariance),
     )
     beta: float = setting(0.01, "Weight of the KL term.", real(0, 1e6))
@@ -182,6 +183,17 @@ class Config:
         "mean",
         "Average both terms of the loss over dimensions (the notebook) or sum them (the textbook).",
         one_of(Reduction),
+    )
+    free_bits: float = setting(
+        0.0,
+        "Nats of KL that each latent dimension may have for nothing; 0 counts all of it.",
+        real(0, 1e3),
+    )
+    max_error: float | None = setting(
+        None,
+        "Root mean squared error per coordinate that beta is moved to, in data units, or in standard deviations of a "
+        "table's columns; beta is then where it starts.",
+        none_or(real(0, 1e6, open_low=True)),
     )
     steps: int = setting(1000, "Gradient steps.", whole(1, 10**9))
     batch_size: int = setting(128, "Fresh points in each step.", whole(1, 10**6))
@@ -236,6 +248,7 @@ class Config:
             raise FixableError("refit_prior fits a mixture prior again, and components=0 has none.", Fix.LEAVE_PRIOR)
         self._check_table()
         self._check_latents()
+        self._check_variants()
         self._check_size()
 
     def _check_latents(self) -> None:
@@ -270,6 +283,30 @@ class Config:
             raise ValueError("dataset and data both say where points come from; leave out one of them.")
         if self.noise != 0:
             raise ValueError("noise is added to a dataset, and data names a table. Leave out noise.")
+
+    @property
+    def finds_variance(self) -> bool:
+        """Whether training finds the variance of p(x|z), and not beta alone decides it."""
+        return self.decoder_variance != "fixed" or self.max_error is not None
+
+    @property
+    def beta_moves(self) -> bool:
+        """Whether beta is another one in the first step than in the last."""
+        return self.beta_start is not None or self.max_error is not None
+
+    def _check_variants(self) -> None:
+        """Refuse combinations that make no sense."""
+        if self.free_bits and not self.beta:
+            raise ValueError("free_bits changes the KL term, and beta=0 leaves that out. Leave out one of them.")
+        if self.max_error is None:
+            return
+        if self.decoder_variance != "fixed":
+            raise ValueError(
+                f"max_error moves beta to an error, and decoder_variance={self.decoder_variance!r} chooses that error "
+                "itself. Leave out one of them."
+            )
+        if not self.beta or self.beta_start is not None:
+            raise ValueError("max_error moves beta, from where beta starts: give a beta above 0, and no beta_start.")
 
     def _check_size(self) -> None:
         """Refuse what would not fit into memory, by rough upper bounds."""

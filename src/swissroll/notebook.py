@@ -116,7 +116,7 @@ def compute_vae_loss(model: nn.Module, x: Any, beta: float | Tensor) -> Tensor:
         beta=1.0,
         data_dim=vae.data_dim,
         latent_dim=vae.latent_dim,
-        learned_variance=vae.decoder_logvar is not None,
+        decoder_variance="fixed" if vae.decoder_logvar is None else "learned",
     )
     weight: Any = beta
     return loss.evaluate(vae, points, beta=weight).loss

@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 from dataclasses import dataclass
 from enum import Enum
+from typing import Any
 
 from swissroll.config import PRESETS, Config
 
@@ -64,9 +65,8 @@ def fit_advice(advice: Advice, config: Config, *, sigma: float, variance: float)
         sigma: The decoder's standard deviation, in data units; nan where it is not known.
         variance: The data's variance, averaged over coordinates; nan where it is not known.
     """
-    if advice.preset and config.prior == "flow":
-        # A preset brings Gaussians, and a run has one prior.
-        return dataclasses.replace(advice, preset="")
+    if advice.preset and not _allows(config, advice.preset):
+        advice = dataclasses.replace(advice, preset="")
     if advice.action is Action.FIT_PRIOR and config.refit_prior:
         return beyond_the_fit(config)
     if advice.action is Action.FIT_PRIOR and config.components:
@@ -82,6 +82,9 @@ def fit_advice(advice: Advice, config: Config, *, sigma: float, variance: float)
         advice = dataclasses.replace(advice, otherwise=other)
     if advice.factor is None:
         return advice
+    if advice.setting == "beta" and config.max_error is not None:
+        # The error is proportional to sigma, and the square of that to beta.
+        return dataclasses.replace(advice, setting="max_error", factor=advice.factor**0.5)
     return _land(advice, config, advice.factor, sigma=sigma, variance=variance)
 
 
@@ -90,9 +93,20 @@ def beyond_the_fit(config: Config) -> Advice:
 
     The decoder must be trained with such a prior: by a preset that these settings do not follow yet, or for longer.
     """
-    if _follows(config, "best-long"):
+    preset = "best-long" if _follows(config, "best") else "best"
+    if _follows(config, "best-long") or not _allows(config, preset):
         return Advice(setting="steps", factor=10)
-    return Advice(action=Action.TRAIN_PRESET, preset="best-long" if _follows(config, "best") else "best")
+    return Advice(action=Action.TRAIN_PRESET, preset=preset)
+
+
+def _allows(config: Config, preset: str) -> bool:
+    """Whether settings can be combined with a recipe."""
+    recipe: dict[str, Any] = PRESETS[preset]
+    try:
+        dataclasses.replace(config, **recipe)
+    except ValueError:
+        return False
+    return True
 
 
 def _follows(config: Config, preset: str) -> bool:

@@ -23,7 +23,7 @@ from swissroll.evaluation.diagnosis import Diagnosis, diagnose, diagnose_diverge
 from swissroll.evaluation.metrics import Metrics, measure, measure_loss
 from swissroll.evaluation.symptoms import LossHistory, collect_symptoms
 from swissroll.model.adapter import as_vae, measurable
-from swissroll.model.loss import Loss, Translation
+from swissroll.model.loss import Loss, SigmaOrigin, Translation
 from swissroll.reproducibility.modes import ordinary_modes
 from swissroll.training.build import loss_of
 from swissroll.training.loop import DivergedError
@@ -66,7 +66,8 @@ class Summary:
         loss: The loss that training descends, on the fresh points that all metrics are measured on.
         loss_se: Its standard error over these points.
         translation: The decoder sigma and true beta that the loss amounts to.
-        learned: Whether that sigma was learned.
+        sigma_origin: Where that sigma comes from.
+        beta: The beta that training came to, where it was led by a largest error; else None.
     """
 
     steps: int | None
@@ -74,7 +75,8 @@ class Summary:
     loss: float
     loss_se: float
     translation: Translation
-    learned: bool = False
+    sigma_origin: SigmaOrigin = "implied"
+    beta: float | None = None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -217,9 +219,14 @@ def evaluate_model(
         loss=value,
         loss_se=value_se,
         translation=translation,
-        learned=loss.learned_variance,
+        sigma_origin=loss.sigma_origin,
+        beta=_found_beta(loss, translation.sigma),
     )
     return Evaluation(summary=summary, metrics=metrics, diagnosis=found)
+
+
+def _found_beta(loss: Loss, sigma: float) -> float | None:
+    return None if loss.max_error is None else float(loss.beta_at(2 * math.log(sigma), math))
 
 
 def _finite_or_none(value: float) -> float | None:

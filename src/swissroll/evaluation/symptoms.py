@@ -37,7 +37,7 @@ class LossHistory(NamedTuple):
     """The losses of a training, one per step, each of shape (steps,).
 
     Attributes:
-        all: The training loss; the squared error where the decoder's variance is learned: a loss in nats has no zero.
+        all: The training loss; the squared error where the loss is in nats, which has no zero.
         after_beta_schedule: The same after beta has come to rest: while a schedule moves it, the loss follows.
     """
 
@@ -47,9 +47,9 @@ class LossHistory(NamedTuple):
     @classmethod
     def of(cls, config: Config, column: Callable[[str], NDArray[np.float64]]) -> LossHistory:
         """The losses of a training with these settings; ``column`` gives a column of its history by its name."""
-        name = "mse" if config.decoder_variance == "learned" else "loss"
+        name = "loss" if config.decoder_variance == "fixed" else "mse"
         values = column(name)
-        if config.beta_start is None:
+        if not config.beta_moves:
             return cls(values, values)
         at_rest = math.ceil(BETA_SHARE * config.steps)
         return cls(values, values[at_rest:])
@@ -173,12 +173,12 @@ def collect_symptoms(
     # The loss per coordinate: squared error, plus the rate by its weight beside it.
     held_out = error.mse + loss.rate_weight(metrics.sigma) * latent.rate
 
-    # The training loss per coordinate; of a learned variance, the squared error itself was followed.
+    # The training loss per coordinate; of a loss in nats, the squared error itself was followed.
     peak = math.nan
     # Of a training that was not followed, nothing can be said of its beginning.
     start = held_out
     if len(history.all):
-        weight = 1.0 if loss.learned_variance else loss.mse_weight
+        weight = 1.0 if loss.has_distortion else loss.mse_weight
         peak = float(history.all.max(initial=0.0)) / weight
         start = float(history.all[0]) / weight
 

@@ -14,6 +14,7 @@ from swissroll.evaluation.metrics import Metrics
 from swissroll.evaluation.symptoms import FAR
 from swissroll.evaluation.table_rows import table_rows, table_summary_rows
 from swissroll.evaluation.uncertainty import fixed, rounded, with_error
+from swissroll.model.loss import SigmaOrigin
 
 SAMPLED_FITS = ("off_median", "off_p90", "off_p99", "off_p999", "strays")
 """The numbers of a fit that have a standard error."""
@@ -29,6 +30,14 @@ TABLES_NOTE = (
     "* marks the points that the diagnosis compares with real ones."
 )
 MODEL_HEAD = ("the model", "value", "perfect model", "verdict")
+
+ORIGINS: dict[SigmaOrigin, str] = {
+    "implied": "implied",
+    "learned": "learned",
+    "batch_optimal": "of the last batches",
+    "constrained": "implied by that beta",
+}
+"""What tells where a decoder's sigma comes from."""
 
 Rows = list[tuple[str, ...]]
 
@@ -46,7 +55,9 @@ def summary_rows(evaluation: Evaluation) -> list[tuple[str, str]]:
     if metrics is not None:
         rows += _term_rows(metrics)
 
-    origin = "learned" if summary.learned else "implied"
+    if summary.beta is not None:
+        rows.append(("beta that the error led to", f"{summary.beta:.4g}"))
+    origin = ORIGINS[summary.sigma_origin]
     if metrics is not None and metrics.table is not None:
         return [*rows, *table_summary_rows(metrics, metrics.table, origin)]
     return [*rows, (f"decoder sigma, {origin}, data units", fixed(summary.translation.sigma, 4))]

@@ -39,6 +39,8 @@ TRIED_POINTS = 128
 SETTINGS = {
     "components": (0,),
     "decoder_variance": ("fixed",),
+    "free_bits": (0.0,),
+    "max_error": (None,),
     "refit_prior": (False,),
     "engine": ("auto", "torch"),
     "device": ("auto", "cpu"),

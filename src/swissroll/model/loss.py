@@ -20,19 +20,19 @@ terms mean in nats stays as it is.
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
-from typing import TYPE_CHECKING, Any, Generic, NamedTuple, TypeVar
+from typing import TYPE_CHECKING, Any, Generic, Literal, NamedTuple, TypeVar, get_args
 
 import torch
 from torch import Generator, Tensor
 
 from swissroll import checks
-from swissroll.config import Config, Reduction
+from swissroll.config import Config, DecoderVariance, Reduction
 from swissroll.model.mmd import mmd_to_prior
 
 if TYPE_CHECKING:
+    from swissroll.model.posterior import Posterior
     from swissroll.model.vae import VAE
 
 MAX_LOGVAR = 690.0
@@ -41,7 +41,16 @@ MAX_LOGVAR = 690.0
 LEAST_BETA = 1e-180
 """Least beta but for 0: the square of a smaller one's decoder sigma would not be a number."""
 
+TRACKED_STEPS = 100
+"""Batches whose squared errors make up a batch-optimal variance, about."""
+TRACKED_VARIANCES = (1e-8, 1e4)
+"""Least and most variance that a largest error may lead to."""
+MULTIPLIER_RATE = 0.05
+"""Most that the logarithm of beta moves in a step where it is led by a largest error."""
+
 Value = TypeVar("Value")
+SigmaOrigin = Literal["implied", "learned", "batch_optimal", "constrained"]
+"""Where a decoder's sigma comes from: beta, its weight, the batches' squared errors, or a largest error."""
 
 
 def reconstruction_mse(recon_x: Tensor, x: Tensor) -> Tensor:
@@ -146,15 +155,24 @@ def _require_finite(name: str, values: Tensor) -> Tensor:
     return values
 
 
-def mean_distortion(mse: Any, logvar: Any, exp: Callable[[Any], Any] = torch.exp) -> Any:
+def mean_distortion(mse: Any, logvar: Any, library: Any = torch) -> Any:
     """Distortion divided by D, in nats, of a mean squared error at a decoder log-variance; a scalar.
 
     Args:
         mse: Squared error averaged over points and dimensions.
         logvar: Log-variance of p(x|z).
-        exp: The exponential of the library whose arrays these are.
+        library: Whose arrays these are: torch, or jax.numpy.
     """
-    return 0.5 * (mse * exp(-logvar) + logvar + math.log(2 * math.pi))
+    return 0.5 * (mse * library.exp(-logvar) + logvar + math.log(2 * math.pi))
+
+
+def least_mean_distortion(mse: Any, library: Any = torch) -> Any:
+    """As :func:`mean_distortion` at the log-variance where it is least, that of sigma^2 = mse; a scalar.
+
+    Source: Rybkin, Daniilidis and Levine (2021), "Simple and Effective VAE Training with Calibrated Decoders",
+    equation 6.
+    """
+    return 0.5 * (1 + math.log(2 * math.pi) + library.log(mse))
 
 
 def sigma_of(logvar: float) -> float:
@@ -172,7 +190,7 @@ class LossTerms(NamedTuple, Generic[Value]):
         loss: What the optimizer descends.
         mse: Squared error averaged over points and dimensions, in squared data units.
         kl: KL term averaged over points and latent dimensions, in nats.
-        decoder_logvar: Log-variance of p(x|z) where it is learned, else None.
+        decoder_logvar: Log-variance of p(x|z) where beta does not decide it, else None.
     """
 
     loss: Value
@@ -181,7 +199,7 @@ class LossTerms(NamedTuple, Generic[Value]):
     decoder_logvar: Value | None = None
 
     def present(self) -> list[Value]:
-        """The values that are there: three, or four where the decoder's variance is learned."""
+        """The values that are there: three, or four where beta does not decide the decoder's variance."""
         return [value for value in self if value is not None]
 
 
@@ -209,8 +227,10 @@ class Loss:
         latent_dim: L.
         mmd: Weight of the squared MMD between aggregate posterior and prior, at least 0.
         reduction: Average both terms over dimensions (the notebook) or sum them (the textbook).
-        learned_variance: Whether the decoder's variance is a weight; then the distortion at that variance takes the
-            place of the squared error.
+        decoder_variance: What decides the decoder's variance: beta, a weight, or the batch's own squared error. In the
+            last two cases the distortion at that variance takes the place of the squared error.
+        free_bits: The KL term counts no less than this for each latent dimension, in nats.
+        max_error: Root mean squared error per coordinate that beta is moved to, in data units; None where beta stays.
     """
 
     beta: float
@@ -218,7 +238,9 @@ class Loss:
     latent_dim: int
     mmd: float = 0.0
     reduction: Reduction = "mean"
-    learned_variance: bool = False
+    decoder_variance: DecoderVariance = "fixed"
+    free_bits: float = 0.0
+    max_error: float | None = None
 
     def __post_init__(self) -> None:
         _check_beta(self.beta)
@@ -226,7 +248,10 @@ class Loss:
         checks.whole("data_dim", self.data_dim, 1, 10**9)
         checks.whole("latent_dim", self.latent_dim, 1, 10**9)
         checks.one_of("reduction", self.reduction, ("mean", "sum"))
-        checks.flag("learned_variance", self.learned_variance)
+        checks.one_of("decoder_variance", self.decoder_variance, get_args(DecoderVariance))
+        checks.real("free_bits", self.free_bits, 0, 1e6)
+        if self.max_error is not None:
+            checks.real("max_error", self.max_error, 0, 1e100, open_low=True)
 
     @classmethod
     def of(cls, config: Config, data_dim: int) -> Loss:
@@ -237,8 +262,27 @@ class Loss:
             latent_dim=config.latent_dim,
             mmd=config.mmd,
             reduction=config.reduction,
-            learned_variance=config.decoder_variance == "learned",
+            decoder_variance=config.decoder_variance,
+            free_bits=config.free_bits,
+            max_error=config.max_error,
         )
+
+    @property
+    def has_distortion(self) -> bool:
+        """Whether the distortion takes the place of the squared error: the loss is in nats."""
+        return self.decoder_variance != "fixed"
+
+    @property
+    def sigma_origin(self) -> SigmaOrigin:
+        """Where the decoder's sigma comes from, in a word."""
+        if self.max_error is not None:
+            return "constrained"
+        return "implied" if self.decoder_variance == "fixed" else self.decoder_variance
+
+    @property
+    def tracks_variance(self) -> bool:
+        """Whether the model's ``tracked_logvar`` is moved by :meth:`next_logvar` after each step."""
+        return self.decoder_variance == "batch_optimal" or self.max_error is not None
 
     def evaluate(
         self, model: VAE, x: Tensor, *, generator: Generator | None = None, beta: float | None = None
@@ -261,7 +305,11 @@ class Loss:
         kl = posterior.mean_kl(model.prior, z)
         mse = reconstruction_mse(model.decode(z), x)
 
-        loss = self.value(mse, kl, model.decoder_logvar, beta=beta)
+        tracked = self._require_tracked(model)
+        weight: Any = beta
+        if tracked is not None and self.max_error is not None:
+            weight = self.beta_at(tracked)
+        loss = self.value(mse, self._count_kl(model, posterior, kl), model.decoder_logvar, beta=weight)
         if self.mmd:
             loss = loss + self.mmd * mmd_to_prior(z, model.prior)
 
@@ -269,8 +317,73 @@ class Loss:
             loss=loss,
             mse=mse,
             kl=kl,
-            decoder_logvar=model.decoder_logvar,
+            decoder_logvar=self.logvar_of(mse, model.decoder_logvar, tracked),
         )
+
+    def _require_tracked(self, model: VAE) -> Tensor | None:
+        """The log-variance that a model tracks, where this loss needs one."""
+        if self.tracks_variance and model.tracked_logvar is None:
+            raise ValueError("This loss finds the decoder's variance: make its model as VAE(tracked_variance=True).")
+        return model.tracked_logvar
+
+    def _count_kl(self, model: VAE, posterior: Posterior, kl: Tensor) -> Tensor:
+        """The KL term with its free bits; averaged over points and latent dimensions, in nats.
+
+        Source: Kingma et al. (2016), "Improved variational inference with inverse autoregressive flow", equation 15.
+        """
+        if not self.free_bits:
+            return kl
+        of_dimensions = model.prior.kl_per_dimension(posterior.mu, posterior.logvar)
+        if of_dimensions is None or posterior.factor is not None:
+            # Without parts of its own for each dimension, the KL of all of them is one group.
+            return kl.clamp_min(self.free_bits)
+        # The mean over the batch is taken first: a point may cost less than the free bits.
+        return of_dimensions.mean(dim=0).clamp_min(self.free_bits).mean()
+
+    def logvar_of(self, mse: Any, learned: Any, tracked: Any, library: Any = torch) -> Any:
+        """The decoder's log-variance in a step, for its :class:`LossTerms`; None where beta decides it.
+
+        Args:
+            mse: Squared error averaged over points and dimensions.
+            learned: The log-variance that is a weight, or None.
+            tracked: The one that is tracked, or None.
+            library: Whose arrays these are: torch, or jax.numpy.
+        """
+        if self.decoder_variance == "batch_optimal":
+            return library.log(mse)
+        return learned if self.max_error is None else tracked
+
+    def next_logvar(self, logvar: Any, mse: Any, step: Any, library: Any = torch) -> Any:
+        """The log-variance that a model tracks, after a step.
+
+        With a batch-optimal variance it is that of the squared errors of the last hundred batches or so. With a largest
+        error it is the one that beta amounts to, and beta falls while the error is larger than that.
+
+        Args:
+            logvar: The log-variance before, a scalar.
+            mse: Squared error of the step's batch, averaged over points and dimensions.
+            step: Steps taken, this one included.
+            library: Whose arrays these are: torch, or jax.numpy.
+
+        Source: Rezende and Viola (2018), "Taming VAEs", algorithm 1, without its moving average: the multiplier itself
+        averages.
+        """
+        if self.max_error is None:
+            variance = library.exp(logvar)
+            # Of the first steps it is the plain mean.
+            share = 1 / library.clip(step, 1, TRACKED_STEPS)
+            return library.log(variance + share * (mse - variance))
+
+        # Ascent of log(1/beta) along (mse - error^2) / error^2.
+        excess = mse / self.max_error**2 - 1
+        moved = logvar - MULTIPLIER_RATE * library.clip(excess, -1, 1)
+        return library.clip(moved, *map(math.log, TRACKED_VARIANCES))
+
+    def beta_at(self, logvar: Any, library: Any = torch) -> Any:
+        """The beta that amounts to a decoder's log-variance, where the true beta is 1."""
+        # sigma^2 = beta D / (2 L), or beta / 2.
+        weight = 2 * library.exp(logvar)
+        return weight * (self.latent_dim / self.data_dim) if self.reduction == "mean" else weight
 
     def value(
         self,
@@ -279,19 +392,23 @@ class Loss:
         decoder_logvar: Any = None,
         *,
         beta: Any = None,
-        exp: Callable[[Any], Any] = torch.exp,
+        library: Any = torch,
     ) -> Any:
         """The loss from its averaged terms; floats, or arrays of any library.
 
         Args:
             mse: Squared error averaged over points and dimensions.
-            kl: KL term averaged over points and latent dimensions.
+            kl: KL term averaged over points and latent dimensions, as it counts.
             decoder_logvar: Log-variance of p(x|z), where it is learned.
             beta: As for :meth:`evaluate`.
-            exp: The exponential of the library whose arrays these are.
+            library: Whose arrays these are: torch, or jax.numpy.
         """
         weight = self.beta if beta is None else beta
-        error = mse if decoder_logvar is None else mean_distortion(mse, decoder_logvar, exp)
+        error = mse
+        if self.decoder_variance == "batch_optimal":
+            error = least_mean_distortion(mse, library)
+        elif decoder_logvar is not None:
+            error = mean_distortion(mse, decoder_logvar, library)
 
         if self.reduction == "mean":
             return error + weight * kl
@@ -302,10 +419,10 @@ class Loss:
 
         Args:
             mse: Squared error averaged over points and dimensions, in squared data units.
-            distortion: -E_q log p(x|z), in nats per point; used where the decoder's variance is learned.
+            distortion: -E_q log p(x|z), in nats per point; used where the loss has it for the squared error.
             rate: KL of q(z|x) from the prior, in nats per point.
         """
-        error = distortion if self.learned_variance else self.data_dim * mse
+        error = distortion if self.has_distortion else self.data_dim * mse
 
         if self.reduction == "mean":
             return error / self.data_dim + self.beta * rate / self.latent_dim
@@ -313,12 +430,13 @@ class Loss:
 
     @cached_property
     def translation(self) -> Translation:
-        """What the loss amounts to; its sigma is nan where it is learned."""
-        return translate(self.beta, self.reduction, self.data_dim, self.latent_dim, learned=self.learned_variance)
+        """What the loss amounts to; its sigma is nan where training finds it."""
+        found = translate(self.beta, self.reduction, self.data_dim, self.latent_dim, learned=self.has_distortion)
+        return found if self.max_error is None else replace(found, sigma=math.nan)
 
     @property
     def sigma(self) -> float:
-        """Decoder standard deviation that the loss implies, in data units; nan where it is learned."""
+        """Decoder standard deviation that the loss implies, in data units; nan where training finds it."""
         return self.translation.sigma
 
     @property
@@ -337,13 +455,12 @@ class Loss:
         return 2 * sigma**2 * self.true_beta / self.data_dim
 
     def at_sigma(self, sigma: float | None) -> Translation:
-        """The translation with a learned sigma, where it is known; as it is where sigma is not learned."""
-        if not self.learned_variance or sigma is None:
-            return self.translation
-        return translate(self.beta, self.reduction, self.data_dim, self.latent_dim, sigma=sigma, learned=True)
+        """The translation with a sigma that training found, where it is known; as it is where beta decides sigma."""
+        is_found = self.has_distortion or self.max_error is not None
+        return replace(self.translation, sigma=sigma) if is_found and sigma is not None else self.translation
 
     def in_nats(self, terms: LossTerms[float]) -> Nats:
-        """Rate and distortion of measured terms, at the decoder sigma that is implied or learned."""
+        """Rate and distortion of measured terms, at the decoder sigma that is implied, or that training found."""
         if terms.decoder_logvar is None:
             return self.translation.nats(terms.mse, terms.kl)
         return _nats(terms.mse, terms.kl, self.data_dim, self.latent_dim, sigma_of(terms.decoder_logvar))

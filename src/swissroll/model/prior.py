@@ -90,6 +90,10 @@ class Prior(nn.Module):
         """KL of N(mu, exp(logvar)) from the prior, in nats per point, shape (B,); None without a closed form."""
         return None
 
+    def kl_per_dimension(self, mu: Tensor, logvar: Tensor) -> Tensor | None:  # noqa: ARG002 - there is none
+        """KL of N(mu, exp(logvar)) from the prior by latent dimension, in nats, shape (B, L); None without parts."""
+        return None
+
     def mean_kl(self, mu: Tensor, logvar: Tensor, z: Tensor) -> Tensor:
         """The KL term that training descends: averaged over points and latent dimensions, in nats; a scalar.
 
@@ -138,15 +142,18 @@ class StandardNormal(Prior):
         """KL of N(mu, exp(logvar)) from N(0, I), in nats per point, shape (B,)."""
         return kl_per_point(mu, logvar)
 
+    def kl_per_dimension(self, mu: Tensor, logvar: Tensor) -> Tensor:
+        """KL of N(mu, exp(logvar)) from N(0, 1) by latent dimension, in nats, shape (B, L)."""
+        # KL(N(mu, s^2) || N(0, 1)) = (mu^2 + s^2 - 1 - log s^2) / 2 for each latent dimension.
+        return 0.5 * (mu.square() + logvar.exp() - 1 - logvar)
+
     def mean_kl(self, mu: Tensor, logvar: Tensor, z: Tensor) -> Tensor:  # noqa: ARG002 - exact without a draw
         """The notebook's KL term: exact, averaged over points and latent dimensions, in nats; a scalar."""
         return mean_kl(mu, logvar)
 
     def kl(self, mu: Tensor, logvar: Tensor, z: Tensor) -> Tensor:  # noqa: ARG002 - exact without a draw
         """KL of q(z|x) from N(0, I), exact, averaged over points, in nats per point; a scalar."""
-        # KL(N(mu, s^2) || N(0, 1)) = (mu^2 + s^2 - 1 - log s^2) / 2 for each latent dimension.
-        per_dimension = 0.5 * (mu.square() + logvar.exp() - 1 - logvar)
-        return per_dimension.mean(dim=0).sum()
+        return self.kl_per_dimension(mu, logvar).mean(dim=0).sum()
 
 
 class Mixture(Prior):

@@ -50,6 +50,8 @@ class VAE(nn.Module):
         prior: Family of the prior: 'gaussians', or a 'flow', which needs zuko.
         decoder_sigma: Standard deviation of p(x|z), in data units; only draws with noise need it.
         learned_variance: Make it a weight instead, ``decoder_logvar``, which training moves; it starts at 0.005.
+        tracked_variance: Keep it beside the weights instead, as ``tracked_logvar``, for losses that find it without a
+            gradient; it starts at that of ``decoder_sigma``, or at 0.005.
         generator: Source of the initial weights; PyTorch's global one by default. The same seed gives the same
             weights either way.
 
@@ -77,6 +79,7 @@ class VAE(nn.Module):
         prior: PriorFamily = "gaussians",
         decoder_sigma: float | None = None,
         learned_variance: bool = False,
+        tracked_variance: bool = False,
         generator: Generator | None = None,
     ) -> None:
         super().__init__()
@@ -89,6 +92,9 @@ class VAE(nn.Module):
         checks.one_of("posterior", posterior, get_args(PosteriorCovariance))
         checks.whole("components", components, 0, MAX_COMPONENTS)
         checks.flag("learned_variance", learned_variance)
+        checks.flag("tracked_variance", tracked_variance)
+        if learned_variance and tracked_variance:
+            raise ValueError("learned_variance and tracked_variance both find the variance; leave out one of them.")
         checks.generator("generator", generator)
         if decoder_sigma is not None:
             checks.real("decoder_sigma", decoder_sigma, 0, 1e100)
@@ -119,6 +125,12 @@ class VAE(nn.Module):
         # Log-variance of p(x|z), where it is learned.
         self.decoder_logvar = nn.Parameter(torch.tensor(math.log(START_VARIANCE))) if learned_variance else None
 
+        # The same, where training finds it without a gradient.
+        self.tracked_logvar: Tensor | None
+        self.register_buffer("tracked_logvar", torch.tensor(math.log(START_VARIANCE)) if tracked_variance else None)
+        if tracked_variance and decoder_sigma is not None:
+            self.decoder_sigma = decoder_sigma
+
         # How latents go together in q(z|x), at first not at all. Made last, so that all else starts the same.
         self.fc_lower: nn.Linear | None = None
         if posterior == "full":
@@ -142,15 +154,18 @@ class VAE(nn.Module):
     @property
     def decoder_sigma(self) -> float | None:
         """Standard deviation of p(x|z), in data units, where it is known; one that is learned cannot be set."""
-        if self.decoder_logvar is None:
-            return self._sigma
-        return sigma_of(self.decoder_logvar.item())
+        found = self.decoder_logvar if self.tracked_logvar is None else self.tracked_logvar
+        return self._sigma if found is None else sigma_of(found.item())
 
     @decoder_sigma.setter
     def decoder_sigma(self, sigma: float | None) -> None:
         if self.decoder_logvar is not None:
             raise ValueError("This model learned its decoder's variance; make one without learned_variance to set it.")
-        self._sigma = sigma
+        if self.tracked_logvar is None:
+            self._sigma = sigma
+            return
+        checks.real("decoder_sigma", sigma, 0, 1e100, open_low=True)
+        self.tracked_logvar.fill_(2 * math.log(sigma or 1.0))
 
     def encode(self, x: Tensor) -> tuple[Tensor, Tensor]:
         """Mean and log-variance of q(z|x), each of shape (B, L), for points of shape (B, D)."""

@@ -63,7 +63,7 @@ def losses(scene: Scene) -> Figure:
         plots.curves(ax, history["step"], lines, ylabel=axis_label(name))
 
     loss_axes, mse_axes, _ = axes
-    if scene.config.decoder_variance == "learned":
+    if scene.config.decoder_variance != "fixed":
         loss_axes.set_yscale("symlog", linthresh=1)  # In nats it crosses zero.
     else:
         _log_scale_if_positive(loss_axes, history["loss"])

@@ -26,8 +26,10 @@ MAX_OF_SETTING = {
     "seed": 2**53 - 1,
 }
 """What the page computes at most; ``web/lab/settings.js`` has the same bounds."""
-NOT_ON_THE_PAGE = ("columns", "data", "held_out", "label", "mmd", "posterior", "prior")
+NOT_ON_THE_PAGE = ("columns", "data", "free_bits", "held_out", "label", "max_error", "mmd", "posterior", "prior")
 """Settings that the page does not have: it computes what they are by default."""
+DECODER_VARIANCES = ("fixed", "learned")
+"""What the page knows of the decoder's variance."""
 MAX_ROWS = 1000
 """Most rows of a history."""
 MAX_SNAPSHOT_CHARACTERS = 12_000_000
@@ -89,6 +91,8 @@ def beyond_the_page(config: Config, model: VAE | None = None) -> str:
         value = getattr(config, name)
         if value != getattr(Config, name):
             return f"The lab does not compute {name}={value!r}."
+    if config.decoder_variance not in DECODER_VARIANCES:
+        return f"The lab computes decoder_variance fixed or learned; here it is {config.decoder_variance}."
     if model is not None and type(model) is not VAE:
         return "The lab computes swissroll's own VAE, and this is another class."
     return ""

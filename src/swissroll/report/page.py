@@ -27,6 +27,7 @@ from swissroll.report.film import film_gif
 from swissroll.report.html import gif_uri, template, vector_uri
 from swissroll.report.lab import lab_page
 from swissroll.report.lab_start import beyond_the_page, start_of_run
+from swissroll.report.loss_words import describe_loss
 from swissroll.report.scene import Scene
 from swissroll.report.shell import quote
 from swissroll.report.style import house_style
@@ -186,6 +187,11 @@ class RunPage:
             (MODEL_HEAD, model_rows(metrics)),
             (generated_head(metrics), generated_rows(metrics)),
         ]
+
+    @property
+    def loss(self) -> str:
+        """What training descends, in sentences."""
+        return describe_loss(self.run.config)
 
     @property
     def beyond_the_lab(self) -> str:

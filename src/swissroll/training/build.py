@@ -22,7 +22,7 @@ from swissroll.data import (
     record_table,
     unseen_points,
 )
-from swissroll.model.loss import Loss, Translation
+from swissroll.model.loss import Loss, Translation, translate
 from swissroll.model.standardized import standardization_state
 from swissroll.model.vae import VAE
 from swissroll.reproducibility import rng
@@ -209,7 +209,7 @@ def build_model(config: Config, distribution: Distribution | None = None) -> VAE
     That of a table that a run has written down needs no file: it knows its points only where they are given.
     """
     loss = loss_of(config, distribution)
-    is_learned = config.decoder_variance == "learned"
+    implied = translate(config.beta, config.reduction, loss.data_dim, config.latent_dim).sigma
     model = VAE(
         config.latent_dim,
         config.hidden_dim,
@@ -220,8 +220,9 @@ def build_model(config: Config, distribution: Distribution | None = None) -> VAE
         posterior=config.posterior,
         components=config.components,
         prior=config.prior,
-        decoder_sigma=None if is_learned else loss.sigma,
-        learned_variance=is_learned,
+        decoder_sigma=implied if config.decoder_variance == "fixed" else None,
+        learned_variance=config.decoder_variance == "learned",
+        tracked_variance=loss.tracks_variance,
         generator=rng.generator(config.seed, "initialisation"),
     )
     if distribution is not None or config.data is None:
@@ -235,7 +236,7 @@ def loss_of(config: Config, distribution: Distribution | None = None) -> Loss:
 
 
 def translation_of(config: Config, model: VAE | None = None) -> Translation:
-    """The decoder sigma and true beta that a config's loss amounts to; a learned sigma is the model's."""
+    """The decoder sigma and true beta that a config's loss amounts to; a sigma that training finds is the model's."""
     source = None if model is None else model.distribution
     return loss_of(config, source).at_sigma(None if model is None else model.decoder_sigma)
 

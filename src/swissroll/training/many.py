@@ -39,6 +39,8 @@ SHAPE_FIELDS = (
     "decoder_variance",
     "mmd",
     "reduction",
+    "free_bits",
+    "max_error",
     "steps",
     "batch_size",
     "eval_every",

@@ -163,6 +163,9 @@ def plain_loop(config: Config, neighbour: int | None = None) -> Rows:
             kl = torch.distributions.kl_divergence(q, prior).mean()
         optimizer.param_groups[0]["lr"], beta = scheduled_lr_and_beta(config, step)
         error, learned = mse, []
+        if config.decoder_variance == "batch_optimal":
+            learned = [mse.log()]
+            error = -torch.distributions.Normal(0.0, mse.sqrt()).log_prob(mse.sqrt())
         if model.decoder_logvar is not None:
             learned = [model.decoder_logvar]
             # The density of errors whose mean square is mse.

@@ -186,7 +186,7 @@ def confounds(table: Table) -> bool:
     """Whether the latent dimension is an axis that changes the decoder's sigma with it."""
     if "latent_dim" not in table.axes or table.hold == "sigma":
         return False
-    fixed = all(row.config.decoder_variance == "fixed" for row in table.rows)
+    fixed = not any(row.config.finds_variance for row in table.rows)
     return fixed and changes_sigma(table, "latent_dim")
 
 

@@ -106,7 +106,7 @@ class Row:
         """The decoder's standard deviation, implied or learned, in data units; nan where it is not known."""
         from swissroll.training.build import loss_of
 
-        if self.config.decoder_variance == "learned":
+        if self.config.finds_variance:
             return self.learned_sigma
         return loss_of(self.config).sigma
 

@@ -95,7 +95,16 @@ class TorchEngine:
         """
         terms = self.backward()
         self.update()
+        self._track_variance(terms)
         return terms
+
+    @torch.no_grad()
+    def _track_variance(self, terms: Tensor) -> None:
+        """Move the decoder's variance by the squared error of a step's batch, where the loss does so."""
+        tracked = self.model.tracked_logvar
+        if self.loss.tracks_variance and tracked is not None:
+            step = torch.tensor(float(self.steps_taken))
+            tracked.copy_(self.loss.next_logvar(tracked, LossTerms(*terms).mse, step))
 
     def backward(self) -> Tensor:
         """Draw a batch and leave the gradient of its loss in the parameters; returns as :meth:`step` does."""

@@ -32,10 +32,12 @@ from swissroll.model.loss import Loss, LossTerms
 from swissroll.model.vae import VAE
 from swissroll.reproducibility import rng
 from swissroll.training.engines.engine import State
-from swissroll.training.engines.xla_step import BETA_1, BETA_2, Moments, Program, Weights, compile_program
+from swissroll.training.engines.xla_step import BETA_1, BETA_2, Moments, PerStep, Program, Weights, compile_program
 from swissroll.training.sampler import Sampler
 
 Array = NDArray[Any]
+TRACKED = "tracked_logvar"
+"""Name of the decoder's log-variance, where it is tracked, in a VAE's ``state_dict``."""
 
 
 def import_jax(threads: int | None = None) -> ModuleType:
@@ -193,7 +195,9 @@ class XlaBatch:
         self.moments: Moments
         self.ahead: Chunk | None
         weights = {name: self._put(torch.stack([p[name] for p in parameters])) for name, _ in self.program.layout}
-        self._start_from(Moments(weights, *self._no_means()))
+        first_means, second_means = self._no_means()
+        tracked = self._stack_tracked([model.tracked_logvar for model in models])
+        self._start_from(Moments(weights, first_means, second_means, tracked))
 
     def run_steps(self, n: int, *, prefetch: int = 0) -> Array:
         """Take n steps of all members and begin those of the next call.
@@ -219,14 +223,21 @@ class XlaBatch:
     def measure(self) -> Array:
         """The loss terms of each member's held-out points, shape (R, 3) or (R, 4)."""
         if self.measured_held_out is None:
-            self.measured_held_out = self._measure(self.moments.weights)
+            self.measured_held_out = self._measure(self.moments)
         measured = torch.from_numpy(np.array(self.measured_held_out, dtype=np.float64))
-        mse, kl, *learned = measured.T
+        if self.loss.free_bits:
+            *columns, counted = measured.T
+        else:
+            columns = list(measured.T)
+            counted = columns[1]
+        mse, _, *logvar = columns
 
         # The program leaves the loss out: it does not know the members' betas.
         beta = torch.tensor([config.beta for config in self.configs], dtype=torch.float64)
-        loss = self.loss.value(mse, kl, *learned, beta=beta)
-        terms: Array = torch.column_stack([loss, measured]).numpy()
+        if self.loss.max_error is not None:
+            beta = self.loss.beta_at(logvar.pop())
+        loss = self.loss.value(mse, counted, *logvar, beta=beta)
+        terms: Array = torch.column_stack([loss, *columns]).numpy()
         return terms
 
     def finite_members(self) -> Array:
@@ -237,15 +248,16 @@ class XlaBatch:
         return in_all
 
     def weights(self, member: int = 0) -> State:
-        """A copy of a member's weights, on the CPU."""
-        return self._of_member(self.moments.weights, member)
+        """A copy of a member's weights, on the CPU, with the decoder's log-variance where it is tracked."""
+        return self._of_member(self.moments.weights, member) | self._tracked_of(member)
 
     def load_weights(self, weights: Sequence[State]) -> None:
         """Take other weights of each member; all else stays, but for steps that were begun ahead."""
         self._rewind()
         names = [name for name, _ in self.program.layout]
         stacked = {name: self._put(torch.stack([of_member[name] for of_member in weights])) for name in names}
-        self.moments = self.moments._replace(weights=stacked)
+        tracked = self._stack_tracked([of_member.get(TRACKED) for of_member in weights])
+        self.moments = self.moments._replace(weights=stacked, tracked=tracked)
         self.measured_held_out = None
 
     def state(self, member: int = 0) -> State:
@@ -270,16 +282,17 @@ class XlaBatch:
             RuntimeError: Something in it does not fit.
         """
         weights = self._read_weights(state, [f"model.{name}" for name, _ in self.program.layout])
-        means = self._no_means()
+        first_means, second_means = self._no_means()
         if step:
             parameters = range(len(self.program.layout))
-            means = [
+            first_means, second_means = (
                 self._read_weights(state, [f"optimizer.{index}.{kind}" for index in parameters])
                 for kind in ("exp_avg", "exp_avg_sq")
-            ]
+            )
         for name, generator in self.samplers[0].generators.items():
             generator.set_state(state[f"generator.{name}"])
-        self._start_from(Moments(weights, *means))
+        tracked = self._stack_tracked([state[f"model.{TRACKED}"]]) if self.loss.tracks_variance else None
+        self._start_from(Moments(weights, first_means, second_means, tracked))
         self.steps_taken = step
 
     def _start_from(self, moments: Moments) -> None:
@@ -307,11 +320,11 @@ class XlaBatch:
 
         run, _ = compile_program(self.jax, self.program)
         drawn = (self._pad(x, n), self._pad(eps, n))
-        schedules = (self._put(torch.from_numpy(values)) for values in (rates, beta, roots))
+        rates, betas, roots, numbers = (self._put(torch.from_numpy(values)) for values in (rates, beta, roots, step))
         with ordinary_jax(self.jax):
-            after, measured = run(moments, n, *drawn, *schedules)
+            after, measured = run(moments, n, *drawn, rates, betas, PerStep(roots, numbers))
 
-        held_out = self._measure(after.weights) if self.is_due(done + n) else None
+        held_out = self._measure(after) if self.is_due(done + n) else None
         generators = [_generator_states(sampler) for sampler in self.samplers]
         return Chunk(n, after, measured, held_out, generators)
 
@@ -337,10 +350,10 @@ class XlaBatch:
                 values[:, i, member] = self.schedule(config, done + i)
         return values[0], values[1]
 
-    def _measure(self, weights: Any) -> Any:
+    def _measure(self, moments: Moments) -> Any:
         _, measure = compile_program(self.jax, self.program)
         with ordinary_jax(self.jax):
-            return measure(weights, self.held_out, self.held_out_noise)
+            return measure(moments.weights, moments.tracked, self.held_out, self.held_out_noise)
 
     def _draw_held_out_noise(self, n: int) -> Tensor:
         shape = (n, self.loss.latent_dim)
@@ -349,6 +362,17 @@ class XlaBatch:
 
     def _put(self, values: Tensor) -> Any:
         return self.jax.device_put(values.detach().to(self.dtype).numpy(), self.device)
+
+    def _stack_tracked(self, values: Sequence[Tensor | None]) -> Any:
+        """The members' tracked log-variances, shape (R,); None where the loss tracks none."""
+        if not self.loss.tracks_variance:
+            return None
+        return self._put(torch.stack([value for value in values if value is not None]))
+
+    def _tracked_of(self, member: int) -> State:
+        """A copy of the log-variance that a member tracks, by its name; empty where the loss tracks none."""
+        tracked = self.moments.tracked
+        return {} if tracked is None else {TRACKED: torch.tensor(np.asarray(tracked)[member])}
 
     def _no_means(self) -> list[Weights]:
         """Adam's two running means before any step; made here, as JAX would compile a program for each shape."""

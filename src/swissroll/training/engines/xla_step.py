@@ -34,14 +34,33 @@ MAX_COLUMN_WIDTH = 128
 
 
 class Moments(NamedTuple):
-    """What Adam moves: weights and the running means of their gradients and of the squares of these.
+    """What steps move: weights and Adam's running means of their gradients and of the squares of these.
 
     Between calls the first axis of each array is the batch's member.
+
+    Attributes:
+        weights: The weights.
+        first: Means of the gradients.
+        second: Means of their squares.
+        tracked: The decoder's log-variance, where it is tracked; else None.
     """
 
     weights: Weights
     first: Weights
     second: Weights
+    tracked: Any = None
+
+
+class PerStep(NamedTuple):
+    """What is the same for all members in a step; between calls the first axis of each array is the step.
+
+    Attributes:
+        root: Adam's correction of the root of its mean of squares.
+        number: Steps taken, this one included.
+    """
+
+    root: Any
+    number: Any
 
 
 @dataclass(frozen=True)
@@ -70,8 +89,8 @@ class Program:
 
     @property
     def n_terms(self) -> int:
-        """Numbers in a step's loss terms: loss, squared error, KL, and the decoder's log-variance if it is learned."""
-        return 4 if DECODER_LOGVAR in dict(self.layout) else 3
+        """Numbers in a step's loss terms: loss, squared error, KL, and a decoder's log-variance that training finds."""
+        return 4 if DECODER_LOGVAR in dict(self.layout) or self.loss.tracks_variance else 3
 
 
 @lru_cache(maxsize=64)
@@ -80,19 +99,24 @@ def compile_program(jax: ModuleType, program: Program) -> tuple[Any, Any]:
     over_members = jax.vmap if program.members > 1 else partial(_over_one_member, jax)
     swap_axes = partial(jax.numpy.swapaxes, axis1=0, axis2=1)
 
-    def run_member(start: Moments, n: Any, x: Any, eps: Any, rates: Any, betas: Any, roots: Any) -> tuple[Moments, Any]:
+    def run_member(
+        start: Moments, n: Any, x: Any, eps: Any, rates: Any, betas: Any, shared: PerStep
+    ) -> tuple[Moments, Any]:
         def body(i: Any, carry: tuple[Moments, Any]) -> tuple[Moments, Any]:
             state, measured = carry
-            state, terms = _step(jax, program, state, x[i], eps[i], rates[i], betas[i], roots[i])
+            of_step = PerStep(shared.root[i], shared.number[i])
+            state, terms = _step(jax, program, state, x[i], eps[i], rates[i], betas[i], of_step)
             return state, jax.lax.dynamic_update_index_in_dim(measured, terms, i, 0)
 
         empty = jax.numpy.zeros((len(x), program.n_terms), dtype=x.dtype)
         after: tuple[Moments, Any] = jax.lax.fori_loop(0, n, body, (start, empty))
         return after
 
-    def run_all(moments: Moments, n: Any, x: Any, eps: Any, rates: Any, betas: Any, roots: Any) -> tuple[Moments, Any]:
+    def run_all(
+        moments: Moments, n: Any, x: Any, eps: Any, rates: Any, betas: Any, shared: PerStep
+    ) -> tuple[Moments, Any]:
         def member(start: Moments, x: Any, eps: Any, rates: Any, betas: Any) -> tuple[Moments, Any]:
-            return run_member(start, n, x, eps, rates, betas, roots)
+            return run_member(start, n, x, eps, rates, betas, shared)
 
         # Arrays come with the step first; the loop over steps is inside the one over members.
         drawn = (swap_axes(x), swap_axes(eps))
@@ -100,8 +124,11 @@ def compile_program(jax: ModuleType, program: Program) -> tuple[Any, Any]:
         after, measured = over_members(member)(moments, *drawn, *schedules)
         return after, swap_axes(measured)
 
-    def measure(weights: Weights, x: Any, eps: Any) -> Any:
-        return _stack_terms(jax, weights, *_loss_terms(jax, program, weights, x, eps))
+    def measure(weights: Weights, tracked: Any, x: Any, eps: Any) -> Any:
+        terms = _loss_terms(jax, program, weights, x, eps)
+        measured = _stack_terms(jax, program, weights, tracked, terms)
+        # What the KL counts as is not what it is.
+        return jax.numpy.append(measured, terms.counted) if program.loss.free_bits else measured
 
     return jax.jit(run_all), jax.jit(over_members(measure))
 
@@ -117,7 +144,7 @@ def _over_one_member(jax: ModuleType, function: Callable[..., Any]) -> Callable[
 
 
 def _step(
-    jax: ModuleType, program: Program, state: Moments, x: Any, eps: Any, rate: Any, beta: Any, root: Any
+    jax: ModuleType, program: Program, state: Moments, x: Any, eps: Any, rate: Any, beta: Any, shared: PerStep
 ) -> tuple[Moments, Any]:  # fmt: skip
     """One step of Adam for one member: points (B, D), noise (B, L); rate and root hold Adam's corrections.
 
@@ -125,11 +152,14 @@ def _step(
     """
 
     def total_loss(weights: Weights) -> tuple[Any, Any]:
-        mse, kl = _loss_terms(jax, program, weights, x, eps)
-        total = program.loss.value(mse, kl, weights.get(DECODER_LOGVAR), beta=beta, exp=jax.numpy.exp)
-        return total, _stack_terms(jax, weights, total, mse, kl)
+        terms = _loss_terms(jax, program, weights, x, eps)
+        learned = weights.get(DECODER_LOGVAR)
+        total = program.loss.value(terms.mse, terms.counted, learned, beta=beta, library=jax.numpy)
+        return total, (terms.mse, _stack_terms(jax, program, weights, state.tracked, terms, total))
 
-    gradient, terms = jax.grad(total_loss, has_aux=True)(state.weights)
+    if program.loss.max_error is not None:
+        beta = program.loss.beta_at(state.tracked, jax.numpy)
+    gradient, (mse, measured) = jax.grad(total_loss, has_aux=True)(state.weights)
 
     # m <- m + (1 - beta_1) (g - m)
     first = jax.tree.map(lambda m, g: m + (1 - BETA_1) * (g - m), state.first, gradient)
@@ -137,19 +167,38 @@ def _step(
     second = jax.tree.map(lambda v, g: BETA_2 * v + (1 - BETA_2) * g * g, state.second, gradient)
     # w <- w - rate m / (sqrt(v) / sqrt(1 - beta_2^t) + epsilon), with rate = lr / (1 - beta_1^t)
     weights = jax.tree.map(
-        lambda w, m, v: w - rate * m / (jax.numpy.sqrt(v) * root + EPSILON), state.weights, first, second
+        lambda w, m, v: w - rate * m / (jax.numpy.sqrt(v) * shared.root + EPSILON), state.weights, first, second
     )
 
-    return Moments(weights, first, second), terms
+    tracked = None
+    if program.loss.tracks_variance:
+        tracked = program.loss.next_logvar(state.tracked, mse, shared.number, jax.numpy)
+    return Moments(weights, first, second, tracked), measured
 
 
-def _stack_terms(jax: ModuleType, weights: Weights, *terms: Any) -> Any:
-    """Terms in one array, and behind them the decoder's log-variance where it is learned."""
-    learned = [weights[DECODER_LOGVAR]] if DECODER_LOGVAR in weights else []
-    return jax.numpy.stack([*terms, *learned])
+class Averages(NamedTuple):
+    """What a loss is made of; scalars.
+
+    Attributes:
+        mse: Squared error averaged over points and dimensions.
+        kl: KL term averaged over points and latent dimensions.
+        counted: The same as it counts in the loss.
+    """
+
+    mse: Any
+    kl: Any
+    counted: Any
 
 
-def _loss_terms(jax: ModuleType, program: Program, weights: Weights, x: Any, eps: Any) -> tuple[Any, Any]:
+def _stack_terms(
+    jax: ModuleType, program: Program, weights: Weights, tracked: Any, terms: Averages, *total: Any
+) -> Any:  # fmt: skip
+    """The loss where it is given, squared error, KL, and the decoder's log-variance where training finds it."""
+    logvar = program.loss.logvar_of(terms.mse, weights.get(DECODER_LOGVAR), tracked, jax.numpy)
+    return jax.numpy.stack([*total, terms.mse, terms.kl, *([] if logvar is None else [logvar])])
+
+
+def _loss_terms(jax: ModuleType, program: Program, weights: Weights, x: Any, eps: Any) -> Averages:
     """Squared error and KL of points (B, D) with latent noise (B, L), each averaged; as ``Loss.evaluate`` has them."""
     jnp = jax.numpy
     linear = partial(_apply_linear, program, weights)
@@ -181,7 +230,13 @@ def _loss_terms(jax: ModuleType, program: Program, weights: Weights, x: Any, eps
 
     if "prior.means" not in weights:
         # KL from N(0, I), in closed form and averaged over latent dimensions.
-        return mse, -0.5 * jnp.mean(1 + logvar - mu**2 - spread * jnp.exp(logvar))
+        kl = -0.5 * jnp.mean(1 + logvar - mu**2 - spread * jnp.exp(logvar))
+        if not program.loss.free_bits:
+            return Averages(mse, kl, kl)
+        if LOWER in weights:
+            return Averages(mse, kl, jnp.maximum(kl, program.loss.free_bits))
+        of_dimensions = 0.5 * jnp.mean(mu**2 + jnp.exp(logvar) - 1 - logvar, axis=-3 - coordinates)
+        return Averages(mse, kl, jnp.mean(jnp.maximum(of_dimensions, program.loss.free_bits)))
 
     if LOWER in weights:
         # C^-1 (z - mu) = eps, and det C is the product of s.
@@ -189,7 +244,8 @@ def _loss_terms(jax: ModuleType, program: Program, weights: Weights, x: Any, eps
     else:
         log_q = _log_normal(jnp, z, mu, logvar, coordinates)
     log_p = _log_mixture(jax, weights, z, coordinates)
-    return mse, jnp.mean(log_q - log_p) / program.loss.latent_dim
+    kl = jnp.mean(log_q - log_p) / program.loss.latent_dim
+    return Averages(mse, kl, jnp.maximum(kl, program.loss.free_bits) if program.loss.free_bits else kl)
 
 
 def _mix(jnp: ModuleType, lower: Any, eps: Any, coordinates: int) -> tuple[Any, Any]:
