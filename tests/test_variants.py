@@ -312,6 +312,7 @@ def test_a_report_says_what_the_loss_is() -> None:
     assert "its own mean squared error" in describe_loss(Config(decoder_variance="batch_optimal"))
     assert "KL of a latent dimension counts as 0.5 nats" in describe_loss(Config(free_bits=0.5))
     assert "mean KL of the latent dimensions counts as" in describe_loss(Config(free_bits=0.5, components=3))
+    assert "It has 3 times the squared MMD" in describe_loss(Config(mmd=3.0))
     assert "error per coordinate becomes 0.05" in describe_loss(Config(max_error=0.05))
 
 

@@ -25,4 +25,8 @@ def describe_loss(config: Config) -> str:
             f"Beta began at {config.beta:g} and was moved after each step, so that the root mean squared error per "
             f"coordinate becomes {config.max_error:g}; each loss is at the beta of its step."
         )
+    if config.mmd:
+        sentences.append(
+            f"It has {config.mmd:g} times the squared MMD between the posterior draws of a batch and the prior in it, too."
+        )
     return " ".join(sentences)
