@@ -27,6 +27,6 @@ def describe_loss(config: Config) -> str:
         )
     if config.mmd:
         sentences.append(
-            f"It has {config.mmd:g} times the squared MMD between the posterior draws of a batch and the prior in it, too."
+            f"It has {config.mmd:g} times the squared MMD between a batch's posterior draws and the prior in it, too."
         )
     return " ".join(sentences)
