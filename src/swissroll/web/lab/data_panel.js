@@ -111,7 +111,7 @@ function keepEngineInformed(store, engine, toggles) {
     const text = JSON.stringify(wanted);
     if (text === told) return;
     told = text;
-    engine.request("main", "view", wanted).catch(() => {
+    engine.look(wanted).catch(() => {
       told = "";
     });
   };

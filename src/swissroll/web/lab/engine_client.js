@@ -1,6 +1,7 @@
 // Talks to the worker that trains: one promise for each message, and what it tells by itself goes into the store.
 
 import { kernelBytes, startWorker } from "./parts.js";
+import { startTruth } from "./truth_client.js";
 
 const REDUCED_MOTION_MS = 500;
 
@@ -62,6 +63,12 @@ export function createEngine(store) {
     await channel.ready;
     return channel.request(run, type, fields);
   };
+  const truth = startTruth(
+    store,
+    createChannel((message) => {
+      if (message.type === "truth" && truth.isOf(message.begun)) receive(store, message);
+    }),
+  );
 
   return {
     request: ask,
@@ -75,7 +82,11 @@ export function createEngine(store) {
     speed: (run, stepsPerSecond) => ask(run, "speed", { steps_per_second: stepsPerSecond }),
     /** Change beta or lr from the next step on. */
     set: (run, knobs) => ask(run, "set", knobs),
-    view: (run, wanted) => ask(run, "view", wanted),
+    /** What of the main run is looked at, and so is computed: its worker decodes, another one finds the truth. */
+    look: ({ mesh, samples, plane, ...truths }) => {
+      truth.look({ ...truths, plane });
+      return ask("main", "view", { mesh, samples, plane });
+    },
     encode: (run, points) => ask(run, "encode", { points }),
     state: (run) => ask(run, "state"),
     restore: (run, state) => ask(run, "restore", { state }),

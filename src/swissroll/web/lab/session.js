@@ -5,7 +5,6 @@ import { traceStep } from "./one_step.js";
 import { checkSettings } from "./settings.js";
 import { Snapshots } from "./snapshots.js";
 import { Training } from "./training.js";
-import { Truth } from "./truth.js";
 
 /** Points of a distribution that are shown; own points are all shown. */
 const SHOWN_POINTS = 2000;
@@ -31,14 +30,13 @@ export class Session {
   constructor(kernel, { settings, points = null, state = null, snapshots = [], history = null, follows = null }) {
     this.follows = follows;
     this.training = new Training(kernel, requireSettings(settings), { points, state });
-    this.view = { mesh: true, samples: true, density: true, posterior: true, plane: [0, 1], point: null };
+    this.view = { mesh: true, samples: true, plane: [0, 1] };
     this.snapshots = new Snapshots();
     this.isPlaying = false;
     this.rowsSent = 0;
     this.movedFrom = this.training.taken;
     this.shown = null;
-    this.truth = new Truth(kernel);
-    /** Whether the page has asked to look at this run: only then is its truth worked out. */
+    /** Whether the page has asked to look at this run: only then it gets the weights, too. */
     this.isWatched = false;
 
     this.#drawPictures();
@@ -70,7 +68,7 @@ export class Session {
 
   /** The message that a run begins with. */
   begin() {
-    const { settings, network, heldOut, sigma } = this.training;
+    const { settings, network, heldOut, heldOutNoise, sigma } = this.training;
     return {
       type: "begin",
       settings: { ...settings },
@@ -79,7 +77,9 @@ export class Session {
       sigma,
       points: this.points.points.slice(),
       coordinate: this.points.coordinate?.slice() ?? null,
+      is_own: this.training.points !== null,
       held_out: heldOut.points.slice(),
+      held_out_noise: heldOutNoise.slice(),
       point_noise: this.pointNoise.slice(),
     };
   }
@@ -190,21 +190,6 @@ export class Session {
       lr,
       beta,
     };
-  }
-
-  /** Whether some of the truth of this moment is not found yet. @returns {boolean} */
-  get hasTruthToFind() {
-    return this.isWatched && !this.truth.isIdle(this.training, this.#truthView());
-  }
-
-  /** Work on the truth for so many milliseconds. @returns {object | null} What was found; see {@link Truth}. */
-  findTruth(milliseconds) {
-    return this.isWatched ? this.truth.work(this.training, this.#truthView(), milliseconds) : null;
-  }
-
-  #truthView() {
-    const { point } = this.view;
-    return { ...this.view, step: this.step, x: point === null ? null : this.#pointAt(point) };
   }
 
   /** Rows since the last frame. */

@@ -1,7 +1,7 @@
 /**
  * The exact truth of a run while it trains: pictures (density, posterior) several times a second, and numbers (evidence,
  * its lower bound, the gap, the diagnosis) about once a second. Each works on its own copy of the weights, in slices of
- * less than a millisecond, so that steps and hovering are not held up.
+ * less than a millisecond, so that both go on side by side.
  */
 
 import { DensityMeter } from "./density.js";
@@ -11,7 +11,7 @@ import { Verdicts } from "./verdicts.js";
 
 /** Least time between two beginnings, in milliseconds. */
 const PICTURES_EVERY = 180;
-const NUMBERS_EVERY = 700;
+const NUMBERS_EVERY = 1000;
 /** Share of the time that goes to pictures first. */
 const PICTURES_SHARE = 0.6;
 /** Latents decoded for a density at most, at narrow and at wide networks. */
@@ -118,6 +118,11 @@ export class Truth {
     return (
       this.pictures.runUntil(now + PICTURES_SHARE * milliseconds) ?? this.numbers.runUntil(now + milliseconds)
     );
+  }
+
+  /** Whether it works now, and does not only wait for its turn. @returns {boolean} */
+  get isBusy() {
+    return this.pictures.slices !== null || this.numbers.slices !== null;
   }
 
   /** Whether there is nothing left to find of this moment. */

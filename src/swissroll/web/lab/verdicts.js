@@ -90,7 +90,7 @@ export class Verdicts {
     const above = evidence?.lower_bound ?? NaN;
     const surely = evidence ? evidence.value - above - evidence.slack : NaN;
     const symptoms = yield* measureSymptoms(this.model, this.scratch, moment, surely);
-    return { step, diagnosis: diagnose(symptoms) };
+    return { step, diagnosis: { ...diagnose(symptoms), step } };
   }
 
   /** The evidence on the rows, beside its lower bound. */

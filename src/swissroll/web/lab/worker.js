@@ -1,5 +1,6 @@
 /**
  * The worker that trains: it holds runs by name, lets them take steps while they play, and tells the page what happens.
+ * Another one of the same script trains nothing: it finds the truth of the moments of a run that the page hands it.
  *
  * A run that follows another one makes exactly its steps, so that the two can be compared.
  */
@@ -8,12 +9,13 @@ import { loadKernel } from "./kernel.js";
 import { NotFiniteError } from "./not_finite.js";
 import { Session } from "./session.js";
 import { problemOf } from "./settings.js";
+import { Watched } from "./watched.js";
 
 /** Milliseconds of steps between two looks at the messages of the page. */
-const SLICE_MS = 6;
-/** Milliseconds of work on the truth of each run between two slices of steps, and while nothing plays. */
-const TRUTH_MS = 6;
-const TRUTH_ALONE_MS = 10;
+const SLICE_MS = 8;
+/** Milliseconds of work on the truth between two looks, and of rest where it is not time yet. */
+const TRUTH_MS = 10;
+const WAIT_MS = 15;
 /** Milliseconds between two frames of a run. */
 const FRAME_MS = 33;
 /** Milliseconds over which the speed is measured. */
@@ -24,6 +26,8 @@ const sessions = new Map();
 /** Names of the runs whose last frame the page has not shown yet: a page that is behind gets no further ones. */
 const unseen = new Set();
 let kernel = null;
+/** The run whose truth is found here, and its number. @type {{begun: number, run: Watched} | null} */
+let watched = null;
 let stepsPerSecond = 0;
 const pace = { began: 0, taken: 0, measured: 0, nextFrame: 0 };
 let isScheduled = false;
@@ -71,10 +75,10 @@ function sendFrame(name) {
   tell(name, session.frame(session.isPlaying ? pace.measured : 0));
 }
 
-/** Take one slice of steps of each run that plays, and work on what is to be found of those that are looked at. */
+/** Take one slice of steps of each run that plays, and work on what is to be found. */
 function work() {
+  findTruth();
   const playing = [...sessions].filter(([, session]) => session.isPlaying);
-  findTruth(playing.length > 0 ? TRUTH_MS : TRUTH_ALONE_MS);
   if (playing.length === 0) {
     return;
   }
@@ -102,16 +106,19 @@ function sendDueFrames(playing) {
   }
 }
 
-/** Work on the truth of each run, and come back as long as there is some to find. */
-function findTruth(milliseconds) {
-  for (const [name, session] of sessions) {
-    const found = session.findTruth(milliseconds);
-    if (found) {
-      tell(name, { type: "truth", ...found });
-    }
-    if (session.hasTruthToFind) {
-      schedule();
-    }
+/** Work on the truth, and come back as long as there is some to find. */
+function findTruth() {
+  const found = watched?.run.work(TRUTH_MS);
+  if (found) {
+    tell("main", { type: "truth", begun: watched.begun, ...found });
+  }
+  if (!watched || watched.run.isIdle) {
+    return;
+  }
+  if (watched.run.isWaiting) {
+    setTimeout(schedule, WAIT_MS);
+  } else {
+    schedule();
   }
 }
 
@@ -261,6 +268,14 @@ const ACTIONS = {
     }
     training.set(Object.fromEntries(given));
     return { step: training.taken };
+  },
+  /** Begin to find the truth of a run, whose first message this is. */
+  watch(_, { begun, begin }) {
+    watched = { begun, run: new Watched(kernel, begin) };
+  },
+  /** What the page shows of it now. */
+  moment(_, { moment }) {
+    watched.run.show(moment);
   },
   view(run, { id, type, run: _, ...view }) {
     const session = requireSession(run);

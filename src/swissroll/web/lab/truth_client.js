@@ -1,0 +1,73 @@
+// Lets a worker of its own find the truth of the run that is shown, from the weights of its frames: so neither the steps
+// nor the pictures wait for it.
+
+/** Milliseconds between two looks at the losses, which only the diagnosis needs. */
+const LOSSES_EVERY = 500;
+
+/**
+ * Losses that say how training goes now: those of the steps up to the one that is shown, and after the knob that was
+ * turned last before it.
+ * @param {{step: number[], loss: number[]}} history
+ * @param {{step: number}[]} turns
+ * @param {number} shown
+ * @returns {Float64Array}
+ */
+export function lossesSince({ step = [], loss = [] }, turns, shown) {
+  const turned = turns.reduce((last, turn) => (turn.step < shown ? Math.max(last, turn.step) : last), -1);
+  return Float64Array.from(loss.filter((_, row) => step[row] > turned && step[row] <= shown));
+}
+
+/**
+ * @param {ReturnType<import("./store.js").createStore>} store
+ * @param {{request: Function, ready: Promise}} channel to the worker
+ * @returns {{look: (view: object) => void, isOf: (begun: number) => boolean}} `look`: what is looked at, and so is to be
+ *   found: {density, posterior, plane, point}; `isOf`: whether what was found is of the run that is shown
+ */
+export function startTruth(store, channel) {
+  let view = null;
+  let begin = null;
+  let begun = 0;
+  let sent = {};
+  let isSending = false;
+  let lossesAt = -Infinity;
+
+  const send = async () => {
+    const main = store.get().runs?.main;
+    if (isSending || !view || !main?.frame?.parameters || (main.frame === sent.frame && view === sent.view)) return;
+    isSending = true;
+    sent = { frame: main.frame, view };
+    try {
+      await tell(main);
+    } finally {
+      isSending = false;
+    }
+    send();
+  };
+  const tell = async (main) => {
+    if (main.begin !== begin) {
+      begin = main.begin;
+      begun += 1;
+      lossesAt = -Infinity;
+      await channel.request("main", "watch", { begun, begin });
+    }
+    const { step, parameters, sigma, true_beta, beta } = main.frame;
+    const moment = { step, parameters, sigma, true_beta, beta, view };
+    if (performance.now() - lossesAt > LOSSES_EVERY) {
+      lossesAt = performance.now();
+      moment.losses = lossesSince(main.history ?? {}, store.get().turns ?? [], step);
+    }
+    await channel.request("main", "moment", { moment });
+  };
+  const start = () => channel.ready.then(send);
+  store.subscribe((_, changed) => {
+    if (changed.has("runs")) start();
+  });
+
+  return {
+    look: (wanted) => {
+      view = wanted;
+      start();
+    },
+    isOf: (number) => number === begun && store.get().runs.main?.begin === begin,
+  };
+}

@@ -1,0 +1,67 @@
+/** A run as its page shows it, in a worker that finds the truth of it: the model of the last frame, and what is looked at. */
+
+import { CURVES } from "./curves.js";
+import { DISTRIBUTIONS, ownPoints } from "./distributions.js";
+import { Truth } from "./truth.js";
+
+/**
+ * @typedef {object} Moment
+ * @property {number} step
+ * @property {Float32Array} parameters All weights, as they lie in a network of the run's shape.
+ * @property {number} sigma
+ * @property {number} true_beta
+ * @property {number} beta
+ * @property {Float64Array} [losses] Of the steps since a knob was turned last; without it they are as before.
+ * @property {{density: boolean, posterior: boolean, plane: number[], point: number | null}} view
+ */
+
+export class Watched {
+  /**
+   * @param {import("./kernel.js").Kernel} kernel Any kernel; its memory is left alone.
+   * @param {object} begin The run's first message.
+   */
+  constructor(kernel, { settings, dims, points, held_out, held_out_noise, is_own }) {
+    this.points = points;
+    this.truth = new Truth(kernel);
+    this.view = null;
+    /** What of a `Training` the truth is found from. */
+    this.model = {
+      settings: { ...settings },
+      dataDim: dims,
+      heldOut: { points: held_out },
+      heldOutNoise: held_out_noise,
+      curve: is_own ? null : (CURVES[settings.dataset] ?? null),
+      distribution: is_own ? ownPoints({ dims, values: points }) : DISTRIBUTIONS[settings.dataset],
+      history: { loss: new Float64Array(0) },
+    };
+  }
+
+  /** Take over what is shown now. @param {Moment} moment */
+  show({ step, parameters, sigma, true_beta, beta, losses, view }) {
+    const { model, points } = this;
+    Object.assign(model, { network: { parameters }, sigma, trueBeta: true_beta });
+    model.settings.beta = beta;
+    if (losses) {
+      model.history.loss = losses;
+    }
+    const { point } = view;
+    const D = model.dataDim;
+    const isThere = point !== null && (point + 1) * D <= points.length;
+    this.view = { ...view, step, x: isThere ? points.slice(point * D, (point + 1) * D) : null };
+  }
+
+  /** Whether there is nothing left to find of what is shown. @returns {boolean} */
+  get isIdle() {
+    return this.view === null || this.truth.isIdle(this.model, this.view);
+  }
+
+  /** Whether it only waits for its turn. @returns {boolean} */
+  get isWaiting() {
+    return !this.isIdle && !this.truth.isBusy;
+  }
+
+  /** Work for so many milliseconds. @returns {object | null} What was found; see {@link Truth}. */
+  work(milliseconds) {
+    return this.view === null ? null : this.truth.work(this.model, this.view, milliseconds);
+  }
+}
