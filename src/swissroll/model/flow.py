@@ -51,15 +51,20 @@ class Flow(Prior):
 
     def log_prob(self, z: Tensor) -> Tensor:
         """Log density in nats, shape (N,), of latents of shape (N, L)."""
-        density: Tensor = self.flow().log_prob(z)
-        return density
+        # Its networks take numbers of their own precision alone.
+        density: Tensor = self.flow().log_prob(z.to(self._dtype))
+        return density.to(z.dtype)
 
     @torch.no_grad()
     def sample(self, n: int, *, like: Tensor, generator: Generator | None = None) -> Tensor:
         """Draw latents, shape (n, L), with the dtype and device of ``like``."""
         eps = torch.randn(n, self.latent_dim, generator=generator, dtype=like.dtype, device=like.device)
-        drawn: Tensor = self.flow().transform.inv(eps)
-        return drawn
+        drawn: Tensor = self.flow().transform.inv(eps.to(self._dtype))
+        return drawn.to(like.dtype)
+
+    @property
+    def _dtype(self) -> torch.dtype:
+        return next(self.parameters()).dtype
 
 
 def import_zuko() -> Any:
