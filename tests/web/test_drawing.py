@@ -158,3 +158,20 @@ def test_the_line_of_a_selection_is_decoded_from_end_to_end(node: Node) -> None:
     assert len(points) == 1 + count
     np.testing.assert_allclose(points[0], [9, 9])
     np.testing.assert_allclose(points[1:], np.linspace([0, 1], [2, 0], count), atol=1e-6)
+
+
+RANGE = """
+const { linesOf, rangeOf } = await load("curves_view.js");
+const steps = Array.from({ length: 1000 }, (_, k) => k + 1);
+const rate = steps.map((step) => (step > 500 && step <= 600 ? 4e5 : 3 + Math.sin(step) / 10));
+const distortion = steps.map((step) => (step < 300 ? 1e6 / step : -2));
+const history = { step: steps, distortion, rate };
+answer(input.map((turns) => rangeOf(linesOf(history), [], () => true, turns)));
+"""
+
+
+def test_the_range_of_the_curves_is_that_of_most_of_them(node: Node) -> None:
+    """Neither the start nor a knob that was turned far for a tenth of the run squashes the rest."""
+    for low, high in node(RANGE, [[], [{"step": 500}, {"step": 600}]]):
+        assert -6 < low < -2
+        assert 3 < high < 12

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import Any
 
 import pytest
@@ -95,3 +96,50 @@ answer([0, 20, 40].map((steps) => {
     for row in found:
         expected = nll_lower_bound(CURVES["swiss_roll"], row["sigma"], tolerance=5e-3)
         assert row["lower_bound"] == pytest.approx(expected.lower, abs=5e-3)
+
+
+def test_a_diagnosis_looks_at_losses_since_a_knob_was_turned(node: Node) -> None:
+    script = """
+const { Training } = await load("training.js");
+const { Watched } = await load("watched.js");
+const { Session } = await load("session.js");
+const { lossesSince } = await load("truth_client.js");
+const session = new Session(kernel, { settings: { hidden_dim: 16, depth: 1, steps: 3000, beta: 0.01, lr: 0.01 } });
+const { training } = session;
+training.step(300);
+training.set({ beta: 100 });
+training.step(300);
+training.set({ beta: 0.01 });
+training.step(900);
+const { history, turns, network, sigma, trueBeta: true_beta, settings } = training;
+const diagnose = (losses) => {
+  const watched = new Watched(kernel, session.begin());
+  const view = { density: false, posterior: false, plane: [0, 1], point: 3 };
+  const parameters = network.parameters.slice();
+  watched.show({ step: 1500, parameters, sigma, true_beta, beta: settings.beta, losses, view });
+  let found = {};
+  while (!watched.isIdle) found = { ...found, ...watched.work(20) };
+  return found.diagnosis;
+};
+const since = lossesSince(history.step, history.loss, turns, 1500);
+answer([diagnose(Float64Array.from(history.loss)), diagnose(since)]);
+"""
+    whole, since = node(script)
+    assert whole["verdict"] == "diverged"
+    assert since["verdict"] != "diverged"
+    assert since["step"] == 1500
+
+
+def test_a_learned_variance_is_judged_by_its_squared_errors(node: Node) -> None:
+    script = """
+const { Training } = await load("training.js");
+const training = new Training(kernel, { hidden_dim: 8, depth: 1, decoder_variance: "learned", beta: 1 });
+training.step(20);
+const { loss, mse, distortion } = training.history;
+answer({ followed: training.followedLosses, mse, loss, sigma: training.sigma, distortion });
+"""
+    found = node(script)
+    assert found["followed"] == found["mse"] != found["loss"]
+    # The last step's sigma is after its update: log(2 pi sigma^2) + mse / sigma^2 agrees but for that.
+    expected = math.log(2 * math.pi * found["sigma"] ** 2) + found["mse"][-1] / found["sigma"] ** 2
+    assert found["distortion"][-1] == pytest.approx(expected, rel=0.01)

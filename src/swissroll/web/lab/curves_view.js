@@ -9,6 +9,10 @@ const NAME_HEIGHT = 1.1;
 /** The axis fits what comes after this share of the steps: what is before may leave the picture. */
 const SETTLED = 0.25;
 const FEW_STEPS = 30;
+/** Rows of a curve that decide its range, about. */
+const MOST_RANGED = 500;
+/** The middle of the values is between these shares of them; as far beyond as it is wide, others count, too. */
+const MIDDLE = [0.2, 0.8];
 /** Share of all steps between two evidences above which no line joins them. */
 const HOLE = 0.25;
 /** Pixels beyond which nothing is drawn, whatever the numbers are. */
@@ -116,33 +120,46 @@ export function drawPolyline(context, pixels, { colour, width, dash = [] }) {
   context.fillRect(pixels[0][0] - 2, pixels[0][1] - 2, 4, 4);
 }
 
-/** The range of the y-axis between round numbers, so that it stands still for a while. */
-function rangeOf(found, truths, shows) {
-  const { step, lines } = found;
+/**
+ * The range of the y-axis: what the curves do since a knob was turned last, but for a few values that would squash the
+ * rest, and where they are now. It lies between round numbers, so that it stands still for a while.
+ * @param {{step: number[], lines: object[]}} found as {@link linesOf} finds it
+ * @param {{step: number, evidence: object}[]} truths
+ * @param {(name: string) => boolean} shows
+ * @param {{step: number}[]} turns
+ * @returns {[number, number]}
+ */
+export function rangeOf({ step, lines }, truths, shows, turns = []) {
   const last = step[step.length - 1];
-  const from = step.length > FEW_STEPS ? SETTLED * last : 0;
-  let low = Infinity;
-  let high = -Infinity;
-  const take = (value) => {
-    if (!Number.isFinite(value)) return;
-    if (value < low) low = value;
-    if (value > high) high = value;
-  };
+  const turned = turns.reduce((latest, turn) => Math.max(latest, turn.step), 0);
+  const settled = step.length > FEW_STEPS ? SETTLED * last : 0;
+  const from = last - turned > FEW_STEPS ? Math.max(settled, turned + 1) : settled;
+
+  const values = [];
+  const ends = [];
+  const every = Math.max(1, Math.floor(step.length / MOST_RANGED));
   for (const line of lines) {
-    const values = shows("held_out") && hasNumber(line.held_out) ? line.held_out : line.train;
-    for (let k = values.length - 1; k >= 0 && step[k] >= from; k--) take(values[k]);
+    const column = shows("held_out") && hasNumber(line.held_out) ? line.held_out : line.train;
+    ends.push(lastNumber(column));
+    // Held-out rows are few: none of them is passed over.
+    const stride = column === line.held_out ? 1 : every;
+    for (let k = column.length - 1; k >= 0 && step[k] >= from; k -= stride) values.push(column[k]);
   }
   if (shows("exact")) {
-    for (const { step: at, evidence } of truths) {
-      if (at < from) continue;
-      take(evidence.value);
-      take(evidence.lower_bound);
-    }
+    for (const { step: at, evidence } of truths) if (at >= from) values.push(evidence.value, evidence.lower_bound);
   }
-  if (!(high > low)) return Number.isFinite(low) ? [low - 1, high + 1] : [0, 1];
+
+  const ordered = Float64Array.from(values.filter(Number.isFinite)).sort();
+  if (!ordered.length) return [0, 1];
+  const quantile = (share) => ordered[Math.round(share * (ordered.length - 1))];
+  const [lower, upper] = MIDDLE.map(quantile);
+  const known = ends.filter(Number.isFinite);
+  const low = Math.min(...known, Math.max(ordered[0], 2 * lower - upper));
+  const high = Math.max(...known, Math.min(ordered.at(-1), 2 * upper - lower));
+  if (!(high > low)) return [low - 1, high + 1];
   const round = ticks(low, high, 5);
-  const every = round.length > 1 ? round[1] - round[0] : high - low;
-  return [Math.floor(low / every - 0.15) * every, Math.ceil(high / every + 0.15) * every];
+  const unit = round.length > 1 ? round[1] - round[0] : high - low;
+  return [Math.floor(low / unit - 0.15) * unit, Math.ceil(high / unit + 0.15) * unit];
 }
 
 /** Fill between two series with slanting lines: told apart without colour, and what lies below is still seen. */
@@ -275,7 +292,7 @@ export function drawCurves(surface, { history, truths, turns, at = null }, shows
   const { context } = surface;
   const box = { left: 0, top: 0, width: Math.max(60, surface.width - NAMES * surface.textSize), height: surface.height };
   const last = Math.max(step[step.length - 1], 10);
-  const plane = new Plane(box, [0, last], inNats ? rangeOf(found, truths, shows) : rangeOf(found, [], shows));
+  const plane = new Plane(box, [0, last], rangeOf(found, inNats ? truths : [], shows, turns));
   drawAxes(surface, plane, { x: "step", y: "" });
 
   const names = [];

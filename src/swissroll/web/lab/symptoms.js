@@ -37,9 +37,9 @@ export function* measureSymptoms(model, scratch, moment, above_lower_bound) {
   const isLearned = settings.decoder_variance === "learned";
   const rate_weight = (2 * model.sigma ** 2 * moment.true_beta) / data_dim;
   const loss = mse + rate_weight * rate;
-  // A learned variance is trained with a loss in nats, which has no zero.
-  const losses = isLearned ? [] : moment.losses;
-  const weight = settings.reduction === "mean" ? 1 : data_dim;
+  // Of a run that was recorded, not all may be known.
+  const losses = moment.losses.filter(Number.isFinite);
+  const weight = isLearned || settings.reduction === "mean" ? 1 : data_dim;
   const at_rest = settings.beta_start === null ? 0 : Math.ceil(BETA_SHARE * settings.steps);
   return {
     ...{ finite: true, loss, mse, rate, aggregate_c2st, above_lower_bound, latent_dim, data_dim },

@@ -1,7 +1,7 @@
 /**
  * One run: a function of its settings alone. It takes steps and keeps what happened; it knows nothing of pages.
  *
- * @typedef {Record<"step" | "loss" | "distortion" | "rate" | "held_out_loss" | "held_out_distortion" | "held_out_rate",
+ * @typedef {Record<"step" | "loss" | "mse" | "distortion" | "rate" | "held_out_loss" | "held_out_distortion" | "held_out_rate",
  *   number[]>} History Per step: the loss as it is trained, distortion and rate in nats per point, of the step's own
  *   batch before its update and, every 50 steps, more often at first, and NaN between, of the held-out points after it.
  * @typedef {{step: number, beta?: number, lr?: number}} Turn A knob that was turned, after so many steps.
@@ -25,7 +25,7 @@ const MEASURED_FIRST_EVERY = 10;
 /** The mistake that is part of the model, and not of its training. */
 const IN_MODEL = "relu_on_head";
 /** Columns of a history. */
-const COLUMNS = ["step", "loss", "distortion", "rate", "held_out_loss", "held_out_distortion", "held_out_rate"];
+const COLUMNS = ["step", "loss", "mse", "distortion", "rate", "held_out_loss", "held_out_distortion", "held_out_rate"];
 /** What of a step was not finite, by the kernel's number. */
 const BAD_TERMS = [null, "reconstruction", "KL", "loss", "gradient"];
 
@@ -214,6 +214,11 @@ export class Training {
     return beta * (reduction === "mean" ? this.dataDim / latent_dim : 1);
   }
 
+  /** Training losses that a diagnosis looks at: with a learned variance the squared errors, as its loss has no zero. */
+  get followedLosses() {
+    return this.settings.decoder_variance === "learned" ? this.history.mse : this.history.loss;
+  }
+
   /** The mixture prior, or null for the standard normal one. */
   get prior() {
     return this.network.prior;
@@ -233,7 +238,8 @@ export class Training {
     const period = this.taken < MEASURED_EVERY ? MEASURED_FIRST_EVERY : MEASURED_EVERY;
     const isDue = this.taken % period === 0 || this.taken === 1 || this.isDone;
     const heldOut = isDue ? this.measure() : { loss: NaN, distortion: NaN, rate: NaN };
-    const row = [this.taken, train.loss, train.distortion, train.rate, heldOut.loss, heldOut.distortion, heldOut.rate];
+    const { loss, mse, distortion, rate } = train;
+    const row = [this.taken, loss, mse, distortion, rate, heldOut.loss, heldOut.distortion, heldOut.rate];
     COLUMNS.forEach((name, i) => this.history[name].push(row[i]));
   }
 

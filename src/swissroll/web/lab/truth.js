@@ -24,7 +24,7 @@ const POSTERIOR_CELLS = 2 ** 15;
 /** Share of the data's range, and sigmas, that a density is shown beyond the data. */
 const MARGIN = 0.15;
 const MARGIN_SIGMAS = 3;
-const MAX_MARGIN = 0.5;
+const MAX_MARGIN = 1.2;
 
 /**
  * @typedef {object} View What is looked at.

@@ -7,14 +7,15 @@ const LOSSES_EVERY = 500;
 /**
  * Losses that say how training goes now: those of the steps up to the one that is shown, and after the knob that was
  * turned last before it.
- * @param {{step: number[], loss: number[]}} history
+ * @param {number[]} step
+ * @param {number[]} losses one for each step
  * @param {{step: number}[]} turns
  * @param {number} shown
  * @returns {Float64Array}
  */
-export function lossesSince({ step = [], loss = [] }, turns, shown) {
+export function lossesSince(step, losses, turns, shown) {
   const turned = turns.reduce((last, turn) => (turn.step < shown ? Math.max(last, turn.step) : last), -1);
-  return Float64Array.from(loss.filter((_, row) => step[row] > turned && step[row] <= shown));
+  return Float64Array.from(losses.filter((_, row) => step[row] > turned && step[row] <= shown));
 }
 
 /**
@@ -54,7 +55,10 @@ export function startTruth(store, channel) {
     const moment = { step, parameters, sigma, true_beta, beta, view };
     if (performance.now() - lossesAt > LOSSES_EVERY) {
       lossesAt = performance.now();
-      moment.losses = lossesSince(main.history ?? {}, store.get().turns ?? [], step);
+      // As Training.followedLosses.
+      const { step: steps = [], loss = [], mse = [] } = main.history ?? {};
+      const isLearned = begin.settings.decoder_variance === "learned";
+      moment.losses = lossesSince(steps, isLearned ? mse : loss, store.get().turns ?? [], step);
     }
     await channel.request("main", "moment", { moment });
   };

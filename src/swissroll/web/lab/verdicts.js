@@ -79,7 +79,7 @@ export class Verdicts {
     const moment = {
       step,
       ...{ settings: { ...training.settings }, curve: this.curve, variance: this.variance },
-      ...{ true_beta: training.trueBeta, losses: Float64Array.from(training.history.loss) },
+      ...{ true_beta: training.trueBeta, losses: Float64Array.from(training.followedLosses) },
       ...{ held_out: training.heldOut.points, held_out_noise: training.heldOutNoise, prior_draws: this.draws.prior },
     };
     this.model.load(training.network.parameters, training.sigma);

@@ -11,7 +11,7 @@ import { Truth } from "./truth.js";
  * @property {number} sigma
  * @property {number} true_beta
  * @property {number} beta
- * @property {Float64Array} [losses] Of the steps since a knob was turned last; without it they are as before.
+ * @property {Float64Array} [losses] As `Training.followedLosses`, since a knob was turned last; absent: as before.
  * @property {{density: boolean, posterior: boolean, plane: number[], point: number | null}} view
  */
 
@@ -32,7 +32,7 @@ export class Watched {
       heldOutNoise: held_out_noise,
       curve: is_own ? null : (CURVES[settings.dataset] ?? null),
       distribution: is_own ? ownPoints({ dims, values: points }) : DISTRIBUTIONS[settings.dataset],
-      history: { loss: new Float64Array(0) },
+      followedLosses: new Float64Array(0),
     };
   }
 
@@ -42,7 +42,7 @@ export class Watched {
     Object.assign(model, { network: { parameters }, sigma, trueBeta: true_beta });
     model.settings.beta = beta;
     if (losses) {
-      model.history.loss = losses;
+      model.followedLosses = losses;
     }
     const { point } = view;
     const D = model.dataDim;
