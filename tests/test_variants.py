@@ -21,11 +21,12 @@ from swissroll.evaluation.tables import summary_rows
 from swissroll.evaluation.wording import advice_text
 from swissroll.model.loss import Loss
 from swissroll.model.vae import VAE
+from swissroll.model.weighted_bound import negative_bound
 from swissroll.report.lab_start import beyond_the_page, start_of_config
 from swissroll.report.loss_words import describe_loss
 from swissroll.runs.run import create, load
 from swissroll.runs.training import advance
-from swissroll.training.build import build, build_model, loss_of
+from swissroll.training.build import build, build_model, choose_engine, flops, loss_of, require_engine
 from swissroll.training.many import train_many, train_one
 
 TINY = Config(
@@ -35,6 +36,7 @@ VARIANTS: dict[str, dict[str, Any]] = {
     "batch-optimal": {"decoder_variance": "batch_optimal", "beta": 0.1},
     "free bits": {"free_bits": 0.5, "beta": 0.1},
     "largest error": {"max_error": 0.2},
+    "importance weights": {"importance_samples": 3},
 }
 every_variant = pytest.mark.parametrize("variant", VARIANTS.values(), ids=VARIANTS)
 SIZES: dict[str, Any] = {"data_dim": 2, "latent_dim": 3}
@@ -190,6 +192,73 @@ def test_the_tracked_variance_is_the_mean_of_the_first_batches_and_forgets_them(
     assert logvar.exp().item() == pytest.approx(7.0)
 
 
+@pytest.mark.parametrize("reduction", ["mean", "sum"])
+@pytest.mark.parametrize("more", [{}, {"components": 4}, {"posterior": "full"}, {"learned_variance": True}], ids=str)
+def test_the_loss_of_several_draws_is_that_of_their_weights(more: dict[str, Any], reduction: Any) -> None:
+    model = small_model(**more)
+    is_learned = "learned_variance" in more
+    weight = 1.0 if is_learned and reduction == "sum" else 1.5 if is_learned else 0.3
+    loss = Loss(
+        beta=weight, reduction=reduction, importance_samples=4, decoder_variance="learned" if is_learned else "fixed",
+        **SIZES,
+    )  # fmt: skip
+
+    def formula(model: VAE) -> Tensor:
+        x = some_points()
+        posterior = model.posterior(x)
+        q = torch.distributions.MultivariateNormal(posterior.mu, posterior.covariance())
+        sigma: Any = loss.sigma if model.decoder_logvar is None else (model.decoder_logvar / 2).exp()
+        generator = draw()
+        weights = []
+        for _ in range(4):
+            z = posterior.place(torch.randn(40, 3, dtype=torch.float64, generator=generator))
+            log_p = torch.distributions.Normal(model.decode(z), sigma).log_prob(x).sum(dim=1)
+            weights.append((log_p + model.prior.log_prob(z) - q.log_prob(z)).exp())
+        nats = -torch.stack(weights).mean(dim=0).log().mean()
+        if is_learned:
+            return nats if reduction == "sum" else nats / 2
+        # The loss is the bound times 2 sigma^2, without the density's constant; and of two dimensions, their mean.
+        total: Tensor = 2 * sigma**2 * (nats - math.log(2 * math.pi * sigma**2))
+        return total if reduction == "sum" else total / 2
+
+    assert_same(model, loss, formula)
+
+
+def test_with_one_draw_the_bound_is_the_elbo_of_that_draw() -> None:
+    distortions, rates = torch.randn(2, 1, 30, dtype=torch.float64, generator=draw())
+    assert negative_bound(distortions, rates).item() == pytest.approx((distortions + rates).mean().item(), rel=1e-12)
+
+
+def test_the_bound_rises_with_the_draws_to_the_exact_evidence() -> None:
+    model = VAE(1, data_dim=2, depth=0, generator=Generator().manual_seed(1)).double()
+    model.fc_logvar.bias.data.fill_(-0.5)
+    x = 0.4 * some_points()[:30].repeat(20, 1)
+    sigma = 0.3
+    # The evidence of a linear decoder: a Gaussian, N(b, w w^T + sigma^2 I).
+    w, b = (p.detach() for p in model.decoder[0].parameters())
+    density = torch.distributions.MultivariateNormal(b, w @ w.T + sigma**2 * torch.eye(2, dtype=torch.float64))
+    exact = density.log_prob(x).mean().item()
+
+    def bound(draws: int) -> float:
+        loss = Loss(beta=2 * sigma**2, data_dim=2, latent_dim=1, reduction="sum", importance_samples=draws)
+        with torch.no_grad():
+            value = loss.evaluate(model, x, generator=draw()).loss.item()
+        return -value / (2 * sigma**2) - math.log(2 * math.pi * sigma**2)
+
+    found = [bound(draws) for draws in (2, 10, 100, 1000)]
+    assert sorted(found) == found
+    assert exact - found[0] > 0.1
+    assert found[-1] == pytest.approx(exact, abs=0.01)
+
+
+def test_a_run_of_several_draws_takes_the_engine_that_has_them() -> None:
+    config = Config(importance_samples=5, steps=10**6)
+    assert choose_engine(config) == "torch"
+    with pytest.raises(ValueError, match="takes one draw per point, and importance_samples asks for more"):
+        require_engine(replace(config, engine="xla"))
+    assert flops(config) == pytest.approx(3 * flops(Config()), rel=0.01)
+
+
 @every_variant
 def test_a_run_that_was_cut_off_ends_in_the_same_bytes(variant: dict[str, Any], tmp_path: Path) -> None:
     for name, stops in (("whole", ()), ("cut", (7, 33))):
@@ -201,7 +270,10 @@ def test_a_run_that_was_cut_off_ends_in_the_same_bytes(variant: dict[str, Any], 
     whole, cut = (tmp_path / name / "model.safetensors" for name in ("whole", "cut"))
     assert whole.read_bytes() == cut.read_bytes()
     sigmas = [load(tmp_path / name).model.decoder_sigma for name in ("whole", "cut")]
-    assert sigmas[0] == sigmas[1] != build_model(replace(TINY, **variant)).decoder_sigma or "free_bits" in variant
+    assert (
+        sigmas[0] == sigmas[1] != build_model(replace(TINY, **variant)).decoder_sigma
+        or not loss_of(replace(TINY, **variant)).tracks_variance
+    )
 
 
 def rows(outcome: Any) -> Any:
@@ -252,6 +324,13 @@ def test_a_state_goes_on_on_the_other_engine() -> None:
         ({"max_error": 0.1, "beta_start": 0.1}, "no beta_start"),
         ({"max_error": 0.1, "decoder_variance": "learned"}, "chooses that error itself"),
         ({"max_error": 0.1, "decoder_variance": "batch_optimal"}, "chooses that error itself"),
+        ({"importance_samples": 2, "beta": 0.0}, "beta=0 has none"),
+        ({"importance_samples": 2, "mmd": 1.0}, "which mmd changes"),
+        ({"importance_samples": 2, "free_bits": 1.0}, "which free_bits changes"),
+        ({"importance_samples": 2, "max_error": 0.1}, "which max_error changes"),
+        ({"importance_samples": 2, "decoder_variance": "batch_optimal", "beta": 1.0}, "for the ELBO alone"),
+        ({"importance_samples": 2, "decoder_variance": "learned", "beta": 1.0}, "for the ELBO alone"),
+        ({"importance_samples": 0}, "importance_samples must be"),
         ({"max_error": 0.0}, "max_error must be"),
         ({"free_bits": -1.0}, "free_bits must be"),
     ],
@@ -302,7 +381,7 @@ def test_an_evaluation_says_which_beta_an_error_led_to() -> None:
 def test_the_lab_refuses_what_it_does_not_compute(variant: dict[str, Any]) -> None:
     reason = beyond_the_page(replace(TINY, **variant))
     assert reason.startswith("The lab compute") or reason.startswith("The lab does not compute")
-    assert not {"free_bits", "max_error"} & start_of_config(TINY)["settings"].keys()
+    assert not {"free_bits", "max_error", "importance_samples"} & start_of_config(TINY)["settings"].keys()
 
 
 def test_a_report_says_what_the_loss_is() -> None:
@@ -312,6 +391,7 @@ def test_a_report_says_what_the_loss_is() -> None:
     assert "its own mean squared error" in describe_loss(Config(decoder_variance="batch_optimal"))
     assert "KL of a latent dimension counts as 0.5 nats" in describe_loss(Config(free_bits=0.5))
     assert "mean KL of the latent dimensions counts as" in describe_loss(Config(free_bits=0.5, components=3))
+    assert "importance-weighted bound of 5 draws" in describe_loss(Config(importance_samples=5))
     assert "It has 3 times the squared MMD" in describe_loss(Config(mmd=3.0))
     assert "error per coordinate becomes 0.05" in describe_loss(Config(max_error=0.05))
 

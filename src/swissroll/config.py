@@ -48,6 +48,8 @@ Schedule = Literal["constant", "cosine"]
 T = TypeVar("T")
 Check = Callable[[str, object], None]
 
+MAX_IMPORTANCE_SAMPLES = 1000
+"""Draws from the posterior of a point in a step."""
 MAX_COMPONENTS = 500
 """Gaussians in a mixture prior: the evidence's grid and its bounds look at all of them."""
 REPAIR_COMPONENTS = 20
@@ -195,6 +197,11 @@ class Config:
         "table's columns; beta is then where it starts.",
         none_or(real(0, 1e6, open_low=True)),
     )
+    importance_samples: int = setting(
+        1,
+        "Draws from each point's posterior; with several, the loss is their importance-weighted bound, not the ELBO.",
+        whole(1, MAX_IMPORTANCE_SAMPLES),
+    )
     steps: int = setting(1000, "Gradient steps.", whole(1, 10**9))
     batch_size: int = setting(128, "Fresh points in each step.", whole(1, 10**6))
     lr: float = setting(1e-3, "Learning rate of Adam; with a schedule, its peak.", real(0, 1e6, open_low=True))
@@ -298,6 +305,7 @@ class Config:
         """Refuse combinations that make no sense."""
         if self.free_bits and not self.beta:
             raise ValueError("free_bits changes the KL term, and beta=0 leaves that out. Leave out one of them.")
+        self._check_importance()
         if self.max_error is None:
             return
         if self.decoder_variance != "fixed":
@@ -307,6 +315,24 @@ class Config:
             )
         if not self.beta or self.beta_start is not None:
             raise ValueError("max_error moves beta, from where beta starts: give a beta above 0, and no beta_start.")
+
+    def _check_importance(self) -> None:
+        """Refuse importance weights where the loss is no bound of theirs."""
+        if self.importance_samples == 1:
+            return
+        if not self.beta:
+            raise ValueError("importance_samples weighs draws by the decoder's noise, and beta=0 has none; raise beta.")
+        for name in ("free_bits", "max_error", "mmd"):
+            if getattr(self, name) != getattr(Config, name):
+                raise ValueError(
+                    f"importance_samples makes the loss a bound, which {name} changes; leave out one of them."
+                )
+        is_elbo = self.reduction == "sum" and self.beta == 1 and self.beta_start is None
+        if self.decoder_variance == "batch_optimal" or (self.decoder_variance == "learned" and not is_elbo):
+            raise ValueError(
+                "importance_samples with a variance that training finds bounds the evidence for the ELBO alone: "
+                "choose decoder_variance 'learned', reduction 'sum', beta 1 and no beta_start."
+            )
 
     def _check_size(self) -> None:
         """Refuse what would not fit into memory, by rough upper bounds."""
@@ -319,7 +345,7 @@ class Config:
         weights = hidden_weights + end_weights
 
         numbers_per_point = max(2 * self.hidden_dim * self.depth, latents)
-        numbers = self.batch_size * numbers_per_point
+        numbers = self.batch_size * self.importance_samples * numbers_per_point
 
         if weights > MAX_PARAMETERS or numbers > MAX_ACTIVATIONS:
             raise ValueError(

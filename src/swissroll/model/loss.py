@@ -28,8 +28,9 @@ import torch
 from torch import Generator, Tensor
 
 from swissroll import checks
-from swissroll.config import Config, DecoderVariance, Reduction
+from swissroll.config import MAX_IMPORTANCE_SAMPLES, Config, DecoderVariance, Reduction
 from swissroll.model.mmd import mmd_to_prior
+from swissroll.model.weighted_bound import negative_bound
 
 if TYPE_CHECKING:
     from swissroll.model.posterior import Posterior
@@ -231,6 +232,8 @@ class Loss:
             last two cases the distortion at that variance takes the place of the squared error.
         free_bits: The KL term counts no less than this for each latent dimension, in nats.
         max_error: Root mean squared error per coordinate that beta is moved to, in data units; None where beta stays.
+        importance_samples: K, draws from the posterior of each point; with several, the loss is their
+            importance-weighted bound in the place of the ELBO.
     """
 
     beta: float
@@ -241,6 +244,7 @@ class Loss:
     decoder_variance: DecoderVariance = "fixed"
     free_bits: float = 0.0
     max_error: float | None = None
+    importance_samples: int = 1
 
     def __post_init__(self) -> None:
         _check_beta(self.beta)
@@ -252,6 +256,9 @@ class Loss:
         checks.real("free_bits", self.free_bits, 0, 1e6)
         if self.max_error is not None:
             checks.real("max_error", self.max_error, 0, 1e100, open_low=True)
+        checks.whole("importance_samples", self.importance_samples, 1, MAX_IMPORTANCE_SAMPLES)
+        if self.importance_samples > 1 and self.has_distortion and self.true_beta != 1:
+            raise ValueError(f"Importance weights at a learned variance need a true beta of 1; got {self.true_beta:g}.")
 
     @classmethod
     def of(cls, config: Config, data_dim: int) -> Loss:
@@ -265,6 +272,7 @@ class Loss:
             decoder_variance=config.decoder_variance,
             free_bits=config.free_bits,
             max_error=config.max_error,
+            importance_samples=config.importance_samples,
         )
 
     @property
@@ -299,6 +307,8 @@ class Loss:
             Scalars that gradients flow from.
         """
         posterior = model.posterior(x)
+        if self.importance_samples > 1:
+            return self._evaluate_bound(model, x, posterior, generator, self.beta if beta is None else beta)
         z = posterior.draw(model, generator=generator)
 
         # The KL first: the order in which gradients are added up decides their last bit.
@@ -319,6 +329,31 @@ class Loss:
             kl=kl,
             decoder_logvar=self.logvar_of(mse, model.decoder_logvar, tracked),
         )
+
+    def _evaluate_bound(
+        self, model: VAE, x: Tensor, posterior: Posterior, generator: Generator | None, beta: float
+    ) -> LossTerms[Tensor]:
+        """The loss of points by several draws of each one's latent; its terms are averages over the draws."""
+        # Drawn in turn, so that the first ones are those of fewer.
+        z = torch.stack([posterior.draw(model, generator=generator) for _ in range(self.importance_samples)])
+        flat = z.flatten(0, 1)
+        squares = (model.decode(flat).view(*z.shape[:2], -1) - x).square().sum(dim=-1)
+        rates = posterior.log_prob(z) - model.prior.log_prob(flat).view(z.shape[:2])
+
+        mse = squares.mean() / self.data_dim
+        exact = posterior.closed_form_kl(model.prior)
+        kl = (rates if exact is None else exact).mean() / self.latent_dim
+
+        if model.decoder_logvar is not None:
+            # T = |x - x'|^2 / (2 sigma^2) + D/2 log(2 pi sigma^2), and the loss is in nats.
+            distortions = self.data_dim * mean_distortion(squares / self.data_dim, model.decoder_logvar)
+            bound = negative_bound(distortions, rates)
+        else:
+            # D loss = |x - x'|^2 + weight R, and weight = 2 sigma^2 makes that 2 sigma^2 (T + R).
+            weight = beta * (self.data_dim / self.latent_dim if self.reduction == "mean" else 1.0)
+            bound = weight * negative_bound(squares / weight, rates)
+        loss = bound / self.data_dim if self.reduction == "mean" else bound
+        return LossTerms(loss=loss, mse=mse, kl=kl, decoder_logvar=model.decoder_logvar)
 
     def _require_tracked(self, model: VAE) -> Tensor | None:
         """The log-variance that a model tracks, where this loss needs one."""

@@ -26,7 +26,18 @@ MAX_OF_SETTING = {
     "seed": 2**53 - 1,
 }
 """What the page computes at most; ``web/lab/settings.js`` has the same bounds."""
-NOT_ON_THE_PAGE = ("columns", "data", "free_bits", "held_out", "label", "max_error", "mmd", "posterior", "prior")
+NOT_ON_THE_PAGE = (
+    "columns",
+    "data",
+    "free_bits",
+    "held_out",
+    "importance_samples",
+    "label",
+    "max_error",
+    "mmd",
+    "posterior",
+    "prior",
+)
 """Settings that the page does not have: it computes what they are by default."""
 DECODER_VARIANCES = ("fixed", "learned")
 """What the page knows of the decoder's variance."""

@@ -25,6 +25,11 @@ def describe_loss(config: Config) -> str:
             f"Beta began at {config.beta:g} and was moved after each step, so that the root mean squared error per "
             f"coordinate becomes {config.max_error:g}; each loss is at the beta of its step."
         )
+    if config.importance_samples > 1:
+        sentences.append(
+            "That is of one draw per point; here it is the importance-weighted bound of "
+            f"{config.importance_samples} draws, which is lower. Error and rate are averages over the draws."
+        )
     if config.mmd:
         sentences.append(
             f"It has {config.mmd:g} times the squared MMD between a batch's posterior draws and the prior in it, too."

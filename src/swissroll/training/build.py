@@ -258,7 +258,8 @@ def flops(config: Config, distribution: Distribution | None = None) -> float:
         posterior_numbers += config.latent_dim * (config.latent_dim - 1) // 2
     encoder = [data_dim, *hidden, posterior_numbers]
     decoder = [config.latent_dim, *hidden, data_dim]
-    weights = sum(a * b for a, b in [*pairwise(encoder), *pairwise(decoder)])
+    decoded = config.importance_samples * sum(a * b for a, b in pairwise(decoder))
+    weights = sum(a * b for a, b in pairwise(encoder)) + decoded
 
     # Three products for each weight and point, of a multiplication and an addition each.
     return 3 * 2.0 * config.batch_size * weights
@@ -334,6 +335,8 @@ def beyond_xla(config: Config) -> str:
         return "The fast engine has no prior 'flow'."
     if config.mmd:
         return "The fast engine does not compute mmd."
+    if config.importance_samples > 1:
+        return "The fast engine takes one draw per point, and importance_samples asks for more."
     return ""
 
 

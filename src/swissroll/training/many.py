@@ -41,6 +41,7 @@ SHAPE_FIELDS = (
     "reduction",
     "free_bits",
     "max_error",
+    "importance_samples",
     "steps",
     "batch_size",
     "eval_every",
