@@ -97,6 +97,22 @@ def test_a_branch_and_knobs_that_were_turned_come_out_the_same(node: Node) -> No
     assert len(set(found["hashes"])) == 1
 
 
+def test_a_twin_that_catches_up_lets_others_be_heard(node: Node) -> None:
+    script = """
+    const answered = [];
+    const note = (name, promise) => promise.then((reply) => { answered.push(name); return reply; });
+    await ask("main", "start", { settings: { ...small, steps: 5000 } });
+    await ask("main", "step", { count: 4000 });
+    const twin = note("twin", ask("twin", "start", { settings: { ...small, steps: 5000 }, follows: "main" }));
+    await note("main", ask("main", "hash"));
+    await twin;
+    end({ answered, hashes: [(await ask("main", "hash")).hash, (await ask("twin", "hash")).hash] });
+    """
+    found = node(WORKER_SCRIPT + script)
+    assert found["answered"] == ["main", "twin"]
+    assert found["hashes"][0] == found["hashes"][1]
+
+
 def test_a_twin_makes_the_steps_of_the_run_that_it_follows(node: Node) -> None:
     script = """
     await ask("main", "start", { settings: small });

@@ -16,6 +16,8 @@ const SLICE_MS = 8;
 /** Milliseconds of work on the truth between two looks, and of rest where it is not time yet. */
 const TRUTH_MS = 10;
 const WAIT_MS = 15;
+/** Milliseconds of steps of a run that catches up with another one. */
+const CATCH_UP_MS = 40;
 /** Milliseconds between two frames of a run. */
 const FRAME_MS = 33;
 /** Milliseconds over which the speed is measured. */
@@ -197,12 +199,22 @@ function stopGroup(name, reason) {
   }
 }
 
-/** Bring a follower to its leader's step. */
-function catchUp(name, session) {
+/** Bring a follower to its leader's step; the page sees it come, and is listened to meanwhile. */
+async function catchUp(name, session) {
   const leader = sessions.get(session.follows);
-  const behind = leader ? leader.training.taken - session.training.taken : 0;
-  if (behind > 0 && !takeAlone(name, session, behind)) {
-    session.follows = null;
+  const isBehind = () => leader && leader.training.taken > session.training.taken && !session.training.isDone;
+  while (isBehind() && sessions.get(name) === session) {
+    const ends = performance.now() + CATCH_UP_MS;
+    while (isBehind() && performance.now() < ends) {
+      if (!takeAlone(name, session, 1)) {
+        session.follows = null;
+        return;
+      }
+    }
+    if (!unseen.has(name)) {
+      sendFrame(name);
+    }
+    await new Promise((done) => setTimeout(done));
   }
 }
 
@@ -219,14 +231,17 @@ const ACTIONS = {
   async kernel(_, { bytes }) {
     kernel = await loadKernel(bytes);
   },
-  start(run, message) {
+  async start(run, message) {
     groupOf(run).forEach(([member]) => sessions.delete(member));
     const { points, dims } = message;
     const session = new Session(kernel, { ...message, points: points ? { dims, values: points } : null });
     sessions.set(run, session);
     tell(run, session.begin());
-    catchUp(run, session);
-    sendFrame(run);
+    session.caughtUp = catchUp(run, session);
+    await session.caughtUp;
+    if (sessions.get(run) === session) {
+      sendFrame(run);
+    }
     return { step: session.step };
   },
   stop(run) {
@@ -257,8 +272,10 @@ const ACTIONS = {
     stepsPerSecond = steps_per_second;
     resetPace();
   },
-  set(run, { beta, lr, steps }) {
-    const { training } = requireSession(run);
+  async set(run, { beta, lr, steps }) {
+    const { training, caughtUp } = requireSession(run);
+    // A knob is turned in both runs at the same step.
+    await caughtUp;
     const given = Object.entries({ beta, lr, steps }).filter(([, value]) => value !== undefined);
     for (const [name, value] of given) {
       const problem = problemOf(name, value);
