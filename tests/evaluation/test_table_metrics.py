@@ -23,7 +23,10 @@ POINTS = Points.of(ROWS, columns=("weight", "length"), held_out=0.3, seed=1)
 
 @pytest.fixture(scope="module")
 def model() -> VAE:
-    config = Config(hidden_dim=8, depth=1, latent_dim=1, steps=60, lr=0.01, device="cpu", threads=1, engine="torch")
+    # With a mixture, whose rate has no closed form.
+    config = Config(
+        components=2, hidden_dim=8, depth=1, latent_dim=1, steps=60, lr=0.01, device="cpu", threads=1, engine="torch"
+    )
     training = build(replace(config, beta=0.1), distribution=POINTS)
     list(training)
     return training.engine.model

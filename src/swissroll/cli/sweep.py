@@ -29,6 +29,7 @@ from swissroll.cli.terminal import (
     note,
     note_loud,
     note_origin,
+    note_table,
     note_versions,
     reason_of,
     sole_planner,
@@ -327,7 +328,9 @@ def _record_table(values: dict[str, Any]) -> dict[str, Any]:
     from swissroll.data import record_table
 
     told = {name: values[name] for name in TABLE_SETTINGS if name in values}
-    recorded = dataclasses.asdict(record_table(Config.from_dict(told, "sweep")))
+    config = record_table(Config.from_dict(told, "sweep"))
+    note_table(config)
+    recorded = dataclasses.asdict(config)
     return values | {name: recorded[name] for name in TABLE_SETTINGS if recorded[name] is not None}
 
 

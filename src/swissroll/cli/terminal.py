@@ -13,7 +13,7 @@ from typing import Annotated, Any, TextIO
 from cyclopts import Parameter
 
 from swissroll.cli.streams import STANDARD_OUTPUT
-from swissroll.config import read_origin, versions
+from swissroll.config import Config, read_origin, versions
 from swissroll.errors import Fix, FixableError
 from swissroll.report.commands import flag
 from swissroll.report.shell import quote
@@ -230,6 +230,16 @@ def note_loud(noise: float) -> None:
     """Tell that noise hides the data."""
     if noise > DATA_REACH:
         note(f"noise {noise:g} hides the data, which reach about {DATA_REACH:g}.")
+
+
+def note_table(config: Config) -> None:
+    """Tell what to know before reading a density of a config's table."""
+    if config.data is None:
+        return
+    from swissroll.data.own_table import open_table
+
+    for told in open_table(config).notes:
+        note(told)
 
 
 def without_refit(values: dict[str, Any]) -> dict[str, Any]:

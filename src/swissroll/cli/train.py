@@ -24,6 +24,7 @@ from swissroll.cli.terminal import (
     next_folder,
     note,
     note_loud,
+    note_table,
     reason_of,
 )
 from swissroll.config import Config
@@ -128,6 +129,7 @@ def create_run(folder: Path | None, config: Config, solution: Path | None = None
 
     make = _maker(config, solution)
     note_loud(config.noise)
+    note_table(config)
     if folder is not None:
         return make(folder)
 

@@ -59,9 +59,27 @@ def activity(mu: Tensor) -> Tensor:
 
 
 def measure_latent(
-    model: VAE, curve: Curve | None, posterior: Posterior, z: Tensor, point_rates: Tensor, seed: int
+    model: VAE,
+    curve: Curve | None,
+    posterior: Posterior,
+    z: Tensor,
+    point_rates: Tensor,
+    seed: int,
+    *,
+    aggregate: Tensor | None = None,
 ) -> Latent:
-    """Measure the latent space from N posteriors, one draw of each, shape (N, L), and its rate, shape (N,)."""
+    """Measure the latent space.
+
+    Args:
+        model: The VAE.
+        curve: The curve that the points come from, where one is known.
+        posterior: Of N points.
+        z: One draw of each, shape (N, L).
+        point_rates: The rate of each draw, shape (N,).
+        seed: Decides every draw.
+        aggregate: Draws from the aggregate posterior, shape (M, L); those of the N points by default.
+    """
+    drawn = z if aggregate is None else aggregate
     posterior = posterior.double()
     variances = activity(posterior.mu)
     by_dimension = rates(posterior.mu, posterior.logvar)
@@ -73,7 +91,7 @@ def measure_latent(
         activity=tuple(variances.tolist()),
         active=int((variances > ACTIVE).sum()),
         continuity=None if curve is None else _measure_continuity(model, curve, z.dtype),
-        aggregate=prior_reference(model, len(z), seed).compare(z),
+        aggregate=prior_reference(model, len(drawn), seed).compare(drawn),
     )
 
 

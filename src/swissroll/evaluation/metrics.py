@@ -181,8 +181,8 @@ def measure(
     posterior = encode_finite(vae, real.points)
     z = posterior.draw(vae, generator=rng.generator(seed, "measure: posterior"))
     point_rates = posterior.double().kl_per_point(vae.prior, z.double())
-    decoded_from = _training_draws(vae, source, seed) if isinstance(source, Points) else z
-    latent = measure_latent(vae, source.curve, posterior, decoded_from, point_rates, seed)
+    aggregate = _training_draws(vae, source, seed) if isinstance(source, Points) else None
+    latent = measure_latent(vae, source.curve, posterior, z, point_rates, seed, aggregate=aggregate)
     progress(PARTS[1])
 
     reconstruction = measure_reconstruction(

@@ -82,7 +82,7 @@ def _draw_generated(ax: Axes, side: Side) -> None:
     generated = prior_samples(scene, noise=False, size=DRAWN_POINTS)
     plots.points(ax, scene.points[:DRAWN_POINTS], colour=DATA, size=4)
     plots.points(ax, np.nan_to_num(generated), colour=GENERATED, size=4)
-    extent, note = _view(generated, scene.extent)
+    extent, note = _view(generated, scene.data_plane.extent)
     plots.square(ax, extent, title=f"generated{note}", xlabel="x₁", ylabel="x₂")
 
 

@@ -23,16 +23,31 @@ from swissroll.report.colours import (
     REFERENCE,
     TRAINING,
 )
+from swissroll.report.data_plane import shorten
 from swissroll.report.film import film
-from swissroll.report.layout import COLOUR_BAR, GAP, LABELS, TWO_LINES, add_colour_bar, hide_labels_of_y, row
+from swissroll.report.layout import (
+    CATEGORIES,
+    COLOUR_BAR,
+    GAP,
+    LABELS,
+    TWO_LINES,
+    add_category_legend,
+    add_colour_bar,
+    hide_labels_of_y,
+    panels,
+    row,
+)
 from swissroll.report.plots import Array, Series
 from swissroll.report.prior_contours import draw_contours
-from swissroll.report.scene import SCENE_POINTS, Scene, to_array
+from swissroll.report.scene import SCENE_POINTS, Scene, subscript, to_array
 from swissroll.report.style import house_style
 from swissroll.report.true_posterior import true_posterior
 from swissroll.reproducibility import rng
 from swissroll.training.build import translation_of
 
+MAX_DRAWN_COLUMNS = 12
+"""Most columns of a table whose distributions are drawn."""
+MAX_COLUMNS_ACROSS = 4
 ELLIPSE_EVERY = 5
 """One in so many posteriors gets an ellipse."""
 
@@ -41,8 +56,8 @@ def data(scene: Scene) -> Figure:
     """Held-out points, coloured by their coordinate where they have one."""
     figure, ax = _figure_with_colour_bar(4.6, scene)
 
-    colours = plots.coloured(ax, scene.points, scene.coordinate)
-    _fix_data_square(ax, scene)
+    colours = plots.coloured(ax, scene.data_plane.project(scene.points), scene.coordinate)
+    scene.data_plane.fix(ax)
     _add_colour_bar(figure, ax, scene, colours)
 
     return figure
@@ -88,11 +103,12 @@ def reconstructions(scene: Scene) -> Figure:
         "posterior draw": scene.decode(scene.posterior_draws),
     }
 
+    project = scene.data_plane.project
     for ax, (name, recon_x) in zip(planes, reconstructed.items(), strict=True):
-        plots.pairs(ax, x, recon_x)
-        plots.points(ax, x, colour=DATA, label="original", size=4)
-        plots.points(ax, recon_x, colour=RECONSTRUCTION, label="reconstruction", size=4)
-        _fix_data_square(ax, scene, title=f"decoded {name}")
+        plots.pairs(ax, project(x), project(recon_x))
+        plots.points(ax, project(x), colour=DATA, label="original", size=4)
+        plots.points(ax, project(recon_x), colour=RECONSTRUCTION, label="reconstruction", size=4)
+        scene.data_plane.fix(ax, title=f"decoded {name}")
 
     planes[0].legend(loc="upper left", fontsize=7, markerscale=2)
     hide_labels_of_y(planes[1])
@@ -102,7 +118,8 @@ def reconstructions(scene: Scene) -> Figure:
         # Euclidean, shape (N,).
         distance = np.linalg.norm(recon_x - x, axis=1)
         distances[name] = Series(distance, RECONSTRUCTION, line)
-    plots.histograms(last, distances, xlabel="distance to the original (data units)")
+    unit = "data units" if scene.table is None else "in sd"
+    plots.histograms(last, distances, xlabel=f"distance to the original ({unit})")
 
     return figure
 
@@ -219,9 +236,9 @@ def generated(scene: Scene) -> Figure:
 
     figure, axes = row(9, [LABELS, GAP, GAP])
     for ax, (title, (x, colour)) in zip(axes, sets.items(), strict=True):
-        plots.points(ax, scene.points, colour=DATA, label="data", size=4)
-        plots.points(ax, x, colour=colour, size=4)
-        _fix_data_square(ax, scene, title=title)
+        plots.points(ax, scene.data_plane.project(scene.points), colour=DATA, label="data", size=4)
+        plots.points(ax, scene.data_plane.project(x), colour=colour, size=4)
+        scene.data_plane.fix(ax, title=title)
     for ax in axes[1:]:
         hide_labels_of_y(ax)
 
@@ -241,8 +258,30 @@ def prior_samples(scene: Scene, *, noise: bool, size: int = SCENE_POINTS) -> Arr
     return to_array(scene.model.sample(size, noise=noise, generator=generator))
 
 
+def columns(scene: Scene) -> Figure:
+    """Each column of a table in its own units: its rows beside draws of the model, with the decoder's noise."""
+    if scene.table is None:
+        raise ValueError("Columns are those of a table, and this scene has none.")
+
+    restore = scene.table.standardization.restore
+    rows = restore(scene.points)
+    has_noise = translation_of(scene.config, scene.model).sigma > 0
+    draws = restore(prior_samples(scene, noise=has_noise))
+    names = scene.table.columns[:MAX_DRAWN_COLUMNS]
+    figure, axes = panels(9, len(names), across=MAX_COLUMNS_ACROSS)
+    for place, (ax, name) in enumerate(zip(axes, names, strict=True)):
+        lines = {"rows": Series(rows[:, place], DATA), "draws of the model": Series(draws[:, place], GENERATED, "--")}
+        plots.histograms(ax, lines, xlabel=shorten(name), from_zero=False)
+        ax.set(ylabel="", yticks=[])
+        legend = ax.get_legend()
+        if place and legend is not None:
+            legend.remove()
+    return figure
+
+
 FIGURES: dict[str, Callable[[Scene], Figure]] = {
     "data": data,
+    "columns": columns,
     "losses": losses,
     "reconstructions": reconstructions,
     "film": film,
@@ -261,6 +300,8 @@ def available(scene: Scene) -> list[str]:
     evidence is exact.
     """
     absent = set()
+    if scene.table is None:
+        absent.add("columns")
     if scene.history is None:
         absent.add("losses")
     if not scene.snapshots:
@@ -315,28 +356,20 @@ def draw_prior(ax: Axes, scene: Scene) -> None:
 def _figure_with_colour_bar(width: float, scene: Scene) -> tuple[Figure, Axes]:
     """A figure of one axes, with room for a colour bar where the points have a coordinate."""
     right = GAP if scene.coordinate is None else COLOUR_BAR
+    if scene.categories:
+        right = CATEGORIES
     figure, (ax,) = row(width, [LABELS], right=right, above=GAP)
     return figure, ax
 
 
 def _add_colour_bar(figure: Figure, ax: Axes, scene: Scene, colours: Any) -> None:
-    if scene.coordinate is not None:
+    if scene.categories:
+        add_category_legend(ax, scene.categories, title=scene.coordinate_name)
+    elif scene.coordinate is not None:
         add_colour_bar(figure, ax, colours, label=scene.coordinate_name)
-
-
-def _fix_data_square(ax: Axes, scene: Scene, *, title: str = "") -> None:
-    """The first and the last coordinate, as plots.plane has it."""
-    last = subscript(scene.model.data_dim - 1)
-    plots.square(ax, scene.extent, title=title, xlabel="x₁", ylabel=f"x{last}")
 
 
 def _fix_latent_square(ax: Axes, scene: Scene, *, title: str = "") -> None:
     """The two latent dimensions that are drawn."""
     first, second = map(subscript, scene.plane)
     plots.square(ax, scene.latent_extent, title=title, xlabel=f"z{first}", ylabel=f"z{second}")
-
-
-def subscript(dim: int) -> str:
-    """The number of a dimension, counted from 1, as it stands below a letter."""
-    digits = str.maketrans("0123456789", "₀₁₂₃₄₅₆₇₈₉")
-    return str(dim + 1).translate(digits)

@@ -128,7 +128,7 @@ def _frames(scene: Scene, steps: list[int]) -> Iterator[Array]:
         # Only what moves is drawn again.
         canvas.restore_region(background)
         grid = scene.grid(scene.snapshots[step])
-        decoded.set_offsets(plots.plane(grid))
+        decoded.set_offsets(plots.plane(scene.data_plane.project(grid)))
         ax.set_title(_title(step))
 
         for artist in moving:
@@ -140,9 +140,11 @@ def _draw_frame(ax: Axes, scene: Scene, step: int) -> PathCollection:
     """Draw the frame after a step; returns its decoded grid."""
     grid = scene.grid(scene.snapshots[step])
 
-    plots.points(ax, scene.points, colour=DATA, size=3)
-    decoded = plots.points(ax, grid, colour=GRID, size=3)
-    plots.square(ax, scene.extent, title=_title(step))
+    project = scene.data_plane.project
+    plots.points(ax, project(scene.points), colour=DATA, size=3)
+    decoded = plots.points(ax, project(grid), colour=GRID, size=3)
+    scene.data_plane.fix(ax, title=_title(step))
+    ax.set(xlabel="", ylabel="")
     return decoded
 
 

@@ -8,6 +8,9 @@ from typing import Any
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
+from matplotlib.lines import Line2D
+
+from swissroll.report.colours import COORDINATE
 
 LABELS = 0.72
 """Room for the labels of a vertical axis."""
@@ -17,6 +20,14 @@ GAP = 0.2
 """Room between two axes where the second has no labels."""
 COLOUR_BAR = 0.95
 """Room for a colour bar with its labels."""
+PANEL_BELOW = 0.48
+"""Room below each axes of a grid."""
+CATEGORIES = 1.45
+"""Room for a legend of categories."""
+MAX_CATEGORIES = 12
+"""Most categories in a legend."""
+MAX_CATEGORY = 16
+"""Longest name of a category in a legend."""
 
 
 def row(
@@ -52,6 +63,29 @@ def row(
     return figure, axes
 
 
+def panels(width: float, count: int, *, across: int, height: float = 1.35) -> tuple[Figure, list[Axes]]:
+    """A figure with so many equal axes in rows of at most ``across``, without labels at their left.
+
+    Args:
+        width: Of the figure, in inches.
+        count: Number of axes.
+        across: Most axes in a row.
+        height: Of each axes, in inches.
+    """
+    rows = -(-count // across)
+    each = height + PANEL_BELOW + GAP / 2
+    axes_width = (width - (across + 1) * GAP) / across
+    figure = Figure(figsize=(width, rows * each))
+    axes = []
+    for place in range(count):
+        line, column = divmod(place, across)
+        left = GAP + column * (axes_width + GAP)
+        bottom = (rows - 1 - line) * each + PANEL_BELOW
+        bounds = (left / width, bottom / (rows * each), axes_width / width, height / (rows * each))
+        axes.append(figure.add_axes(bounds))
+    return figure, axes
+
+
 def hide_labels_of_y(ax: Axes) -> None:
     """Leave out labels that the axes on the left has."""
     ax.set_ylabel("")
@@ -69,3 +103,16 @@ def add_colour_bar(figure: Figure, ax: Axes, colours: Any, *, label: str = "t") 
     """
     bar = ax.inset_axes((1.04, 0, 0.045, 1))
     figure.colorbar(colours, cax=bar, label=label)
+
+
+def add_category_legend(ax: Axes, categories: Sequence[str], *, title: str) -> None:
+    """Put a legend of categories to the right of an axes, in the colours that their numbers have there."""
+    last = max(1, len(categories) - 1)
+    handles = []
+    for number, name in enumerate(categories[:MAX_CATEGORIES]):
+        short = name if len(name) <= MAX_CATEGORY else name[: MAX_CATEGORY - 1] + "…"
+        mark: Any = {"marker": "o", "linestyle": "", "markersize": 4}
+        handles.append(Line2D([], [], color=COORDINATE(number / last), label=short, **mark))
+    if len(categories) > MAX_CATEGORIES:
+        handles.append(Line2D([], [], linestyle="", label=f"and {len(categories) - MAX_CATEGORIES} more"))
+    ax.legend(handles=handles, title=title, loc="upper left", bbox_to_anchor=(1.01, 1.0), fontsize=8, title_fontsize=8)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -128,12 +128,32 @@ class RunPage:
     def settings(self) -> dict[str, Any]:
         """The run's settings that have a value, by name."""
         settings = asdict(self.run.config)
+        if self.run.config.data is not None:
+            # A page travels, so it tells no more than the name of the file.
+            settings |= {"data": Path(self.run.config.data).name, "dataset": None, "noise": None}
+        else:
+            settings["held_out"] = None
         return {name: value for name, value in settings.items() if value is not None}
 
     @property
     def name(self) -> str:
         """Name of the run's folder. A page travels, so it tells no more of where it was made."""
         return self.run.folder.resolve().name
+
+    @property
+    def data_name(self) -> str:
+        """What the points are called: the dataset, or the file of a table without its folders."""
+        return self.run.config.dataset if self.scene.table is None else self.scene.table.name
+
+    @property
+    def unit(self) -> str:
+        """The unit of the decoder's one sigma."""
+        return "data units" if self.scene.table is None else "standard deviations of the columns"
+
+    @property
+    def table_notes(self) -> tuple[str, ...]:
+        """What to know before reading a density of these rows."""
+        return () if self.scene.table is None else self.scene.table.notes
 
     @property
     def state(self) -> str:
@@ -164,7 +184,10 @@ class RunPage:
     def diagnosis(self) -> dict[str, str]:
         """The diagnosis in words: its name, evidence and advice."""
         found = self.evaluation.diagnosis
-        advice = advice_line(found.advice, Path(self.name), self.run.config)
+        config = self.run.config
+        if config.data is not None:
+            config = replace(config, data=Path(config.data).name)
+        advice = advice_line(found.advice, Path(self.name), config)
         if quote(Path(self.name)) in advice:
             advice += f" (in the folder that holds {self.name})"
         return to_plain(found) | {"advice": advice}

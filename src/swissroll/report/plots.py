@@ -296,14 +296,16 @@ def _logarithmic_ticks(low: float, high: float) -> list[float]:
     return [tick for tick in ticks if low <= tick <= high]
 
 
-def histograms(ax: Axes, lines: dict[str, Series], *, xlabel: str) -> None:
-    """Draw the distributions of one or more series as outlines over common bins."""
+def histograms(ax: Axes, lines: dict[str, Series], *, xlabel: str, from_zero: bool = True) -> None:
+    """Draw the distributions of one or more series as outlines over common bins, which begin at 0 or hold it."""
     finite: dict[str, Array] = {}
     for label, series in lines.items():
         finite[label] = series.values[np.isfinite(series.values)]
 
     # With a 0, since no bins can be found for no numbers.
-    pooled = np.concatenate([*finite.values(), [0.0]])
+    pooled = np.concatenate(list(finite.values()))
+    if from_zero or not len(pooled):
+        pooled = np.append(pooled, 0.0)
     bins = np.histogram_bin_edges(pooled, bins=HISTOGRAM_BINS).tolist()
 
     for label, (_, colour, line) in lines.items():

@@ -13,19 +13,21 @@ import torch
 from torch import Tensor
 
 from swissroll.config import Config, require_config
-from swissroll.data import open_distribution
+from swissroll.data import Points, data_dim_of, open_distribution
 from swissroll.data.distribution import Sample
+from swissroll.data.own_table import open_table
 from swissroll.evaluation.latent_plane import busiest_dims, name_dims
 from swissroll.model.adapter import measurable
 from swissroll.model.posterior import Posterior
 from swissroll.model.vae import VAE
-from swissroll.report.plots import Array, plane
+from swissroll.report.data_plane import DataPlane, square_plane, table_plane
+from swissroll.report.plots import Array
 from swissroll.reproducibility import rng
 from swissroll.runs.run import Run
 from swissroll.training.build import held_out_points, translation_of
 
 SCENE_POINTS = 1000
-"""Held-out points that are drawn."""
+"""Points that are drawn: held-out ones; of a table, held-out rows and some others."""
 MAX_DRAWN = 1e3
 """Largest latent and largest posterior standard deviation that is drawn."""
 GRID_SIDE = 31
@@ -63,7 +65,7 @@ class Scene:
 
     def __post_init__(self) -> None:
         require_config(self.config)
-        data_dim = open_distribution(self.config).data_dim if self.sample is None else self.sample.points.shape[1]
+        data_dim = data_dim_of(self.config) if self.sample is None else self.sample.points.shape[1]
         model = measurable(self.model, data_dim=data_dim)
         if model.decoder_sigma is None:
             # Not the caller's own: a model that does not know its sigma has the one that its settings imply.
@@ -82,8 +84,44 @@ class Scene:
 
     @cached_property
     def held_out(self) -> Sample:
-        """The points that are drawn, N of them, and where they have one, their coordinate."""
+        """The points that are drawn, N of them, and where they have one, their coordinate.
+
+        Of a table they are its held-out rows, and as many training rows as there is room for: a small table holds out
+        too few to see its shape.
+        """
+        if self.sample is None and self.table is not None:
+            return _rows_to_draw(self.table)
         return self.sample or held_out_points(self.config, SCENE_POINTS)
+
+    @cached_property
+    def table(self) -> Points | None:
+        """The person's own rows that the model is of; None of other data."""
+        if self.config.data is None or self.sample is not None:
+            return None
+        return open_table(self.config)
+
+    @cached_property
+    def data_plane(self) -> DataPlane:
+        """The plane that points are drawn in: the same in all pictures of a scene."""
+        if self.table is not None:
+            return table_plane(self.table, self.points)
+        return square_plane(self.points, "x₁", f"x{subscript(self.model.data_dim - 1)}")
+
+    @property
+    def categories(self) -> tuple[str, ...]:
+        """What the coordinate counts, where it is a label of text; empty otherwise."""
+        return (self.table and self.table.categories) or ()
+
+    @property
+    def picture_note(self) -> str:
+        """Which rows of a table its pictures show, and which of its columns, in sentences."""
+        if self.table is None:
+            return ""
+        held_out = min(len(self.table.held_out), SCENE_POINTS)
+        told = (
+            f"Pictures show {len(self.points):,} rows, of which {held_out:,} were held out. {self.data_plane.caption}"
+        )
+        return told.strip()
 
     @property
     def points(self) -> Array:
@@ -109,8 +147,10 @@ class Scene:
     def line_up(self) -> tuple[str, Array]:
         """What a single line of points is ordered by: its name and values of shape (N,).
 
-        That is their coordinate, or where they have none the first of the data's coordinates.
+        That is their coordinate, or where they have none, or one of text, the first of the data's coordinates.
         """
+        if self.table is not None and (self.coordinate is None or self.categories):
+            return self.table.columns[0], self.table.standardization.restore(self.points)[:, 0]
         if self.coordinate is None:
             return "x₁", self.points[:, 0]
         return self.coordinate_name, self.coordinate
@@ -189,13 +229,6 @@ class Scene:
         return prior.smooth and prior.components() is None and prior.latent_dim == 2
 
     @cached_property
-    def extent(self) -> float:
-        """Half the side of every data plane: the same in all pictures of a scene."""
-        drawn = plane(self.points)
-        farthest = float(np.abs(drawn).max())
-        return 1.15 * farthest
-
-    @cached_property
     def latent_extent(self) -> float:
         """Half the side of every latent plane."""
         means, _ = self.posterior
@@ -222,6 +255,25 @@ class Scene:
     def _like_weights(self, values: Tensor) -> Tensor:
         """Values on the device of the model and with the precision of its weights."""
         return values.to(self.model.device, self.model.dtype)
+
+
+def _rows_to_draw(table: Points) -> Sample:
+    """Held-out rows of a table, and training rows behind them."""
+    held_out = table.sample_held_out(SCENE_POINTS, generator=rng.generator(0, "evaluation"))
+    room = min(SCENE_POINTS - len(held_out.points), len(table.train))
+    if room <= 0:
+        return held_out
+    trained = table.sample(room, generator=rng.generator(0, "evaluation"))
+    coordinate = None
+    if held_out.coordinate is not None and trained.coordinate is not None:
+        coordinate = torch.cat([held_out.coordinate, trained.coordinate])
+    return Sample(torch.cat([held_out.points, trained.points]), coordinate)
+
+
+def subscript(dim: int) -> str:
+    """The number of a dimension, counted from 1, as it stands below a letter."""
+    digits = str.maketrans("0123456789", "₀₁₂₃₄₅₆₇₈₉")
+    return str(dim + 1).translate(digits)
 
 
 def to_array(values: Tensor) -> Array:

@@ -18,6 +18,7 @@ from swissroll.evaluation.quadrature import log_joint
 from swissroll.model.vae import latent_grid
 from swissroll.report import plots
 from swissroll.report.colours import POSTERIOR, TRUE_POSTERIOR
+from swissroll.report.data_plane import shorten
 from swissroll.report.layout import LABELS, row
 from swissroll.report.plots import Array
 from swissroll.report.scene import Scene
@@ -56,7 +57,7 @@ def true_posterior(scene: Scene) -> Figure:
     for k, (ax, window) in enumerate(zip(axes, windows, strict=True)):
         _draw_window(ax, window, means[k], sigmas[k], correlations[k])
         value = along[chosen[k]]
-        ax.set_title(f"{label} = {value:.1f}")
+        ax.set_title(f"{label} = {value:.1f}" if scene.table is None else f"{shorten(label)} = {value:.4g}")
 
     return figure
 

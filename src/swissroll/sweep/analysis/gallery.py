@@ -220,9 +220,10 @@ def draw_generated(gallery: Gallery) -> Figure:
         generated = prior_samples(scene, noise=False, size=MAX_DRAWN_POINTS)
         data = scene.points[:MAX_DRAWN_POINTS]
 
-        plots.points(ax, data, colour=DATA, size=2)
-        plots.points(ax, generated, colour=GENERATED, size=2)
-        plots.square(ax, scene.extent)
+        project = scene.data_plane.project
+        plots.points(ax, project(data), colour=DATA, size=2)
+        plots.points(ax, project(generated), colour=GENERATED, size=2)
+        scene.data_plane.fix(ax)
 
     return _draw_gallery(gallery, draw)
 
