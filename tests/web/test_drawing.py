@@ -175,3 +175,12 @@ def test_the_range_of_the_curves_is_that_of_most_of_them(node: Node) -> None:
     for low, high in node(RANGE, [[], [{"step": 500}, {"step": 600}]]):
         assert -6 < low < -2
         assert 3 < high < 12
+
+
+def test_a_diagnosis_of_long_ago_says_of_which_step(node: Node) -> None:
+    script = """
+const { verdictOf } = await load("story_panel.js");
+const diagnosis = { verdict: "healthy", sentence: "Healthy.", step: 1200 };
+answer([1300, 2000].map((step) => verdictOf({ truth: { diagnosis }, frame: { step } }, true).sentence));
+"""
+    assert node(script) == ["Healthy.", "Healthy. That was at step 1,200."]

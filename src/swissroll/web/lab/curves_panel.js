@@ -1,11 +1,12 @@
 // The curves as a panel, and below them a bar of rate for each latent dimension.
 
-import { Surface, drawWhenChanged, fixed } from "./canvas.js";
+import { drawWhenChanged, fixed } from "./canvas.js";
 import { calmly } from "./calmly.js";
 import { drawCurves, lastNumber, linesOf, rowsUntil } from "./curves_view.js";
 import { COLLAPSED, describeRates } from "./latent_panel.js";
 import { latentName } from "./latent_view.js";
 import { DATA, POSTERIOR, REFERENCE, TRUE_POSTERIOR } from "./palette.js";
+import { addPicture } from "./picture.js";
 import { addToggles, make, write } from "./toggles.js";
 
 const TOGGLES = [
@@ -53,20 +54,12 @@ export class TruthLog {
  * @param {object} store
  */
 export function mount(element, store) {
-  const host = element.querySelector(".host");
-  const description = element.querySelector(".description");
-  const canvas = make("canvas", {
-    tabindex: "0",
-    role: "application",
-    "aria-label": "Curves. Left and right arrow keys read a step, Escape lets it go.",
-    class: "picture",
-  });
-  const readout = make("p", { class: "readout" });
+  const label = "Curves. Left and right arrow keys read a step, Escape lets it go.";
+  const { canvas, surface, readout, host, row, description } = addPicture(element, label);
   const rates = make("ul", { class: "rates", "aria-label": "Rate of each latent dimension" });
   host.append(make("div", { class: "curves" }, make("div", { class: "curves-picture" }, canvas, readout), rates));
 
-  const toggles = addToggles(element.querySelector(".toggles"), store, TOGGLES);
-  const surface = new Surface(canvas);
+  const toggles = addToggles(row, store, TOGGLES);
   const log = new TruthLog();
   let at = null;
   let plane = null;

@@ -296,7 +296,9 @@ export function drawCurves(surface, { history, truths, turns, at = null }, shows
   drawAxes(surface, plane, { x: "step", y: "" });
 
   const names = [];
-  const end = truths[truths.length - 1]?.evidence;
+  // Beside numbers of now, one of long ago would be taken for one of now.
+  const latest = truths.at(-1);
+  const end = latest && last - latest.step <= HOLE * last ? latest.evidence : null;
   plane.clipped(context, () => {
     if (inNats && shows("gap")) for (const together of unbroken(truths, last)) drawGap(surface, plane, together);
     drawTurns(surface, plane, turns);

@@ -1,9 +1,10 @@
 // The data's space as a panel: toggles, hover and keys that choose a point, and a text alternative.
 
-import { Surface, drawWhenChanged, fixed, say } from "./canvas.js";
+import { drawWhenChanged, fixed, say } from "./canvas.js";
 import { calmly } from "./calmly.js";
 import { drawData, pointsOf } from "./data_view.js";
 import { DATA, GENERATED, GRID, RECONSTRUCTION, REFERENCE } from "./palette.js";
+import { addPicture } from "./picture.js";
 import { FIRST_SIDE } from "./projection.js";
 import { addToggles, make, write } from "./toggles.js";
 
@@ -31,21 +32,10 @@ const COMPARES = new Set(["twin", "break"]);
  * @param {object} engine
  */
 export function mount(element, store, engine) {
-  const host = element.querySelector(".host");
-  const description = element.querySelector(".description");
-  const canvas = make("canvas", {
-    tabindex: "0",
-    role: "application",
-    "aria-label": "Data space. Arrow keys choose a point, Escape lets it go.",
-    class: "picture",
-  });
-  const readout = make("p", { class: "readout" });
-  host.append(canvas, readout);
-
-  const row = element.querySelector(".toggles");
+  const label = "Data space. Arrow keys choose a point, Escape lets it go.";
+  const { canvas, surface, readout, row, description } = addPicture(element, label);
   const toggles = addToggles(row, store, TOGGLES);
   const side = { ...FIRST_SIDE };
-  const surface = new Surface(canvas);
   let drawn = null;
 
   const draw = () => {

@@ -1,11 +1,12 @@
 // The latent space as a panel: toggles, axes to choose, hover and keys that decode, a line to drag, and a text alternative.
 
-import { Surface, drawWhenChanged, fixed } from "./canvas.js";
+import { drawWhenChanged, fixed } from "./canvas.js";
 import { calmly } from "./calmly.js";
 import { pointsOf } from "./data_view.js";
 import { drawLatentLine } from "./latent_line.js";
 import { drawLatentPlane, latentName } from "./latent_view.js";
 import { POSTERIOR, REFERENCE, TRUE_POSTERIOR } from "./palette.js";
+import { addPicture } from "./picture.js";
 import { startProbe } from "./probe.js";
 import { addToggles, make, write } from "./toggles.js";
 
@@ -29,21 +30,10 @@ const DESCRIBE_EVERY = 1000;
  * @param {object} store
  */
 export function mount(element, store) {
-  const host = element.querySelector(".host");
-  const description = element.querySelector(".description");
-  const canvas = make("canvas", {
-    tabindex: "0",
-    role: "application",
-    "aria-label": "Latent space. Arrow keys move the cursor, with Shift they draw a line, Escape removes both.",
-    class: "picture",
-  });
-  const readout = make("p", { class: "readout" });
-  host.append(canvas, readout);
-
-  const row = element.querySelector(".toggles");
+  const label = "Latent space. Arrow keys move the cursor, with Shift they draw a line, Escape removes both.";
+  const { canvas, surface, readout, row, description } = addPicture(element, label);
   const toggles = addToggles(row, store, TOGGLES);
   const pickers = addPickers(row, store);
-  const surface = new Surface(canvas);
   let drawn = null;
 
   const draw = () => {

@@ -39,6 +39,15 @@ export function termsOf({ begin, frame, history }, settings, at = null) {
   };
 }
 
+/** Share of all steps by which a diagnosis may be behind before it says so. */
+const BEHIND = 0.25;
+
+/** Of which step a diagnosis is, where that is long ago. */
+function whenSaid({ step }, frame) {
+  const isOld = Number.isFinite(step) && frame?.step - step > BEHIND * frame.step;
+  return isOld ? ` That was at step ${step.toLocaleString("en")}.` : "";
+}
+
 /**
  * How a run stands, in a sentence.
  * @param {{problem?: object, stopped?: object, truth?: object, frame?: object}} run
@@ -61,7 +70,7 @@ export function verdictOf({ problem, stopped, truth, frame }, running = false) {
   const name = said.verdict ?? said.name ?? "";
   // A sentence that begins with the verdict needs no title.
   const saysIt = said.sentence.toLowerCase().startsWith(name.toLowerCase());
-  return { kind: "says", title: saysIt ? "" : `${capitalised(name)}.`, sentence: said.sentence };
+  return { kind: "says", title: saysIt ? "" : `${capitalised(name)}.`, sentence: said.sentence + whenSaid(said, frame) };
 }
 
 /** What is known before the first diagnosis. */
