@@ -1,4 +1,5 @@
 from .config import Config as Config
+from .density.estimator import VAEDensity as VAEDensity
 from .evaluation.evidence import log_evidence as log_evidence
 from .evaluation.lower_bound import evidence_floor as evidence_floor
 from .evaluation.lower_bound import nll_lower_bound as nll_lower_bound

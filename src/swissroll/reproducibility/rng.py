@@ -37,6 +37,9 @@ PURPOSES = {
     "measure: tails of the data": 1009,
     "measure: training rows": 1010,
     "measure: importance of training rows": 1011,
+    # What a density of a table draws.
+    "density: calibration": 2000,
+    "density: samples": 2001,
 }
 """Each purpose's key beside the seed. A key must never change: it decides the bits of every run."""
 

@@ -1,0 +1,58 @@
+"""A trained model as a density of rows in data units; every row is computed for itself."""
+
+from __future__ import annotations
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+from swissroll.density import rowwise
+from swissroll.density.scoring import make_scorer
+from swissroll.evaluation.evidence import EXACT_DIMS
+from swissroll.model.standardized import StandardizedVAE
+from swissroll.reproducibility.modes import ordinary_modes
+
+
+class Density:
+    """A model's density.
+
+    Args:
+        model: The trained model, in float64 on the CPU, with the map to data units.
+        seed: Decides the draws of log densities that are bounds.
+
+    Attributes:
+        is_exact: Whether log densities are exact but for an error that is told; else they are lower bounds.
+    """
+
+    def __init__(self, model: StandardizedVAE, seed: int) -> None:
+        sigma = model.vae.decoder_sigma
+        if sigma is None:
+            raise ValueError("A density needs a model whose decoder's noise is known.")
+        self.model = model
+        self.seed = seed
+        self.is_exact = model.latent_dim <= EXACT_DIMS
+        with ordinary_modes(threads=1):
+            self._scorer = make_scorer(model.vae, sigma, seed)
+
+    @ordinary_modes(threads=1)
+    def encode(self, rows: NDArray[np.float64]) -> NDArray[np.float64]:
+        """Posterior means, shape (N, L), of rows of shape (N, D)."""
+        return rowwise.encode_means(self.model.vae, self.model.standardization.standardize(rows))
+
+    @ordinary_modes(threads=1)
+    def decode(self, latents: NDArray[np.float64]) -> NDArray[np.float64]:
+        """Decoded rows, shape (N, D), of latents of shape (N, L)."""
+        return self.model.standardization.restore(rowwise.decode(self.model.vae, latents))
+
+    @ordinary_modes(threads=1)
+    def log_density(self, rows: NDArray[np.float64]) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+        """Log density in nats in data units and its error, each of shape (N,), of rows of shape (N, D)."""
+        standardization = self.model.standardization
+        log_p, error = self._scorer.log_density(standardization.standardize(rows))
+        return log_p - standardization.log_volume, error
+
+    @ordinary_modes(threads=1)
+    def draw(self, n: int, generator: torch.Generator) -> NDArray[np.float64]:
+        """Rows drawn from the density, shape (n, D)."""
+        drawn: NDArray[np.float64] = self.model.sample(n, noise=True, generator=generator).numpy()
+        return drawn

@@ -1,0 +1,123 @@
+"""Rows that somebody passes to the estimator: checked in every cell, and refused in one line that names the cell."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from swissroll.data.table import MAX_COLUMNS, MIN_SPREAD, REMOVE_ROWS, find_lattice
+from swissroll.data.table_files import MAX_VALUE
+
+LEAST_ROWS = 10
+"""Fewest rows that a density is fitted to."""
+FEW_ROWS = 20
+"""Rows below which the fit warns that they are too few to check it."""
+LEAST_BLUR = 1e-3
+"""Resolution that every column is modelled at, at least, in its standard deviations."""
+
+
+def refuse_other_than_numbers(table: Any) -> None:
+    """Refuse a column of text, dates or categories by its name, before anything is converted.
+
+    Args:
+        table: What was passed: an array, a data frame, lists.
+
+    Raises:
+        ValueError: A cell is text or a date.
+    """
+    names = getattr(table, "columns", None)
+    if names is not None:
+        for name in names:
+            _refuse_column(np.asarray(table[name]), f"column {str(name)!r}")
+        return
+    array = np.asarray(table) if isinstance(table, list | tuple | np.ndarray) else None
+    if array is not None and array.ndim == 2:
+        for index, values in enumerate(array.T):
+            _refuse_column(values, f"column {index}")
+
+
+def _refuse_column(values: NDArray[Any], where: str) -> None:
+    if values.dtype.kind in "mM":
+        raise ValueError(f"{where} holds dates or durations. Turn them into numbers, such as days since the first one.")
+    if values.dtype.kind not in "OUST":
+        return
+    for row, value in enumerate(values):
+        if isinstance(value, str | bytes):
+            raise ValueError(
+                f"row {row}, {where}: {value!r:.60} is text (rows are counted from 0). "
+                "Leave the column out, or turn it into numbers."
+            )
+
+
+def require_finite(rows: NDArray[np.float64], names: Sequence[str] | None) -> None:
+    """Require numbers of a size that can be squared; raises ValueError with row and column."""
+    if np.isfinite(rows).all() and (np.abs(rows) <= MAX_VALUE).all():
+        return
+    for what, wrong, advice in (
+        ("the value is missing (NaN)", np.isnan(rows), REMOVE_ROWS),
+        ("the value is infinite (inf)", np.isinf(rows), "Remove such rows."),
+        (f"the value is larger than {MAX_VALUE:g}", np.abs(rows) > MAX_VALUE, "Use another unit."),
+    ):
+        if wrong.any():
+            row = int(wrong.any(axis=1).argmax())
+            column = int(wrong[row].argmax())
+            count = int(wrong.any(axis=1).sum())
+            raise ValueError(
+                f"row {row}, {name_column(column, names)}: {what}, as in {count} of {len(rows)} rows "
+                f"(counted from 0). {advice}"
+            )
+
+
+def require_spread(rows: NDArray[np.float64], names: Sequence[str] | None) -> None:
+    """Require few enough columns, all of which vary by more than rounding; raises ValueError."""
+    if rows.shape[1] > MAX_COLUMNS:
+        raise ValueError(f"X has {rows.shape[1]} columns; at most {MAX_COLUMNS} can be used. Choose some of them.")
+    spread = np.ptp(rows, axis=0)
+    constant = spread <= MIN_SPREAD * np.abs(rows).max(axis=0)
+    if constant.any():
+        column = int(constant.argmax())
+        raise ValueError(
+            f"{name_column(column, names)}: all {len(rows)} rows are {rows[0, column]:g}, which has no density. "
+            "Leave it out."
+        )
+
+
+def name_column(column: int, names: Sequence[str] | None) -> str:
+    """How a message calls a column: by its name where it has one, else by its place, counted from 0."""
+    return f"column {column}" if names is None else f"column {str(names[column])!r}"
+
+
+def resolution(rows: NDArray[np.float64], scale: NDArray[np.float64]) -> tuple[float, ...]:
+    """Standard deviation, in each column's own, of the noise that hides how its values were rounded.
+
+    Values in steps of h are uniform within h about the number that was written: a standard deviation of h / sqrt(12).
+
+    Args:
+        rows: Shape (N, D), in data units.
+        scale: Standard deviation of each column, shape (D,), in data units.
+    """
+    found = []
+    for values, unit in zip(rows.T, scale.tolist(), strict=True):
+        step = find_lattice(values)
+        rounding = 0.0 if step is None else step / 12**0.5 / unit
+        found.append(min(1.0, max(LEAST_BLUR, rounding)))
+    return tuple(found)
+
+
+def notes_on(rows: NDArray[np.float64], names: Sequence[str] | None) -> list[str]:
+    """What to know before reading a density of these rows, a sentence or two each."""
+    notes = []
+    if len(rows) < FEW_ROWS:
+        notes.append(f"{len(rows)} rows are too few to check a density on rows held out; collect at least {FEW_ROWS}.")
+    lattices = [(index, find_lattice(values)) for index, values in enumerate(rows.T)]
+    steps = [f"{name_column(index, names)} in steps of {step:g}" for index, step in lattices if step is not None]
+    if steps:
+        shown = ", ".join(steps[:5]) + (f" and {len(steps) - 5} more" if len(steps) > 5 else "")
+        notes.append(
+            f"rounded values: {shown}. A density of such values has no upper bound, so they are modelled as if "
+            "spread over a step."
+        )
+    return notes

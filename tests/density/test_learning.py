@@ -1,0 +1,126 @@
+"""The choice of latents, the check of coverage, the doctor's rules, and a fit that diverges."""
+
+from __future__ import annotations
+
+import dataclasses
+import warnings
+
+import numpy as np
+import pytest
+from sklearn.exceptions import ConvergenceWarning
+
+from swissroll import VAEDensity
+from swissroll.density import fitting, learning
+from swissroll.density.calibration import check_coverage, tail_probabilities
+from swissroll.density.choice import compare
+from swissroll.density.doctor import Finding, Signs, diagnose
+from swissroll.density.fitting import Settings
+from swissroll.training.loop import DivergedError
+from tests.density.oracles import TINY, fitted, moons, of_moons
+
+SOUND = Signs(
+    retried=False,
+    last_gain=0.0,
+    gap=0.05,
+    gap_error=0.1,
+    active=2,
+    latent_dim=2,
+    data_dim=3,
+    coverage=0.9,
+    coverage_error=0.05,
+)
+
+
+def test_the_simplest_of_those_tied_is_taken() -> None:
+    noise = np.random.default_rng(0).normal(size=200)
+    far = compare([noise - 1, noise, noise + 0.001 * noise[::-1]])
+    assert [each.is_tied for each in far] == [False, True, True]
+    assert [each.is_chosen for each in far] == [False, True, False]
+    assert [each.is_exact for each in far] == [True, True, False]
+    assert far[0].below_best == pytest.approx(1.0, abs=0.01)
+
+
+def test_by_evidence_a_table_of_all_numbers_of_latents_is_kept() -> None:
+    model = fitted(moons(columns=3), latent_dim="evidence")
+    assert [each.latent_dim for each in model.evidence_table_ or ()] == [1, 2, 3]
+    (chosen,) = [each for each in model.evidence_table_ or () if each.is_chosen]
+    assert model.latent_dim_ == chosen.latent_dim
+    held_out = moons(columns=3)[model.held_out_rows_]
+    assert chosen.log_density == pytest.approx(model.score(held_out))
+    assert model.held_out_score_[0] == chosen.log_density
+
+
+def test_held_out_rows_do_not_move_the_weights() -> None:
+    rows = moons()
+    before = of_moons()
+    rows[before.held_out_rows_] = rows[before.held_out_rows_] + 1e-3 * np.array([1000.0, 0.01])
+    # Which step is best may change; with a single check, none can.
+    once = fitted(moons(), max_steps=1)
+    moved = fitted(rows, max_steps=1)
+    np.testing.assert_array_equal(once.transform(moons()), moved.transform(moons()))
+
+
+def test_coverage_is_the_share_of_rows_above_the_tail() -> None:
+    probabilities = np.array([0.005, 0.03, 0.2, 0.5, 0.6, 0.7, 0.8, 0.9, 0.95, 1.0])
+    assert [each.inside for each in check_coverage(probabilities)] == [0.8, 0.8, 0.9]
+    assert check_coverage(probabilities)[0].error == pytest.approx((0.9 * 0.1 / 10) ** 0.5)
+
+
+def test_tail_probabilities_are_ranks() -> None:
+    own = np.array([0.0, 1.0, 2.0])
+    np.testing.assert_allclose(tail_probabilities(np.array([-1.0, 0.0, 1.5, 9.0]), own), [0.25, 0.5, 0.75, 1.0])
+
+
+@pytest.mark.parametrize(
+    ("change", "name"),
+    [
+        ({}, "healthy"),
+        ({"retried": True}, "diverged"),
+        ({"last_gain": 0.5}, "under-trained"),
+        ({"gap": 0.5}, "overfitted"),
+        ({"coverage": 0.7}, "badly calibrated"),
+        ({"active": 0}, "collapsed"),
+        ({"active": 1}, "partly collapsed"),
+        ({"active": 1, "data_dim": 1}, "healthy"),
+    ],
+)
+def test_each_rule_names_what_it_is_about(change: dict[str, float], name: str) -> None:
+    found = diagnose(dataclasses.replace(SOUND, **change))  # type: ignore[arg-type]
+    assert found.name == name
+    assert str(found).startswith(f"{name}: ")
+
+
+def test_what_ails_a_fit_is_said_as_a_warning(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(learning, "diagnose", lambda _: Finding("collapsed", "no latent is used", "Collect more."))
+    with pytest.warns(ConvergenceWarning, match=r"^collapsed: no latent is used\. Collect more\.$"):
+        VAEDensity(**TINY).fit(moons())
+
+
+def test_a_number_that_is_not_finite_costs_one_more_try(monkeypatch: pytest.MonkeyPatch) -> None:
+    rates = []
+    plain = fitting._new_model
+
+    def watched(points: object, config: object) -> object:
+        rates.append(config.lr)  # type: ignore[attr-defined]
+        if len(rates) == 1:
+            raise DivergedError(3, "loss", rates[0])
+        return plain(points, config)  # type: ignore[arg-type]
+
+    monkeypatch.setattr(fitting, "_new_model", watched)
+    with pytest.warns(ConvergenceWarning, match="diverged: a number was not finite"):
+        VAEDensity(**TINY).fit(moons())
+    assert rates == pytest.approx([1e-2, 1e-3])
+
+
+def test_the_bar_shows_only_where_it_is_asked_for(capsys: pytest.CaptureFixture[str]) -> None:
+    fitted(moons())
+    assert capsys.readouterr().err == ""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        VAEDensity(**TINY | {"verbose": True}).fit(moons())
+    assert "held-out rows" in capsys.readouterr().err
+
+
+def test_the_names_of_settings_are_those_of_the_estimator() -> None:
+    own = {field.name for field in dataclasses.fields(Settings)} - {"seed"}
+    assert own <= set(VAEDensity().get_params())

@@ -1,0 +1,100 @@
+"""Rows that cannot be used are refused in one line that names row and column, and what can be is noted."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import pytest
+
+from swissroll import VAEDensity
+from swissroll.density.table import LEAST_BLUR, resolution
+from tests.density.oracles import TINY, moons, of_moons
+
+UNTRAINED = pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
+
+
+def changed(row: int, column: int, value: Any) -> Any:
+    rows: Any = moons().astype(object) if isinstance(value, str) else moons()
+    rows[row, column] = value
+    return rows
+
+
+REFUSED = {
+    "missing": (changed(17, 1, np.nan), r"row 17, column 1: the value is missing \(NaN\), as in 1 of 120 rows"),
+    "infinite": (changed(3, 0, -np.inf), r"row 3, column 0: the value is infinite \(inf\)"),
+    "too large": (changed(3, 0, 1e200), r"row 3, column 0: the value is larger than 1e\+100"),
+    "text": (changed(5, 1, "tall"), r"row 5, column 1: 'tall' is text"),
+    "constant": (np.column_stack([moons(), np.full(120, 7.0)]), r"column 2: all 120 rows are 7, which has no density"),
+    "rounding": (moons() * 1e-14 + 1.0, r"column 1: all 120 rows are 1"),
+    "too many columns": (np.random.default_rng(0).normal(size=(60, 51)), r"51 columns; at most 50"),
+    "too few rows": (moons(9), r"9 sample\(s\).*minimum of 10"),
+}
+
+
+@pytest.mark.parametrize("name", REFUSED)
+def test_rows_that_cannot_be_used_are_refused_in_one_line(name: str) -> None:
+    rows, message = REFUSED[name]
+    with pytest.raises(ValueError, match=message) as caught:
+        VAEDensity(**TINY).fit(rows)
+    assert "\n" not in str(caught.value)
+
+
+@pytest.mark.parametrize("kind", ["text", "dates", "missing"])
+def test_a_column_of_a_frame_is_named(kind: str) -> None:
+    pandas = pytest.importorskip("pandas")
+    frame = pandas.DataFrame(moons(), columns=["metres", "volts"])
+    if kind == "missing":
+        frame.loc[4, "volts"] = None
+        message = "row 4, column 'volts': the value is missing"
+    elif kind == "text":
+        frame["kind"] = ["a"] * 120
+        message = "row 0, column 'kind': 'a' is text"
+    else:
+        frame["day"] = pandas.date_range("2020-01-01", periods=120)
+        message = "column 'day' holds dates"
+    with pytest.raises(ValueError, match=message):
+        VAEDensity(**TINY).fit(frame)
+
+
+def test_rows_to_score_are_checked_as_those_to_fit() -> None:
+    with pytest.raises(ValueError, match="row 17, column 1: the value is missing"):
+        of_moons().score_samples(changed(17, 1, np.nan))
+    with pytest.raises(ValueError, match="2 features"):
+        of_moons().score_samples(moons(columns=3))
+
+
+@UNTRAINED
+def test_rounded_values_are_noted_and_modelled_as_if_spread_over_a_step() -> None:
+    rows = np.column_stack([moons()[:, 0], np.random.default_rng(0).integers(0, 9, 120) * 0.5])
+    with pytest.warns(UserWarning, match=r"rounded values: column 1 in steps of 0\.5"):
+        model = VAEDensity(**TINY).fit(rows)
+    assert model.noise_scale_[1] > 0.5 / 12**0.5 / 2
+    assert resolution(rows, np.array([1.0, 2.0])) == pytest.approx((LEAST_BLUR, 0.25 / 12**0.5))
+
+
+@UNTRAINED
+def test_few_rows_are_noted() -> None:
+    with pytest.warns(UserWarning, match="12 rows are too few to check"):
+        VAEDensity(**TINY).fit(moons(12))
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("latent_dim", 0),
+        ("latent_dim", "evidense"),
+        ("hidden_dim", 0),
+        ("depth", 17),
+        ("components", 0),
+        ("max_steps", 0),
+        ("batch_size", 1.5),
+        ("learning_rate", 0.0),
+        ("held_out", 0.6),
+        ("calibration_samples", 10),
+        ("verbose", "yes"),
+    ],
+)
+def test_a_parameter_out_of_range_is_named(name: str, value: object) -> None:
+    with pytest.raises(ValueError, match=name):
+        VAEDensity(**TINY | {name: value}).fit(moons())
