@@ -56,6 +56,7 @@ class Fix(Enum):
     RESTORE_TABLE = "Put back the old one; or train again on this one, in a new folder."
     CHOOSE_COLUMNS = "Choose the columns to use: {columns}."
     INSTALL_PANDAS = "Install pandas, and pyarrow for Parquet; or save the table as NPY, which needs neither."
+    INSTALL_ONNX = "Install onnx and onnxscript, or choose the format 'torch'."
     INSTALL_DASK = "Install Dask, or use the processes of this machine."
     START_SCHEDULER = "Start a scheduler on host {host}, port {port}."
 

@@ -18,6 +18,7 @@ from cyclopts.config import Dict
 
 from swissroll.cli.data import data
 from swissroll.cli.exercise import exercise
+from swissroll.cli.export import export
 from swissroll.cli.figures import figures
 from swissroll.cli.lab import lab
 from swissroll.cli.lint import lint
@@ -51,6 +52,7 @@ AFTER_STOP = {
     "figures": "The files that are there are whole; the same command writes them all again.",
     "evaluate": "The run is as it was; the same command measures it again.",
     **dict.fromkeys(("encode", "reconstruct", "sample", "score"), "No table was written."),
+    "export": "The files that are there are whole; the same command with another --out writes them all.",
     "repair": "The run is as it was. If its copy is there, the copy is whole, and 'swissroll report' draws it.",
 }
 """What Ctrl-C leaves, by command."""
@@ -120,7 +122,7 @@ def _read_settings(path: Path) -> dict[str, Any]:
 # In this order: help sorts groups by their names otherwise.
 GROUPS: dict[Group, tuple[Any, ...]] = {
     Group.create_ordered("Train and judge"): (train, report, evaluate, figures, repair, sweep),
-    Group.create_ordered("Use a trained run"): (encode, reconstruct, sample, score),
+    Group.create_ordered("Use a trained run"): (encode, reconstruct, sample, score, export),
     Group.create_ordered("Data, the lab and the exercise"): (data, lab, exercise, lint, selftest),
 }
 app = App(

@@ -129,10 +129,10 @@ def sample(
     checks.whole("--count", count, 1, MAX_ROWS)
     checks.whole("--seed", seed, 0, 2**63 - 1)
     require_new_table(out)
-    run = _open_run(folder)
+    run = open_run(folder)
     if noise:
         _require_noise(run, "Or leave the noise out: --no-noise")
-    names = _columns_of(run)
+    names = columns_of(run)
     parts = _draw_parts(run.model, count, seed, noise=noise)
     again = f"swissroll sample {quote(folder)} -n {count} --out {quote(out)}"
     with disk_errors_with(lambda: again), _bar(count, "Sampling", quiet) as bar:
@@ -173,13 +173,13 @@ class _Task:
         require_new_table(out)
         if data is None and columns is not None:
             raise CommandError("--columns names columns of a table.", "Name the table with --data.")
-        run = _open_run(folder)
+        run = open_run(folder)
         rows = _own_rows(run) if data is None else _read_rows(run, data, columns)
         return cls(
             name=name,
             run=run,
             model=run.model,
-            columns=_columns_of(run),
+            columns=columns_of(run),
             rows=rows,
             are_own=data is None,
             data=data,
@@ -213,7 +213,7 @@ class _Task:
         return f"swissroll {self.name} {quote(self.run.folder)}{on_table} --out {quote(self.out)}"
 
 
-def _open_run(folder: Path) -> Run:
+def open_run(folder: Path) -> Run:
     """A run whose weights are numbers."""
     import torch
 
@@ -236,7 +236,7 @@ def _require_noise(run: Run, otherwise: str = "") -> None:
         raise CommandError(f"{run.folder}: its decoder has no noise, so p(x) has no density.", advice)
 
 
-def _columns_of(run: Run) -> list[str]:
+def columns_of(run: Run) -> list[str]:
     """Names of the D columns: those of the run's table, or x1, x2, ...."""
     from swissroll.data.own_table import split_names
 
@@ -260,7 +260,7 @@ def _read_rows(run: Run, data: Path, columns: str | None) -> Any:
     from swissroll.data.own_table import split_names
     from swissroll.data.table import read_rows
 
-    wanted = _columns_of(run)
+    wanted = columns_of(run)
     given = None if columns is None else split_names(columns)
     if given is not None and len(given) != len(wanted):
         raise CommandError(

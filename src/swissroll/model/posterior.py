@@ -158,6 +158,8 @@ def cholesky_factor(scale_logvar: Tensor, lower: Tensor) -> Tensor:
     """
     latent_dim = scale_logvar.shape[1]
     rows, columns = torch.tril_indices(latent_dim, latent_dim, -1, device=lower.device)
-    unscaled = torch.eye(latent_dim, dtype=lower.dtype, device=lower.device).repeat(len(lower), 1, 1)
+    # Not len(lower), which an exported model would take for a constant.
+    count = lower.shape[0]
+    unscaled = torch.eye(latent_dim, dtype=lower.dtype, device=lower.device).repeat(count, 1, 1)
     unscaled[:, rows, columns] = lower
     return torch.exp(0.5 * scale_logvar)[:, :, None] * unscaled
