@@ -63,8 +63,7 @@ export function createEngine(store) {
     await channel.ready;
     return channel.request(run, type, fields);
   };
-  const truth = startTruth(
-    store,
+  const truth = startTruth(store, () =>
     createChannel((message) => {
       if (message.type === "truth" && truth.isOf(message.begun)) receive(store, message);
     }),

@@ -20,11 +20,13 @@ export function lossesSince(step, losses, turns, shown) {
 
 /**
  * @param {ReturnType<import("./store.js").createStore>} store
- * @param {{request: Function, ready: Promise}} channel to the worker
+ * @param {() => {request: Function, ready: Promise}} openChannel starts the worker: not before there is a frame, as the
+ *   first picture comes first
  * @returns {{look: (view: object) => void, isOf: (begun: number) => boolean}} `look`: what is looked at, and so is to be
  *   found: {density, posterior, plane, point}; `isOf`: whether what was found is of the run that is shown
  */
-export function startTruth(store, channel) {
+export function startTruth(store, openChannel) {
+  let channel = null;
   let view = null;
   let begin = null;
   let begun = 0;
@@ -37,8 +39,13 @@ export function startTruth(store, channel) {
     if (isSending || !view || !main?.frame?.parameters || (main.frame === sent.frame && view === sent.view)) return;
     isSending = true;
     sent = { frame: main.frame, view };
+    channel ??= openChannel();
     try {
+      await channel.ready;
       await tell(main);
+    } catch {
+      // Without a worker there are pictures and no truth; the one that trains says what is wrong.
+      return;
     } finally {
       isSending = false;
     }
@@ -62,15 +69,14 @@ export function startTruth(store, channel) {
     }
     await channel.request("main", "moment", { moment });
   };
-  const start = () => channel.ready.then(send);
   store.subscribe((_, changed) => {
-    if (changed.has("runs")) start();
+    if (changed.has("runs")) send();
   });
 
   return {
     look: (wanted) => {
       view = wanted;
-      start();
+      send();
     },
     isOf: (number) => number === begun && store.get().runs.main?.begin === begin,
   };
