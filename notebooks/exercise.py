@@ -49,7 +49,7 @@ from tqdm import tqdm
 # The number of steps of each training. SWISSROLL_QUICK=1 makes trainings short, to test this notebook.
 STEPS = 1000
 if os.environ.get("SWISSROLL_QUICK") == "1":
-    STEPS = 50
+    STEPS = 10
 
 torch.manual_seed(42)
 device = torch.device("cuda" if torch.cuda.is_available() else "cpu")

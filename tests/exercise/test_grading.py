@@ -82,17 +82,17 @@ def test_right_ones_have_all_points_and_wrong_ones_the_others(graded: Path) -> N
     assert {table[name]["total"] for name in ("ada", "bob", "ida")} == {whole}
     assert {table[name]["all_passed"] for name in ("ada", "bob", "ida")} == {"yes"}
     assert table["carl"]["reparameterize.independent"] == "0"
-    assert table["carl"]["kl.formula"] == "3"
+    assert table["carl"]["kl.formula"] == "4"
     assert table["carl"]["all_passed"] == "no"
 
 
 def test_what_breaks_one_part_leaves_the_points_of_the_other(graded: Path) -> None:
     table = rows(graded)
     for name in ("dora", "hugo"):
-        assert float(table[name]["reparameterize.independent"]) == 2
+        assert float(table[name]["reparameterize.independent"]) == 3
         assert float(table[name]["kl.formula"]) == 0
     assert float(table["'=1+1"]["reparameterize.independent"]) == 0
-    assert float(table["'=1+1"]["kl.formula"]) == 3
+    assert float(table["'=1+1"]["kl.formula"]) == 4
 
 
 def test_what_cannot_be_read_has_its_line(graded: Path) -> None:
@@ -131,7 +131,7 @@ def test_another_rubric_needs_no_second_check(graded: Path) -> None:
     (graded / "rubric.toml").write_text('[points]\n"kl.formula" = 100\n')
     again = [*command(Path("whole")), "--rubric", "rubric.toml", "--quiet"]
     subprocess.run(again, cwd=graded, capture_output=True, check=True)
-    assert rows(graded)["ada"]["out_of"] == str(97 + sum(question.points for question in QUESTIONS))
+    assert rows(graded)["ada"]["out_of"] == str(96 + sum(question.points for question in QUESTIONS))
     after = {path.name: path.stat().st_mtime_ns for path in (graded / "whole/grades/found").iterdir()}
     assert before == after
 

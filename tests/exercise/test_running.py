@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-import json
-from collections.abc import Callable
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
 from typing import Any
 
 import nbformat
 import pytest
+from nbclient import NotebookClient
 from nbclient.exceptions import CellExecutionError
 
 from swissroll.exercise.notebooks import notebook_bytes, read_cells, source_text
@@ -16,29 +18,24 @@ from tests.kernels import add_kernel, run_notebook
 
 CELLS = read_cells(source_text())
 KERNELS = {"here": "", "without-swissroll": "import sys; sys.modules['swissroll'] = None"}
-# A twentieth of the steps: all trainings of the solution take four minutes of one core.
+# A hundredth of the steps: all trainings of the solution take four minutes of one core.
 QUICK = {"SWISSROLL_QUICK": "1", "MPLBACKEND": "module://matplotlib_inline.backend_inline"}
 # The data, the loss, reconstructions, decoded latents, and one of each experiment.
 PICTURES = 8
-Run = Callable[..., tuple[Any, str]]
 
 
 @pytest.fixture(scope="module")
-def run(tmp_path_factory: pytest.TempPathFactory) -> Run:
-    """Run a notebook until a cell fails; returns its code cells and how that one failed."""
+def jupyter(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder of Jupyter's with both kernels."""
     folder = tmp_path_factory.mktemp("jupyter")
     for kernel, line in KERNELS.items():
         add_kernel(folder, kernel, QUICK, [line] if line else [])
+    return folder
 
-    def run(made: dict[str, Any], kernel: str = "here") -> tuple[Any, str]:
-        notebook = nbformat.reads(notebook_bytes(made).decode(), as_version=4)  # type: ignore[no-untyped-call]
-        try:
-            run_notebook(notebook, folder, kernel, allow_errors=False)
-        except CellExecutionError as error:
-            return code_cells(notebook), f"{error.ename}: {error.evalue}"
-        return code_cells(notebook), ""
 
-    return run
+def opened(made: dict[str, Any]) -> Any:
+    """A notebook as Jupyter opens it."""
+    return nbformat.reads(notebook_bytes(made).decode(), as_version=4)  # type: ignore[no-untyped-call]
 
 
 def code_cells(notebook: Any) -> list[Any]:
@@ -55,50 +52,62 @@ def printed(cell: Any) -> str:
     return "".join(texts)
 
 
-def with_cells_solved(*names: str) -> dict[str, Any]:
-    """The student's notebook after some of the work."""
-    made, solved = make_plain(CELLS), make_solution(CELLS)
-    made["cells"] = [
-        right if right["id"] in names else cell for cell, right in zip(made["cells"], solved["cells"], strict=True)
-    ]
-    return made
+def test_a_student_is_told_what_is_next_in_one_line_and_goes_on(jupyter: Path) -> None:
+    notebook = opened(make_plain(CELLS))
+    places = {cell.id: place for place, cell in enumerate(notebook.cells)}
+    solved = {cell["id"]: "".join(cell["source"]) for cell in make_solution(CELLS)["cells"]}
+    with kernel_of(notebook, jupyter) as client:
+        failure = run_from(0, client)
+        assert failure == "ToDo: Task 1: write reparameterize, in place of this line."
+        cell = stopped_at(code_cells(notebook))
+        assert cell.source.startswith("untrained = VAE()")
+        (output,) = cell.outputs
+        assert output.traceback == ["TO DO: Task 1: write reparameterize, in place of this line."]
+        checked = code_cells(notebook)[code_cells(notebook).index(cell) - 1]
+        assert checked.source == "check(VAE)"
+        assert "written" in printed(checked)
+
+        # As students do, with one kernel: write a cell, run it and what follows.
+        for name, written, expected in (
+            (
+                "model",
+                solved["model"],
+                "Task 2: write the KL term, in place of this line, and give it the name kl_loss.",
+            ),
+            ("loss", solved["loss"], "predict first: 'KL, from before training to its end' is None; "),
+            (
+                "predict-1",
+                solved["predict-1"].replace('"more",\n', '"bigger",\n'),
+                "predict first: 'KL, from before training to its end' is 'bigger'; write 'more', 'less', 'same' or",
+            ),
+        ):
+            notebook.cells[places[name]].source = written
+            assert run_from(places[name], client).startswith(f"ToDo: {expected}")
 
 
-def test_an_untouched_exercise_stops_at_the_first_task_with_one_line_that_says_what_to_do(run: Run) -> None:
-    cells, failure = run(make_plain(CELLS))
-    assert failure == "ToDo: Task 1: write reparameterize, in place of this line."
-    cell = stopped_at(cells)
-    assert cell.source.startswith("untrained = VAE()")
-    (output,) = cell.outputs
-    assert output.traceback == ["TO DO: Task 1: write reparameterize, in place of this line."]
-    checked = cells[cells.index(cell) - 1]
-    assert checked.source == "check(VAE)"
-    assert "written" in printed(checked)
+@contextmanager
+def kernel_of(notebook: Any, folder: Path) -> Iterator[NotebookClient]:
+    """A kernel that stays while a notebook's cells are changed."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("JUPYTER_PATH", str(folder))
+        client = NotebookClient(notebook, kernel_name="here", timeout=1800)
+        with client.setup_kernel():
+            yield client
 
 
-@pytest.mark.parametrize(
-    ("solved", "todo"),
-    [
-        (("model",), "Task 2: write the KL term, in place of this line, and give it the name kl_loss."),
-        (("model", "loss"), "predict first: 'KL, from before training to its end' is None; "),
-    ],
-)
-def test_it_then_stops_at_what_is_next(solved: tuple[str, ...], todo: str, run: Run) -> None:
-    _, failure = run(with_cells_solved(*solved))
-    assert failure.startswith(f"ToDo: {todo}")
-
-
-def test_a_prediction_that_is_no_answer_is_asked_for_again(run: Run) -> None:
-    made = with_cells_solved("model", "loss", "predict-1")
-    text = json.dumps(made).replace('\\"more\\",\\n', '\\"bigger\\",\\n')
-    _, failure = run(json.loads(text))
-    assert "is 'bigger'; write 'more', 'less', 'same' or a number." in failure
+def run_from(place: int, client: NotebookClient) -> str:
+    """Run a notebook from a cell on until one fails, and say how."""
+    try:
+        for index, cell in list(enumerate(client.nb.cells))[place:]:
+            client.execute_cell(cell, index)
+    except CellExecutionError as error:
+        return f"{error.ename}: {error.evalue}"
+    return ""
 
 
 @pytest.mark.parametrize("kernel", KERNELS)
-def test_a_solved_exercise_runs_to_its_end(kernel: str, run: Run) -> None:
-    cells, failure = run(make_solution(CELLS), kernel)
-    assert failure == ""
+def test_a_solved_exercise_runs_to_its_end(kernel: str, jupyter: Path) -> None:
+    cells = run_notebook(opened(make_solution(CELLS)), jupyter, kernel, allow_errors=False)
     assert all(cell.execution_count for cell in cells)
     assert sum("image/png" in output.get("data", {}) for cell in cells for output in cell.outputs) == PICTURES
     compared = [printed(cell) for cell in cells if "\ncompare(" in cell.source]

@@ -282,7 +282,7 @@ SAMPLER: tuple[Misconception, ...] = (
         hint="Draw with logvar = 3 and with logvar = -6, and measure the spread. Which numbers should it be?",
         read=OUTPUTS,
         slot="sampler",
-        code="std = torch.exp(0.5 * logvar).clamp(max=1.5)\neps = torch.randn_like(std)\nreturn mu + eps * std",
+        code="std = torch.exp(0.5 * logvar).clamp(min=0.3)\neps = torch.randn_like(std)\nreturn mu + eps * std",
     ),
     Misconception(
         id="std-another-function",
