@@ -78,7 +78,7 @@ def test_nobody_is_lost(graded: Path) -> None:
 
 def test_right_ones_have_all_points_and_wrong_ones_the_others(graded: Path) -> None:
     table = rows(graded)
-    whole = str(sum(question.points for question in QUESTIONS))
+    whole = f"{sum(question.points for question in QUESTIONS):g}"
     assert {table[name]["total"] for name in ("ada", "bob", "ida")} == {whole}
     assert {table[name]["all_passed"] for name in ("ada", "bob", "ida")} == {"yes"}
     assert table["carl"]["reparameterize.independent"] == "0"
@@ -131,7 +131,7 @@ def test_another_rubric_needs_no_second_check(graded: Path) -> None:
     (graded / "rubric.toml").write_text('[points]\n"kl.formula" = 100\n')
     again = [*command(Path("whole")), "--rubric", "rubric.toml", "--quiet"]
     subprocess.run(again, cwd=graded, capture_output=True, check=True)
-    assert rows(graded)["ada"]["out_of"] == str(96 + sum(question.points for question in QUESTIONS))
+    assert rows(graded)["ada"]["out_of"] == f"{96 + sum(question.points for question in QUESTIONS):g}"
     after = {path.name: path.stat().st_mtime_ns for path in (graded / "whole/grades/found").iterdir()}
     assert before == after
 
