@@ -11,9 +11,11 @@ from __future__ import annotations
 
 import argparse
 from collections.abc import Mapping
+from concurrent.futures import ProcessPoolExecutor
 from dataclasses import replace
 from functools import cache
 from io import BytesIO
+from multiprocessing import get_context
 from pathlib import Path
 from types import MappingProxyType
 from typing import Any, NamedTuple
@@ -37,6 +39,7 @@ PLAIN = Config(hidden_dim=64, steps=1500, engine="torch", device="cpu", threads=
 """The run that each variant is shown beside."""
 MEASURED_POINTS = 200
 """Held-out points on which the evidence is measured."""
+PROCESSES = 2
 COLOURS = 64
 """Of a picture's palette, which keeps its file small."""
 
@@ -47,15 +50,30 @@ class Variant(NamedTuple):
     Attributes:
         runs: The settings of each row of its table, away from those of the plain run, by what the row is called; the
             last one is drawn.
-        beside: The settings of the run that it is drawn beside: the plain one by default.
+        beside: The one run that it is drawn beside, in the same form: the plain one by default.
     """
 
     runs: Mapping[str, Mapping[str, Any]]
-    beside: Mapping[str, Any] = MappingProxyType({})
+    beside: Mapping[str, Mapping[str, Any]] = MappingProxyType({"plain": {}})
 
 
 VARIANTS = {
     "plain-autoencoder": Variant({"beta 0": {"beta": 0.0}}),
+    "batch-optimal": Variant(
+        {
+            "learned": {"decoder_variance": "learned", "beta": 1.0},
+            "batch-optimal": {"decoder_variance": "batch_optimal", "beta": 1.0},
+            "batch-optimal, beta from 0.01": {"decoder_variance": "batch_optimal", "beta": 1.0, "beta_start": 0.01},
+        }
+    ),
+    "free-bits": Variant({"free bits 1": {"beta": 0.5, "free_bits": 1.0}}, beside={"beta 0.5": {"beta": 0.5}}),
+    "max-error": Variant(
+        {f"RMS error {error}": {"max_error": error} for error in (0.1, 0.05, 0.02)},
+    ),
+    "importance-weights": Variant(
+        {f"{draws} draws": {"beta": 0.1, "importance_samples": draws} for draws in (5, 20)},
+        beside={"beta 0.1": {"beta": 0.1}},
+    ),
 }
 """The sections, by the names of their pictures and tables."""
 HEAD = ("run", "RMS error", "rate", "sigma", "-log evidence", "above its bound")
@@ -96,11 +114,11 @@ def trained(name: str, settings: Mapping[str, Any]) -> Trained:
 
 def make(name: str) -> str:
     """Draw a variant beside the run that it is compared with; returns its table as Markdown."""
+    torch.set_num_threads(1)
     variant = VARIANTS[name]
-    plain = trained("plain", variant.beside)
-    rows = {"plain": plain} | {row: trained(row, settings) for row, settings in variant.runs.items()}
-    _, drawn = list(rows.items())[-1]
-    _keep_picture(name, [plain.side, drawn.side])
+    rows = {row: trained(row, settings) for row, settings in [*variant.beside.items(), *variant.runs.items()]}
+    first, *_, last = rows.values()
+    _keep_picture(name, [first.side, last.side])
 
     lines = [f"| {' | '.join(HEAD)} |", "|---" * len(HEAD) + "|"]
     lines += [f"| {' | '.join((row, *found.cells))} |" for row, found in rows.items()]
@@ -121,11 +139,12 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("names", nargs="*", choices=[[], *VARIANTS], metavar="NAME")
     given = parser.parse_args()
-    torch.set_num_threads(1)
-    for name in given.names or VARIANTS:
-        table = make(name)
-        (TABLES / f"variants-{name}.md").write_text(table, encoding="utf-8")
-        print(f"{name}\n\n{table}", flush=True)
+    names = given.names or list(VARIANTS)
+    # Imported anew in each process: threads do not survive a fork.
+    with ProcessPoolExecutor(PROCESSES, mp_context=get_context("spawn")) as pool:
+        for name, table in zip(names, pool.map(make, names), strict=True):
+            (TABLES / f"variants-{name}.md").write_text(table, encoding="utf-8")
+            print(f"{name}\n\n{table}", flush=True)
 
 
 if __name__ == "__main__":
