@@ -35,6 +35,7 @@ from .latent_space import Latent as Latent
 from .lower_bound import LowerBound as LowerBound
 from .lower_bound import data_entropy as data_entropy
 from .lower_bound import nll_lower_bound as nll_lower_bound
+from .lower_bound import rows_lower_bound as rows_lower_bound
 from .metrics import Metrics as Metrics
 from .metrics import measure as measure
 from .reconstruction import Reconstruction as Reconstruction

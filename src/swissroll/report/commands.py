@@ -38,8 +38,14 @@ def preset_flags(preset: str, config: Config) -> str:
         value = getattr(config, name)
         is_open = name not in PRESETS[preset] and name not in OF_A_MACHINE
         if is_open and value != getattr(Config, name):
-            flags.append(_flag_with(name, value))
+            flags.append(_flag_with(name, _as_seen_from_here(value) if name == "data" else value))
     return " ".join(flags)
+
+
+def _as_seen_from_here(path: str) -> Path:
+    """The path of a table, from the folder that commands are typed in where it lies below that."""
+    place = Path(path)
+    return place.relative_to(Path.cwd()) if place.is_relative_to(Path.cwd()) else place
 
 
 def _flag_with(name: str, value: Any) -> str:
