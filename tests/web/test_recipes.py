@@ -2,8 +2,6 @@
 
 import runpy
 import shlex
-import subprocess
-import sys
 from pathlib import Path
 from typing import Any
 
@@ -13,9 +11,8 @@ import torch
 from safetensors import safe_open
 
 from swissroll.cli.app import app
-from swissroll.config import PRESETS, Config, read_config, read_origin
+from swissroll.config import PRESETS, Config, read_config
 from swissroll.model.vae import VAE
-from swissroll.runs.run import load
 from tests.web.javascript import needs_node, run_script
 
 pytestmark = needs_node
@@ -64,21 +61,6 @@ def test_config_command_and_script_say_the_pages_settings(settings: dict[str, An
     lines = found["script"].partition("run = train")[0]
     exec(compile(lines, "lab_run.py", "exec"), names)  # noqa: S102  Running it is what a reader does.
     assert names["config"] == wanted
-
-
-def test_exported_config_trains_the_run_and_says_what_differs(tmp_path: Path) -> None:
-    settings = {"hidden_dim": 8, "steps": 20_000, "beta": 0.02}
-    found = export(settings=settings, step=12, turns=[{"step": 5, "name": "lr", "value": 0.01}])
-    assert "# lr was turned to 0.01 after step 5; here it stays." in found["toml"]
-
-    (tmp_path / "lab.toml").write_text(found["toml"])
-    command = [sys.executable, "-m", "swissroll", "train", "--config", "lab.toml", "--out", "run", "--quiet"]
-    done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, timeout=120, check=False)
-    assert done.returncode == 0, done.stderr
-    assert f"lab.toml: {read_origin(tmp_path / 'lab.toml')}" in done.stderr
-    assert "engine and random generator are not" in done.stderr
-    run = load(tmp_path / "run")
-    assert (run.config.hidden_dim, run.config.beta, run.step) == (8, 0.02, 12)
 
 
 @pytest.mark.parametrize("dims", [0, 2, 3], ids=["built-in data", "plane", "space"])

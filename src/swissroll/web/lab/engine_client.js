@@ -117,11 +117,14 @@ function receive(store, message) {
 }
 
 function receiveEnd(store, run, patch) {
+  showHeld(store);
   store.setRun(run, patch);
   if (run === "main") store.set({ running: false });
 }
 
 let shownAt = 0;
+/** A frame of the main run that waits for its turn, where less motion is wanted. */
+let held = null;
 
 function receiveFrame(store, run, frame) {
   const { history } = store.get().runs[run];
@@ -132,11 +135,23 @@ function receiveFrame(store, run, frame) {
   const isStill = matchMedia("(prefers-reduced-motion: reduce)").matches && store.get().running;
   if (run === "main" && isStill && now - shownAt < REDUCED_MOTION_MS && store.get().runs[run].frame) {
     store.get().runs[run].history = extended;
+    held = { begin: store.get().runs[run].begin, frame };
     return;
   }
 
-  if (run === "main") shownAt = now;
+  if (run === "main") {
+    shownAt = now;
+    held = null;
+  }
   store.setRun(run, { frame, history: extended });
+}
+
+/** Show the frame that waits: a run that ends is shown at its end. */
+function showHeld(store) {
+  const main = store.get().runs.main;
+  const waiting = held;
+  held = null;
+  if (waiting && waiting.begin === main?.begin) store.setRun("main", { frame: waiting.frame });
 }
 
 /**

@@ -6,6 +6,7 @@ import { command, configToml, pointsCsv, pythonScript, recipeOf } from "./recipe
 import { writeSafetensors } from "./safetensors.js";
 import { copyText, drawPanel, saveFile } from "./saving.js";
 
+const INTRODUCTION = "Take this run elsewhere. Nothing leaves this page but what you copy or save.";
 const PANELS = { data: "data space", latent: "latent space", curves: "curves" };
 
 /** What is exported as text: its words, the file's name, and how it is made of the store's state. */
@@ -35,7 +36,7 @@ const TEXTS = [
  * @param {object} engine
  */
 export function mount(element, store, engine) {
-  const told = make("p", { className: "told", role: "status" });
+  const told = make("p", { className: "told", role: "status", textContent: INTRODUCTION });
   const shown = make("textarea", { rows: 6, readOnly: true, hidden: true, spellcheck: false });
   shown.setAttribute("aria-label", "What was exported last");
   const say = (text) => {
@@ -45,7 +46,6 @@ export function mount(element, store, engine) {
   const rows = TEXTS.map((text) => textRow(text, store, shown, say));
   rows.push(pictureRow(say), weightsRow(engine, say));
   element.querySelector(".host").append(
-    make("p", { textContent: "Take this run elsewhere. Nothing leaves this page but what you copy or save." }),
     told,
     make("ul", { className: "exports" }, rows),
     shown,

@@ -11,6 +11,7 @@ import { MAX_POINTS } from "./settings.js";
 const FUNCTION_POINTS = 1000;
 /** Rounding of own points, in data units: a link of them stays short, and no picture shows it. */
 const ROUNDING = 1e-4;
+const INTRODUCTION = "Train on points of your own. They stay in this page and in its link.";
 const MAX_FILE_BYTES = 4 * MAX_TEXT;
 
 /**
@@ -61,7 +62,8 @@ export function sayFitted({ dims, values, scale, shift, left }) {
  * @param {object} actions
  */
 export function mount(element, store, engine, actions) {
-  const told = make("p", { className: "told", role: "status" });
+  // The first words stand where later ones come, so that nothing moves under the pointer.
+  const told = make("p", { className: "told", role: "status", textContent: INTRODUCTION });
   const say = (text, isWrong = false) => {
     told.textContent = text;
     told.classList.toggle("wrong", isWrong);
@@ -78,7 +80,6 @@ export function mount(element, store, engine, actions) {
     say("Back to the built-in data.");
   });
   element.querySelector(".host").append(
-    make("p", { textContent: "Train on points of your own. They stay in this page and in its link." }),
     told,
     mountDrawing(train, say),
     mountTable(train, say),

@@ -1,0 +1,156 @@
+"""What a reader takes away from the page, saved by its own buttons: it opens elsewhere, and is the same run.
+
+Oracles: the package, which trains and loads it, and a second page.
+"""
+
+from __future__ import annotations
+
+import re
+import runpy
+from collections.abc import Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+import pytest
+import torch
+from PIL import Image
+from safetensors.torch import load_file
+
+from swissroll.cli.app import main
+from swissroll.config import read_config
+from swissroll.model.vae import VAE
+from swissroll.report.lab import lab_page
+from swissroll.runs.run import load
+from tests.web.driver import SMALL, is_in_sight, notes, opened_page, saved, wait_for_step, weights_hash
+from tests.web.test_recipes import config_of_command
+
+if TYPE_CHECKING:
+    from playwright.sync_api import Browser, Page
+
+STEPS = 12
+RUN = f"{SMALL}&beta=0.02&steps={STEPS}&step={STEPS}&turns=5:lr:0.01&tool=export"
+TEXTS = ("Link", "Command", "config.toml", "Python script", "Points as CSV")
+
+
+@pytest.fixture(scope="module")
+def address(tmp_path_factory: pytest.TempPathFactory) -> str:
+    path: Path = tmp_path_factory.mktemp("lab") / "lab.html"
+    path.write_text(lab_page(), encoding="utf-8")
+    return path.as_uri()
+
+
+@pytest.fixture(scope="module")
+def page(browser: Browser, address: str) -> Iterator[Page]:
+    """A run of a few steps that stands still, with the tool of exports open."""
+    with opened_page(browser, address + RUN, permissions=["clipboard-read", "clipboard-write"]) as opened:
+        wait_for_step(opened, STEPS)
+        yield opened
+
+
+@pytest.mark.parametrize("label", TEXTS)
+def test_what_is_copied_is_what_is_saved(label: str, page: Page, tmp_path: Path) -> None:
+    text = saved(page, f"Save: {label}", tmp_path).read_text(encoding="utf-8")
+
+    page.get_by_role("button", name=f"Copy: {label}", exact=True).click()
+    told = page.locator("#tool-export .told")
+    told.get_by_text(f"{label} is copied").wait_for()
+    assert is_in_sight(told)
+    assert page.evaluate("navigator.clipboard.readText()") == text
+    assert page.locator("#tool-export textarea").input_value() == text
+
+
+def test_saved_link_gives_the_run_again(page: Page, browser: Browser, tmp_path: Path) -> None:
+    link = saved(page, "Save: Link", tmp_path).read_text(encoding="utf-8")
+    with opened_page(browser, link) as other:
+        wait_for_step(other, STEPS)
+        assert weights_hash(other) == weights_hash(page)
+
+
+def test_button_and_key_copy_a_link_and_say_that_it_leads_to_a_file(page: Page) -> None:
+    for copy in (lambda: page.locator("#copy-link").click(), lambda: page.keyboard.press("c")):
+        page.evaluate("navigator.clipboard.writeText('')")
+        copy()
+        page.wait_for_function("navigator.clipboard.readText().then((text) => text.includes('turns=5:lr:0.01'))")
+        assert "send the file as well" in notes(page)
+        page.locator("#notes button").click()
+
+
+def test_without_a_clipboard_the_text_is_selected(browser: Browser, address: str) -> None:
+    with opened_page(browser, address + RUN) as page:
+        wait_for_step(page, STEPS)
+        # As in a frame of a notebook, or where the reader refused.
+        page.evaluate("""() => {
+            Object.defineProperty(navigator, "clipboard", { value: undefined });
+            document.execCommand = () => false;
+        }""")
+        page.get_by_role("button", name="Copy: Command", exact=True).click()
+        page.get_by_text("Copy the text that is selected.").wait_for()
+        selected = "(e) => e.value.slice(e.selectionStart, e.selectionEnd)"
+        assert page.locator("#tool-export textarea").evaluate(selected).startswith("swissroll train ")
+
+        page.locator("#copy-link").click()
+        assert "The link is in the address bar." in notes(page)
+        assert "turns=5:lr:0.01" in page.url
+
+
+@pytest.mark.usefixtures("few_points")
+def test_saved_config_trains_the_run_and_says_what_differs(
+    page: Page, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    path = saved(page, "Save: config.toml", tmp_path)
+    assert path.name == "lab.toml"
+    assert "# lr was turned to 0.01 after step 5; here it stays." in path.read_text()
+
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(SystemExit) as end:
+        main(["train", "--config", "lab.toml", "--engine", "torch", "--out", "run", "--quiet"])
+    assert end.value.code == 0
+    assert "engine and random generator are not" in capsys.readouterr().err
+    run = load(tmp_path / "run")
+    assert (run.config.hidden_dim, run.config.depth, run.config.beta, run.step) == (8, 1, 0.02, STEPS)
+
+
+def test_saved_command_and_script_are_the_saved_config(
+    page: Page, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    config = read_config(saved(page, "Save: config.toml", tmp_path))
+    command = saved(page, "Save: Command", tmp_path).read_text()
+    script = saved(page, "Save: Python script", tmp_path)
+    assert config_of_command(command) == config
+
+    monkeypatch.chdir(tmp_path)
+    names = runpy.run_path(str(script))
+    assert names["config"] == config
+    assert f"mean of the last {STEPS} steps, in nats per point:\ndistortion " in capsys.readouterr().out
+
+
+def test_saved_weights_encode_the_saved_points_as_the_page_does(page: Page, tmp_path: Path) -> None:
+    points = np.loadtxt(saved(page, "Save: Points as CSV", tmp_path), delimiter=",", skiprows=1)
+    assert points.shape == (2000, 3)
+    tensors = load_file(saved(page, "Save: weights as safetensors", tmp_path))
+    model = VAE(2, 8, depth=1)
+    model.load_state_dict(tensors)
+
+    said = page.locator("#panel-latent .description").text_content() or ""
+    pattern = r"For point (\d+) the encoder says mean (.*?) and standard deviation (.*?)\. "
+    number, mean, std = re.findall(pattern, said)[0]
+    x = torch.tensor(points[int(number) - 1, :2], dtype=torch.float32)
+    mu, logvar = model.encode(x[None])
+    of_page = [[float(value.replace("\u2212", "-")) for value in text.split(",")] for text in (mean, std)]
+    assert mu[0].tolist() == pytest.approx(of_page[0], abs=0.006)
+    assert (0.5 * logvar[0]).exp().tolist() == pytest.approx(of_page[1], abs=0.006)
+
+
+@pytest.mark.parametrize("panel", ["data", "latent", "curves"])
+def test_saved_picture_is_the_panel_on_its_ground(panel: str, page: Page, tmp_path: Path) -> None:
+    page.get_by_label("Panel to save as a picture").select_option(panel)
+    picture = Image.open(saved(page, "Save: PNG of a panel", tmp_path))
+
+    canvas = page.locator(f"#panel-{panel} canvas").first.bounding_box()
+    assert canvas is not None
+    assert picture.size == pytest.approx((canvas["width"], canvas["height"]), abs=2)
+    colours = picture.convert("RGB").getcolors(2**20)
+    assert colours is not None
+    assert len(colours) > 20
+    assert max(colours)[1] == (255, 255, 255)
