@@ -1,5 +1,6 @@
 // The bar at the top: training's buttons, and how far the run is.
 
+import { fixed } from "./canvas.js";
 import { lastNumber, rowsUntil } from "./curves_view.js";
 import { explain } from "./glossary.js";
 
@@ -54,7 +55,7 @@ function showReadout({ runs, running, replay, timeline }) {
   const step = counts.format(frame?.step ?? 0);
   document.getElementById("now-step").textContent = replay ? `${step} of ${counts.format(replay.to)}` : step;
   document.getElementById("now-speed").textContent = running ? counts.format(Math.round(frame?.steps_per_second ?? 0)) : "0";
-  document.getElementById("now-loss").textContent = Number.isFinite(negativeElbo) ? negativeElbo.toFixed(2) : "\u2013";
+  document.getElementById("now-loss").textContent = Number.isFinite(negativeElbo) ? fixed(negativeElbo) : "\u2013";
 }
 
 /** The negative ELBO on held-out points at a step, in nats, as the curves say it; before the first one, on the batch. */

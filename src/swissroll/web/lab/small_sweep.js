@@ -1,5 +1,6 @@
 // Nine small runs over beta and width, trained beside the main one, as thumbnails of what each model draws.
 
+import { fixed } from "./canvas.js";
 import { createChannel } from "./engine_client.js";
 import { dataDim } from "./settings.js";
 import { short } from "./controls.js";
@@ -157,7 +158,7 @@ function showCell(cell, { begin, frame }, dims, step) {
   const rows = frame.rows ?? {};
   const loss = (rows.distortion?.at(-1) ?? NaN) + (rows.rate?.at(-1) ?? NaN);
   if (Number.isFinite(loss)) cell.loss = loss;
-  name(cell, step < STEPS ? `step ${step}` : `\u2212ELBO ${cell.loss.toFixed(2)}`);
+  name(cell, step < STEPS ? `step ${step}` : `\u2212ELBO ${fixed(cell.loss)}`);
   draw(cell.canvas, begin.points, frame.samples?.means ?? frame.reconstructions, dims);
 }
 
