@@ -68,9 +68,12 @@ def test_saved_link_gives_the_run_again(page: Page, browser: Browser, tmp_path: 
 
 
 def test_button_and_key_copy_a_link_and_say_that_it_leads_to_a_file(page: Page) -> None:
-    for copy in (lambda: page.locator("#copy-link").click(), lambda: page.keyboard.press("c")):
+    for way in ("button", "key"):
         page.evaluate("navigator.clipboard.writeText('')")
-        copy()
+        if way == "button":
+            page.locator("#copy-link").click()
+        else:
+            page.keyboard.press("c")
         page.wait_for_function("navigator.clipboard.readText().then((text) => text.includes('turns=5:lr:0.01'))")
         assert "send the file as well" in notes(page)
         page.locator("#notes button").click()

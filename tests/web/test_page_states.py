@@ -35,7 +35,10 @@ def in_turn(*actions: Callable[[Page], None]) -> Callable[[Page], None]:
 
 
 def wait(selector: str) -> Callable[[Page], None]:
-    return lambda page: page.wait_for_selector(selector)
+    def act(page: Page) -> None:
+        page.wait_for_selector(selector)
+
+    return act
 
 
 def nothing(_: Page) -> None:
