@@ -2,6 +2,8 @@
 
 import html
 import re
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -42,3 +44,10 @@ def test_a_run_is_taken_and_saved(tmp_path: Path) -> None:
 def test_something_else_is_refused(wrong: object) -> None:
     with pytest.raises(ValueError, match=r"start must be a run, such as .*, or a config, or None; got"):
         Lab(wrong)  # type: ignore[arg-type]
+
+
+def test_a_config_is_shown_without_matplotlib() -> None:
+    """In a first cell it says that it builds a cache of fonts, above the page."""
+    code = "import sys, swissroll; swissroll.Lab(swissroll.Config()); print('matplotlib' in sys.modules)"
+    done = subprocess.run([sys.executable, "-c", code], check=True, capture_output=True, text=True)
+    assert done.stdout.strip() == "False"

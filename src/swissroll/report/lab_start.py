@@ -10,8 +10,6 @@ import numpy as np
 from swissroll.config import Config, require_config
 from swissroll.model.vae import VAE
 from swissroll.report.commands import OF_A_MACHINE
-from swissroll.report.lab_weights import pack_weights
-from swissroll.report.scene import Scene
 from swissroll.runs.run import Run
 from swissroll.runs.selection import spread
 
@@ -76,6 +74,10 @@ def start_of_run(run: Run, room: int = MAX_SNAPSHOT_CHARACTERS) -> dict[str, Any
         RunError: The run is damaged, or nothing is trained yet.
         ValueError: The page does not compute such a model.
     """
+    # With a run comes matplotlib, which says in a notebook's first cell that it builds a cache of fonts.
+    from swissroll.report.lab_weights import pack_weights
+    from swissroll.report.scene import Scene
+
     model = run.network
     reason = beyond_the_page(run.config, model)
     if reason:
