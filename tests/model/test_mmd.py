@@ -34,19 +34,19 @@ def gaussian_mmd(mean: NDArray[np.float64], variance: float, square: float) -> f
 def test_the_estimate_has_the_closed_form_as_its_mean(latent_dim: int) -> None:
     generator = Generator().manual_seed(latent_dim)
     mean = np.linspace(0.5, -0.3, latent_dim)
-    batches = torch.randn(400, 64, latent_dim, generator=generator, dtype=torch.float64)
+    batches = torch.randn(200, 64, latent_dim, generator=generator, dtype=torch.float64)
     z = torch.from_numpy(mean) + 0.3**0.5 * batches
     found = torch.stack([mmd_to_prior(batch, StandardNormal(latent_dim)) for batch in z])
-    error = float(found.std()) / 400**0.5
+    error = float(found.std()) / 200**0.5
     expected = gaussian_mmd(mean, 0.3, mmd_bandwidth(latent_dim) ** 2)
     assert float(found.mean()) == pytest.approx(expected, abs=4 * error)
-    assert error < 0.1 * expected
+    assert error < 0.15 * expected
 
 
 def test_it_is_unbiased_where_latents_follow_the_prior() -> None:
-    z = torch.randn(1000, 32, 2, generator=Generator().manual_seed(3), dtype=torch.float64)
+    z = torch.randn(300, 32, 2, generator=Generator().manual_seed(3), dtype=torch.float64)
     found = torch.stack([mmd_to_prior(batch, StandardNormal(2)) for batch in z])
-    assert abs(float(found.mean())) < 4 * float(found.std()) / 1000**0.5
+    assert abs(float(found.mean())) < 4 * float(found.std()) / 300**0.5
     assert float(found.min()) < 0
 
 
@@ -78,7 +78,7 @@ def test_it_keeps_the_latents_of_an_autoencoder_near_the_prior() -> None:
     """Without a KL term nothing else does: the spread of the aggregate posterior tells the two apart."""
     distance = {}
     for mmd in (0.0, 1.0):
-        config = Config(hidden_dim=16, depth=1, beta=0.0, mmd=mmd, steps=120, batch_size=64, lr=1e-2, engine="torch")
+        config = Config(hidden_dim=16, depth=1, beta=0.0, mmd=mmd, steps=60, batch_size=64, lr=1e-2, engine="torch")
         training = build(config)
         for _ in training:
             pass
