@@ -93,7 +93,7 @@ def test_the_terminal_speaks_of_rows_and_columns(capsys: pytest.CaptureFixture[s
 
 
 def test_a_run_that_was_killed_ends_in_the_same_bytes(tmp_path: Path) -> None:
-    arguments = ["train", "--data", "points.npy", "--steps", "2000", "--snapshot-every", "100", *SMALL, *PLAIN]
+    arguments = ["train", "--data", "points.npy", "--steps", "500", "--snapshot-every", "100", *SMALL, *PLAIN]
     started = [sys.executable, "-m", "swissroll", *arguments, "--out", "killed"]
     process = subprocess.Popen(started, stderr=subprocess.DEVNULL, stdout=subprocess.DEVNULL)
     # Killed while it trains, at whatever step: the end must be the same.

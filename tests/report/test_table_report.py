@@ -81,3 +81,4 @@ def test_the_page_has_names_and_units_and_no_place_of_this_machine(tmp_path: Pat
     assert "reconstruction error of weight 1" in page
     assert "6 held-out rows" in page
     assert "swiss_roll" not in text
+    assert "The lab does not take a run on a table" in page
