@@ -97,7 +97,7 @@ def start_of_run(run: Run, room: int = MAX_SNAPSHOT_CHARACTERS) -> dict[str, Any
 def beyond_the_page(config: Config, model: VAE | None = None) -> str:
     """What of a run the page does not compute, as a sentence; empty where it computes all."""
     if config.data is not None:
-        return "The lab does not take a run on a table: its models have no units. It opens a CSV file as points of its own."
+        return "The lab does not take a run on a table: its models have no units. It opens a CSV file itself."
     for name, most in MAX_OF_SETTING.items():
         value = getattr(config, name)
         if value > most:
