@@ -69,7 +69,7 @@ class VAEDensity(ClassNamePrefixFeaturesOutMixin, TransformerMixin, DensityMixin
         held_out: Share of the rows that training does not see: they decide when it stops, and check the result.
         calibration_samples: Draws from the model that :meth:`anomaly_probability` compares with.
         random_state: Decides every draw; with an int, two fits on one machine are equal to the last bit.
-        verbose: Show a progress bar.
+        verbose: Show a progress bar anywhere; in a terminal there is one anyhow, where a fit takes over a second.
 
     Attributes:
         model_: The trained :class:`swissroll.model.StandardizedVAE`; its ``standardization`` has the units.
@@ -132,7 +132,7 @@ class VAEDensity(ClassNamePrefixFeaturesOutMixin, TransformerMixin, DensityMixin
         seed = int(check_random_state(self.random_state).randint(MAX_SEED))
         points = Points.of(rows, columns=names, held_out=self.held_out, seed=seed, name="X")
         settings = self._settings(len(points.train), points.data_dim, seed)
-        with Bar(len(settings) * self.max_steps, shown=self.verbose) as bar:
+        with Bar(len(settings) * self.max_steps, asked=bool(self.verbose)) as bar:
             learned = learn(
                 points,
                 rows,

@@ -7,28 +7,28 @@ from typing import Any, Self
 
 
 class Bar:
-    """A bar over the steps of all trainings; nothing where it is not to be shown.
+    """A bar over the steps of all trainings.
+
+    Where it was not asked for, it shows in a terminal alone, and only of a fit that takes over a second.
 
     Args:
         total: Steps of all trainings.
-        shown: Whether to show it.
+        asked: Whether to show it anywhere and at once.
     """
 
-    def __init__(self, total: int, *, shown: bool) -> None:
-        self._bar: Any = None
-        self._at = (0, 0)
-        if shown:
-            from tqdm.auto import tqdm
+    def __init__(self, total: int, *, asked: bool) -> None:
+        from tqdm.auto import tqdm
 
-            self._bar = tqdm(total=total, unit=" steps")
+        self._at = (0, 0)
+        disable = False if asked else None
+        self._bar: Any = tqdm(total=total, unit=" steps", delay=0.0 if asked else 1.0, disable=disable, leave=asked)
 
     def advance(self, latents: int, step: int, held_out: float) -> None:
         """Move to a step of the training with so many latents, and show the held-out log density."""
-        if self._bar is None:
-            return
         training, before = self._at
+        # To refresh at once would show what waits for its second.
+        self._bar.set_postfix_str(f"{latents} latents, held-out rows {held_out:.3f} nats", refresh=False)
         self._bar.update(step - (before if training == latents else 0))
-        self._bar.set_postfix_str(f"{latents} latents, held-out rows {held_out:.3f} nats")
         self._at = (latents, step)
 
     def __enter__(self) -> Self:
@@ -37,5 +37,4 @@ class Bar:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        if self._bar is not None:
-            self._bar.close()
+        self._bar.close()
