@@ -16,8 +16,9 @@ from torch import Tensor
 
 from swissroll.config import Config
 from tests.web.conftest import Node
-from tests.web.torch_run import STEPS_SCRIPT, torch_run
+from tests.web.torch_run import STEPS_SCRIPT, TorchRun, torch_run
 
+RUNS = 30
 STEPS = 200
 FIRST_STEPS = 20
 TOLERANCE = 1e-4
@@ -67,10 +68,24 @@ def losses_from_one_ulp_away(config: Config) -> list[Tensor]:
     return found
 
 
-@pytest.mark.parametrize("seed", range(30))
-def test_losses_are_those_of_torch(node: Node, seed: int) -> None:
-    run = torch_run(random_config(seed), STEPS)
-    found = torch.tensor(node(STEPS_SCRIPT, run.to_lab()))
+@pytest.fixture(scope="module")
+def runs() -> list[TorchRun]:
+    return [torch_run(random_config(seed), STEPS) for seed in range(RUNS)]
+
+
+@pytest.fixture(scope="module")
+def losses_of_lab(node: Node, runs: list[TorchRun]) -> list[list[float]]:
+    """The lab's losses of each run; in one process, as Node takes longer to start than to train."""
+    steps = STEPS_SCRIPT.replace("answer(", "all.push(")
+    script = f"const inputs = input;\nconst all = [];\nfor (const input of inputs) {{\n{steps}\n}}\nanswer(all);"
+    found: list[list[float]] = node(script, [run.to_lab() for run in runs])
+    return found
+
+
+@pytest.mark.parametrize("seed", range(RUNS))
+def test_losses_are_those_of_torch(seed: int, runs: list[TorchRun], losses_of_lab: list[list[float]]) -> None:
+    run = runs[seed]
+    found = torch.tensor(losses_of_lab[seed])
     expected = copy.deepcopy(run).losses(STEPS)
     apart = deviation(found, expected)
     if apart[FIRST_STEPS - 1] <= FIRST_TOLERANCE and apart[-1] <= TOLERANCE:

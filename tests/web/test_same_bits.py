@@ -17,7 +17,7 @@ from tests.web.conftest import Node
 if TYPE_CHECKING:
     from playwright.sync_api import Browser
 
-STEPS = 120
+STEPS = 40
 JOBS = [{"settings": settings | {"steps": STEPS}, "steps": STEPS} for settings in DOZEN]
 
 
