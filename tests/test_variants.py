@@ -386,7 +386,7 @@ def test_the_lab_refuses_what_it_does_not_compute(variant: dict[str, Any]) -> No
 
 def test_a_report_says_what_the_loss_is() -> None:
     assert describe_loss(Config()) == "The loss is squared error plus beta times KL."
-    assert describe_loss(Config(beta=0.0)) == "The loss is squared error alone."
+    assert describe_loss(Config(beta=0.0)) == "The loss is squared error without a KL term."
     assert "is the distortion in nats plus beta" in describe_loss(Config(decoder_variance="learned"))
     assert "its own mean squared error" in describe_loss(Config(decoder_variance="batch_optimal"))
     assert "KL of a latent dimension counts as 0.5 nats" in describe_loss(Config(free_bits=0.5))

@@ -9,7 +9,7 @@ from .exercise.linting.lint import lint as lint
 from .model.loss import distortion as distortion
 from .model.loss import elbo as elbo
 from .model.loss import rate as rate
-from .model.loss import translate as translate
+from .model.translation import translate as translate
 from .model.vae import VAE as VAE
 from .notebook import compute_vae_loss as compute_vae_loss
 from .notebook import generate_swiss_roll as generate_swiss_roll

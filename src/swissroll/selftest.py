@@ -24,6 +24,7 @@ from swissroll.data import CURVES
 from swissroll.evaluation import distances, evidence, geometry, latent_space, lower_bound
 from swissroll.model import loss as objective
 from swissroll.model.prior import Mixture
+from swissroll.model.translation import translate
 from swissroll.model.vae import VAE
 from swissroll.reproducibility.modes import ordinary_modes
 from swissroll.training.engines.torch import TorchEngine
@@ -143,7 +144,7 @@ def check_linear_vae() -> Iterator[Check]:
     """A linear VAE trained on a Gaussian ends in probabilistic PCA, dead axes included."""
     for beta, active in COLLAPSE.items():
         model, x, covariance = _trained_linear(beta)
-        sigma = objective.translate(beta, "mean", 2, 2).sigma
+        sigma = translate(beta, "mean", 2, 2).sigma
         name = f"linear VAE at beta {beta:g}"
 
         found = evidence.log_evidence(model, x, sigma=sigma).mean().item()

@@ -9,8 +9,9 @@ from hypothesis import strategies as st
 from torch.distributions import Independent, Normal, kl_divergence
 
 from swissroll.config import Config
-from swissroll.model.loss import Loss, LossTerms, distortion, elbo, mean_kl, rate, reconstruction_mse, translate
+from swissroll.model.loss import Loss, LossTerms, distortion, elbo, mean_kl, rate, reconstruction_mse
 from swissroll.model.prior import log_normal
+from swissroll.model.translation import translate
 from swissroll.model.vae import VAE
 from swissroll.training.build import build
 

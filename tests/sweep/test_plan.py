@@ -14,7 +14,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from swissroll.config import Config, digest
-from swissroll.model.loss import translate
+from swissroll.model.translation import translate
 from swissroll.sweep.plan import (
     MAX_RUNS,
     SWEEP_PRESETS,

@@ -13,7 +13,7 @@ from swissroll.evaluation.latent_plane import busiest_dims, rates
 from swissroll.evaluation.latent_space import activity
 from swissroll.evaluation.lower_bound import nll_lower_bound
 from swissroll.evaluation.symptoms import measure_loss_drop
-from swissroll.model.loss import translate
+from swissroll.model.translation import translate
 from tests.web.conftest import Node
 from tests.web.frozen import SCRIPT, tensor
 

@@ -23,7 +23,8 @@ from swissroll.evaluation.diagnosis import Diagnosis, diagnose, diagnose_diverge
 from swissroll.evaluation.metrics import Metrics, measure, measure_loss
 from swissroll.evaluation.symptoms import LossHistory, collect_symptoms
 from swissroll.model.adapter import as_vae, measurable
-from swissroll.model.loss import Loss, SigmaOrigin, Translation
+from swissroll.model.loss import Loss, SigmaOrigin
+from swissroll.model.translation import Translation
 from swissroll.reproducibility.modes import ordinary_modes
 from swissroll.training.build import loss_of
 from swissroll.training.loop import DivergedError

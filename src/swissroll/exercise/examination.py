@@ -21,7 +21,7 @@ from swissroll.exercise.laws.readings import BY_NAME, LOG_VARIANCE, accepted
 from swissroll.exercise.laws.sampler import SamplerLaws
 from swissroll.exercise.questions import QUESTIONS
 from swissroll.exercise.subject import Subject
-from swissroll.model.loss import translate
+from swissroll.model.translation import translate
 
 DATA_DIM = 2
 LATENT_DIM = 2

@@ -1,7 +1,6 @@
 from .flow import Flow as Flow
 from .loss import Loss as Loss
 from .loss import LossTerms as LossTerms
-from .loss import Translation as Translation
 from .posterior import Posterior as Posterior
 from .prior import Components as Components
 from .prior import Mixture as Mixture
@@ -9,4 +8,5 @@ from .prior import Prior as Prior
 from .prior import StandardNormal as StandardNormal
 from .prior import make_prior as make_prior
 from .standardized import StandardizedVAE as StandardizedVAE
+from .translation import Translation as Translation
 from .vae import VAE as VAE

@@ -9,7 +9,8 @@ p(x|z) = N(decode(z), sigma^2 I), in nats:
 
 The notebook averages over dimensions: ``mean`` = |x - x'|^2 / D + beta R / L.
 The textbook sums:                     ``sum``  = |x - x'|^2     + beta R.
-Both are a negative ELBO up to a constant and a factor, for the sigma that :func:`translate` gives. Where sigma is
+Both are a negative ELBO up to a constant and a factor, for the sigma that
+:func:`swissroll.translate` gives. Where sigma is
 learned, T takes the place of the squared error: ``T / D + beta R / L`` or ``T + beta R``, at beta 1 the negative ELBO
 itself (for ``mean`` where L = D, and divided by D).
 
@@ -30,6 +31,7 @@ from torch import Generator, Tensor
 from swissroll import checks
 from swissroll.config import MAX_IMPORTANCE_SAMPLES, Config, DecoderVariance, Reduction
 from swissroll.model.mmd import mmd_to_prior
+from swissroll.model.translation import Nats, Translation, check_beta, log_normaliser, nats_of, translate
 from swissroll.model.weighted_bound import negative_bound
 
 if TYPE_CHECKING:
@@ -38,9 +40,6 @@ if TYPE_CHECKING:
 
 MAX_LOGVAR = 690.0
 """Log-variances further from 0 are read as this far: their exponential is no longer a number."""
-
-LEAST_BETA = 1e-180
-"""Least beta but for 0: the square of a smaller one's decoder sigma would not be a number."""
 
 TRACKED_STEPS = 100
 """Batches whose squared errors make up a batch-optimal variance, about."""
@@ -116,7 +115,7 @@ def distortion_per_point(recon_x: Tensor, x: Tensor, sigma: float) -> Tensor:
     squares = (recon_x - x).square().sum(dim=-1)
 
     # -log N(x; m, sigma^2 I) = |x - m|^2 / (2 sigma^2) + D/2 log(2 pi sigma^2)
-    return squares / (2 * sigma**2) + _log_normaliser(x.shape[-1], sigma)
+    return squares / (2 * sigma**2) + log_normaliser(x.shape[-1], sigma)
 
 
 def elbo(recon_x: Tensor, x: Tensor, mu: Tensor, logvar: Tensor, sigma: float) -> Tensor:
@@ -204,18 +203,6 @@ class LossTerms(NamedTuple, Generic[Value]):
         return [value for value in self if value is not None]
 
 
-class Nats(NamedTuple):
-    """The two terms of the negative ELBO.
-
-    Attributes:
-        rate: KL of q(z|x) from the prior, in nats per point.
-        distortion: -E_q log p(x|z), in nats per point; nan for a decoder without noise, where it is not defined.
-    """
-
-    rate: float
-    distortion: float
-
-
 @dataclass(frozen=True, kw_only=True)
 class Loss:
     """A VAE's loss: how its two terms are computed, combined and translated.
@@ -247,7 +234,7 @@ class Loss:
     importance_samples: int = 1
 
     def __post_init__(self) -> None:
-        _check_beta(self.beta)
+        check_beta(self.beta)
         checks.real("mmd", self.mmd, 0, 1e100)
         checks.whole("data_dim", self.data_dim, 1, 10**9)
         checks.whole("latent_dim", self.latent_dim, 1, 10**9)
@@ -498,97 +485,4 @@ class Loss:
         """Rate and distortion of measured terms, at the decoder sigma that is implied, or that training found."""
         if terms.decoder_logvar is None:
             return self.translation.nats(terms.mse, terms.kl)
-        return _nats(terms.mse, terms.kl, self.data_dim, self.latent_dim, sigma_of(terms.decoder_logvar))
-
-
-@dataclass(frozen=True, kw_only=True)
-class Translation:
-    """What a loss amounts to as a negative ELBO with a Gaussian decoder.
-
-    Attributes:
-        sigma: Decoder standard deviation, in data units, at which the loss weighs the rate by ``true_beta``; nan where
-            it is learned and not known yet.
-        true_beta: Weight of the rate in nats against the distortion in nats; 1 is the ELBO itself.
-        data_dim: D.
-        latent_dim: L.
-    """
-
-    sigma: float
-    true_beta: float
-    data_dim: int
-    latent_dim: int
-
-    def nats(self, mse: float, kl: float) -> Nats:
-        """Rate and distortion in nats per point from the notebook's two averages.
-
-        The distortion of a decoder without noise (beta 0) is not defined: nan.
-        """
-        return _nats(mse, kl, self.data_dim, self.latent_dim, self.sigma)
-
-
-def _nats(mse: float, kl: float, data_dim: int, latent_dim: int, sigma: float) -> Nats:
-    rate = latent_dim * kl
-    if sigma == 0:
-        return Nats(rate, math.nan)
-    squares = data_dim * mse / (2 * sigma**2)
-    return Nats(rate, squares + _log_normaliser(data_dim, sigma))
-
-
-def translate(
-    beta: float,
-    reduction: Reduction,
-    data_dim: int,
-    latent_dim: int,
-    *,
-    sigma: float | None = None,
-    learned: bool = False,
-) -> Translation:
-    """Say which decoder noise and which true beta a loss amounts to.
-
-    Multiplying ``mean`` by ``D / (2 sigma^2)`` gives ``|x - x'|^2 / (2 sigma^2) + true_beta R`` with
-    ``true_beta = beta D / (2 L sigma^2)``; for ``sum`` the factor is ``1 / (2 sigma^2)`` and
-    ``true_beta = beta / (2 sigma^2)``. Where sigma is learned,
-    ``true_beta`` is ``beta D / L`` for ``mean`` and beta for ``sum``.
-
-    Args:
-        beta: Weight of the KL term: 0, or from 1e-180 on.
-        reduction: ``mean`` (the notebook) or ``sum``.
-        data_dim: D, at least 1.
-        latent_dim: L, at least 1.
-        sigma: Read the loss at this decoder standard deviation; by default at the one where true_beta is 1.
-        learned: The loss has the distortion at a learned sigma for its squared error; ``sigma`` is that one, where it
-            is known already.
-
-    Raises:
-        ValueError: An argument is outside its range.
-    """
-    _check_beta(beta)
-    checks.one_of("reduction", reduction, ("mean", "sum"))
-    checks.whole("data_dim", data_dim, 1, 10**9)
-    checks.whole("latent_dim", latent_dim, 1, 10**9)
-    checks.flag("learned", learned)
-    # Weight of the rate beside the squared error summed over dimensions.
-    weight = beta * (data_dim / latent_dim if reduction == "mean" else 1.0)
-
-    if learned:
-        known = math.nan if sigma is None else sigma
-        return Translation(sigma=known, true_beta=weight, data_dim=data_dim, latent_dim=latent_dim)
-
-    # Dividing by 2 sigma^2 makes the squared error a distortion; weight / (2 sigma^2) is then the true beta.
-    variance = weight / 2
-    if sigma is None:
-        return Translation(sigma=math.sqrt(variance), true_beta=1.0, data_dim=data_dim, latent_dim=latent_dim)
-
-    checks.real("sigma", sigma, 1e-100, 1e100)
-    return Translation(sigma=sigma, true_beta=variance / sigma**2, data_dim=data_dim, latent_dim=latent_dim)
-
-
-def _check_beta(beta: float) -> None:
-    checks.real("beta", beta, 0, 1e100)
-    if 0 < beta < LEAST_BETA:
-        raise ValueError(f"beta must be 0 or at least {LEAST_BETA:g}, or its decoder has no noise; got {beta!r}.")
-
-
-def _log_normaliser(dim: int, sigma: float) -> float:
-    """D/2 log(2 pi sigma^2)."""
-    return dim / 2 * (math.log(2 * math.pi) + 2 * math.log(sigma))
+        return nats_of(terms.mse, terms.kl, self.data_dim, self.latent_dim, sigma_of(terms.decoder_logvar))

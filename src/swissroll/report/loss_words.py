@@ -10,7 +10,8 @@ def describe_loss(config: Config) -> str:
     error = "squared error"
     if config.decoder_variance != "fixed":
         error = "the distortion in nats"
-    sentences = [f"The loss is {error} plus beta times KL." if config.beta else f"The loss is {error} alone."]
+    kl = "plus beta times KL" if config.beta else "without a KL term"
+    sentences = [f"The loss is {error} {kl}."]
 
     if config.decoder_variance == "batch_optimal":
         sentences.append("The distortion is at the variance that is best for each batch: its own mean squared error.")
@@ -21,9 +22,10 @@ def describe_loss(config: Config) -> str:
             f"In the loss, {counted} counts as {config.free_bits:g} nats where it is less; the rate is the KL itself."
         )
     if config.max_error is not None:
+        unit = " standard deviations of the columns" if config.data is not None else ""
         sentences.append(
             f"Beta began at {config.beta:g} and was moved after each step, so that the root mean squared error per "
-            f"coordinate becomes {config.max_error:g}; each loss is at the beta of its step."
+            f"coordinate becomes {config.max_error:g}{unit}; each loss is at the beta of its step."
         )
     if config.importance_samples > 1:
         sentences.append(

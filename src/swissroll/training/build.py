@@ -22,8 +22,9 @@ from swissroll.data import (
     record_table,
     unseen_points,
 )
-from swissroll.model.loss import Loss, Translation, translate
+from swissroll.model.loss import Loss
 from swissroll.model.standardized import standardization_state
+from swissroll.model.translation import Translation, translate
 from swissroll.model.vae import VAE
 from swissroll.reproducibility import rng
 from swissroll.reproducibility.modes import ordinary_modes
