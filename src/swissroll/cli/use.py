@@ -16,7 +16,7 @@ from swissroll.cli.terminal import CommandError, Quiet, disk_errors_with, note
 from swissroll.report.shell import quote
 
 if TYPE_CHECKING:
-    from swissroll.evaluation.scoring import Scores
+    from swissroll.evaluation.evidence import Score
     from swissroll.runs.run import Run
 
 ROWS_AT_A_TIME = 2**14
@@ -83,7 +83,7 @@ def score(folder: Path, /, *, out: Out, data: Data = None, columns: Columns = No
         The run's folder.
     """
     from swissroll.evaluation.evidence import is_exact
-    from swissroll.evaluation.scoring import score_rows
+    from swissroll.evaluation.evidence import score as score_rows
     from swissroll.reproducibility import rng
 
     task = _Task.begin("score", folder, out, data, columns)
@@ -96,7 +96,7 @@ def score(folder: Path, /, *, out: Out, data: Data = None, columns: Columns = No
     names = ["log_density" if exact else "log_density_bound", "error"]
     task.write(names, _score_parts(found), quiet=True)
     way = "log p(x) by quadrature" if exact else "importance-weighted lower bounds on log p(x), of 1,000 draws each"
-    mean = float(found.log_density.mean())
+    mean = float(found.log_p.mean())
     task.conclude(f"{way}, in nats; mean {mean:.4g}, largest error {float(found.error.max()):.2g}", "sample")
     return 0
 
@@ -309,13 +309,15 @@ def _encode_part(model: Any, rows: Any) -> Any:
     return pairs.flatten(1).numpy()
 
 
-def _score_parts(found: Scores) -> Iterator[Any]:
+def _score_parts(found: Score) -> Iterator[Any]:
     import numpy as np
 
-    for start in range(0, len(found.log_density), ROWS_AT_A_TIME):
+    log_p = found.log_p.numpy()
+    error = found.error.numpy()
+    for start in range(0, len(log_p), ROWS_AT_A_TIME):
         part = slice(start, start + ROWS_AT_A_TIME)
         # The digits of an error that a single precision holds are more than enough.
-        yield np.column_stack([found.log_density[part], found.error[part].astype(np.float32)])
+        yield np.column_stack([log_p[part], error[part].astype(np.float32)])
 
 
 def _draw_parts(model: Any, count: int, seed: int, *, noise: bool) -> Iterator[Any]:

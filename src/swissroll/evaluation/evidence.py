@@ -19,10 +19,10 @@ from __future__ import annotations
 
 import copy
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, replace
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import torch
@@ -33,6 +33,7 @@ from swissroll import checks
 from swissroll.evaluation import quadrature
 from swissroll.evaluation.elbo import best_elbo, elbo
 from swissroll.evaluation.importance import importance_bound
+from swissroll.evaluation.shared_grid import MANY_POINTS, integrate_many
 from swissroll.model.adapter import as_vae, measurable
 from swissroll.model.posterior import Posterior
 from swissroll.model.standardized import StandardizedVAE
@@ -100,7 +101,55 @@ def is_exact(model: nn.Module) -> bool:
     return vae.latent_dim <= EXACT_DIMS and is_smooth
 
 
+class Score(NamedTuple):
+    """Log densities of N points, as tensors of float64 of shape (N,).
+
+    Attributes:
+        log_p: log p(x) in nats, or the importance-weighted bound on it.
+        error: Estimated error of ``log_p``: of the quadrature, or the standard error of the bound's draws.
+    """
+
+    log_p: Tensor
+    error: Tensor
+
+
 @ordinary_modes()
+def score(
+    model: nn.Module,
+    x: Tensor | NDArray[Any] | Sequence[Sequence[float]],
+    *,
+    sigma: float | None = None,
+    tolerance: float = TOLERANCE,
+    samples: int = 1000,
+    generator: Generator | None = None,
+    progress: Callable[[int], object] = lambda _: None,
+) -> Score:
+    """Log p(x) and its error, for any number of points; the importance-weighted bound where :func:`is_exact` says no.
+
+    From 2,049 points on, neighbours share a grid: some ten times as fast, and the same numbers within rounding.
+    Arguments and errors as for :func:`measure_evidence`, which also says how far to trust it; ``progress`` is told how
+    many more points are done.
+    """
+    options: dict[str, Any] = {"tolerance": tolerance, "samples": samples, "generator": generator}
+    if isinstance(model, StandardizedVAE):
+        found = score(model.vae, _standardize(model, x, sigma), progress=progress, **options)
+        return Score(found.log_p - model.standardization.log_volume, found.error)
+
+    vae, points, sigma = _check(model, x, sigma)
+    _check_sampling(tolerance, samples, generator)
+    if is_exact(vae):
+        integrate = integrate_many if len(points) >= MANY_POINTS else quadrature.integrate
+        integral = integrate(vae, points, sigma, tolerance=tolerance, progress=progress)
+        return Score(_require_finite(integral.log_p, sigma), integral.error)
+
+    bounds = []
+    for part in torch.split(points, quadrature.POINTS):
+        bounds.append(importance_bound(vae, part, _encode(vae, part), sigma, samples, generator))
+        progress(len(part))
+    log_p = torch.cat([bound.log_p for bound in bounds])
+    return Score(_require_finite(log_p, sigma), torch.cat([bound.error for bound in bounds]))
+
+
 def log_evidence(
     model: nn.Module,
     x: Tensor | NDArray[Any] | Sequence[Sequence[float]],
@@ -114,19 +163,7 @@ def log_evidence(
 
     Arguments and errors as for :func:`measure_evidence`, which also says how far to trust it.
     """
-    if isinstance(model, StandardizedVAE):
-        inside = _standardize(model, x, sigma)
-        options: dict[str, Any] = {"tolerance": tolerance, "samples": samples, "generator": generator}
-        return log_evidence(model.vae, inside, **options) - model.standardization.log_volume
-
-    vae, points, sigma = _check(model, x, sigma)
-    _check_sampling(tolerance, samples, generator)
-
-    if is_exact(vae):
-        log_p = quadrature.integrate(vae, points, sigma, tolerance=tolerance).log_p
-    else:
-        log_p = importance_bound(vae, points, _encode(vae, points), sigma, samples, generator).log_p
-    return _require_finite(log_p, sigma)
+    return score(model, x, sigma=sigma, tolerance=tolerance, samples=samples, generator=generator).log_p
 
 
 @ordinary_modes()

@@ -18,7 +18,7 @@ from __future__ import annotations
 
 import itertools
 import math
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
 import torch
@@ -94,13 +94,15 @@ class _Bounds:
 @torch.no_grad()
 def log_joint(model: VAE, x: Tensor, z: Tensor, sigma: float) -> Tensor:
     """Log p(x, z) in nats, shape (N, M), for points (N, D) and latents (M, L) in float64."""
-    decoded = _decode(model, z)
+    decoded = decode(model, z)
     squares = _squares_to_decoded(x, decoded, sigma)
     return _log_joint(squares, log_prior(model, z), x.shape[1], sigma)
 
 
 @torch.no_grad()
-def integrate(model: VAE, x: Tensor, sigma: float, *, tolerance: float) -> Integral:
+def integrate(
+    model: VAE, x: Tensor, sigma: float, *, tolerance: float, progress: Callable[[int], object] = lambda _: None
+) -> Integral:
     """Integrate p(z) N(x; decode(z), sigma^2 I) over the latent space, for points (N, D) in float64.
 
     Args:
@@ -109,6 +111,7 @@ def integrate(model: VAE, x: Tensor, sigma: float, *, tolerance: float) -> Integ
         x: Points, shape (N, D), float64.
         sigma: Decoder standard deviation, above 0.
         tolerance: Estimated error, in nats, at which a point is settled.
+        progress: Is told how many more points are done.
 
     Raises:
         ValueError: The prior is neither, and so has no bound over a cell.
@@ -117,7 +120,10 @@ def integrate(model: VAE, x: Tensor, sigma: float, *, tolerance: float) -> Integ
     if components is None and not model.prior.smooth:
         raise ValueError("An integral over latents needs a prior that is a mixture of Gaussians, or smooth.")
 
-    parts = [_integrate_part(model, components, part, sigma, tolerance) for part in torch.split(x, POINTS)]
+    parts = []
+    for part in torch.split(x, POINTS):
+        parts.append(integrate_part(model, components, part, sigma, tolerance))
+        progress(len(part))
     return Integral(
         log_p=torch.cat([part.log_p for part in parts]),
         error=torch.cat([part.error for part in parts]),
@@ -126,9 +132,10 @@ def integrate(model: VAE, x: Tensor, sigma: float, *, tolerance: float) -> Integ
     )
 
 
-def _integrate_part(model: VAE, components: Components | None, x: Tensor, sigma: float, tolerance: float) -> Integral:
+def integrate_part(model: VAE, components: Components | None, x: Tensor, sigma: float, tolerance: float) -> Integral:
+    """The integral for points that are few enough to be held together, on a grid of their own."""
     low, high = _box(model, components, x)
-    tree = _Tree(model, components, x, sigma, low, high)
+    tree = Tree(model, components, x, sigma, low, high)
 
     for _ in range(MAX_WIDENINGS):
         if not tree.leaks():
@@ -137,13 +144,30 @@ def _integrate_part(model: VAE, components: Components | None, x: Tensor, sigma:
         margin = (high - low) / 2
         low = low - margin
         high = high + margin
-        tree = _Tree(model, components, x, sigma, low, high)
+        tree = Tree(model, components, x, sigma, low, high)
 
     tree.refine(tolerance)
-    return Integral(log_p=tree.log_p, error=tree.error, spacing=tree.spacing, mode=tree.mode)
+    return tree.integral()
 
 
-class _Tree:
+def corners_of(dims: int) -> Tensor:
+    """Where a cell's children lie: at its midpoint plus these corners, shape (2^L, L), times their width."""
+    return torch.tensor(list(itertools.product((-0.5, 0.5), repeat=dims))).to(torch.float64)
+
+
+def halve_box(low: Tensor, high: Tensor) -> tuple[Tensor, Tensor]:
+    """The coarsest cells of a box: their midpoints, shape (2^(L halvings), L), and their width, shape (L,)."""
+    corners = corners_of(len(low))
+    width = high - low
+    cells = ((low + high) / 2)[None]
+    for _ in range(HALVINGS[len(low)]):
+        # Parent by parent, so that cells that are near in the list are near in the plane.
+        width = width / 2
+        cells = (cells[:, None] + corners * width).flatten(0, 1)
+    return cells, width
+
+
+class Tree:
     """The grids of one set of points: after each level, the best estimate of every point.
 
     Args:
@@ -153,6 +177,7 @@ class _Tree:
         sigma: Decoder standard deviation.
         low: Lowest corner of the box, shape (L,).
         high: Highest corner of the box, shape (L,).
+        matters: Which of the box's coarsest cells to look into at all, shape (2^(L halvings),); all by default.
 
     Attributes:
         log_p: Best estimate of log p(x), shape (N,).
@@ -166,7 +191,14 @@ class _Tree:
     """
 
     def __init__(
-        self, model: VAE, components: Components | None, x: Tensor, sigma: float, low: Tensor, high: Tensor
+        self,
+        model: VAE,
+        components: Components | None,
+        x: Tensor,
+        sigma: float,
+        low: Tensor,
+        high: Tensor,
+        matters: Tensor | None = None,
     ) -> None:
         self.model = model
         self.components = components
@@ -174,13 +206,9 @@ class _Tree:
         self.sigma = sigma
         self.low = low
         self.high = high
-        self.width = high - low
         count = len(x)
         dims = model.latent_dim
-
-        # A cell's children lie at its midpoint plus these corners times their width.
-        corners = list(itertools.product((-0.5, 0.5), repeat=dims))
-        self.corners = torch.tensor(corners).to(torch.float64)
+        self.corners = corners_of(dims)
 
         self.log_p = torch.full((count,), math.inf, dtype=torch.float64)
         self.error = torch.full((count,), math.inf, dtype=torch.float64)
@@ -188,19 +216,15 @@ class _Tree:
         self.mode = torch.zeros(count, dims, dtype=torch.float64)
         self.settled = torch.zeros(count, dtype=torch.bool)
 
-        roots = self._halve_box(HALVINGS[dims])
-        everyone = torch.arange(count)
-        self.width = self.width / 2
-        self._evaluate_level([_Block(cells, everyone) for cells in torch.split(roots, FAMILIES[dims])])
+        roots, width = halve_box(low, high)
+        if matters is not None:
+            roots = roots[matters]
+        self.width = width / 2
+        self._evaluate_level([_Block(cells, torch.arange(count)) for cells in torch.split(roots, FAMILIES[dims])])
 
-    def _halve_box(self, halvings: int) -> Tensor:
-        """Midpoints, shape (2^(L halvings), L), of the equal cells that so many halvings make of the box."""
-        cells = ((self.low + self.high) / 2)[None]
-        for _ in range(halvings):
-            # Parent by parent, so that cells that are near in the list are near in the plane.
-            self.width = self.width / 2
-            cells = (cells[:, None] + self.corners * self.width).flatten(0, 1)
-        return cells
+    def integral(self) -> Integral:
+        """What is found so far."""
+        return Integral(log_p=self.log_p, error=self.error, spacing=self.spacing, mode=self.mode)
 
     def leaks(self) -> bool:
         """Whether some point has mass at the edge of the box, judged on the first level."""
@@ -263,7 +287,7 @@ class _Tree:
 
         # Corner by corner, so that the children at one corner are a column of the sums.
         cells = (block.cells + self.corners[:, None] * self.width).flatten(0, 1)
-        decoded = _decode(self.model, cells)
+        decoded = decode(self.model, cells)
         squares = _squares_to_decoded(self.x[points], decoded, self.sigma)
         log_density = log_prior(self.model, cells)
         joint = _log_joint(squares, log_density, self.x.shape[1], self.sigma)
@@ -282,15 +306,12 @@ class _Tree:
             squares: Squared distances of the points from these, shape (P, M).
             log_density: Log p(z) at the midpoints, shape (M,).
         """
-        # How far the decoder may move within a cell: twice its farthest sibling from the mean of the siblings.
         kinds = len(self.corners)
-        siblings = decoded.reshape(kinds, len(block.cells) // kinds, -1)
-        spread = (siblings - siblings.mean(dim=0)).norm(dim=2)
-        radius = 2 * spread.amax(dim=0).repeat(kinds)
+        radius = radius_of(decoded, kinds)
 
         # log p(x, z) <= max of log p(z) - (|x - decode(z)| - radius)^2 / (2 sigma^2) - D/2 log(2 pi sigma^2).
         ceiling, fine = bound_cells(self.components, block.cells, self.width, log_density, kinds)
-        constant = _log_constant(self.x.shape[1], self.sigma)
+        constant = log_constant(self.x.shape[1], self.sigma)
         distance = (squares.float().sqrt() - radius.float()).clamp_min(0)
         upper = distance.square() / (-2 * self.sigma**2) + (ceiling - constant).float()
 
@@ -333,7 +354,15 @@ class _Tree:
                     yield _Block(some, points[near])
 
 
-def _decode(model: VAE, z: Tensor) -> Tensor:
+def radius_of(decoded: Tensor, kinds: int) -> Tensor:
+    """How far the decoder may move within a cell, shape (M,), from decoded midpoints (M, D), corner by corner."""
+    # Twice the farthest sibling from the mean of the siblings.
+    siblings = decoded.reshape(kinds, len(decoded) // kinds, -1)
+    spread: Tensor = (siblings - siblings.mean(dim=0)).norm(dim=2)
+    return 2 * spread.amax(dim=0).repeat(kinds)
+
+
+def decode(model: VAE, z: Tensor) -> Tensor:
     """Decoded means, shape (M, D), float64 on the CPU, of latents (M, L)."""
     return model.decode(model.like_weights(z)).to("cpu", torch.float64)
 
@@ -352,10 +381,10 @@ def _squares_to_decoded(x: Tensor, decoded: Tensor, sigma: float) -> Tensor:
 def _log_joint(squares: Tensor, log_prior: Tensor, data_dim: int, sigma: float) -> Tensor:
     """Log p(x, z), shape (N, M), from squared distances to decoded means, shape (N, M), and log p(z), shape (M,)."""
     # log p(x, z) = -|x - decode(z)|^2 / (2 sigma^2) - D/2 log(2 pi sigma^2) + log p(z).
-    return squares / (-2 * sigma**2) + (log_prior - _log_constant(data_dim, sigma))
+    return squares / (-2 * sigma**2) + (log_prior - log_constant(data_dim, sigma))
 
 
-def _log_constant(data_dim: int, sigma: float) -> float:
+def log_constant(data_dim: int, sigma: float) -> float:
     """Log of the normalising constant of N(m, sigma^2 I) in D dimensions: D/2 log(2 pi sigma^2)."""
     return data_dim / 2 * math.log(2 * math.pi * sigma**2)
 
