@@ -107,6 +107,13 @@ def test_a_positive_head_is_read_as_sampler_and_kl_read_it_together() -> None:
     assert [named.misconception.id for named in result.misconceptions] == ["heads-disagree"]
 
 
+def test_a_loss_that_switches_the_model_to_evaluation_is_told() -> None:
+    names = names_of(solution(call="model.eval()\nrecon_x, mu, logvar = model(x)"))
+    result = swissroll.check(names["compute_vae_loss"])
+    assert result.passed
+    assert any("leaves the model in evaluation mode" in line for line in result.conventions)
+
+
 def test_the_process_of_submissions_is_begun_before_pytorch_is_imported() -> None:
     code = "import sys, swissroll.exercise.warm_process, swissroll.cli.grading; print('torch' in sys.modules)"
     said = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)

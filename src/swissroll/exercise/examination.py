@@ -268,6 +268,8 @@ class Examination:
         reading = self._reading()
         if (self._readings_of_sampler() or self._readings_of_kl()) and reading is not LOG_VARIANCE:
             yield f"The encoder's second output is read as a {reading.name}."
+        if self.measured.first.get("training") is False:
+            yield "The loss leaves the model in evaluation mode: what draws in training alone then draws nothing."
         if self.measured.is_random:
             yield "The loss is computed from random draws: it is right on average, and noisy."
         if self.kl is None or self.error is None or self.kl.reading is None or self.error.factor is None:

@@ -34,14 +34,16 @@ Requests and their answers
 ``{"kind": "loss", "recon": (n, B, D), "x": (n, B, D), "mu": (n, B, L), "head": (n, B, L), "beta": [n floats],
 "gradients": bool, "probe": "plain" | "own", "seeds": [n ints] | None, "draws": bool}``
 -> ``{"loss": (n,) float64, "shape": [ints], "returned": type name,
-"decoded": [words], "points": [words], "shift": [n floats], "x_changed": bool, "grad_recon", "grad_mu", "grad_head"}``
+"decoded": [words], "points": [words], "shift": [n floats], "x_changed": bool,
+"training": bool, "grad_recon", "grad_mu", "grad_head"}``
     Computes the loss n times, each time with every source of random numbers seeded where seeds are given.
     A solution that takes a model is handed a probe that returns the given values: a plain one, or the solution's own
     VAE with encode, reparameterize and decode replaced. Its latent is a draw of the solution's sampler where ``draws``
     says so. ``decoded`` says what the probe's decoder was handed: "z", "mu", "other", or "" where it was not asked.
     ``points`` says whether its encoder was handed the loss's own points: "x", "other" or "", and ``shift`` how far they
-    lie from these on average. Gradients are stacked, and None unless asked for, and where none arrives. The first case
-    that fails is the answer, with its index as ``"case"``.
+    lie from these on average. ``training`` is the mode that the model, which was in training mode, is left in.
+    Gradients are stacked, and None unless asked for, and where none arrives. The first case that fails is the answer,
+    with its index as ``"case"``.
 
 ``{"kind": "not finite", "recon", "x", "mu", "head", "beta", "probe"}``, as of a loss
 -> ``{"kind": word, "line": int | None, "of_recon": bool, "of_latents": bool}``

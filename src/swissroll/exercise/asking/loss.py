@@ -200,7 +200,7 @@ def answer_loss(found: Found, request: Mapping[str, Any]) -> dict[str, Any]:
 
     answered: dict[str, Any] = {"loss": torch.tensor(said["loss"], dtype=torch.float64)}
     answered |= {name: said[name] for name in ("decoded", "points", "shift")}
-    answered |= {"shape": shape, "returned": returned, "x_changed": x_changed}
+    answered |= {"shape": shape, "returned": returned, "x_changed": x_changed, "training": bool(model.training)}
     return answered | {name: _stacked(said[name]) for name in ("grad_recon", "grad_mu", "grad_head")}
 
 

@@ -213,7 +213,7 @@ NOISE: tuple[Misconception, ...] = (
         thought="Whole numbers that are drawn at random are noise as well, and easier to look at.",
         law=NORMAL,
         signs=("noise-discrete",),
-        effect="The decoder learns a few codes around each mu, and nothing about what lies between them.",
+        effect="The KL term pays for a Gaussian that is not drawn from; the decoder sees a few codes around each mu.",
         hint="Draw 10,000 times at mu = 0 and logvar = 0, and count how many different numbers you get.",
         read=TRICK,
         slot="sampler",
