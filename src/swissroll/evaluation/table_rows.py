@@ -53,7 +53,7 @@ def _training_row(found: TrainingRows) -> tuple[str, ...]:
     """The evidence of training rows beside the lowest that any model could have on them."""
     above = found.neg_log_evidence - found.lower_bound
     return (
-        "the same of training rows, and its lower bound",
+        "negative log evidence of training rows, nats per point",
         with_error(found.neg_log_evidence, found.neg_log_evidence_se),
         with_error(found.lower_bound, found.lower_bound_error),
         f"of {found.n:,} rows, {with_error(above, found.lower_bound_error)} above",

@@ -272,7 +272,8 @@ def columns(scene: Scene) -> Figure:
     for place, (ax, name) in enumerate(zip(axes, names, strict=True)):
         lines = {"rows": Series(rows[:, place], DATA), "draws of the model": Series(draws[:, place], GENERATED, "--")}
         plots.histograms(ax, lines, xlabel=shorten(name), from_zero=False)
-        ax.set(ylabel="", yticks=[])
+        # The legend is as large beside so small an axes as a third of it.
+        ax.set(ylabel="", yticks=[], ylim=(0, 1.2 * ax.get_ylim()[1]))
         legend = ax.get_legend()
         if place and legend is not None:
             legend.remove()

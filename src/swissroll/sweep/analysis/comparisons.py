@@ -41,7 +41,7 @@ SIGMA_METRICS = frozenset({"neg_elbo", "neg_log_evidence", "above_lower_bound", 
 """Metrics that depend on a run's own decoder sigma."""
 LOWERED_BY_SIGMA = SIGMA_METRICS - {"above_lower_bound"}
 """Those that a smaller sigma can lower without a better model; in the other one, the bound at that sigma is off."""
-INCOMPARABLE_AXES = frozenset({"dataset", "noise"})
+INCOMPARABLE_AXES = frozenset({"dataset", "noise", "held_out"})
 """Settings that change what is measured, not how good it is: no value of theirs is better than another."""
 
 

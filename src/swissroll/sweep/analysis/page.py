@@ -42,7 +42,9 @@ MAX_LINKED_RUNS = 500
 """Most runs that the page links."""
 ALWAYS_NAMED = ("dataset", "steps")
 """Settings that the page names even where they are at their defaults."""
-NEVER_NAMED = ("seed", "threads", "snapshot_every", "device", "engine")
+NEVER_NAMED = ("seed", "threads", "snapshot_every", "device", "engine", "data_digest")
+OF_A_DATASET = ("dataset", "noise")
+"""Settings that say nothing of a table."""
 
 
 class DivergedSetting(NamedTuple):
@@ -137,6 +139,11 @@ class SweepPage:
         return in_sections or any(best.lowered_by_sigma for best in self.best_settings)
 
     @property
+    def is_of_own_rows(self) -> bool:
+        """Whether the runs are of a person's own table, whose errors are in standard deviations."""
+        return is_of_own_rows(self.table)
+
+    @property
     def leaves_columns_out(self) -> bool:
         """Whether some level of a third axis may have no column of panels."""
         crowded = any(len(levels) > MAX_PANEL_COLUMNS for levels in self.table.axes.values())
@@ -223,6 +230,11 @@ def _page(table: Table, figures: dict[str, str], gallery: Gallery) -> SweepPage:
     )
 
 
+def is_of_own_rows(table: Table) -> bool:
+    """Whether a sweep's runs are of a person's own table."""
+    return any(row.config.data is not None for row in table.rows)
+
+
 def _list_values(values: tuple[Any, ...]) -> str:
     """An axis's values; of many, the first and the last ones."""
     texts = [format_value(value) for value in values]
@@ -234,11 +246,17 @@ def _list_values(values: tuple[Any, ...]) -> str:
 def _shared_settings(table: Table) -> dict[str, str]:
     """Settings that all runs share and that are not Config's defaults; and always dataset, steps and decoder sigma."""
     shared = {}
+    left_out = (*table.axes, *NEVER_NAMED)
+    if is_of_own_rows(table):
+        left_out = (*left_out, *OF_A_DATASET)
     for field in dataclasses.fields(Config):
-        if field.name in table.axes or field.name in NEVER_NAMED:
+        if field.name in left_out:
             continue
 
         values = {getattr(row.config, field.name) for row in table.rows}
+        if field.name == "data":
+            # A page travels, so it tells no more than the name of the file.
+            values = {value and Path(value).name for value in values}
         named = field.name in ALWAYS_NAMED or values != {field.default}
         if len(values) == 1 and named:
             shared[field.name] = format_value(values.pop())
