@@ -44,6 +44,7 @@ def call(capsys: pytest.CaptureFixture[str], *arguments: str) -> tuple[int, str,
         (["--data", "points.npy", "--dataset", "swiss_roll"], "--data and --dataset both say where points come from"),
         (["--data", "points.npy", "--noise", "0"], "--data and --noise both say where points come from"),
         (["--columns", "x1"], "columns is of a table, and data names none"),
+        (["--data", "points.npy", "--solution", "mine.py"], "trained on a dataset, not on a table"),
         (["--data", "points.npy", "--held-out", "0.95"], "held_out must be a finite number above 0 and at most 0.9"),
     ],
 )

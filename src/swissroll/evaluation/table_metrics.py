@@ -60,6 +60,7 @@ class TrainingRows:
         neg_log_evidence_se: Standard error of that mean.
         lower_bound: No model with this decoder sigma has a lower mean on these rows.
         lower_bound_error: Most by which the lowest value may lie above ``lower_bound``.
+        bound: Whether ``neg_log_evidence`` is only a bound, from above.
     """
 
     n: int
@@ -67,6 +68,7 @@ class TrainingRows:
     neg_log_evidence_se: float
     lower_bound: float
     lower_bound_error: float
+    bound: bool = False
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -202,4 +204,5 @@ def _measure_training_rows(model: VAE, points: Points, *, sigma: float, seed: in
         neg_log_evidence_se=standard_error(found.log_p),
         lower_bound=volume + lowest.lower,
         lower_bound_error=lowest.upper - lowest.lower,
+        bound=found.bound,
     )

@@ -51,12 +51,13 @@ def table_rows(table: TableMetrics) -> Rows:
 
 def _training_row(found: TrainingRows) -> tuple[str, ...]:
     """The evidence of training rows beside the lowest that any model could have on them."""
-    above = found.neg_log_evidence - found.lower_bound
+    above = with_error(found.neg_log_evidence - found.lower_bound, found.lower_bound_error)
+    name = "negative log evidence of training rows, nats per point"
     return (
-        "negative log evidence of training rows, nats per point",
+        f"{name} (a bound)" if found.bound else name,
         with_error(found.neg_log_evidence, found.neg_log_evidence_se),
         with_error(found.lower_bound, found.lower_bound_error),
-        f"of {found.n:,} rows, {with_error(above, found.lower_bound_error)} above",
+        f"of {found.n:,} rows, {'at most ' if found.bound else ''}{above} above its lower bound",
     )
 
 

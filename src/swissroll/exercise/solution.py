@@ -197,6 +197,8 @@ def _run(submission: Submission) -> tuple[dict[str, Any], str]:
 
 def require_settings(config: Config) -> None:
     """Require settings that a solution to the exercise can be trained with; raises ValueError otherwise."""
+    if config.data is not None:
+        raise ValueError("A solution to the exercise is trained on a dataset, not on a table. Leave out data.")
     for name, allowed in SETTINGS.items():
         value = getattr(config, name)
         if value not in allowed:
