@@ -99,3 +99,24 @@ def test_a_mistake_descends_the_gradient_of_its_wrong_line(answers: dict[str, An
         values = torch.tensor(found["gradient"][name]["values"], dtype=torch.float32).reshape(parameter.shape)
         largest = parameter.grad.abs().max().item()
         torch.testing.assert_close(values, parameter.grad, rtol=1e-4, atol=1e-4 * largest)
+
+
+def test_a_mistaken_run_is_measured_on_held_out_points_as_the_right_one(node: Node) -> None:
+    script = """
+const { Training } = await load("training.js");
+const { MISTAKES } = await load("mistakes.js");
+const settings = { hidden_dim: 8, depth: 1, batch_size: 16 };
+const ids = MISTAKES.map(({ id }) => id).filter((id) => id !== "relu_on_head");
+answer(ids.map((mistake) => {
+  const mistaken = new Training(kernel, { ...settings, mistake });
+  mistaken.step(5);
+  const right = new Training(kernel, settings);
+  right.network.loadTensors(mistaken.network.tensors(mistaken.network.parameters));
+  const row = [mistaken.measure(), right.measure()].map(({ distortion, rate }) => [distortion, rate]);
+  return { measured: row[0], expected: row[1] };
+}));
+"""
+    found = node(script)
+    assert len(found) == 7
+    for row in found:
+        assert row["measured"] == row["expected"]

@@ -46,7 +46,8 @@ export const PRESETS = [
     question: "What if beta is too weak?",
     look: "Reconstructions are sharp, but the latents leave the prior, and samples fall off the curve.",
     settings: { beta: 1e-5 },
-    shows: { samples: true },
+    // At so little noise the lines of the density are finer than its grid.
+    shows: { samples: true, density: false },
   },
   {
     id: "one_latent",
