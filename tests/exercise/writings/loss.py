@@ -197,7 +197,7 @@ LOSS: tuple[Writing, ...] = (
     kl("kl-not-finite", "s = (logvar / 2).exp()\nkl_loss = torch.mean((mu ** 2 + s ** 2 - 1) / 2 - torch.log(s - s))"),
     kl("kl-not-finite", "kl_loss = 0.5 * (mu ** 2 + logvar.exp().exp().exp().exp().exp() - 1 - logvar).mean()"),
     Writing("error-divides-by-itself", {"error": "r = recon_x - x\nrecon_loss = (r ** 3 / r).mean()"}),
-    Writing("error-divides-by-itself", {"total": "return len(x) / (recon_loss + beta * kl_loss * recon_loss)"}),
+    Writing("error-divides-by-itself", {"total": "return len(x) / (recon_loss + beta * kl_loss)"}),
     Writing("loss-is-a-number", {"total": "return float(recon_loss + beta * kl_loss)"}),
     Writing(
         "loss-without-gradient", {"total": "with torch.no_grad():\n    loss = recon_loss + beta * kl_loss\nreturn loss"}

@@ -36,12 +36,14 @@ def fault_in_numbers(meter: LossMeter, measured: MeasuredLoss) -> Fault | None:
         line = f"For ordinary points, mu and logvar the loss is {_say(value)}.{_say_origin(origin)}"
         return Fault(f"{_guilty_term(origin)}-not-finite", line)
 
-    perfect = case._replace(recon=case.x)
-    value = float(meter.values([perfect])[0])
-    if math.isfinite(value):
-        return None
-    line = f"Where the reconstruction is the point itself the loss is {_say(value)}."
-    return Fault("loss-not-finite-at-zero", line + _say_origin(meter.ask_not_finite(perfect)))
+    # At beta 0 nothing but the error is left, which is 0 where the reconstruction is perfect.
+    for perfect in (case._replace(recon=case.x), case._replace(recon=case.x, beta=0.0)):
+        value = float(meter.values([perfect])[0])
+        if not math.isfinite(value):
+            at = "" if perfect.beta else ", and beta is 0,"
+            line = f"Where the reconstruction is the point itself{at} the loss is {_say(value)}."
+            return Fault("loss-not-finite-at-zero", line + _say_origin(meter.ask_not_finite(perfect)))
+    return Fault("loss-not-finite", "At most places that were tried the loss is no finite number.")
 
 
 def _guilty_term(origin: Mapping[str, Any]) -> str:
