@@ -74,7 +74,7 @@ def test_button_and_key_copy_a_link_and_say_that_it_leads_to_a_file(page: Page) 
             page.locator("#copy-link").click()
         else:
             page.keyboard.press("c")
-        page.wait_for_function("navigator.clipboard.readText().then((text) => text.includes('turns=5:lr:0.01'))")
+        page.wait_for_function("() => navigator.clipboard.readText().then((text) => text.includes('turns=5:lr:0.01'))")
         assert "send the file as well" in notes(page)
         page.locator("#notes button").click()
 

@@ -82,7 +82,7 @@ def test_a_line_is_drawn_with_the_mouse(page: Page) -> None:
     expect(page.locator("#panel-data .description")).to_contain_text(
         re.compile(r"of 2 coordinates, which reach (0\.\d+|1)")
     )
-    page.wait_for_function("location.hash.includes('own=2.')")
+    page.wait_for_function("() => location.hash.includes('own=2.')")
     assert page.locator("#knob-dataset option:checked").inner_text() == "drawing"
 
 

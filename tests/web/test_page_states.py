@@ -195,7 +195,7 @@ def test_axes_of_a_larger_latent_space_are_chosen(page: Page) -> None:
     go_to(page, f"{STILL}&latent_dim=3")
     across = page.locator("select[name=axis-across]")
     across.select_option("2")
-    page.wait_for_function("location.hash.includes('plane=2%2C1')")
+    page.wait_for_function("() => location.hash.includes('plane=2%2C1')")
     # The other axis makes room.
     page.locator("select[name=axis-up]").select_option("2")
     expect(across).to_have_value("1")
