@@ -25,6 +25,7 @@ from scipy import stats
 from swissroll.exercise.asking import Found, find
 from swissroll.exercise.checking import check_subject
 from swissroll.exercise.evidence import Evidence
+from swissroll.exercise.examination import Examination
 from swissroll.exercise.laws.moments import Array, distance_from_normal, excess_kurtosis, skewness
 from swissroll.exercise.laws.noise import MAX_DEVIATIONS, MAX_KS
 from swissroll.exercise.laws.sampler import SamplerLaws
@@ -54,7 +55,10 @@ def check_sampler(found: Found, seed: int) -> list[Evidence]:
     """The evidence of the laws of a sampler alone, as a whole check has it."""
     readings = ["log-variance", "standard deviation", "variance", "log standard deviation", "log-precision"]
     readings += ["precision", "standard deviation before softplus", "variance before softplus"]
-    return list(SamplerLaws(LocalSubject(found), 1000 + 20_000 * seed, readings).judge())
+    subject = LocalSubject(found)
+    whole = Examination(subject, seed=seed)
+    latents = whole.latents_of_method(whole.described["reparameterize"])
+    return list(SamplerLaws(subject, whole.seed, readings, latents).judge())
 
 
 def count_accusations(seconds: float, seed: int) -> Iterator[str]:

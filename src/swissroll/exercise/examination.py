@@ -69,11 +69,11 @@ class Examination:
     def _measure_all(self) -> None:
         sampler = self._part("reparameterize")
         if sampler is not None:
-            self.sampler = SamplerLaws(self.subject, self.seed, self._declared(), self._latents_of_method(sampler))
+            self.sampler = SamplerLaws(self.subject, self.seed, self._declared(), self.latents_of_method(sampler))
         if self._part("loss") is not None:
             self._measure_loss(self.seed)
 
-    def _latents_of_method(self, sampler: Mapping[str, Any]) -> str | None:
+    def latents_of_method(self, sampler: Mapping[str, Any]) -> str | None:
         """The argument of the model that a sampler is a method of which is the number of latents; "" where it has none.
 
         None where the sampler is no method.
