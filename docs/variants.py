@@ -77,7 +77,7 @@ VARIANTS = {
     "full-covariance": Variant({"full covariance": {"posterior": "full"}}),
     "flow-prior": Variant({"flow prior": {"prior": "flow"}}),
     "mmd": Variant(
-        {"beta 0, mmd 0.1": {"beta": 0.0, "mmd": 0.1}, "beta 0, mmd 1": {"beta": 0.0, "mmd": 1.0}},
+        {"beta 0, mmd 0.1": {"beta": 0.0, "mmd_weight": 0.1}, "beta 0, mmd 1": {"beta": 0.0, "mmd_weight": 1.0}},
         beside={"beta 0": {"beta": 0.0}},
     ),
 }

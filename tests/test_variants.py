@@ -325,7 +325,7 @@ def test_a_state_goes_on_on_the_other_engine() -> None:
         ({"max_error": 0.1, "decoder_variance": "learned"}, "chooses that error itself"),
         ({"max_error": 0.1, "decoder_variance": "batch_optimal"}, "chooses that error itself"),
         ({"importance_samples": 2, "beta": 0.0}, "beta=0 has none"),
-        ({"importance_samples": 2, "mmd": 1.0}, "which mmd changes"),
+        ({"importance_samples": 2, "mmd_weight": 1.0}, "which mmd_weight changes"),
         ({"importance_samples": 2, "free_bits": 1.0}, "which free_bits changes"),
         ({"importance_samples": 2, "max_error": 0.1}, "which max_error changes"),
         ({"importance_samples": 2, "decoder_variance": "batch_optimal", "beta": 1.0}, "for the ELBO alone"),
@@ -392,7 +392,7 @@ def test_a_report_says_what_the_loss_is() -> None:
     assert "KL of a latent dimension counts as 0.5 nats" in describe_loss(Config(free_bits=0.5))
     assert "mean KL of the latent dimensions counts as" in describe_loss(Config(free_bits=0.5, components=3))
     assert "importance-weighted bound of 5 draws" in describe_loss(Config(importance_samples=5))
-    assert "It has 3 times the squared MMD" in describe_loss(Config(mmd=3.0))
+    assert "It has 3 times the squared MMD" in describe_loss(Config(mmd_weight=3.0))
     assert "error per coordinate becomes 0.05" in describe_loss(Config(max_error=0.05))
 
 

@@ -176,7 +176,7 @@ class Config:
         "Beta at the first step; it moves geometrically to beta over the first 70 % of the steps.",
         none_or(real(0, 1e6, open_low=True)),
     )
-    mmd: float = setting(
+    mmd_weight: float = setting(
         0.0,
         "Weight of the squared MMD between aggregate posterior and prior in the loss, beside the KL term.",
         real(0, 1e6),
@@ -274,9 +274,9 @@ class Config:
                 f"prior 'flow' is for a latent_dim of at most {MAX_JOINT_LATENT_DIM}; got {self.latent_dim}."
             )
 
-        if self.mmd and self.prior == "flow":
+        if self.mmd_weight and self.prior == "flow":
             raise ValueError("mmd needs a prior of Gaussians, and prior is 'flow'; leave out one of them.")
-        if self.mmd and self.batch_size < 2:
+        if self.mmd_weight and self.batch_size < 2:
             raise ValueError("mmd compares the points of a batch, and batch_size is 1; make it larger.")
 
     def _check_table(self) -> None:
@@ -322,7 +322,7 @@ class Config:
             return
         if not self.beta:
             raise ValueError("importance_samples weighs draws by the decoder's noise, and beta=0 has none; raise beta.")
-        for name in ("free_bits", "max_error", "mmd"):
+        for name in ("free_bits", "max_error", "mmd_weight"):
             if getattr(self, name) != getattr(Config, name):
                 raise ValueError(
                     f"importance_samples makes the loss a bound, which {name} changes; leave out one of them."

@@ -66,7 +66,7 @@ def test_it_is_a_term_of_the_loss_at_its_weight() -> None:
     config = Config(hidden_dim=8, depth=1, engine="torch")
     model = build_model(config)
     plain = loss_of(config).evaluate(model, x, generator=Generator().manual_seed(8))
-    regularised = loss_of(Config(hidden_dim=8, depth=1, mmd=3.0)).evaluate(
+    regularised = loss_of(Config(hidden_dim=8, depth=1, mmd_weight=3.0)).evaluate(
         model, x, generator=Generator().manual_seed(8)
     )
     z = model.posterior(x).draw(model, generator=Generator().manual_seed(8))
@@ -78,7 +78,9 @@ def test_it_keeps_the_latents_of_an_autoencoder_near_the_prior() -> None:
     """Without a KL term nothing else does: the spread of the aggregate posterior tells the two apart."""
     distance = {}
     for mmd in (0.0, 1.0):
-        config = Config(hidden_dim=16, depth=1, beta=0.0, mmd=mmd, steps=60, batch_size=64, lr=1e-2, engine="torch")
+        config = Config(
+            hidden_dim=16, depth=1, beta=0.0, mmd_weight=mmd, steps=60, batch_size=64, lr=1e-2, engine="torch"
+        )
         training = build(config)
         for _ in training:
             pass
@@ -95,15 +97,15 @@ def test_it_keeps_the_latents_of_an_autoencoder_near_the_prior() -> None:
     [
         ({"batch_size": 1}, "mmd compares the points of a batch, and batch_size is 1"),
         ({"prior": "flow"}, "mmd needs a prior of Gaussians"),
-        ({"mmd": -1.0}, "mmd must be"),
+        ({"mmd_weight": -1.0}, "mmd_weight must be"),
     ],
 )
 def test_settings_that_do_not_go_with_it_are_refused(settings: dict[str, object], message: str) -> None:
     with pytest.raises(ValueError, match=message):
-        Config.from_dict({"mmd": 1.0} | settings)
+        Config.from_dict({"mmd_weight": 1.0} | settings)
 
 
 def test_the_fast_engine_says_that_it_does_not_compute_it() -> None:
-    assert choose_engine(Config(mmd=1.0, steps=10**6)) == "torch"
+    assert choose_engine(Config(mmd_weight=1.0, steps=10**6)) == "torch"
     with pytest.raises(ValueError, match=r"The fast engine does not compute mmd\. Choose engine 'torch'"):
-        build(Config(mmd=1.0, engine="xla"))
+        build(Config(mmd_weight=1.0, engine="xla"))

@@ -193,9 +193,11 @@ def sole_planner(parent: Path) -> Iterator[None]:
     """Keep other commands from planning in a folder; waits for one that does. The folder goes if it is left empty."""
     with ExitStack() as held:
         is_told = False
+        is_new = False
         began = monotonic()
         while True:
-            is_new = not parent.is_dir()
+            # One that holds nothing but a lock was made by the command that is waited for.
+            is_new = is_new or not parent.is_dir() or holds_lock_alone(parent)
             try:
                 parent.mkdir(parents=True, exist_ok=True)
                 held.enter_context(lock(parent))
@@ -215,11 +217,18 @@ def sole_planner(parent: Path) -> Iterator[None]:
 
 
 def remove_if_empty(folder: Path) -> None:
-    """Remove a folder that holds nothing but a lock."""
+    """Remove a folder that holds nothing, or nothing but a lock."""
     with suppress(OSError):
-        if [path.name for path in folder.iterdir()] == [".lock"]:
+        if holds_lock_alone(folder):
             (folder / ".lock").unlink()
         folder.rmdir()
+
+
+def holds_lock_alone(folder: Path) -> bool:
+    """Whether a folder is there and has a lock in it, and nothing else."""
+    with suppress(OSError):
+        return [path.name for path in folder.iterdir()] == [".lock"]
+    return False
 
 
 def note(text: str) -> None:

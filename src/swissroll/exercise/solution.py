@@ -42,7 +42,7 @@ SETTINGS = {
     "free_bits": (0.0,),
     "max_error": (None,),
     "importance_samples": (1,),
-    "mmd": (0.0,),
+    "mmd_weight": (0.0,),
     "posterior": ("diagonal",),
     "prior": ("gaussians",),
     "refit_prior": (False,),

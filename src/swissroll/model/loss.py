@@ -213,7 +213,7 @@ class Loss:
         beta: Weight of the KL term, at least 0.
         data_dim: D.
         latent_dim: L.
-        mmd: Weight of the squared MMD between aggregate posterior and prior, at least 0.
+        mmd_weight: Weight of the squared MMD between aggregate posterior and prior, at least 0.
         reduction: Average both terms over dimensions (the notebook) or sum them (the textbook).
         decoder_variance: What decides the decoder's variance: beta, a weight, or the batch's own squared error. In the
             last two cases the distortion at that variance takes the place of the squared error.
@@ -226,7 +226,7 @@ class Loss:
     beta: float
     data_dim: int
     latent_dim: int
-    mmd: float = 0.0
+    mmd_weight: float = 0.0
     reduction: Reduction = "mean"
     decoder_variance: DecoderVariance = "fixed"
     free_bits: float = 0.0
@@ -235,7 +235,7 @@ class Loss:
 
     def __post_init__(self) -> None:
         check_beta(self.beta)
-        checks.real("mmd", self.mmd, 0, 1e100)
+        checks.real("mmd_weight", self.mmd_weight, 0, 1e100)
         checks.whole("data_dim", self.data_dim, 1, 10**9)
         checks.whole("latent_dim", self.latent_dim, 1, 10**9)
         checks.one_of("reduction", self.reduction, ("mean", "sum"))
@@ -254,7 +254,7 @@ class Loss:
             beta=config.beta,
             data_dim=data_dim,
             latent_dim=config.latent_dim,
-            mmd=config.mmd,
+            mmd_weight=config.mmd_weight,
             reduction=config.reduction,
             decoder_variance=config.decoder_variance,
             free_bits=config.free_bits,
@@ -307,8 +307,8 @@ class Loss:
         if tracked is not None and self.max_error is not None:
             weight = self.beta_at(tracked)
         loss = self.value(mse, self._count_kl(model, posterior, kl), model.decoder_logvar, beta=weight)
-        if self.mmd:
-            loss = loss + self.mmd * mmd_to_prior(z, model.prior)
+        if self.mmd_weight:
+            loss = loss + self.mmd_weight * mmd_to_prior(z, model.prior)
 
         return LossTerms(
             loss=loss,

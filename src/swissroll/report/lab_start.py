@@ -32,7 +32,7 @@ NOT_ON_THE_PAGE = (
     "importance_samples",
     "label",
     "max_error",
-    "mmd",
+    "mmd_weight",
     "posterior",
     "prior",
 )

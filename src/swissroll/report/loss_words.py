@@ -32,8 +32,9 @@ def describe_loss(config: Config) -> str:
             "That is of one draw per point; here it is the importance-weighted bound of "
             f"{config.importance_samples} draws, which is lower. Error and rate are averages over the draws."
         )
-    if config.mmd:
+    if config.mmd_weight:
         sentences.append(
-            f"It has {config.mmd:g} times the squared MMD between a batch's posterior draws and the prior in it, too."
+            f"It has {config.mmd_weight:g} times the squared MMD "
+            "between a batch's posterior draws and the prior in it, too."
         )
     return " ".join(sentences)

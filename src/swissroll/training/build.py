@@ -334,7 +334,7 @@ def beyond_xla(config: Config) -> str:
     """What of a config the fast engine does not compute, as a sentence; empty where it computes all."""
     if config.prior == "flow":
         return "The fast engine has no prior 'flow'."
-    if config.mmd:
+    if config.mmd_weight:
         return "The fast engine does not compute mmd."
     if config.importance_samples > 1:
         return "The fast engine takes one draw per point, and importance_samples asks for more."

@@ -37,7 +37,7 @@ SHAPE_FIELDS = (
     "prior",
     "components",
     "decoder_variance",
-    "mmd",
+    "mmd_weight",
     "reduction",
     "free_bits",
     "max_error",
