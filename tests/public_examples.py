@@ -64,6 +64,7 @@ def examples() -> dict[str, Example]:
         Example(swissroll.compute_vae_loss, {"model": vae, "x": POINTS, "beta": 0.01}),
         Example(swissroll.distortion, {"recon_x": OTHERS, "x": POINTS, "sigma": 0.5}),
         Example(swissroll.elbo, {"recon_x": OTHERS, "x": POINTS, "mu": POINTS, "logvar": OTHERS, "sigma": 0.5}),
+        Example(evaluation.rows_lower_bound, {"rows": POINTS, "sigma": 0.5, "tolerance": 0.1, "steps": 10}),
         Example(
             swissroll.nll_lower_bound,
             {"curve": ROLL, "sigma": 0.5, "noise": 0.5, "tolerance": 0.1, "steps": 100},

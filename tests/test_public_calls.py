@@ -391,6 +391,7 @@ ANY_SHAPE = {
     # Any width is one, where nothing else says which.
     ("continuity", "mu"): {"other width"},
     ("continuity", "t"): {"three axes"},
+    ("rows_lower_bound", "rows"): {"other width"},
     ("is_exact", "x"): set(BAD_POINTS),
 }
 

@@ -16,10 +16,11 @@ from torch.distributions import Independent, Normal, kl_divergence
 from swissroll.config import Config
 from swissroll.data import CURVES, NoisyCurve, Sample
 from swissroll.evaluation import references
+from swissroll.evaluation.evidence_summary import LOWER_BOUND_PART
 from swissroll.evaluation.generation import SHARED_NOISE
 from swissroll.evaluation.latent_plane import rates
 from swissroll.evaluation.latent_space import activity
-from swissroll.evaluation.metrics import PARTS, Metrics, measure
+from swissroll.evaluation.metrics import PARTS, TRAINING_ROWS_PART, Metrics, measure
 from swissroll.model.vae import VAE
 from swissroll.training.build import build, translation_of
 from tests.oracles import Perfect, seeded
@@ -154,7 +155,7 @@ def test_progress_is_told_part_by_part(sigma: float, noise: float, left_out: set
     done: list[str] = []
     model = VAE(2, 4, generator=Generator().manual_seed(0))
     measure(model, CURVES["swiss_roll"], sigma=sigma, noise=noise, n=100, progress=done.append)
-    assert done == [part for part in PARTS if part not in left_out]
+    assert done == [part for part in PARTS if part not in {TRAINING_ROWS_PART, *left_out}]
 
 
 def test_measuring_leaves_the_model_alone() -> None:
@@ -297,4 +298,4 @@ def test_what_cannot_be_hashed_is_measured_alike() -> None:
 def test_the_bound_is_left_out_of_the_progress_without_a_curve() -> None:
     done: list[str] = []
     measure(VAE(2, 4), Gaussian(), sigma=0.3, n=100, progress=done.append)
-    assert done == [part for part in PARTS[:-1] if part != SHARED_NOISE]
+    assert done == [part for part in PARTS if part not in (SHARED_NOISE, LOWER_BOUND_PART, TRAINING_ROWS_PART)]
