@@ -1,4 +1,4 @@
-"""What the tests of the lab's engine share: its kernel in Node."""
+"""What the tests of the lab share: its kernel in Node, and its page as a file."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 
+from swissroll.report.lab import lab_page
 from tests.web.javascript import LAB, run_script
 
 PRELUDE = """
@@ -30,3 +31,11 @@ def node() -> Node:
         return run_script(PRELUDE % str(LAB) + script, value)
 
     return run
+
+
+@pytest.fixture(scope="session")
+def address(tmp_path_factory: pytest.TempPathFactory) -> str:
+    """The page as people open it: one file."""
+    path = tmp_path_factory.mktemp("lab") / "lab.html"
+    path.write_text(lab_page(), encoding="utf-8")
+    return path.as_uri()

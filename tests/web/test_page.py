@@ -1,88 +1,24 @@
 """The lab's page in a real browser, from a file and without a network: it trains, and each control does its work."""
 
-import os
 import re
-from collections.abc import Callable, Iterator
-from contextlib import AbstractContextManager, contextmanager
-from pathlib import Path
-from typing import Any
+from collections.abc import Callable
+from contextlib import AbstractContextManager
 
 import pytest
 from playwright.sync_api import Browser, Page, expect
 
-from swissroll.report.lab import lab_page
+from tests.web.driver import SMALL, SOON, STILL, notes, opened_page, pause, step, wait_for_step, weights_hash
 
 OpenLab = Callable[..., AbstractContextManager[Page]]
 
 PRESETS = ("first", "autoencoder", "notebook", "too_strong", "too_weak", "one_latent", "small_net", "best")
 TOOLS = ("story", "slow", "twin", "break", "sweep", "own", "export")
-HASH = re.compile("^[0-9a-f]{64}$")
-SOON = 60_000
-"""Milliseconds in which a step, a reply or a picture comes, on a busy machine too."""
-SMALL = "#hidden_dim=8&depth=1"
-"""A run whose steps take no time."""
-STILL = f"{SMALL}&step=1"
-"""A run that stands still, for what needs no training."""
-
-
-@pytest.fixture(scope="module")
-def address(tmp_path_factory: pytest.TempPathFactory) -> str:
-    """The page as people open it: one file."""
-    path: Path = tmp_path_factory.mktemp("lab") / "lab.html"
-    path.write_text(lab_page(), encoding="utf-8")
-    return path.as_uri()
 
 
 @pytest.fixture
 def open_lab(browser: Browser, address: str) -> OpenLab:
-    """Opens the page with the network off; fails on anything in the console and on a request to elsewhere."""
-
-    @contextmanager
-    def opened(fragment: str = "", **options: Any) -> Iterator[Page]:
-        context = browser.new_context(**({"viewport": {"width": 1280, "height": 800}} | options))
-        context.set_offline(True)
-        page = context.new_page()
-        page.set_default_timeout(SOON)
-        said: list[str] = []
-        page.on("console", lambda message: said.append(message.text))
-        page.on("pageerror", lambda error: said.append(str(error)))
-        page.on("request", lambda r: None if r.url.startswith(("file:", "data:", "blob:")) else said.append(r.url))
-        page.goto(address + fragment)
-
-        yield page
-
-        context.close()
-        assert said == []
-
-    return opened
-
-
-def step(page: Page) -> int:
-    """The step that the page shows."""
-    return int(page.locator("#now-step").inner_text().replace(",", ""))
-
-
-def wait_for_step(page: Page, number: int) -> None:
-    expect(page.locator("#now-step")).to_have_text(f"{number:,}", timeout=SOON)
-
-
-def pause(page: Page) -> None:
-    """Stop training; returns once the page stands still."""
-    if page.locator("#play").inner_text().strip() == "Pause":
-        page.locator("#play").click()
-    expect(page.locator("#play")).to_have_text("Play")
-    weights_hash(page)
-
-
-def weights_hash(page: Page) -> str:
-    """The SHA-256 of the weights, which a page shows once it stands still."""
-    element = page.locator("#weights-hash")
-    expect(element).to_have_attribute("data-hash", HASH, timeout=SOON)
-    return element.get_attribute("data-hash") or ""
-
-
-def notes(page: Page) -> str:
-    return page.locator("#notes").inner_text()
+    """Opens the page at a link."""
+    return lambda fragment="", **options: opened_page(browser, address + fragment, **options)
 
 
 def test_page_opens_training(open_lab: OpenLab) -> None:
@@ -304,21 +240,3 @@ def test_small_sweep_trains_nine_runs_and_opens_one(open_lab: OpenLab) -> None:
         expect(cells.first).to_contain_text(re.compile("step|ELBO"), timeout=SOON)
         page.get_by_role("button", name="Open beta 0.1, width 8").click()
         expect(page.locator("#number-beta")).to_have_value("0.1")
-
-
-def test_axe_finds_no_violation(open_lab: OpenLab) -> None:
-    axe = os.environ.get("SWISSROLL_AXE")
-    if not axe:
-        pytest.skip("needs axe-core: npm install axe-core, and its axe.min.js named in SWISSROLL_AXE")
-
-    script = Path(axe).read_text(encoding="utf-8")
-    for scheme in ("light", "dark"):
-        for width in (1280, 390):
-            asked = ["lecture=3", "panel=data", "beta=-1", *(f"tool={tool}" for tool in TOOLS)]
-            for fragment in asked:
-                window = {"width": width, "height": 844}
-                with open_lab(f"{STILL}&{fragment}", viewport=window, color_scheme=scheme) as page:
-                    wait_for_step(page, 1)
-                    page.evaluate(script + ";0")
-                    found = page.evaluate("axe.run().then(({violations}) => violations.map(({id}) => id))")
-                    assert found == [], (fragment, width, scheme)

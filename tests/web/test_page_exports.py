@@ -20,7 +20,6 @@ from safetensors.torch import load_file
 from swissroll.cli.app import main
 from swissroll.config import read_config
 from swissroll.model.vae import VAE
-from swissroll.report.lab import lab_page
 from swissroll.runs.run import load
 from tests.web.driver import SMALL, is_in_sight, notes, opened_page, saved, wait_for_step, weights_hash
 from tests.web.test_recipes import config_of_command
@@ -31,13 +30,6 @@ if TYPE_CHECKING:
 STEPS = 12
 RUN = f"{SMALL}&beta=0.02&steps={STEPS}&step={STEPS}&turns=5:lr:0.01&tool=export"
 TEXTS = ("Link", "Command", "config.toml", "Python script", "Points as CSV")
-
-
-@pytest.fixture(scope="module")
-def address(tmp_path_factory: pytest.TempPathFactory) -> str:
-    path: Path = tmp_path_factory.mktemp("lab") / "lab.html"
-    path.write_text(lab_page(), encoding="utf-8")
-    return path.as_uri()
 
 
 @pytest.fixture(scope="module")

@@ -10,7 +10,6 @@ from typing import TYPE_CHECKING
 import pytest
 from playwright.sync_api import expect
 
-from swissroll.report.lab import lab_page
 from tests.web.driver import STILL, is_in_sight, opened_page, wait_for_step
 
 if TYPE_CHECKING:
@@ -31,10 +30,8 @@ BAD_TABLES = {
 
 
 @pytest.fixture(scope="module")
-def shared(browser: Browser, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Page]:
-    path = tmp_path_factory.mktemp("lab") / "lab.html"
-    path.write_text(lab_page(), encoding="utf-8")
-    with opened_page(browser, f"{path.as_uri()}{STILL}&tool=own") as page:
+def shared(browser: Browser, address: str) -> Iterator[Page]:
+    with opened_page(browser, f"{address}{STILL}&tool=own") as page:
         wait_for_step(page, 1)
         yield page
 

@@ -11,7 +11,6 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from playwright.sync_api import expect
 
-from swissroll.report.lab import lab_page
 from tests.web.driver import SMALL, STILL, go_to, is_in_sight, opened_page, wait_for_step, weights_hash
 
 if TYPE_CHECKING:
@@ -86,13 +85,6 @@ STATES: dict[str, tuple[str, Callable[[Page], None]]] = {
 """The states of the page, by name: its link, and what is done then."""
 CROWDED = ("a broken run", "four latents", "three coordinates", "all settings", "slow motion", "guess the bug", "sweep")
 """Those with the most in them, which are looked at without axe-core too."""
-
-
-@pytest.fixture(scope="module")
-def address(tmp_path_factory: pytest.TempPathFactory) -> str:
-    path: Path = tmp_path_factory.mktemp("lab") / "lab.html"
-    path.write_text(lab_page(), encoding="utf-8")
-    return path.as_uri()
 
 
 @pytest.fixture(scope="module")

@@ -9,14 +9,13 @@ from typing import TYPE_CHECKING
 import pytest
 
 from swissroll.report.lab import lab_page
+from tests.web.driver import SOON, opened_page
 
 if TYPE_CHECKING:
     from playwright.sync_api import Browser, Locator, Page
 
 STEPS = 150
 SETTINGS = {"hidden_dim": 16, "depth": 2, "batch_size": 32, "steps": STEPS, "noise": 0.05}
-PATIENCE = 60_000
-"""Milliseconds: a busy machine is slow, and no test here is about time."""
 
 DATA_TOGGLES = ("data", "coordinate", "reconstructions", "residuals", "mesh", "density", "samples", "noise")
 LATENT_TOGGLES = ("means", "ellipses", "prior", "aggregate", "posterior")
@@ -52,7 +51,7 @@ class Lab:
         self.page.wait_for_function(
             "([selector, text]) => new RegExp(text).test(document.querySelector(selector).textContent)",
             arg=[selector, text],
-            timeout=PATIENCE,
+            timeout=SOON,
         )
 
     def place(self, panel: str, across: float, down: float) -> tuple[float, float]:
@@ -65,33 +64,17 @@ class Lab:
 
 
 @pytest.fixture(scope="module")
-def shared(browser: Browser, tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Lab, list[str]]]:
-    """The page after its last step, with all that is exact computed; and what went wrong in it."""
+def lab(browser: Browser, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Lab]:
+    """The page after its last step, with all that is exact computed."""
     file = tmp_path_factory.mktemp("lab") / "lab.html"
     file.write_text(lab_page({"settings": SETTINGS, "name": "short"}), encoding="utf-8")
-    context = browser.new_context(viewport={"width": 1280, "height": 800}, offline=True)
-    page = context.new_page()
-    page.set_default_timeout(PATIENCE)
-    problems: list[str] = []
-    page.on("pageerror", lambda error: problems.append(str(error)))
-    page.on("console", lambda message: problems.append(message.text))
-    page.goto(file.as_uri())
-
-    lab = Lab(page)
-    page.wait_for_selector('.verdict[data-kind="stopped"]')
-    lab.wait_for_text("#panel-curves .description", "amortisation")
-    # Whatever trains from here on leaves time for the page, on a busy machine too.
-    page.select_option("#speed", "20")
-    yield lab, problems
-    context.close()
-
-
-@pytest.fixture
-def lab(shared: tuple[Lab, list[str]]) -> Iterator[Lab]:
-    """The page; fails on an error in it and on any line in its console."""
-    opened, problems = shared
-    yield opened
-    assert problems == []
+    with opened_page(browser, file.as_uri()) as page:
+        lab = Lab(page)
+        page.wait_for_selector('.verdict[data-kind="stopped"]')
+        lab.wait_for_text("#panel-curves .description", "amortisation")
+        # Whatever trains from here on leaves time for the page, on a busy machine too.
+        page.select_option("#speed", "20")
+        yield lab
 
 
 @pytest.mark.parametrize(
@@ -112,14 +95,14 @@ def test_each_toggle_changes_the_picture_and_back(panel: str, toggle: str, lab: 
     lab.page.wait_for_function(
         "([selector, before]) => document.querySelector(selector).toDataURL() !== before",
         arg=[f"#panel-{panel} canvas", before],
-        timeout=PATIENCE,
+        timeout=SOON,
     )
 
     box.set_checked(was)
     lab.page.wait_for_function(
         "([selector, before]) => document.querySelector(selector).toDataURL() === before",
         arg=[f"#panel-{panel} canvas", before],
-        timeout=PATIENCE,
+        timeout=SOON,
     )
 
 
@@ -288,12 +271,12 @@ def test_a_still_cursor_decodes_anew_while_training_goes_on(lab: Lab) -> None:
     lab.page.wait_for_function(
         "(before) => document.querySelector('#panel-latent .readout').textContent !== before",
         arg=before,
-        timeout=PATIENCE,
+        timeout=SOON,
     )
     lab.page.wait_for_function(
         "(before) => document.querySelector('#panel-latent .description').textContent !== before",
         arg=described,
-        timeout=PATIENCE,
+        timeout=SOON,
     )
     after = lab.readout("latent").inner_text()
     assert before.split(" decodes")[0] == after.split(" decodes")[0]
