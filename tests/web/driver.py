@@ -92,6 +92,29 @@ def is_in_sight(locator: Locator) -> bool:
     )
 
 
+def mute_regions(page: Page) -> list[str]:
+    """Regions that scroll and which keys do not reach, or that take the focus and have no name."""
+    found: list[str] = page.evaluate("""() => {
+        const scrolls = (element) => {
+            const { overflowX, overflowY } = getComputedStyle(element);
+            const across = ["auto", "scroll"].includes(overflowX) && element.scrollWidth > element.clientWidth;
+            const down = ["auto", "scroll"].includes(overflowY) && element.scrollHeight > element.clientHeight;
+            return across || down;
+        };
+        const inner = "button, input, select, textarea, [tabindex]";
+        const isReached = (element) =>
+            [element, ...element.querySelectorAll(inner)].some(({ tabIndex }) => tabIndex >= 0);
+        const nameOf = (element) => element.ariaLabel ??
+            document.getElementById(element.getAttribute("aria-labelledby"))?.textContent ?? "";
+        return [...document.querySelectorAll("body *")]
+            .filter((element) => element.checkVisibility())
+            .filter((element) => scrolls(element) ? !isReached(element) || !nameOf(element)
+                : element.getAttribute("tabindex") === "0" && !element.matches("button") && !nameOf(element))
+            .map((element) => `${element.tagName} ${element.id || element.className}`);
+    }""")
+    return found
+
+
 def saved(page: Page, button: str, folder: Path) -> Path:
     """The file that a button saves."""
     with page.expect_download() as download:

@@ -1,5 +1,6 @@
 // A drawing of one training step: what goes forward, where the noise comes in, and where gradients come back.
 
+import { letKeysScroll } from "./scrolling.js";
 import { write } from "./toggles.js";
 
 const SVG = "http://www.w3.org/2000/svg";
@@ -79,6 +80,7 @@ export class StepDiagram {
     }
     this.cut = draw("g", { class: "cut" }, svg);
     for (const d of ["M224 70l10 14m0 -14l-10 14", "M224 110l10 14m0 -14l-10 14"]) draw("path", { d }, this.cut);
+    letKeysScroll(host);
   }
 
   /**
@@ -97,11 +99,9 @@ export class StepDiagram {
     this.#reveal();
   }
 
-  /** On a phone the drawing is wider than its host: bring what is lit into sight, and let keys scroll the rest. */
+  /** On a phone the drawing is wider than its host: bring what is lit into sight. */
   #reveal() {
-    const hasMore = this.host.scrollWidth > this.host.clientWidth;
-    this.host.tabIndex = hasMore ? 0 : -1;
-    if (!hasMore) return;
+    if (this.host.scrollWidth <= this.host.clientWidth) return;
     const left = this.svg.getBoundingClientRect().left;
     const middles = [...this.svg.querySelectorAll(".node.lit")].map((node) => {
       const box = node.getBoundingClientRect();
