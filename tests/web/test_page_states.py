@@ -71,7 +71,7 @@ STATES: dict[str, tuple[str, Callable[[Page], None]]] = {
     "break it": (f"{STILL}&tool=break", in_turn(click("#tool-break .primary"), HAS_OTHER, click("#play"))),
     "guess the bug": (
         f"{STILL}&tool=break",
-        in_turn(click("text=Guess the bug"), HAS_OTHER, click("#tool-break summary"), click("#play")),
+        in_turn(click("text=Guess the bug"), HAS_OTHER, click("text=A hint"), click("#play")),
     ),
     "sweep": (f"{STILL}&tool=sweep", in_turn(click("text=Train nine runs"), wait("table.sweep"))),
     "a bad table": (

@@ -246,16 +246,40 @@ def test_a_run_that_breaks_says_where_and_leaves_the_page_alive(lab: Lab) -> Non
     lab.page.select_option('select[name="twin-knob"]', "beta")
 
 
-def test_the_game_hides_the_mistake_until_it_is_guessed(lab: Lab) -> None:
+def test_the_game_goes_on_until_the_mistake_is_found_with_a_hint_after_each_guess(lab: Lab) -> None:
     lab.open_tool("break")
+    # The first mistake that can be drawn: all points of a batch share one draw.
+    lab.page.evaluate("Math.random = () => 0")
     lab.page.click("#tool-break >> text=Guess the bug")
-    lab.page.wait_for_selector('select[name="guess"]')
-    assert not lab.page.locator("#tool-break code.wrong").count()
+    guess = lab.page.locator('select[name="guess"]')
+    words = lab.page.locator("#tool-break .mistake")
+    lab.page.wait_for_selector("#tool-break .comparison")
 
-    lab.page.select_option('select[name="guess"]', "half_missing")
+    wrong = ("half_missing", "none", "kl_sign", "no_trick", "no_noise")
+    hints = ("How many random numbers", "in the draw of z", "All codes of a batch", "eps = torch.randn_like(std)")
+    for number, name in enumerate(wrong, start=1):
+        guess.select_option(name)
+        lab.page.click("#tool-break >> text=That is it")
+        assert f"That was guess {number}: try again." in words.inner_text()
+        shown = min(number, len(hints))
+        assert f"Hint {shown}. " in words.inner_text()
+        assert all(hint in (words.text_content() or "") for hint in hints[:shown])
+        assert not any(hint in (words.text_content() or "") for hint in hints[shown:])
+        assert not words.locator("code.wrong").count()
+        assert guess.locator("option:disabled").count() == number
+        assert guess.input_value() not in wrong[:number]
+
+    guess.select_option("shared_noise")
     lab.page.click("#tool-break >> text=That is it")
-    words = lab.page.locator("#tool-break .mistake").inner_text()
-    assert re.search(r"^(Right:|No: it was) .*[01] of 1 guessed", words, re.DOTALL)
+    assert "Right, with 6 guesses" in words.inner_text()
+    assert "1 found with 6 guesses in all." in words.inner_text()
+    assert "torch.randn(1, mu.shape[1])" in words.locator("code.wrong").inner_text()
+
+    # The next mistake, which is not found but told.
+    lab.page.click("#tool-break >> text=Guess the bug")
+    lab.page.click("#tool-break >> text=Tell me")
+    assert "It is \u201cThe variance stands where the standard deviation should\u201d." in words.inner_text()
+    assert "1 found with 6 guesses in all." in words.inner_text()
     lab.page.click("#tool-break >> text=Mend it")
 
 

@@ -1,13 +1,9 @@
 // The commonest mistakes, each trained live beside the right run; and as a game, to be guessed.
 
+import { ALL, NONE, answerTo, hintsOf, nameOf, newRound, withGuess, withHint } from "./bug_game.js";
 import { MISTAKES } from "./mistakes.js";
 import { OTHER, addPair, endWithMain, startOther, stopOther } from "./pair_view.js";
 import { make, write } from "./toggles.js";
-
-/** The trap of the game: no mistake at all. */
-const NONE = "none";
-const BY_ID = new Map(MISTAKES.map((mistake) => [mistake.id, mistake]));
-const ALL = [...BY_ID.keys(), NONE];
 
 /**
  * Mount the tool.
@@ -28,13 +24,15 @@ export function mount(element, store, engine, actions) {
   const guess = make("select", { name: "guess", "aria-label": "Your guess" });
   for (const id of ALL) guess.append(make("option", { value: id }, nameOf(id)));
   const say = make("button", { type: "button" }, "That is it");
+  const hint = make("button", { type: "button" }, "A hint");
+  const giveUp = make("button", { type: "button" }, "Tell me");
   const choices = make("div", { class: "row choices" }, make("span", {}, "Your guess"), guess, say);
   const problem = make("p", { class: "problem", role: "alert" });
-  host.append(make("div", { class: "row" }, menu, start, game, end), problem, words, choices);
+  host.append(make("div", { class: "row" }, menu, start, game, hint, giveUp, end), problem, words, choices);
 
-  /** What runs, and what is known of it: {id, isHidden, guess}. */
+  /** @type {?import("./bug_game.js").Round} What runs beside the right run. */
   let round = null;
-  const score = { right: 0, of: 0 };
+  const score = { found: 0, guesses: 0 };
   const title = () => {
     if (!round) return "";
     return round.isHidden ? "the same run, with a mistake or none" : nameOf(round.id);
@@ -43,16 +41,17 @@ export function mount(element, store, engine, actions) {
 
   const show = () => {
     end.disabled = !store.get().runs?.[OTHER];
-    choices.hidden = !round?.isHidden;
-    // While one is to be guessed, the menu of mistakes would only be in the way.
-    menu.hidden = Boolean(round?.isHidden);
-    start.hidden = menu.hidden;
+    // What begins something is in the way while a mistake is to be guessed, and the other way round.
+    const isGuessed = Boolean(round?.isHidden);
+    for (const element of [menu, start, game]) element.hidden = isGuessed;
+    for (const element of [choices, hint, giveUp]) element.hidden = !isGuessed;
+    showGuesses(guess, hint, round);
     showWords(words, round, score);
     pair.refresh();
   };
 
   const begin = async (id, isGame) => {
-    round = { id, isHidden: isGame, guess: null };
+    round = newRound(id, isGame);
     write(problem, "");
     show();
     try {
@@ -64,13 +63,21 @@ export function mount(element, store, engine, actions) {
     show();
   };
 
-  say.addEventListener("click", () => {
-    if (!round?.isHidden) return;
-    round = { ...round, guess: guess.value, isHidden: false };
-    score.of += 1;
-    if (guess.value === round.id) score.right += 1;
+  const goOn = (next) => {
+    round = next;
     show();
-    actions?.announce?.(words.textContent);
+    actions?.announce?.(words.innerText);
+  };
+  say.addEventListener("click", () => {
+    score.guesses += 1;
+    const next = withGuess(round, guess.value);
+    if (!next.isHidden) score.found += 1;
+    goOn(next);
+    (next.isHidden ? guess : game).focus();
+  });
+  hint.addEventListener("click", () => goOn(withHint(round)));
+  giveUp.addEventListener("click", () => {
+    goOn({ ...round, isHidden: false });
     game.focus();
   });
 
@@ -78,6 +85,7 @@ export function mount(element, store, engine, actions) {
   game.addEventListener("click", () => {
     const ids = ALL.filter((id) => id !== round?.id);
     begin(ids[Math.floor(Math.random() * ids.length)], true);
+    guess.focus();
   });
   end.addEventListener("click", async () => {
     round = null;
@@ -104,8 +112,12 @@ export function mount(element, store, engine, actions) {
   write(description, "Nothing is broken.");
 }
 
-function nameOf(id) {
-  return id === NONE ? "no mistake at all" : BY_ID.get(id).name;
+/** What was guessed cannot be guessed again. */
+function showGuesses(guess, hint, round) {
+  if (!round?.isHidden) return;
+  for (const option of guess.options) option.disabled = round.guesses.includes(option.value);
+  if (guess.selectedOptions[0]?.disabled !== false) guess.value = ALL.find((id) => !round.guesses.includes(id));
+  hint.disabled = round.hints === hintsOf(round.id).length;
 }
 
 function showWords(words, round, score) {
@@ -114,22 +126,30 @@ function showWords(words, round, score) {
     words.append(make("p", { class: "quiet" }, "A common mistake is trained beside the right run, from the same start, with the same data and noise."));
     return;
   }
+  const answer = answerTo(round, score);
   if (round.isHidden) {
-    const hint = BY_ID.get(round.id)?.hint ?? "Are the two runs different at all?";
-    const help = make("details", {}, make("summary", {}, "A hint"), make("p", {}, hint));
-    words.append(make("p", {}, "Watch both, then say what is wrong with the second run."), help);
+    words.append(make("p", {}, answer ? make("strong", {}, answer) : "Watch both, then say what is wrong with the second run."));
+    showHints(words, hintsOf(round.id).slice(0, round.hints));
     return;
   }
-  if (round.guess) {
-    const isRight = round.guess === round.id;
-    const result = isRight ? `Right: “${nameOf(round.id)}”.` : `No: it was “${nameOf(round.id)}”.`;
-    words.append(make("p", {}, make("strong", {}, result), ` ${score.right} of ${score.of} guessed.`));
-  }
+  if (round.isGame) words.append(make("p", {}, make("strong", {}, answer)));
   if (round.id === NONE) {
     words.append(make("p", {}, "Both runs are the same run: what differs between good runs is chance, and here not even that."));
     return;
   }
-  const { wrong, right, effect } = BY_ID.get(round.id);
+  showLines(words, MISTAKES.find(({ id }) => id === round.id));
+}
+
+/** The last hint, and those before it folded away: the pictures stay in sight. */
+function showHints(words, hints) {
+  if (!hints.length) return;
+  words.append(make("p", {}, make("b", {}, `Hint ${hints.length}. `), hints.at(-1)));
+  if (hints.length === 1) return;
+  const before = hints.slice(0, -1).map((text) => make("li", {}, text));
+  words.append(make("details", {}, make("summary", {}, "Hints before"), make("ol", {}, ...before)));
+}
+
+function showLines(words, { wrong, right, effect }) {
   const lines = make("div", { class: "lines" });
   for (const [label, line] of [
     ["wrong", wrong],

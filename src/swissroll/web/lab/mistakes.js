@@ -8,6 +8,7 @@
  * @property {string} right The line that it should be.
  * @property {string} effect What is seen of it.
  * @property {string} hint A question that leads to it.
+ * @property {string} place Where the wrong line is.
  * @property {string} catalogue Its id in `swissroll.exercise.misconceptions`.
  */
 
@@ -20,6 +21,7 @@ export const MISTAKES = [
     right: "eps = torch.randn_like(std)",
     effect: "All codes of a batch move together, so the decoder does not learn to keep neighbours apart.",
     hint: "How many random numbers does a batch of B points in L dimensions need? Count those that are drawn.",
+    place: "the draw of z",
     catalogue: "noise-shared-by-batch",
   },
   {
@@ -29,6 +31,7 @@ export const MISTAKES = [
     right: "std = torch.exp(0.5 * logvar)",
     effect: "The draws are not from the posterior whose KL is paid for: narrow ones are drawn still narrower.",
     hint: "At logvar = log 4, which spread should the draws have?",
+    place: "the draw of z",
     catalogue: "std-is-variance",
   },
   {
@@ -38,6 +41,7 @@ export const MISTAKES = [
     right: "kl_loss = -0.5 * torch.mean(1 + logvar - mu.pow(2) - logvar.exp())",
     effect: "The same as twice the beta: reconstructions are blurred more than they need to be.",
     hint: "What is the KL of N(1, 1) from N(0, 1)? Compare with the value that the line gives.",
+    place: "the KL term",
     catalogue: "kl-no-half",
   },
   {
@@ -47,6 +51,7 @@ export const MISTAKES = [
     right: "kl_loss = -0.5 * torch.mean(1 + logvar - mu.pow(2) - logvar.exp())",
     effect: "Posteriors are pushed away from the prior without end: the loss falls below 0, and then breaks.",
     hint: "A KL divergence is never negative. Is that so here, and does the loss go down for ever?",
+    place: "the KL term",
     catalogue: "kl-sign-turned",
   },
   {
@@ -56,6 +61,7 @@ export const MISTAKES = [
     right: "z = mu + eps * std",
     effect: "An autoencoder with a penalty: the decoder is undefined between the codes, and samples stray.",
     hint: "Encode one point twice. Should the two draws be equal?",
+    place: "the draw of z",
     catalogue: "returns-mean",
   },
   {
@@ -65,6 +71,7 @@ export const MISTAKES = [
     right: "mu = self.fc_mu(h)",
     effect: "Only one quarter of the latent plane is used, and the prior draws from all of it.",
     hint: "Which values can a mean have? Where in the latent plane do the codes lie?",
+    place: "the encoder",
     catalogue: "mean-relu",
   },
   {
@@ -74,6 +81,7 @@ export const MISTAKES = [
     right: "kl_loss = -0.5 * torch.mean(1 + logvar - mu.pow(2) - logvar.exp())",
     effect: "The KL weighs as much as with a beta some hundred times as large: the posterior collapses.",
     hint: "What happens to each term of the loss when the batch becomes twice as large?",
+    place: "the KL term",
     catalogue: "kl-summed-over-batch",
   },
   {
@@ -83,6 +91,7 @@ export const MISTAKES = [
     right: "z = torch.distributions.Normal(mu, std).rsample()",
     effect: "The encoder never hears of the error: only the KL moves it, and it collapses.",
     hint: "Look at the gradient of the reconstruction error by the encoder's weights. Is there one?",
+    place: "the draw of z",
     catalogue: "sample-without-gradient",
   },
 ];
