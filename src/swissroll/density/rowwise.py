@@ -36,6 +36,22 @@ def decode(model: VAE, latents: NDArray[np.float64]) -> NDArray[np.float64]:
     return _in_blocks(list(model.decoder), latents)
 
 
+@torch.no_grad()
+def decode_draws(model: VAE, latents: Tensor) -> Tensor:
+    """Decoded means in model coordinates, shape (B, K, D), of K latents for each of B rows, shape (B, K, L), float64.
+
+    A row's K latents are a product of matrices of their own, of the same shape for each row. Where K is a multiple of
+    eight, these also begin at the same place of a cache line, and so their bits do not depend on the rows beside them.
+    """
+    rows = len(latents)
+    for layer in model.decoder:
+        if isinstance(layer, nn.Linear):
+            latents = torch.baddbmm(layer.bias.expand(rows, 1, -1), latents, layer.weight.T.expand(rows, -1, -1))
+        else:
+            latents = layer(latents)
+    return latents
+
+
 def _in_blocks(layers: list[nn.Module], rows: NDArray[np.float64]) -> NDArray[np.float64]:
     parts = []
     for start in range(0, len(rows), BLOCK):
