@@ -24,10 +24,11 @@ HASH = re.compile("^[0-9a-f]{64}$")
 
 
 @contextmanager
-def opened_page(browser: Browser, address: str, **options: Any) -> Iterator[Page]:
-    """A page with the network off; fails on anything in the console and on a request to elsewhere."""
+def opened_page(browser: Browser, address: str, script: str = "", **options: Any) -> Iterator[Page]:
+    """A page with the network off, in which a script runs first; fails on any line in the console and any request."""
     context = browser.new_context(**({"viewport": {"width": 1280, "height": 800}} | options))
     context.set_offline(True)
+    context.add_init_script(script)
     page = context.new_page()
     page.set_default_timeout(SOON)
     said: list[str] = []

@@ -203,6 +203,17 @@ export function drawText(surface, text, x, y, { align = "left", baseline = "midd
 }
 
 /**
+ * How wide a text is when it is drawn, in CSS pixels.
+ * @param {Surface} surface
+ * @param {string} text
+ * @param {string} [font]
+ */
+export function widthOf({ context, font }, text, ofFont = font) {
+  context.font = ofFont;
+  return context.measureText(text).width;
+}
+
+/**
  * Round numbers in a range: multiples of 1, 2 or 5 times a power of ten.
  * @param {number} low
  * @param {number} high
@@ -247,12 +258,14 @@ export function steady(value) {
 /**
  * A number with a fixed number of decimals, for read-outs that must not jump.
  * @param {number} value
- * @param {number} decimals
+ * @param {number} decimals fewer where that would be more than six digits
  */
 export function fixed(value, decimals = 2) {
+  const size = Math.abs(value);
   // Of a run that breaks, digits without end would cover the picture.
-  if (!(Math.abs(value) < 1e6)) return say(value);
-  return value.toFixed(decimals).replace("-", "−");
+  if (!(size < 1e6)) return say(value);
+  const whole = size < 10 ? 1 : Math.floor(Math.log10(size)) + 1;
+  return value.toFixed(Math.min(decimals, 6 - whole)).replace("-", "−");
 }
 
 /**

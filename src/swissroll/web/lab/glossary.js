@@ -64,7 +64,8 @@ function openTip(target, id) {
   head.textContent = word;
   tip.replaceChildren(head, ` ${words}`);
   tip.hidden = false;
-  const box = target.getBoundingClientRect();
+  // Beside the row of words that it belongs to, and at its left: what it stands for is seen, and so is the pictures' key.
+  const box = (target.closest(".toggles, .term") ?? target).getBoundingClientRect();
   const isBelow = box.bottom + GAP + tip.offsetHeight < innerHeight;
   tip.style.left = `${Math.max(GAP, Math.min(box.left, innerWidth - tip.offsetWidth - GAP))}px`;
   tip.style.top = `${isBelow ? box.bottom + GAP : Math.max(GAP, box.top - tip.offsetHeight - GAP)}px`;

@@ -1,6 +1,6 @@
 // Draws a latent space of one dimension: a line across, on which every posterior lies at the height of its point's t.
 
-import { Plane, drawAxes, drawText, fixed, say } from "./canvas.js";
+import { Plane, drawAxes, drawText, fixed, say, widthOf } from "./canvas.js";
 import { pointsOf } from "./data_view.js";
 import { drawMarks } from "./marks.js";
 import { latentExtent, aggregateDraws } from "./latent_view.js";
@@ -9,6 +9,7 @@ import { POSTERIOR, PRIOR, REFERENCE, TRUE_POSTERIOR, bucketsOf } from "./palett
 /** Share of the height that the posteriors take; the densities take the rest. */
 const POSTERIORS = 0.6;
 const BINS = 60;
+const AXIS_NAME = "density";
 
 /** The density of N(mean, std^2). */
 function normal(z, mean, std) {
@@ -126,7 +127,7 @@ export function drawLatentLine(surface, run, { shows, selection = {}, bare = fal
 
   if (!bare) {
     drawAxes(surface, new Plane({ left: 0, top: 0, width, height }, [-extent, extent], [0, 1]), { x: "z₁", y: "t", numbersY: [] });
-    drawText(surface, "density", 4, lower.top + 8, { colour: surface.theme.quiet });
+    drawText(surface, AXIS_NAME, 4, lower.top + 8, { colour: surface.theme.quiet });
   }
   if (shows("ellipses")) drawBars(surface, plane, places, frame.logvar, look);
   if (shows("means")) drawMarks(context, plane, places, { size: bare ? 1.2 : 2, ...look });
@@ -153,13 +154,21 @@ export function drawLatentLine(surface, run, { shows, selection = {}, bare = fal
     context.beginPath();
     context.arc(x, y, 7, 0, 2 * Math.PI);
     context.stroke();
-    const kl = truth?.posterior?.kl;
-    const words = isKnown && Number.isFinite(kl) ? `, KL(q‖p) ${fixed(kl, 3)} nats` : "";
-    drawText(surface, `filled: p(z|x) exact; dashed: q(z|x)${words}`, width - 6, lower.top + 8, { align: "right" });
+    drawKey(surface, lower.top + 8, isKnown ? truth.posterior.kl : NaN);
   }
   if (line && !bare) drawSpan(surface, plane, line);
   if (latent && !bare) drawCursor(surface, plane, latent[0]);
   return { plane, mu: places };
+}
+
+/** What is filled and what is dashed, at the right; the KL below it where both would reach the words at the left. */
+function drawKey(surface, top, kl) {
+  const words = ["filled: p(z|x) exact; dashed: q(z|x)"];
+  if (Number.isFinite(kl)) words.push(`KL(q‖p) ${fixed(kl, 3)} nats`);
+  const joined = words.join(", ");
+  const room = surface.width - widthOf(surface, AXIS_NAME) - 2 * surface.textSize;
+  const lines = widthOf(surface, joined) < room ? [joined] : words;
+  lines.forEach((text, k) => drawText(surface, text, surface.width - 6, top + 1.2 * k * surface.textSize, { align: "right" }));
 }
 
 function drawSpan(surface, plane, [from, to]) {

@@ -1,6 +1,6 @@
 // Draws the latent space: the posteriors' means and widths, the prior, and over a true posterior the encoder's own.
 
-import { Plane, drawAxes, drawCross, drawGrid, drawText, fixed, shadeGrid } from "./canvas.js";
+import { Plane, drawAxes, drawCross, drawGrid, drawText, fixed, shadeGrid, widthOf } from "./canvas.js";
 import { boundsOf } from "./contours.js";
 import { pointsOf } from "./data_view.js";
 import { drawMarks } from "./marks.js";
@@ -177,14 +177,16 @@ function drawWindow(surface, box, posterior, mean, std) {
   const isNarrow = box.width < 11 * surface.textSize;
   keyed(isNarrow ? "p(z|x)" : "p(z|x) exact", TRUE_POSTERIOR, box.top + 0.8 * line, true);
   keyed(isNarrow ? "q(z|x)" : "q(z|x) encoder", POSTERIOR, box.top + 1.8 * line, false);
-  const width = `${fixed(high0 - low0, 2)} wide`;
-  if (box.width > 15 * surface.textSize)
-    drawText(surface, width, box.left + box.width - 5, box.top + box.height - 9, {
-      align: "right",
-      colour: surface.theme.quiet,
-    });
-  if (Number.isFinite(posterior.kl))
-    drawText(surface, isNarrow ? `KL ${fixed(posterior.kl, 2)}` : `KL(q‖p) ${fixed(posterior.kl, 3)} nats`, box.left + 6, box.top + box.height - 9);
+  const kl = isNarrow ? `KL ${fixed(posterior.kl, 2)}` : `KL(q‖p) ${fixed(posterior.kl, 3)} nats`;
+  const below = box.top + box.height - 9;
+  const hasKl = Number.isFinite(posterior.kl);
+  if (hasKl) drawText(surface, kl, box.left + 6, below);
+  if (box.width < 15 * surface.textSize) return;
+  // How wide the window is stands beside the KL, or above it where both would run together.
+  const wide = `${fixed(high0 - low0, 2)} wide`;
+  const isCrowded = hasKl && widthOf(surface, kl) + widthOf(surface, wide) + surface.textSize > box.width - 11;
+  const look = { align: "right", colour: surface.theme.quiet };
+  drawText(surface, wide, box.left + box.width - 5, isCrowded ? below - line : below, look);
 }
 
 function drawDragged(surface, plane, [from, to], dims) {
