@@ -19,7 +19,7 @@ from scipy.stats import norm
 from torch.distributions import MultivariateNormal
 
 from swissroll.data import CURVES, Curve
-from swissroll.evaluation import lower_bound as module
+from swissroll.evaluation import best_mixture as module
 from swissroll.evaluation.lower_bound import data_entropy, nll_lower_bound
 
 ROLL = CURVES["swiss_roll"]

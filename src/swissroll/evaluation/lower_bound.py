@@ -6,12 +6,8 @@ distribution P. Whatever the encoder, the decoder and the prior,
     -E log p(x)  >=  min over P of  -E_x log E_{m ~ P} N(x; m, sigma^2 I)                      the bound, in nats
 
 The same minimum bounds every negative ELBO. It is a convex problem in P (the maximum likelihood of a mixing
-distribution, and the rate-distortion function of the data at this sigma, up to a constant), with a certificate: with
-D(m) = E_x [N(x; m) / p(x)], no P is better than p by more than log max_m D(m).
-
-Sources: Blahut (1972) and Arimoto (1972) for the iteration of the weights; Lindsay (1983), "The geometry of mixture
-likelihoods", section 5, for the certificate; Rose (1994), "A mapping approach to rate-distortion computation and
-analysis", for atoms that move.
+distribution, and the rate-distortion function of the data at this sigma, up to a constant), which
+:mod:`swissroll.evaluation.best_mixture` solves between two values.
 """
 
 from __future__ import annotations
@@ -19,16 +15,17 @@ from __future__ import annotations
 import itertools
 import math
 from dataclasses import dataclass
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
 import torch
-from numpy.typing import NDArray
 from torch import Tensor
 
 from swissroll import checks
 from swissroll.data import Curve
 from swissroll.data.curves import require_curve
+from swissroll.evaluation.best_mixture import bracket
+from swissroll.evaluation.quadrature import log_constant
 from swissroll.reproducibility.modes import ordinary_modes
 
 PANEL = 16
@@ -39,22 +36,6 @@ MAX_ROWS = 10_000
 """Most rows whose lower bound is looked for."""
 MAX_LATTICE = 2**21
 """Most points of a lattice."""
-FIRST_ROUND = 20
-"""Steps before the first certificate; from one to the next they double, up to :data:`ROUND`."""
-ROUND = 100
-"""Most steps between two certificates."""
-CLIMB_STEPS = 20
-"""Steps of mean shift towards the maxima of the certificate's function."""
-CLIMBERS = 200
-"""Points, beside the atoms, that climb."""
-MAX_PAIRS = 2**22
-"""Pairs of a point and an atom near it that an iteration may hold, about 0.3 GiB in all."""
-DENSE_GAIN = 14
-"""How many times as fast a pair is computed where all pairs are taken, and none is looked up."""
-MAX_WORK = 10**8
-"""Pairs times steps, summed over the iterations, after which a bound is given up: some 20 s on one core."""
-REACH = 10.0
-"""Distance, in sigmas, beyond which an atom explains nothing of a point."""
 CHUNK = 2**12
 """Lattice points whose density is computed at a time."""
 ENTROPY_ERROR = 2e-6
@@ -87,7 +68,7 @@ class LowerBound:
         """Log density of the mixture that reaches ``value`` at points (N, D), in nats, shape (N,), float64."""
         spread = max(self.sigma, self.noise)
         kernels = _log_kernel(x.double(), self.atoms, spread)
-        return (kernels + self.weights.log()).logsumexp(dim=1) - _log_constant(x.shape[1], spread)
+        return (kernels + self.weights.log()).logsumexp(dim=1) - log_constant(x.shape[1], spread)
 
 
 @ordinary_modes()
@@ -166,7 +147,7 @@ def rows_lower_bound(rows: Any, sigma: float, *, tolerance: float = 1e-2, steps:
 
     # Equal rows are one point with their mass.
     different, counts = torch.unique(x, dim=0, return_counts=True)
-    found = _bracket(different, counts.double() / len(x), different, sigma, tolerance, steps)
+    found = bracket(different, counts.double() / len(x), different, sigma, tolerance, steps)
     return LowerBound(
         value=found.value,
         lower=found.lower,
@@ -185,7 +166,7 @@ def _mixture_bound(curve: Curve, noise: float, sigma: float, tolerance: float, s
     # With little noise the entropy is far below the bound, and would be computed for nothing.
     entropy = _entropy_below(curve, noise) if noise > sigma / 2 else -math.inf
 
-    found = _bracket(x, mass, atoms, sigma, tolerance, steps, known=entropy)
+    found = bracket(x, mass, atoms, sigma, tolerance, steps, known=entropy)
     if found.value - found.lower >= tolerance and found.gave_up:
         raise ValueError(
             f"sigma={sigma:g} is too little above the noise {noise:g}, or too small beside the curve {curve.name}: "
@@ -202,39 +183,6 @@ def _mixture_bound(curve: Curve, noise: float, sigma: float, tolerance: float, s
         atoms=found.atoms,
         weights=found.weights,
     )
-
-
-class _Bracket(NamedTuple):
-    """A mixture, its mean -log p(x), below which no other is, and whether it was given up for its cost."""
-
-    atoms: Tensor
-    weights: Tensor
-    value: float
-    lower: float
-    gave_up: bool
-
-
-def _bracket(
-    x: Tensor, mass: Tensor, atoms: Tensor, sigma: float, tolerance: float, steps: int, *, known: float = -math.inf
-) -> _Bracket:
-    """Improve a mixture on weighted points until its certificate is this close; nothing is below ``known``."""
-    weights = torch.full((len(atoms),), 1 / len(atoms), dtype=torch.float64)
-
-    # The cost of a step is its number of pairs, which decides how many steps are affordable.
-    pairs = _near_pairs(x, atoms, sigma)
-    count = len(x) * len(atoms) // DENSE_GAIN if pairs is None else len(pairs.atoms)
-    affordable = max(1, MAX_WORK // max(1, count))
-
-    # The certificates cost more than the steps, the first of which gain most.
-    done = 0
-    while True:
-        few = min(done + FIRST_ROUND, ROUND, max(1, affordable // 4), steps - done)
-        atoms, weights = _improve(x, mass, atoms, weights, sigma, few)
-        done += few
-        value, excess = _certify(x, mass, atoms, weights, sigma)
-        lower = min(value, max(value - excess, known))
-        if value - lower < tolerance or done >= min(steps, affordable):
-            return _Bracket(atoms, weights, value, lower, gave_up=affordable < steps)
 
 
 def _entropy_below(curve: Curve, noise: float) -> float:
@@ -263,7 +211,7 @@ def data_entropy(curve: Curve, noise: float) -> float:
     checks.real("noise", noise, 0, 1e6, open_low=True)
     nodes, mass = _curve_nodes(curve, noise)
     spacing = 0.6 * noise
-    constant = _log_constant(curve.data_dim, noise)
+    constant = log_constant(curve.data_dim, noise)
 
     # -integral of p log p, with p(x) = sum over nodes c of mass(c) N(x; c, noise^2 I).
     total = 0.0
@@ -271,11 +219,6 @@ def data_entropy(curve: Curve, noise: float) -> float:
         log_p = (_log_kernel(points, nodes, noise) + mass.log()).logsumexp(dim=1) - constant
         total -= float((log_p.exp() * log_p).sum())
     return total * spacing**curve.data_dim
-
-
-def _log_constant(data_dim: int, sigma: float) -> float:
-    """Log of the normalising constant of N(m, sigma^2 I) in D dimensions: D/2 log(2 pi sigma^2)."""
-    return data_dim / 2 * math.log(2 * math.pi * sigma**2)
 
 
 def _curve_nodes(curve: Curve, scale: float, spacing: float = 0.4) -> tuple[Tensor, Tensor]:
@@ -333,100 +276,6 @@ def _log_kernel(x: Tensor, m: Tensor, sigma: float) -> Tensor:
     """Log of N(x; m, sigma^2 I) without its constant, shape (N, K)."""
     distances = torch.cdist(x, m, compute_mode="donot_use_mm_for_euclid_dist")
     return distances.square() / (-2 * sigma**2)
-
-
-def _improve(
-    x: Tensor, mass: Tensor, atoms: Tensor, weights: Tensor, sigma: float, steps: int
-) -> tuple[Tensor, Tensor]:
-    """Improve a mixture's atoms, shape (K, D), and weights, shape (K,); no step makes it worse.
-
-    A step of expectation maximisation. For the weights it is the iteration of Blahut and Arimoto; each atom moves to
-    the mean of the points that it explains.
-    """
-    pairs = _near_pairs(x, atoms, sigma)
-    for _ in range(steps):
-        # p(x_i) = sum over j of w_j N(x_i; m_j), up to the Gaussian's constant.
-        kernel = _kernel(x, atoms, sigma, pairs)
-        density = _times(kernel, weights)
-
-        # w_j <- w_j D(m_j), with D(m) = E_x [N(x; m) / p(x)].
-        gain, atoms = _shift(x, kernel, mass / density)
-        weights = weights * gain
-    return atoms, weights
-
-
-def _shift(x: Tensor, kernel: Any, shares: Tensor) -> tuple[Tensor, Tensor]:
-    """Sums (K,) of shares (N,) times each atom's column of the kernel (N, K), and the means (K, D) of x they weigh."""
-    sums = _times(kernel.T, torch.cat([shares[:, None], shares[:, None] * x], dim=1))
-    return sums[:, 0], sums[:, 1:] / sums[:, :1]
-
-
-def _certify(x: Tensor, mass: Tensor, atoms: Tensor, weights: Tensor, sigma: float) -> tuple[float, float]:
-    """The mixture's mean -log p(x), and the most that any other is below it: log max_m D(m), in nats.
-
-    D is a sum of bumps at the points. Mean shift climbs to its maxima from the atoms and from some of the points.
-    """
-    # p(x_i) = sum over j of w_j N(x_i; m_j), up to the Gaussian's constant.
-    density = _times(_kernel(x, atoms, sigma, _near_pairs(x, atoms, sigma)), weights)
-
-    # D(m) = E_x [N(x; m) / p(x)], at every m that climbs.
-    m = torch.cat([x[:: max(1, len(x) // CLIMBERS)], atoms])
-    pairs = _near_pairs(x, m, sigma)
-    for _ in range(CLIMB_STEPS):
-        gain, m = _shift(x, _kernel(x, m, sigma, pairs), mass / density)
-
-    value = _log_constant(x.shape[1], sigma) - float(mass @ density.log())
-    return value, max(0.0, math.log(float(gain.max())))
-
-
-class _Pairs(NamedTuple):
-    """Pairs of a point and an atom near it, by point: where those of each point begin, and their atoms."""
-
-    begins: NDArray[np.int64]
-    atoms: NDArray[np.int64]
-
-
-def _near_pairs(x: Tensor, m: Tensor, sigma: float) -> _Pairs | None:
-    """The pairs within ``REACH`` sigma of one another; None where all of them are few enough to take.
-
-    What is left out is below e^-50 of a point's density.
-    """
-    if len(x) * len(m) <= MAX_PAIRS:
-        return None
-    from scipy.spatial import KDTree
-
-    tree = KDTree(m.numpy())
-    reach = REACH * sigma
-    counts = tree.query_ball_point(x.numpy(), reach, return_length=True)
-    if int(counts.sum()) > MAX_PAIRS:
-        raise ValueError(f"sigma must be larger beside the curve: {int(counts.sum())} pairs, over {MAX_PAIRS}.")
-
-    near = tree.query_ball_point(x.numpy(), reach, return_sorted=True)
-    begins = np.concatenate([[0], np.cumsum(counts)])
-    return _Pairs(begins, np.concatenate(near).astype(np.int64))
-
-
-def _times(kernel: Any, values: Tensor) -> Tensor:
-    """The product of a kernel, or of its transpose, with a vector or a matrix."""
-    if isinstance(kernel, Tensor):
-        return kernel @ values
-    product: Tensor = torch.from_numpy(kernel @ values.numpy())
-    return product
-
-
-def _kernel(x: Tensor, m: Tensor, sigma: float, pairs: _Pairs | None) -> Any:
-    """N(x_i; m_j, sigma^2 I) without its constant: a matrix (N, K), sparse where only some pairs are taken."""
-    if pairs is None:
-        # |x - m|^2 = |x|^2 + |m|^2 - 2 x.m, as one matrix product.
-        squares = torch.addmm(x.square().sum(dim=1, keepdim=True) + m.square().sum(dim=1), x, m.T, alpha=-2)
-        return squares.div_(-2 * sigma**2).exp_()
-
-    from scipy.sparse import csr_array
-
-    points = np.repeat(np.arange(len(x)), np.diff(pairs.begins))
-    squares = (x[points] - m[pairs.atoms]).square().sum(dim=1)
-    values = torch.exp(squares / (-2 * sigma**2)).numpy()
-    return csr_array((values, pairs.atoms, pairs.begins), shape=(len(x), len(m)))
 
 
 def _lattice(nodes: Tensor, spacing: float, reach: float) -> Tensor:
