@@ -2,11 +2,7 @@ from .advice import Action as Action
 from .advice import Advice as Advice
 from .diagnosis import Diagnosis as Diagnosis
 from .diagnosis import diagnose as diagnose
-from .distances import Distance as Distance
-from .distances import Distances as Distances
-from .distances import ReferenceSample as ReferenceSample
 from .distances import c2st_accuracy as c2st_accuracy
-from .distances import compare as compare
 from .distances import energy_distance as energy_distance
 from .distances import mmd as mmd
 from .distances import sliced_wasserstein as sliced_wasserstein
@@ -39,6 +35,10 @@ from .lower_bound import rows_lower_bound as rows_lower_bound
 from .metrics import Metrics as Metrics
 from .metrics import measure as measure
 from .reconstruction import Reconstruction as Reconstruction
+from .reference_sample import Distance as Distance
+from .reference_sample import Distances as Distances
+from .reference_sample import ReferenceSample as ReferenceSample
+from .reference_sample import compare as compare
 from .symptoms import LossHistory as LossHistory
 from .symptoms import Symptoms as Symptoms
 from .symptoms import collect_symptoms as collect_symptoms

@@ -14,8 +14,8 @@ from torch import Generator, Tensor
 
 from swissroll import checks
 from swissroll.data import Curve
-from swissroll.evaluation.distances import Distances
 from swissroll.evaluation.geometry import Fit, fit
+from swissroll.evaluation.reference_sample import Distances
 from swissroll.evaluation.references import TAIL_POINTS, DataReference
 from swissroll.model.vae import VAE
 from swissroll.reproducibility import rng

@@ -9,9 +9,9 @@ from torch import Tensor
 
 from swissroll import checks
 from swissroll.data import Curve
-from swissroll.evaluation.distances import Distances
 from swissroll.evaluation.latent_continuity import Continuity, continuity
 from swissroll.evaluation.latent_plane import rates
+from swissroll.evaluation.reference_sample import Distances
 from swissroll.evaluation.references import prior_reference
 from swissroll.evaluation.uncertainty import standard_error
 from swissroll.model.posterior import Posterior

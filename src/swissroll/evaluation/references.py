@@ -15,8 +15,8 @@ from torch import Tensor
 from swissroll import checks
 from swissroll.checks import NotFiniteError
 from swissroll.data import Curve, Distribution, unseen_points
-from swissroll.evaluation.distances import ReferenceSample
 from swissroll.evaluation.geometry import Fit, FitSpread, fit
+from swissroll.evaluation.reference_sample import ReferenceSample
 from swissroll.model.prior import Prior, StandardNormal
 from swissroll.model.vae import VAE
 from swissroll.reproducibility import rng

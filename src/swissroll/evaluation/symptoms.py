@@ -12,9 +12,10 @@ from numpy.typing import NDArray
 
 from swissroll import checks
 from swissroll.config import Config
-from swissroll.evaluation.distances import NAMES, Distances
+from swissroll.evaluation.distances import NAMES
 from swissroll.evaluation.evidence_summary import EvidenceSummary
 from swissroll.evaluation.metrics import Metrics
+from swissroll.evaluation.reference_sample import Distances
 from swissroll.evaluation.wording import DEVIATION
 from swissroll.model.loss import Loss
 from swissroll.training.loop import BETA_SHARE

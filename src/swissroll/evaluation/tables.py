@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from swissroll.evaluation.distances import NAMES, Distance
+from swissroll.evaluation.distances import NAMES
 from swissroll.evaluation.evaluation import Evaluation
 from swissroll.evaluation.evidence_summary import EvidenceSummary
 from swissroll.evaluation.generation import Generated
@@ -11,6 +11,7 @@ from swissroll.evaluation.latent_plane import name_dims
 from swissroll.evaluation.latent_space import Latent
 from swissroll.evaluation.measures import heading
 from swissroll.evaluation.metrics import Metrics
+from swissroll.evaluation.reference_sample import Distance
 from swissroll.evaluation.symptoms import FAR
 from swissroll.evaluation.table_rows import table_rows, table_summary_rows
 from swissroll.evaluation.uncertainty import fixed, rounded, with_error
