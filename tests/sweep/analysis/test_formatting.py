@@ -4,7 +4,6 @@ import math
 
 import pytest
 
-from swissroll.sweep.analysis.comparisons import Interval
 from swissroll.sweep.analysis.formatting import (
     format_difference,
     format_number,
@@ -12,6 +11,7 @@ from swissroll.sweep.analysis.formatting import (
     format_value,
     join_names,
 )
+from swissroll.sweep.analysis.paired_test import Interval
 
 
 @pytest.mark.parametrize(

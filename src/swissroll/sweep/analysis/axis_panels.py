@@ -16,8 +16,9 @@ from swissroll.report.colours import LEVELS
 from swissroll.report.plots import Array
 from swissroll.runs.selection import spread
 from swissroll.sweep.analysis.blocks import is_measured, measured_metrics
-from swissroll.sweep.analysis.comparisons import Interval, headline_metrics, t_interval
+from swissroll.sweep.analysis.comparisons import headline_metrics
 from swissroll.sweep.analysis.formatting import format_value
+from swissroll.sweep.analysis.paired_test import Interval, t_interval
 from swissroll.sweep.analysis.results import METRICS, Row, Table
 from swissroll.sweep.analysis.styles import (
     MARKERS,

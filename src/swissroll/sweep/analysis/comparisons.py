@@ -1,40 +1,29 @@
-"""What a sweep's numbers allow to be said: intervals over seeds, paired differences, ties, and the Pareto frontier.
+"""Which settings of a sweep are better, tied or undecided: levels ranked by a metric and paired with the best.
 
 Runs of one seed share data, and initial weights and noise where their shapes allow it. So two settings are compared by
-their difference in each seed (common random numbers), and the mean of these paired differences has a Student-t
-interval over seeds. Where several differences are shown together, Holm's step-down procedure widens the intervals. Then
-with 95 % probability, each difference of a family that is called real is real.
+their difference in each seed (common random numbers), by :mod:`swissroll.sweep.analysis.paired_test`. Where several
+differences are shown together, Holm's step-down procedure widens the intervals. Then with 95 % probability, each
+difference of a family that is called real is real.
 
-Not every difference that may be noise is a tie: too few seeds cannot show even a large one. So the power of the paired
-t test says with how many seeds a difference like the observed one would be called real. Those seeds would decide it.
-Only a difference that many seeds would not show is a tie.
-
-Sources: Holm (1979), "A simple sequentially rejective multiple test procedure"; Cohen (1988), "Statistical power
-analysis for the behavioral sciences", chapter 2, for the power of a t test by the noncentral t distribution.
+Not every difference that may be noise is a tie: too few seeds cannot show even a large one. Those seeds that would
+decide it are told. Only a difference that many seeds would not show is a tie.
 """
 
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from dataclasses import dataclass
-from functools import cache, cached_property
+from functools import cached_property
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
-from scipy import stats
-from scipy.special import nctdtr, stdtr
 
 from swissroll import checks
-from swissroll.sweep.analysis.blocks import Array, CompleteBlocks, complete_blocks, is_measured_in_all, measured_metrics
+from swissroll.sweep.analysis.blocks import CompleteBlocks, complete_blocks, is_measured_in_all, measured_metrics
+from swissroll.sweep.analysis.paired_test import Interval, PairedDifference, deciding_seeds, holm_alphas
 from swissroll.sweep.analysis.results import METRICS, Table, require_table
 
-CONFIDENCE = 0.95
-POWER = 0.8
-"""Probability with which the seeds that would decide a difference call it real."""
-MAX_DECIDING_SEEDS = 100
-"""A difference that takes more seeds than this is a tie."""
 HEADLINE_METRICS = ("neg_elbo", "off_p90", "c2st", "aggregate_c2st", "w2", "mse")
 """Metrics that conclusions are drawn on; evidence, where all runs have it, takes the ELBO's place."""
 SIGMA_METRICS = frozenset({"neg_elbo", "neg_log_evidence", "above_lower_bound", "distortion"})
@@ -43,69 +32,6 @@ LOWERED_BY_SIGMA = SIGMA_METRICS - {"above_lower_bound"}
 """Those that a smaller sigma can lower without a better model; in the other one, the bound at that sigma is off."""
 INCOMPARABLE_AXES = frozenset({"dataset", "noise", "held_out"})
 """Settings that change what is measured, not how good it is: no value of theirs is better than another."""
-
-
-@dataclass(frozen=True, kw_only=True)
-class Interval:
-    """A mean with its confidence interval.
-
-    Attributes:
-        mean: Mean of the values.
-        low: Lower end; minus infinity for a single value.
-        high: Upper end; infinity for a single value.
-        n: Number of values.
-    """
-
-    mean: float
-    low: float
-    high: float
-    n: int
-
-    @property
-    def contains_zero(self) -> bool:
-        """Whether 0 is within."""
-        return self.low <= 0 <= self.high
-
-
-@dataclass(frozen=True, kw_only=True)
-class PairedDifference:
-    """Differences of a metric between two levels, a minus b, paired by seed.
-
-    Attributes:
-        metric: What was measured.
-        a: One level.
-        b: The other.
-        other_settings: How many settings of the other axes each seed's difference is averaged over.
-        differences: One per seed, in the metric's unit.
-    """
-
-    metric: str
-    a: Any
-    b: Any
-    other_settings: int
-    differences: tuple[float, ...]
-
-    @cached_property
-    def p_value(self) -> float:
-        """Probability of a mean difference at least as large by noise alone; 1 for one seed.
-
-        It is that of the two-sided paired t test.
-        """
-        n = len(self.differences)
-        if n == 1:
-            return 1.0
-
-        mean = float(np.mean(self.differences))
-        standard_error = float(np.std(self.differences, ddof=1)) / math.sqrt(n)
-        if standard_error == 0:
-            return float(mean == 0)
-
-        # p = 2 P(T <= -|t|) with t = mean / standard error and n - 1 degrees of freedom.
-        return float(2 * stdtr(n - 1, -abs(mean) / standard_error))
-
-    def interval(self, confidence: float = CONFIDENCE) -> Interval:
-        """The mean difference with its t interval over seeds."""
-        return t_interval(self.differences, confidence)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -191,31 +117,6 @@ def headline_metrics(table: Table) -> list[str]:
     return [name for name in (in_nats, *HEADLINE_METRICS[1:]) if name in measured]
 
 
-def t_interval(values: Sequence[float] | Array, confidence: float = CONFIDENCE) -> Interval:
-    """Mean of independent values with its Student-t interval.
-
-    Args:
-        values: At least one finite number.
-        confidence: Probability that the interval contains the true mean, for normal values.
-
-    Raises:
-        ValueError: There is no value, or one that is not finite.
-    """
-    array = np.asarray(values, dtype=float)
-    n = len(array)
-    if n == 0 or not np.isfinite(array).all():
-        raise ValueError(f"An interval needs at least one value, all finite; got {array.tolist()}.")
-
-    mean = float(array.mean())
-    if n == 1:
-        return Interval(mean=mean, low=-math.inf, high=math.inf, n=1)
-
-    # mean ± t_{n-1} S / sqrt(n)
-    quantile = _t_quantile(confidence, n - 1)
-    half = quantile * float(array.std(ddof=1)) / math.sqrt(n)
-    return Interval(mean=mean, low=mean - half, high=mean + half, n=n)
-
-
 def paired_difference(table: Table, metric: str, axis: str, a: Any, b: Any) -> PairedDifference:
     """Differences of a metric between two levels of an axis, a minus b, seed by seed, averaged over the other axes.
 
@@ -293,106 +194,6 @@ def judge(rankings: Iterable[Ranking]) -> list[dict[Any, Verdict]]:
             of_levels[difference.a] = Verdict(difference=difference, interval=interval, alpha=alpha)
         verdicts.append(of_levels)
     return verdicts
-
-
-def power(effect: float, n: int, alpha: float) -> float:
-    """Probability that a two-sided paired t test calls a difference real.
-
-    Args:
-        effect: The true mean difference, in standard deviations of the differences.
-        n: Differences, at least 2; they are normal and independent.
-        alpha: Significance level of the test.
-    """
-    degrees_of_freedom = n - 1
-    critical = _t_quantile(1 - alpha, degrees_of_freedom)
-
-    # Under a true difference, t has the noncentral t distribution with noncentrality effect * sqrt(n).
-    noncentrality = abs(effect) * math.sqrt(n)
-    above = 1 - nctdtr(degrees_of_freedom, noncentrality, critical)
-    below = nctdtr(degrees_of_freedom, noncentrality, -critical)
-    return float(above + below)
-
-
-def deciding_seeds(differences: Sequence[float], alpha: float) -> int | None:
-    """Least number of seeds with which a t test finds a difference like the observed one with probability 0.8.
-
-    It takes the observed mean and standard deviation for the true ones: with two or three seeds it is a rough number.
-
-    Args:
-        differences: One per seed, at least 2.
-        alpha: Significance level of the test.
-
-    Returns:
-        More than there are; None where it is more than 100, or the differences are all 0.
-    """
-    n = len(differences)
-    deviation = float(np.std(differences, ddof=1)) if n > 1 else 0.0
-    if deviation == 0:
-        return None
-
-    effect = float(np.mean(differences)) / deviation
-    for seeds in range(n + 1, MAX_DECIDING_SEEDS + 1):
-        if power(effect, seeds, alpha) >= POWER:
-            return seeds
-    return None
-
-
-def holm_alphas(p_values: Sequence[float], family: int | None = None, alpha: float = 1 - CONFIDENCE) -> list[float]:
-    """The significance level at which Holm's procedure tests each of several p values.
-
-    The i-th smallest is tested at alpha / (family - i + 1), and the first that fails ends the procedure: all larger
-    ones are tested at that level, too. A difference is real if its p value is at most its level.
-
-    Args:
-        p_values: The p values of the comparisons that are made.
-        family: How many comparisons these were chosen from; by default as many as there are p values.
-        alpha: The probability that any true null hypothesis is rejected is at most this, however the comparisons
-            were chosen: before the first such rejection, only false null hypotheses can have been rejected.
-    """
-    comparisons = family or len(p_values)
-    alphas = [0.0] * len(p_values)
-    failed_at: float | None = None
-
-    for rejected, index in enumerate(np.argsort(p_values, kind="stable").tolist()):
-        if failed_at is not None:
-            alphas[index] = failed_at
-            continue
-        alphas[index] = alpha / (comparisons - rejected)
-        if p_values[index] > alphas[index]:
-            failed_at = alphas[index]
-
-    return alphas
-
-
-def pareto_frontier(points: Array) -> NDArray[np.bool_]:
-    """Which points are on the Pareto frontier, where low is better in both coordinates.
-
-    Args:
-        points: Shape (N, 2).
-
-    Returns:
-        Shape (N,): true unless another point is as low in both coordinates and lower in one.
-    """
-    by_x_then_y = np.lexsort((points[:, 1], points[:, 0]))
-    on_frontier = np.zeros(len(points), dtype=bool)
-    lowest = math.inf
-    last = (math.nan, math.nan)
-
-    for index in by_x_then_y:
-        x, y = points[index]
-        # A point that equals the last one of the frontier is on it, too.
-        if y < lowest or (x, y) == last:
-            on_frontier[index] = True
-            lowest = y
-            last = (x, y)
-
-    return on_frontier
-
-
-@cache
-def _t_quantile(confidence: float, degrees_of_freedom: int) -> float:
-    """How many standard errors a t interval reaches to each side."""
-    return float(stats.t.ppf(0.5 + confidence / 2, degrees_of_freedom))
 
 
 def _difference(metric: str, blocks: CompleteBlocks, a: int, b: int) -> PairedDifference:

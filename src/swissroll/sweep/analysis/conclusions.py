@@ -11,7 +11,6 @@ from swissroll.sweep.analysis.blocks import changes_sigma, confounds, settings, 
 from swissroll.sweep.analysis.comparisons import (
     INCOMPARABLE_AXES,
     LOWERED_BY_SIGMA,
-    MAX_DECIDING_SEEDS,
     SIGMA_METRICS,
     Ranking,
     Verdict,
@@ -26,6 +25,7 @@ from swissroll.sweep.analysis.formatting import (
     join_names,
     metric_label,
 )
+from swissroll.sweep.analysis.paired_test import MAX_DECIDING_SEEDS
 from swissroll.sweep.analysis.results import Table, require_table
 
 NO_COMPARISON = (

@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from swissroll.evaluation.uncertainty import with_error
-from swissroll.sweep.analysis.comparisons import Interval
+from swissroll.sweep.analysis.paired_test import Interval
 from swissroll.sweep.analysis.results import METRICS
 
 NO_NUMBER = "-"

@@ -2,18 +2,19 @@
 
 from __future__ import annotations
 
+import math
 from typing import Any, NamedTuple
 
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
+from numpy.typing import NDArray
 
 from swissroll.evaluation.measures import heading
 from swissroll.report.colours import LEVELS
 from swissroll.report.style import INK
 from swissroll.sweep.analysis.blocks import Array, Setting, is_measured, other_levels, settings
-from swissroll.sweep.analysis.comparisons import pareto_frontier
 from swissroll.sweep.analysis.results import Table
 from swissroll.sweep.analysis.styles import (
     MARKERS,
@@ -194,3 +195,28 @@ def _draw_frontier(ax: Axes, points: list[PlanePoint]) -> None:
 def _means(points: list[PlanePoint]) -> Array:
     """Mean rate and error of each point's setting, shape (points, 2)."""
     return np.array([point.mean for point in points]).reshape(-1, 2)
+
+
+def pareto_frontier(points: Array) -> NDArray[np.bool_]:
+    """Which points are on the Pareto frontier, where low is better in both coordinates.
+
+    Args:
+        points: Shape (N, 2).
+
+    Returns:
+        Shape (N,): true unless another point is as low in both coordinates and lower in one.
+    """
+    by_x_then_y = np.lexsort((points[:, 1], points[:, 0]))
+    on_frontier = np.zeros(len(points), dtype=bool)
+    lowest = math.inf
+    last = (math.nan, math.nan)
+
+    for index in by_x_then_y:
+        x, y = points[index]
+        # A point that equals the last one of the frontier is on it, too.
+        if y < lowest or (x, y) == last:
+            on_frontier[index] = True
+            lowest = y
+            last = (x, y)
+
+    return on_frontier
