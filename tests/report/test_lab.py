@@ -97,6 +97,18 @@ def test_a_page_without_a_run_is_small() -> None:
     assert len(lab_page().encode()) <= MAX_PAGE_BYTES
 
 
+def test_the_packages_own_page_is_put_together_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    given = {"settings": {"beta": 0.5}}
+    expected = [assemble(LAB), assemble(LAB, given)]
+    assert [lab_page(), lab_page(given)] == expected
+
+    def put_together_again(*_: object, **__: object) -> str:
+        raise AssertionError
+
+    monkeypatch.setattr("swissroll.report.lab.link", put_together_again)
+    assert [lab_page(), lab_page(given)] == expected
+
+
 @pytest.mark.skipif(shutil.which("node") is None, reason="needs node: apt-get install nodejs")
 def test_the_pages_script_is_whole(tmp_path: Path) -> None:
     script = tmp_path / "script.cjs"

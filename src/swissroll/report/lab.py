@@ -14,6 +14,7 @@ import os
 import re
 import zlib
 from collections.abc import Mapping
+from functools import cache
 from importlib.resources import files
 from importlib.resources.abc import Traversable
 from pathlib import Path
@@ -46,7 +47,14 @@ def lab_page(given: Mapping[str, Any] | None = None) -> str:
     Args:
         given: What it begins with, ready for JSON, such as ``{"settings": {...}}``; by default with its own settings.
     """
-    return assemble(files("swissroll") / "web" / "lab", given)
+    before, after = _own_parts()
+    return before + _given_block(given) + after
+
+
+@cache
+def _own_parts() -> tuple[str, str]:
+    """The parts of the package's own page. Kept, as a report asks for them twice and a process may write many."""
+    return _parts(files("swissroll") / "web" / "lab")
 
 
 def assemble(folder: Traversable, given: Mapping[str, Any] | None = None) -> str:
@@ -55,6 +63,12 @@ def assemble(folder: Traversable, given: Mapping[str, Any] | None = None) -> str
     Raises:
         ValueError: lab.html lacks one of the lines that are replaced, or a module cannot be linked.
     """
+    before, after = _parts(folder)
+    return before + _given_block(given) + after
+
+
+def _parts(folder: Traversable) -> tuple[str, str]:
+    """What stands before and after the block that a page begins with."""
     sources = read_modules(folder)
     script = link(sources, page="main.js", worker="worker.js")
     loader = strip(sources["loader.js"], "loader.js")
@@ -65,15 +79,19 @@ def assemble(folder: Traversable, given: Mapping[str, Any] | None = None) -> str
         _block("script", "text/plain", _pack(script.encode())),
         _block("kernel", "text/plain", _pack((folder / "kernel.wasm").read_bytes())),
     ]
-    if given is not None:
-        blocks.append(_block("given", "application/json", _safe_json(given)))
 
     page = _plain_lines(HTML_COMMENT.sub("", _read(folder, "lab.html")))
     page = _replace(
         page, CHARSET, f'{CHARSET}\n<meta http-equiv="Content-Security-Policy" content="{policy}">\n{GENERATOR}'
     )
     page = _replace(OTHER_STYLE_LINKS.sub("", page), STYLE_LINK, f"<style>{style}</style>")
-    return _replace(page, SCRIPT_LINK, "".join(blocks) + f"<script>{loader}</script>")
+    before, after = _split(page, SCRIPT_LINK)
+    return before + "".join(blocks), f"<script>{loader}</script>{after}"
+
+
+def _given_block(given: Mapping[str, Any] | None) -> str:
+    """What a page begins with, as an element; nothing where it begins with its own settings."""
+    return "" if given is None else _block("given", "application/json", _safe_json(given))
 
 
 def _read(folder: Traversable, name: str) -> str:
@@ -93,9 +111,16 @@ def _plain_lines(text: str) -> str:
 
 def _replace(page: str, line: str, by: str) -> str:
     """Replace a line that stands once in lab.html."""
+    before, after = _split(page, line)
+    return before + by + after
+
+
+def _split(page: str, line: str) -> tuple[str, str]:
+    """What stands before and after a line that stands once in lab.html."""
     if page.count(line) != 1:
         raise ValueError(f"lab.html must hold {line} once; it does {page.count(line)} times.")
-    return page.replace(line, by)
+    before, _, after = page.partition(line)
+    return before, after
 
 
 def _hash_source(text: str) -> str:
