@@ -103,7 +103,7 @@ def opened(browser: Browser) -> Opened:
 
 @pytest.fixture(scope="module")
 def few_points() -> Iterator[None]:
-    """Measure a model on 100 points instead of 1000: ten times as fast, where a test is about how numbers are shown."""
+    """Measure a model on 100 points instead of 1000, here and in other processes: where a test is not about numbers."""
     with few_points_measured():
         yield
 

@@ -13,6 +13,9 @@ import pytest
 
 from swissroll.cli.app import main
 
+# What is measured is tested elsewhere.
+pytestmark = pytest.mark.usefixtures("few_points")
+
 TRAIN = ["train", "--steps", "20", "--hidden-dim", "4", "--batch-size", "8", "--out", "run"]
 FULL = Path("/dev/full")
 
@@ -51,7 +54,6 @@ def test_a_line_is_seen_at_once(unbuffered: str) -> None:
     assert is_ready
 
 
-@pytest.mark.usefixtures("few_points")
 def test_every_command_works_without_standard_error(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -27,6 +27,9 @@ from swissroll.sweep.worker import compute_group
 from tests.oracles import wait_for_end
 
 pytest.importorskip("distributed")
+# What is measured is the same here and in the workers, and no more than the comparison needs.
+pytestmark = pytest.mark.usefixtures("few_points")
+
 COMMAND = [sys.executable, "-m", "swissroll", "sweep", "--quiet"]
 TINY = ["--hidden-dim", "4", "--seeds", "1", "--engine", "torch", "--device", "cpu"]
 FLAGS = [*TINY, "--steps", "5,6,7"]
@@ -62,7 +65,7 @@ class Cluster:
 
 
 @pytest.fixture(scope="module")
-def cluster(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Cluster]:
+def cluster(tmp_path_factory: pytest.TempPathFactory, few_points: None) -> Iterator[Cluster]:  # noqa: ARG001
     """Shared: its processes import for seconds. The last test kills its scheduler."""
     started = Cluster(tmp_path_factory.mktemp("dask") / "cluster")
     yield started

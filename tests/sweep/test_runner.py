@@ -32,6 +32,9 @@ from swissroll.sweep.runner import GroupEnd, compute, define, open_sweep
 from tests.oracles import wait_for_end
 from tests.sweep.deadly_work import deadly
 
+# What is measured is the same here and in the workers, and no more than the comparison needs.
+pytestmark = pytest.mark.usefixtures("few_points")
+
 BASE = {"hidden_dim": 4, "seeds": 1, "engine": "torch", "device": "cpu"}
 TINY = BASE | {"steps": [20, 21, 22], "lr": [0.001, 1e6]}
 ENDLESS = 10**9
@@ -49,8 +52,8 @@ def swept(folder: Path, values: dict[str, Any], pool: LocalPool) -> list[GroupEn
     return ended
 
 
-@pytest.fixture(scope="session")
-def pool() -> Iterator[LocalPool]:
+@pytest.fixture(scope="module")
+def pool(few_points: None) -> Iterator[LocalPool]:  # noqa: ARG001
     """Shared: each new process imports for seconds."""
     shared = LocalPool(1)
     yield shared
@@ -62,7 +65,7 @@ def runs_in(folder: Path) -> set[str]:
     return {path.name for path in runs.iterdir() if path.name[0] != "."} if runs.is_dir() else set()
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def undisturbed(tmp_path_factory: pytest.TempPathFactory, pool: LocalPool) -> Path:
     folder = tmp_path_factory.mktemp("sweeps") / "undisturbed"
     assert [ended.reason for ended in swept(folder, TINY, pool)] == [""] * 3
