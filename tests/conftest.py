@@ -16,7 +16,7 @@ import numpy as np
 import pytest
 import torch
 
-from tests.oracles import Opened, few_points_measured
+from tests.oracles import Opened, few_points_measured, pictures_undrawn
 
 if TYPE_CHECKING:
     from playwright.sync_api import Browser, Page
@@ -105,6 +105,13 @@ def opened(browser: Browser) -> Opened:
 def few_points() -> Iterator[None]:
     """Measure a model on 100 points instead of 1000, here and in other processes: where a test is not about numbers."""
     with few_points_measured():
+        yield
+
+
+@pytest.fixture(scope="module")
+def no_pictures() -> Iterator[None]:
+    """Leave a report's pictures undrawn, which takes most of its time: where a test is not about how it looks."""
+    with pictures_undrawn():
         yield
 
 

@@ -29,6 +29,8 @@ from swissroll.training.loop import DivergedError
 if TYPE_CHECKING:
     from playwright.sync_api import Page
 
+    from swissroll.report.scene import Scene
+
 Opened = Callable[..., "AbstractContextManager[Page]"]
 
 FEW_POINTS = Path(__file__).parent / "few_points"
@@ -45,6 +47,24 @@ def few_points_measured() -> Iterator[None]:
     with pytest.MonkeyPatch.context() as patch:
         patch.setitem(defaults, "n", 100)
         patch.setenv("PYTHONPATH", str(FEW_POINTS), prepend=os.pathsep)
+        yield
+
+
+def empty_pictures(scene: Scene, progress: Callable[[str], object] = lambda _: None) -> dict[str, str]:
+    """An empty address for each picture of a report, by name."""
+    from swissroll.report.figures import available
+
+    names = [*available(scene), "animation"]
+    for name in names:
+        progress(name)
+    return dict.fromkeys(names, "")
+
+
+@contextmanager
+def pictures_undrawn() -> Iterator[None]:
+    """Write reports whose pictures are empty."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("swissroll.report.page._draw_pictures", empty_pictures)
         yield
 
 

@@ -30,8 +30,8 @@ from swissroll.runs.training import advance
 from swissroll.sweep.plan import FIELDS
 from tests.oracles import wait_for_end
 
-# Numbers are not what these tests are about.
-pytestmark = pytest.mark.usefixtures("few_points")
+# Numbers and pictures are not what these tests are about.
+pytestmark = pytest.mark.usefixtures("few_points", "no_pictures")
 
 QUICK = ["--steps", "20", "--hidden-dim", "8", "--quiet"]
 

@@ -13,8 +13,8 @@ import pytest
 
 from swissroll.cli.app import main
 
-# What is measured is tested elsewhere.
-pytestmark = pytest.mark.usefixtures("few_points")
+# What is measured and drawn is tested elsewhere.
+pytestmark = pytest.mark.usefixtures("few_points", "no_pictures")
 
 TRAIN = ["train", "--steps", "20", "--hidden-dim", "4", "--batch-size", "8", "--out", "run"]
 FULL = Path("/dev/full")

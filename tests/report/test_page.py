@@ -27,7 +27,7 @@ from swissroll.report.scene import Scene
 from swissroll.runs.evaluate import evaluate
 from swissroll.runs.fit_prior import repair
 from swissroll.runs.run import Run
-from tests.oracles import Opened, trained_run
+from tests.oracles import Opened, empty_pictures, trained_run
 
 pytestmark = pytest.mark.usefixtures("few_points")
 
@@ -39,8 +39,7 @@ def trained(folder: Path, **settings: Any) -> Run:
 def page_without_pictures(run: Run, scene: Scene | None = None) -> str:
     """A run's page with empty addresses in place of its figures, which take most of a report's time."""
     scene = scene or Scene.of_run(run)
-    pictures = dict.fromkeys([*available(scene), "animation"], "")
-    return render(run, scene, pictures, evaluate(run))
+    return render(run, scene, empty_pictures(scene), evaluate(run))
 
 
 def all_text(page: str) -> str:
@@ -136,7 +135,7 @@ def test_a_repaired_copy_names_the_command_that_repairs_its_original(tmp_path: P
 def test_only_what_can_be_tried_is_told_as_something_to_try(run: Run, capsys: pytest.CaptureFixture[str]) -> None:
     evaluation = evaluate(run)
     scene = Scene.of_run(run)
-    pictures = dict.fromkeys([*available(scene), "animation"], "")
+    pictures = empty_pictures(scene)
     well = replace(evaluation, diagnosis=replace(evaluation.diagnosis, advice=Advice(action=Action.NOTHING)))
     for found, is_told in ((evaluation, True), (well, False)):
         print_diagnosis(run, found)
