@@ -67,33 +67,59 @@ def test_train_writes_a_folder_and_ends_with_its_report(
     assert call(["train", *QUICK], capsys)[1].splitlines()[-1] == "report: runs/002/report.html"
 
 
-def help_of(command: str, cwd: Path, columns: str) -> str:
-    environment = os.environ | {"COLUMNS": columns, "TERM": "xterm"}
-    line = [sys.executable, "-m", "swissroll", command, "--help"]
-    done = subprocess.run(line, cwd=cwd, env=environment, capture_output=True, text=True, check=True, timeout=60)
-    return done.stdout
+# The width of a terminal is asked for once in a process: each text has one of its own, which need not start.
+HELPS = """
+import json, os, sys
+from pathlib import Path
+from swissroll.cli.app import main
+
+for number, (command, columns) in enumerate(json.load(sys.stdin)):
+    if os.fork() == 0:
+        os.environ["COLUMNS"] = columns
+        sys.stdout = Path(str(number)).open("w", encoding="utf-8")
+        main([command, "--help"])
+    assert os.wait()[1] == 0
+"""
+Help = tuple[str, str]
+"""A command, and the columns of the terminal that its help is shown on."""
+WIDE = "300"
+COMMANDS = ["train", "report", "evaluate", "figures", "repair", "sweep"]
+# Rich wrapped for ever at 0, 1 and 2, filled the memory with blanks at a million, and cannot read the last two.
+WIDTHS = {"0": 40, "2": 40, "1000000": 500, "9" * 5000: 500, "²": 500}
+"""Columns that a terminal claims to have, and the longest line that a help has there."""
+
+
+@pytest.fixture(scope="module")
+def helps(tmp_path_factory: pytest.TempPathFactory) -> dict[Help, str]:
+    """The texts of help, of processes that are forked from one."""
+    if not hasattr(os, "fork"):
+        pytest.skip("needs fork")
+    folder = tmp_path_factory.mktemp("helps")
+    asked: list[Help] = [(command, WIDE) for command in COMMANDS] + [("train", width) for width in WIDTHS]
+    line = [sys.executable, "-c", HELPS]
+    environment = os.environ | {"TERM": "xterm"}
+    subprocess.run(line, input=json.dumps(asked), cwd=folder, env=environment, text=True, check=True, timeout=300)
+    texts = [(folder / str(number)).read_text(encoding="utf-8") for number in range(len(asked))]
+    return dict(zip(asked, texts, strict=True))
 
 
 @pytest.mark.parametrize("command", ["train", "sweep"])
-def test_help_has_the_text_of_each_setting(command: str, tmp_path: Path) -> None:
+def test_help_has_the_text_of_each_setting(command: str, helps: dict[Help, str]) -> None:
     settings = FIELDS if command == "sweep" else tuple(HELP)
-    out = help_of(command, tmp_path, "300")
-    assert [name for name in settings if HELP[name] not in out] == []
+    assert [name for name in settings if HELP[name] not in helps[command, WIDE]] == []
 
 
-@pytest.mark.parametrize("command", ["train", "report", "evaluate", "figures", "repair", "sweep"])
-def test_quiet_means_the_same_in_every_command(command: str, tmp_path: Path) -> None:
-    out = help_of(command, tmp_path, "300")
-    assert "--quiet  " in out
-    assert "Show no progress bars. Results, notes and errors are printed." in out
+@pytest.mark.parametrize("command", COMMANDS)
+def test_quiet_means_the_same_in_every_command(command: str, helps: dict[Help, str]) -> None:
+    assert "--quiet  " in helps[command, WIDE]
+    assert "Show no progress bars. Results, notes and errors are printed." in helps[command, WIDE]
 
 
-# Rich wrapped for ever at 0, 1 and 2, filled the memory with blanks at a million, and cannot read the last two.
-@pytest.mark.parametrize(("columns", "widest"), [("0", 40), ("2", 40), ("1000000", 500), ("9" * 5000, 500), ("²", 500)])
-def test_help_ends_at_any_width_of_the_terminal(columns: str, widest: int, tmp_path: Path) -> None:
-    lines = help_of("train", tmp_path, columns).splitlines()
+@pytest.mark.parametrize("columns", WIDTHS)
+def test_help_ends_at_any_width_of_the_terminal(columns: str, helps: dict[Help, str]) -> None:
+    lines = helps["train", columns].splitlines()
     assert len(lines) > 30
-    assert max(map(len, lines)) <= widest
+    assert max(map(len, lines)) <= WIDTHS[columns]
 
 
 def test_help_does_not_wait_for_torch(tmp_path: Path) -> None:
