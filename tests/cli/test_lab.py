@@ -75,6 +75,37 @@ def test_begins_with_a_run(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -
     assert 'id="part-given"' in Path("run/lab.html").read_text()
 
 
+def write_table(folder: Path) -> None:
+    lines = [f"{k % 7},{k * k % 11},{k % 5},{k * 3 % 13},{'red' if k % 2 else 'blue'}" for k in range(40)]
+    (folder / "mine.csv").write_text("\n".join(["a,b,c,d,kind", *lines]), encoding="utf-8")
+
+
+def test_begins_with_a_table_and_tells_that_the_page_holds_it(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    pytest.importorskip("pandas", reason="reads the table")
+    write_table(tmp_path)
+    assert run_lab(["--data", "mine.csv", "--columns", "a,b", "--label", "kind", "--no-browser"]) == 0
+    captured = capsys.readouterr()
+    assert captured.out.splitlines()[0] == "lab: lab/lab.html"
+    assert "note: the page holds 40 rows of mine.csv, which anybody can read who gets the file." in captured.err
+    page = Path("lab/lab.html").read_text()
+    assert '"columns":["a","b"]' in page
+    assert str(tmp_path) not in page
+
+
+def test_begins_with_a_run_on_a_table(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    pytest.importorskip("pandas", reason="reads the table")
+    write_table(tmp_path)
+    settings = Config(steps=4, hidden_dim=4, batch_size=8, data="mine.csv", columns="a,b,c")
+    trained_run(tmp_path / "run", settings)
+    assert run_lab(["run", "--no-browser"]) == 0
+    assert "the page holds 40 rows of mine.csv" in capsys.readouterr().err
+
+    assert run_lab(["--data", "mine.csv", "--columns", "a,b,c,d", "--no-browser"]) == 2
+    assert "mine.csv has 4: choose some of them by columns, such as 'a,b'." in capsys.readouterr().err
+
+
 def test_what_cannot_be_done_is_one_line(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     (tmp_path / "mine.html").write_text("mine")
     (tmp_path / "folder").mkdir()
@@ -89,6 +120,10 @@ def test_what_cannot_be_done_is_one_line(tmp_path: Path, capsys: pytest.CaptureF
         ("--out", "/proc/lab.html"): "/proc/",
         ("--colour", "red"): "--colour",
         ("one", "two"): "two",
+        ("--data", "nowhere.csv"): "nowhere.csv",
+        ("--columns", "a,b"): "--columns is of a table of your own. Name its file with --data.",
+        ("--label", "a"): "--label is of a table of your own. Name its file with --data.",
+        ("empty", "--data", "mine.csv"): "empty is a run, which has its own data.",
     }
     for arguments, part in cases.items():
         code = run_lab([*arguments, "--no-browser"])

@@ -81,4 +81,10 @@ def test_the_page_has_names_and_units_and_no_place_of_this_machine(tmp_path: Pat
     assert "reconstruction error of weight 1" in page
     assert "6 held-out rows" in page
     assert "swiss_roll" not in text
-    assert "The lab does not take a run on a table" in page
+    assert 'title="The lab with this run"' in page
+
+
+def test_a_table_of_too_many_columns_for_the_lab_has_pictures_alone(tmp_path: Path) -> None:
+    page = write_report(trained(tmp_path, 4)).read_text(encoding="utf-8")
+    assert "The lab shows tables of 2 or 3 columns, and my table.csv has 4" in page
+    assert "<iframe" not in page

@@ -7,6 +7,7 @@ import struct
 import time
 from typing import Any, get_args
 
+import numpy as np
 import pytest
 
 from swissroll.config import Activation, Config
@@ -19,6 +20,7 @@ const { encodeLink, decodeLink } = await load("link.js");
 const { initialState } = await load("store.js");
 answer(input.map(({ points, step, ...patch }) => {
   const own = points && { ...points, values: Float32Array.from(points.values) };
+  if (own?.held_out) own.held_out = Float32Array.from(own.held_out);
   const state = { ...initialState(), ...patch, points: own };
   state.view = { ...initialState().view, ...patch.view };
   return decodeLink(encodeLink(state, step));
@@ -29,12 +31,14 @@ PAGE_BOUNDS = {"latent_dim": 4, "hidden_dim": 256, "depth": 4, "components": 50,
 ENTRY_NAMES = (
     *("dataset", "noise", "latent_dim", "hidden_dim", "depth", "activation", "components", "refit_prior", "beta"),
     *("beta_start", "reduction", "steps", "lr", "lr_schedule", "warmup", "seed", "mistake", "step", "turns", "own"),
+    *("held", "units"),
     *("show", "hide", "plane", "tool", "panel", "lecture", "theme", "v", "__proto__", "constructor", "toString", ""),
 )
 ENTRY_VALUES = (
     *("", "1", "-1", "0", "1e999", "NaN", "Infinity", "0x10", "1e-400", "none", "null", "true", "[]", "{}", "1" * 4000),
     *("moons", "<img src=x onerror=alert(1)>", "%", "%E0%A4%A", "%00", "\u202e\u0000", "a" * 50_000, "__proto__"),
     *("2.AAAA", "2.AAAAAAA", "3.////", "2.AACAfwAAgH8", "4.AAAA", "1:beta:0.1", "5:lr:-1_2:x", "1:beta:0.1_" * 900),
+    *("2.AACAPwAAgD8", "0:1:a,0:1:b", "0:-1:a,0:1:b", "0:1:\u202ea,0:1:%", "1e400:1:a,0:0:b", ":,:", "0:1:a," * 900),
     *("data,mesh,__proto__", "0,1", "3,9,9", "1e9", "99999999999999999999", "9007199254740993", "0.1.1", "--1", "1e5"),
 )
 
@@ -68,7 +72,13 @@ def random_run(random_numbers: random.Random) -> dict[str, Any]:
     turns = [{"step": step, "name": draw.choice(["beta", "lr"]), "value": draw.uniform(1e-9, 9)} for step in steps]
     dims = draw.choice([2, 3])
     values = [struct.unpack("<f", struct.pack("<f", draw.gauss(0, 100)))[0] for _ in range(dims * 40)]
-    points = draw.choice([None, {"dims": dims, "values": values, "name": "drawn"}])
+    units = {
+        "columns": ["größe, cm", "a:b&c=d%20", "x" * 60][:dims],
+        "mean": [draw.uniform(-1e9, 1e9) for _ in range(dims)],
+        "scale": [10 ** draw.uniform(-9, 9) for _ in range(dims)],
+    }
+    drawn = {"dims": dims, "values": values, "name": "drawn"}
+    points = draw.choice([None, drawn, drawn | {"units": units, "held_out": values[: 3 * dims]}])
     view = {"lecture": True, "scene": 2, "panel": "latent", "tool": "twin", "toggles": {"mesh": False, "density": True}}
     return {"started": settings, "turns": turns, "points": points, "step": 50_000, "view": view}
 
@@ -83,7 +93,13 @@ def test_what_a_link_says_is_read_back_to_the_last_bit(node: Node) -> None:
         assert read["turns"] == run["turns"]
         assert read["step"] == run["step"]
         assert read["view"] == run["view"]
-        assert (read["points"] or {}).get("values") == (run["points"] or {}).get("values")
+        wanted, found = run["points"] or {}, read["points"] or {}
+        for part in ("values", "held_out"):
+            assert found.get(part) == wanted.get(part)
+        if "units" in wanted:
+            log_volume = sum(map(math.log, wanted["units"]["scale"]))
+            assert found["units"].pop("log_volume") == pytest.approx(log_volume)
+            assert found["units"] == wanted["units"]
 
 
 def test_turns_after_the_step_of_a_link_are_left_out(node: Node) -> None:
@@ -132,6 +148,10 @@ def test_a_thousand_hostile_fragments_give_settings_that_the_package_takes(node:
         if read["points"]:
             assert len(read["points"]["values"]) <= 3 * MAX_POINTS
             assert all(math.isfinite(value) for value in read["points"]["values"])
+            for numbers in (read["points"].get("units") or {}).values():
+                assert all(
+                    len(v) <= 60 if isinstance(v, str) else math.isfinite(v) for v in np.atleast_1d(numbers).tolist()
+                )
         assert set(read["view"]) <= {"toggles", "plane", "tool", "panel", "lecture", "scene", "theme"}
         assert len(read["problems"]) <= 5
         for sentence in read["problems"]:
@@ -156,6 +176,11 @@ def points_text(values: list[float], dims: int = 2) -> str:
         ("#steps=100&step=101", "step must be a whole number from 0 to 100; got 101."),
         ("#step=9&turns=10:beta:1", 'The link\'s turned knob "10:beta:1" is not one, or not in order'),
         ("#own=2.AAAA", "The link's own points cannot be read."),
+        (
+            "#own=2.AACAPwAAgD8&units=0:0:a,0:1:b",
+            "The link's units of its points cannot be read; they are shown without.",
+        ),
+        ("#own=2.AACAPwAAgD8&units=0:1:a", "The link's units of its points cannot be read; they are shown without."),
         (points_text([1.0, math.nan]), "The link's own points must be finite and within 1000000 of 0."),
         (points_text([0.5] * 2 * (MAX_POINTS + 1)), "The link has 5001 points, and at most 5000 are allowed."),
         ("#" + "a" * 200_000, "The link has 200000 characters, and at most 100000 are read."),

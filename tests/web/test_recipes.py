@@ -89,6 +89,22 @@ def test_a_mistake_and_own_points_are_told() -> None:
     assert "[0.1, 0.5]," in found["script"]
 
 
+def test_a_run_on_a_table_names_its_file(tmp_path: Path) -> None:
+    recipe: dict[str, Any] = {"data": "mine.csv", "columns": "it's a,b", "label": "kind", "held_out": 0.25}
+    points = {"dims": 2, "values": [0, 0, 1, 1], "name": "mine.csv", "recipe": recipe}
+    found = export(settings={"noise": 0.5}, points=points)
+    wanted = Config(**({"hidden_dim": 64, "steps": 20_000} | recipe))
+
+    assert config_of_command(found["command"]) == wanted
+    (tmp_path / "lab.toml").write_text(found["toml"])
+    assert read_config(tmp_path / "lab.toml") == wanted
+    assert "# Run it in the folder that holds mine.csv." in found["toml"]
+    assert "# The page added noise 0.5; here there is none." in found["toml"]
+    names: dict[str, Any] = {}
+    exec(compile(found["script"].partition("run = train")[0], "lab_run.py", "exec"), names)  # noqa: S102
+    assert names["config"] == wanted
+
+
 def test_points_go_through_csv_unchanged() -> None:
     script = """
     const { pointsCsv } = await load("recipes.js");

@@ -10,7 +10,7 @@ from typing import Annotated, Any
 
 from cyclopts import Parameter
 
-from swissroll.cli.terminal import note
+from swissroll.cli.terminal import CommandError, note
 
 FILE = Path("lab") / "lab.html"
 """Where the page goes that begins with no run, unless it is told."""
@@ -20,6 +20,9 @@ def lab(
     folder: Path | None = None,
     /,
     *,
+    data: Path | None = None,
+    columns: str | None = None,
+    label: str | None = None,
     out: Path | None = None,
     browser: Annotated[bool, Parameter(negative="--no-browser")] = True,
 ) -> int:
@@ -29,6 +32,12 @@ def lab(
     ----------
     folder
         Folder of a run to begin with: its settings, its weights, and its snapshots on the timeline.
+    data
+        Table of your own to begin with, in the place of a run: the page trains on its rows.
+    columns
+        Names of two or three columns of the table, with commas between them; all but the label by default.
+    label
+        Name of a column of the table that colours the pictures; it may be text.
     out
         File to write; lab/lab.html by default, with a run lab.html in the run's folder.
     browser
@@ -36,8 +45,12 @@ def lab(
     """
     from swissroll.report.lab import lab_page, write_lab
 
+    _require_one_start(folder, data, columns=columns, label=label)
     path = out or (FILE if folder is None else folder / "lab.html")
-    write_lab(path, lab_page(None if folder is None else _start_of(folder)))
+    start, held_rows = _start(folder, data, columns, label)
+    write_lab(path, lab_page(start))
+    if held_rows:
+        note(held_rows)
     is_open = browser and _open(path)
 
     print(f"lab: {path}")
@@ -49,14 +62,31 @@ def lab(
     return 0
 
 
-def _start_of(folder: Path) -> dict[str, Any]:
-    """What the page of a run begins with."""
-    from swissroll.report.lab_start import start_of_run
+def _require_one_start(folder: Path | None, data: Path | None, **of_table: str | None) -> None:
+    """Refuse a run together with a table, and settings of a table without one."""
+    if folder is not None and data is not None:
+        raise CommandError(f"{folder} is a run, which has its own data.", "Leave out the folder, or --data.")
+    for name, value in of_table.items():
+        if value is not None and data is None:
+            raise CommandError(f"--{name} is of a table of your own.", "Name its file with --data.")
+
+
+def _start(
+    folder: Path | None, data: Path | None, columns: str | None, label: str | None
+) -> tuple[dict[str, Any] | None, str]:
+    """What the page begins with, and what to say of rows that it holds."""
+    from swissroll.report.lab_start import config_of_table, start_of_config, start_of_run
+    from swissroll.report.lab_table import held_rows_sentence
     from swissroll.runs.run import load
 
-    run = load(folder)
-    run.require_whole()
-    return start_of_run(run)
+    if folder is not None:
+        run = load(folder)
+        run.require_whole()
+        return start_of_run(run), held_rows_sentence(run.config)
+    if data is not None:
+        config = config_of_table(data, columns, label)
+        return start_of_config(config), held_rows_sentence(config)
+    return None, ""
 
 
 def _open(path: Path) -> bool:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from swissroll.cli.terminal import FittingBar, Quiet, disk_errors_with, free_folder
+from swissroll.cli.terminal import FittingBar, Quiet, disk_errors_with, free_folder, note
 from swissroll.config import REPAIR_COMPONENTS
 from swissroll.report.commands import advice_line, resume_command
 from swissroll.report.shell import quote
@@ -124,6 +124,17 @@ def report_run(run: Run, *, tables: bool = False, quiet: bool) -> None:
     if comparison is not None:
         print(f"\n{comparison}")
     print(f"\nreport: {path}")
+    _note_held_rows(run)
+
+
+def _note_held_rows(run: Run) -> None:
+    """Tell that a report with the lab in it holds rows of a table."""
+    from swissroll.report.lab_start import beyond_the_page
+    from swissroll.report.lab_table import held_rows_sentence
+
+    told = held_rows_sentence(run.config)
+    if told and not beyond_the_page(run.config, run.network):
+        note(told)
 
 
 def _comparison(run: Run, evaluation: Evaluation) -> Comparison | None:

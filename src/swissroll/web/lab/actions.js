@@ -1,6 +1,7 @@
 // What a reader can do with a run. Buttons, keys, links and the tour all call these.
 
 import { FIELDS, LIVE, NOTEBOOK, checkSettings } from "./settings.js";
+import { sayRows } from "./table.js";
 
 const MAX_TURNS = 500;
 /** Steps of a replay between two looks at whether it is still wanted. */
@@ -59,7 +60,7 @@ export function createActions(store, engine) {
     });
 
     try {
-      await engine.start("main", settings, { points: points?.values, dims: points?.dims, ...recorded });
+      await engine.start("main", settings, { points, ...recorded });
       if (own !== begun) return false;
       await engine.speed("main", store.get().speed);
       if (plays && own === begun) play();
@@ -287,18 +288,19 @@ export function createActions(store, engine) {
 
   /**
    * Begin with what the page was given: settings, and a recorded run where there is one.
-   * @param {{settings: Object, name?: string, state?: Object, snapshots?: Object[], history?: Object}} given
+   * @param {{settings: Object, points?: Object, name?: string, state?: Object, snapshots?: Object[], history?: Object}} given
    */
-  async function open({ settings: given, name, state, snapshots, history, plane }) {
+  async function open({ settings: given, points = null, name, state, snapshots, history, plane }) {
     // A run's settings also say how it was recorded and on what device, which is nothing to this page.
     const known = Object.entries(given).filter(([setting]) => Object.hasOwn(FIELDS, setting));
     const { settings, problems } = checkSettings({ ...NOTEBOOK, ...Object.fromEntries(known) });
     const isRecorded = Boolean(state || snapshots?.length);
-    const hasStarted = await start({ settings, points: null, recorded: { state, snapshots, history }, plays: !isRecorded });
+    const hasStarted = await start({ settings, points, recorded: { state, snapshots, history }, plays: !isRecorded });
     if (!hasStarted) return;
     if (plane) store.set({ view: { plane } });
     const words = `The recorded run ${name}: scrub its timeline, or press Play to continue training here.`;
-    store.set({ notes: [...problems, ...(isRecorded && name ? [words] : [])] });
+    const told = points ? [sayRows(points)] : [];
+    store.set({ notes: [...problems, ...(isRecorded && name ? [words] : []), ...told] });
   }
 
   function endReplay() {

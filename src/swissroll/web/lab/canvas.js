@@ -232,6 +232,13 @@ export function ticks(low, high, most = 5) {
   return Array.from({ length: Math.max(0, last - first + 1) }, (_, k) => (first + k) * every);
 }
 
+/** Digits that tell neighbouring ticks from one another: more than usual where they lie far from 0. */
+function digitsToTell(values) {
+  if (values.length < 2) return 3;
+  const largest = Math.max(...values.map(Math.abs));
+  return Math.max(3, Math.floor(Math.log10(largest)) - Math.floor(Math.log10(values[1] - values[0]) + 1e-9) + 1);
+}
+
 /**
  * A number as a tick or a read-out says it, with a true minus sign.
  * @param {number} value
@@ -297,16 +304,17 @@ export function drawAxes(surface, plane, { x, y, numbersX, numbersY }) {
   context.stroke();
 
   const look = { colour: surface.theme.quiet, font: surface.smallFont };
+  const [digitsX, digitsY] = [shownX, shownY].map(digitsToTell);
   const nameRoom = (1 + 0.9 * x.length) * surface.textSize;
   for (const value of shownX) {
     const at = plane.toPixel(value, 0)[0];
     if (at < left + surface.textSize || at > left + width - nameRoom) continue;
-    drawText(surface, say(value), at, bottom - 0.55 * surface.textSize, { ...look, align: "center" });
+    drawText(surface, say(value, digitsX), at, bottom - 0.55 * surface.textSize, { ...look, align: "center" });
   }
   for (const value of shownY) {
     const at = plane.toPixel(0, value)[1];
     if (at < top + 1.3 * surface.textSize || at > bottom - 1.4 * surface.textSize) continue;
-    drawText(surface, say(value), left + 4, at, look);
+    drawText(surface, say(value, digitsY), left + 4, at, look);
   }
   const edge = 0.6 * surface.textSize;
   drawText(surface, x, left + width - 4, bottom - edge, { ...look, align: "right" });

@@ -7,6 +7,7 @@ import { DATA, GENERATED, GRID, RECONSTRUCTION, REFERENCE } from "./palette.js";
 import { addPicture } from "./picture.js";
 import { FIRST_SIDE } from "./projection.js";
 import { addToggles, make, write } from "./toggles.js";
+import { sayPoint, shortName } from "./units.js";
 
 const TOGGLES = [
   { name: "data", label: "data", mark: "dot", colour: DATA, on: true },
@@ -57,6 +58,7 @@ export function mount(element, store, engine) {
     if (begin && begin !== begun) {
       begun = begin;
       chooseFirst(store, begin);
+      toggles.rename("coordinate", `by ${shortName(begin.coordinate_name)}`);
     }
     if (!["runs", "selection", "view", "timeline"].some((key) => changed.has(key))) return;
     const main = state.runs?.main;
@@ -241,17 +243,16 @@ function neighbour(points, from, [across, up]) {
   return best;
 }
 
-const tuple = (values, decimals = 2) => `(${Array.from(values, (value) => fixed(value, decimals)).join(", ")})`;
-
 function readOut({ begin, frame }, selection = {}) {
   const { dims, count } = pointsOf(begin);
   const { point, pinned, latent, decoded } = selection;
   const parts = [];
-  if (latent && decoded?.mean) parts.push(`decoded ${tuple(decoded.mean, 3)}`);
+  if (latent && decoded?.mean) parts.push(`decoded ${sayPoint(decoded.mean, begin.units, 3)}`);
   if (Number.isInteger(point) && point < count) {
     const x = begin.points.slice(point * dims, (point + 1) * dims);
     const to = frame?.reconstructions?.slice(point * dims, (point + 1) * dims);
-    parts.push(`x ${tuple(x)}${to ? ` → ${tuple(to)}` : ""}${pinned ? " · pinned" : ""}`);
+    const from = sayPoint(x, begin.units);
+    parts.push(`x ${from}${to ? ` → ${sayPoint(to, begin.units)}` : ""}${pinned ? " · pinned" : ""}`);
   }
   return parts.join("   ");
 }
@@ -263,12 +264,18 @@ function readOut({ begin, frame }, selection = {}) {
  */
 export function describe({ begin, frame, truth }, selection = {}) {
   const { count, dims, extent } = pointsOf(begin);
-  const sentences = [`${count} data points of ${dims} coordinates, which reach ${say(extent / 1.15, 2)} from the origin.`];
+  const { units } = begin;
+  const reach = say(extent / 1.15, 2);
+  const sentences = [
+    units
+      ? `${count} rows of the columns ${units.columns.join(", ")}, which reach ${reach} standard deviations from their mean.`
+      : `${count} data points of ${dims} coordinates, which reach ${reach} from the origin.`,
+  ];
   if (frame?.reconstructions) {
     let sum = 0;
     for (let at = 0; at < begin.points.length; at++) sum += (frame.reconstructions[at] - begin.points[at]) ** 2;
     sentences.push(
-      `At step ${frame.step}, reconstructions lie ${say(Math.sqrt(sum / count), 2)} from their points (root mean square).`,
+      `At step ${frame.step}, reconstructions lie ${say(Math.sqrt(sum / count), 2)} from their points (root mean square${units ? ", in standard deviations of the columns" : ""}).`,
     );
   }
   if (truth?.density && truth.evidence)

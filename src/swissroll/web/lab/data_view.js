@@ -15,6 +15,7 @@ import {
   channels,
 } from "./palette.js";
 import { FIRST_SIDE, project, reachOf } from "./projection.js";
+import { restore, shortName } from "./units.js";
 
 /** Shares of all that a model generates which its contours enclose. */
 export const MASSES = [0.5, 0.9, 0.99];
@@ -158,6 +159,17 @@ function drawChosenPoint(surface, plane, points, reconstructions, index, draws) 
   drawText(surface, "x", at[0] - 11, at[1], { align: "right" });
 }
 
+/** Axes in the units of a table, where the points are of one; the picture is of standardised columns. */
+function drawDataAxes(surface, plane, dims, units) {
+  const names = units?.columns.map(shortName) ?? ["x₁", "x₂", "x₃"];
+  if (dims > 2) {
+    drawAxes(surface, plane, { x: "drag to turn", y: names[2], numbersX: [], numbersY: [] });
+    return;
+  }
+  const [x, y] = [plane.x, plane.y].map((ends, dim) => ends.map((value) => restore(value, dim, units)));
+  drawAxes(surface, new Plane(plane.box, x, y), { x: names[0], y: names[1] });
+}
+
 /**
  * Draw a run's data space.
  * @param {import("./canvas.js").Surface} surface that has begun
@@ -176,7 +188,7 @@ export function drawData(surface, run, { shows, selection = {}, side = FIRST_SID
   const data = project(begin.points, dims, side);
   const reconstructions = frame?.reconstructions && project(frame.reconstructions, dims, side);
 
-  if (!bare) drawAxes(surface, plane, dims === 2 ? { x: "x₁", y: "x₂" } : { x: "drag to turn", y: "x₃", numbersX: [], numbersY: [] });
+  if (!bare) drawDataAxes(surface, plane, dims, begin.units);
   if (shows("density") && truth?.density && dims === 2) drawDensity(surface, plane, truth.density);
   if (shows("mesh") && frame?.mesh?.points) drawMesh(surface, plane, frame.mesh, dims, side);
   if (shows("residuals") && reconstructions) drawResiduals(surface, plane, data, reconstructions);

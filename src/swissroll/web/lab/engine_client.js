@@ -72,7 +72,7 @@ export function createEngine(store) {
   return {
     request: ask,
     ready: channel.ready,
-    /** Begin a run: settings, and where there are some, own points with their dims, a state, snapshots, a history. */
+    /** Begin a run: settings, and where there are some, own points, a state, snapshots, a history. */
     start: (run, settings, known = {}) => ask(run, "start", { settings, ...known }),
     play: (run) => ask(run, "play"),
     pause: (run) => ask(run, "pause"),

@@ -29,7 +29,7 @@ export const TERMS = {
   loss: ["loss", "The number that training makes small: error plus beta times KL."],
   reconstructions: ["reconstructions", "Each point encoded, and the mean of its code decoded."],
   residuals: ["residuals", "A line from each point to its reconstruction."],
-  coordinate: ["by t", "Points coloured by their place along the curve, which the model never sees."],
+  coordinate: ["by t", "Points coloured by their place along the curve, or by the label of a table. The model never sees either."],
   mesh: ["grid", "A square grid of codes, decoded: how the latent plane lies in the data's space."],
   density: ["density p(x)", "Where the model, noise included, expects points: lines around half, 90 % and 99 % of its mass."],
   samples: ["samples", "Codes drawn from the prior, decoded: what the model makes up."],

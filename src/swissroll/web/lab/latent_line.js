@@ -126,7 +126,7 @@ export function drawLatentLine(surface, run, { shows, selection = {}, bare = fal
   const densities = new Plane(lower, [-extent, extent], [0, highest]);
 
   if (!bare) {
-    drawAxes(surface, new Plane({ left: 0, top: 0, width, height }, [-extent, extent], [0, 1]), { x: "z₁", y: "t", numbersY: [] });
+    drawAxes(surface, new Plane({ left: 0, top: 0, width, height }, [-extent, extent], [0, 1]), { x: "z₁", y: begin.coordinate_name, numbersY: [] });
     drawText(surface, AXIS_NAME, 4, lower.top + 8, { colour: surface.theme.quiet });
   }
   if (shows("ellipses")) drawBars(surface, plane, places, frame.logvar, look);

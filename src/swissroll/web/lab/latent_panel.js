@@ -9,6 +9,7 @@ import { POSTERIOR, REFERENCE, TRUE_POSTERIOR } from "./palette.js";
 import { addPicture } from "./picture.js";
 import { startProbe } from "./probe.js";
 import { addToggles, make, write } from "./toggles.js";
+import { sayPoint } from "./units.js";
 
 const TOGGLES = [
   { name: "means", label: "means", mark: "dot", colour: "#CB3C97", on: true },
@@ -42,7 +43,7 @@ export function mount(element, store) {
     if (!surface.begin() || !main?.begin || !main.frame) return;
     const options = { shows: toggles.isOn, selection, dims: planeOf(view, latentSize(main)) };
     drawn = latentSize(main) === 1 ? drawLatentLine(surface, main, options) : drawLatentPlane(surface, main, options);
-    write(readout, readOut(selection));
+    write(readout, readOut(selection, main.begin.units));
   };
   const tell = calmly(DESCRIBE_EVERY, () => {
     const { runs, selection, view } = store.get();
@@ -198,10 +199,10 @@ function followKeys(canvas, store) {
   });
 }
 
-function readOut({ latent, decoded } = {}) {
+function readOut({ latent, decoded } = {}, units = null) {
   if (!latent) return "";
   const tuple = (values) => `(${Array.from(values, (value) => fixed(value, 3)).join(", ")})`;
-  return `z ${tuple(latent)}${decoded?.mean ? ` decodes to ${tuple(decoded.mean)}` : ""}`;
+  return `z ${tuple(latent)}${decoded?.mean ? ` decodes to ${sayPoint(decoded.mean, units, 3)}` : ""}`;
 }
 
 /**
@@ -220,7 +221,7 @@ export function describeRates(rates) {
  * @param {{begin: object, frame: object, truth?: object}} run
  * @param {object} selection
  */
-export function describe({ frame, truth }, selection = {}) {
+export function describe({ begin, frame, truth }, selection = {}) {
   const sentences = [`Step ${frame.step}.`];
   if (frame.rate_per_dimension) sentences.push(`${describeRates(frame.rate_per_dimension)}.`);
   const components = frame.prior?.weights?.length ?? 0;
@@ -236,7 +237,7 @@ export function describe({ frame, truth }, selection = {}) {
     const kl = truth?.posterior?.point === point ? truth.posterior.kl : null;
     if (Number.isFinite(kl)) sentences.push(`Its KL from the true posterior is ${fixed(kl, 3)} nats.`);
   }
-  if (latent && decoded?.mean) sentences.push(`Cursor: ${readOut(selection)}.`);
+  if (latent && decoded?.mean) sentences.push(`Cursor: ${readOut(selection, begin?.units)}.`);
   if (line) sentences.push("A line through the latent space is decoded.");
   return sentences.join(" ");
 }

@@ -15,6 +15,7 @@ const WORD = /^[a-z_]{1,30}$/;
 /** Scenes of the lecture: as many as there are presets. */
 const SCENES = 8;
 const TOOLS = new Set(["story", "slow", "twin", "break", "sweep", "own", "export"]);
+const MAX_NAME = 60;
 const PANELS = new Set(["data", "latent", "curves", "tools"]);
 
 /**
@@ -30,7 +31,7 @@ export function encodeLink(state, step = state.runs?.main?.frame?.step ?? null) 
     if (value !== DEFAULTS[name]) entries.push([name, value === null ? "none" : String(value)]);
   }
 
-  if (state.points) entries.push(["own", `${state.points.dims}.${toBase64(state.points.values)}`]);
+  if (state.points) entries.push(...pointEntries(state.points));
   const turns = step === null ? [] : state.turns.filter((turned) => turned.step <= step);
   if (turns.length) {
     entries.push(["turns", turns.map((turned) => `${turned.step}:${turned.name}:${turned.value}`).join("_")]);
@@ -38,6 +39,16 @@ export function encodeLink(state, step = state.runs?.main?.frame?.step ?? null) 
   if (step !== null) entries.push(["step", String(step)]);
   entries.push(...viewEntries(state.view));
   return `#${entries.map(([name, value]) => `${name}=${encodeURIComponent(value).replaceAll("%3A", ":")}`).join("&")}`;
+}
+
+/** Own points, and of a table the rows that it is measured on and its units, too. */
+function pointEntries({ dims, values, held_out: heldOut, units }) {
+  const entries = [["own", `${dims}.${toBase64(values)}`]];
+  if (!units) return entries;
+  const { columns, mean, scale } = units;
+  const ofColumn = (name, dim) => `${mean[dim]}:${scale[dim]}:${encodeURIComponent(name)}`;
+  if (heldOut) entries.push(["held", `${dims}.${toBase64(heldOut)}`]);
+  return [...entries, ["units", columns.map(ofColumn).join(",")]];
 }
 
 function viewEntries(view) {
@@ -82,7 +93,7 @@ export function decodeLink(fragment) {
   found.settings = checked.settings;
   problems.push(...checked.problems);
 
-  if (entries.has("own")) found.points = readPoints(entries.get("own"), problems);
+  if (entries.has("own")) found.points = readOwn(entries, problems);
   if (entries.has("step")) found.step = readStep(entries.get("step"), found.settings.steps, problems);
   if (entries.has("turns")) found.turns = readTurns(entries.get("turns"), found.step ?? 0, problems);
   found.view = readView(entries, found.settings, problems);
@@ -95,7 +106,7 @@ export function decodeLink(fragment) {
 
 const KNOWN = new Set([
   ...Object.keys(FIELDS),
-  ...["v", "own", "turns", "step", "show", "hide", "plane", "tool", "panel", "lecture", "theme"],
+  ...["v", "own", "held", "units", "turns", "step", "show", "hide", "plane", "tool", "panel", "lecture", "theme"],
 ]);
 
 function readEntries(text, problems) {
@@ -209,6 +220,29 @@ function readToggles(text, value) {
     if (WORD.test(name)) toggles[name] = value;
   }
   return toggles;
+}
+
+/** Own points, with the units and held-out rows of a table where the link has them. */
+function readOwn(entries, problems) {
+  const points = readPoints(entries.get("own"), problems);
+  if (!points || !entries.has("units")) return points;
+  const units = readUnits(entries.get("units"), points.dims);
+  if (!units) {
+    problems.push("The link's units of its points cannot be read; they are shown without.");
+    return points;
+  }
+  const apart = entries.has("held") ? readPoints(entries.get("held"), problems) : null;
+  return apart?.dims === points.dims ? { ...points, units, held_out: apart.values } : { ...points, units };
+}
+
+function readUnits(text, dims) {
+  const parts = text.split(",", dims + 1).map((part) => part.split(":", 4));
+  const mean = parts.map(([first]) => readNumber(first));
+  const scale = parts.map(([, second]) => readNumber(second ?? ""));
+  const columns = parts.map(([, , name]) => decoded(name ?? "")?.replace(/\p{C}/gu, "?").slice(0, MAX_NAME));
+  const isWhole = parts.length === dims && parts.every((part) => part.length === 3) && columns.every(Boolean);
+  if (!isWhole || !mean.every(Number.isFinite) || !scale.every((value) => value > 0 && value < Infinity)) return null;
+  return { columns, mean, scale, log_volume: scale.reduce((sum, value) => sum + Math.log(value), 0) };
 }
 
 function readPoints(text, problems) {

@@ -55,8 +55,7 @@ export async function startOther(store, engine, patch) {
   const steps = isScheduled ? settings.steps : FIELDS.steps.high;
   await engine.request(OTHER, "start", {
     settings: { ...settings, ...started, turns: kept, steps, ...patch },
-    points: points?.values,
-    dims: points?.dims,
+    points,
     follows: "main",
   });
   const wanted = { mesh: true, samples: true, density: false, posterior: false, plane: [0, 1], point: null };

@@ -1,6 +1,8 @@
 // What the assembled page carries: its script, which workers run too, the kernel, and what it begins with. Where lab.html
 // is opened as it is, from a server, these lie beside it.
 
+import { tableFrom } from "./table.js";
+
 let address = null;
 
 /** @returns {Worker} A worker that runs worker.js. It waits for the kernel's bytes in its first message. */
@@ -19,7 +21,7 @@ export async function kernelBytes() {
 }
 
 /**
- * @returns {Promise<?Object>} What the page is to begin with: {settings}, and of a recorded run {name, snapshots: [{step,
+ * @returns {Promise<?Object>} What the page is to begin with: {settings}, of a table {points}, and of a recorded run {name, snapshots: [{step,
  *   tensors}], history} too; null for the page's own choice.
  */
 export async function givenStart() {
@@ -31,7 +33,8 @@ export async function givenStart() {
  * @param {Object} packed What `swissroll.report.lab_start` writes.
  * @returns {Promise<Object>} As {@link givenStart}
  */
-export async function unpackStart({ weights, history, ...rest }) {
+export async function unpackStart({ weights, history, table, ...given }) {
+  const rest = table ? { ...given, points: tableFrom(table, bytesFromBase64) } : given;
   if (!weights) return rest;
   const rows = Object.entries(history).map(([name, column]) => [name, column.map((value) => value ?? NaN)]);
   return { ...rest, snapshots: await unpackWeights(weights), history: Object.fromEntries(rows) };

@@ -1,6 +1,7 @@
 // A run of the page as text for elsewhere: settings for the package, a command, a Python script, a table of its points.
 
 import { FIELDS, NOTEBOOK } from "./settings.js";
+import { cellOf } from "./units.js";
 
 /** What the package says of a run that is made again from the page's settings. */
 export const ORIGIN =
@@ -28,10 +29,12 @@ function hasSchedule({ lr_schedule, beta_start, refit_prior }) {
 }
 
 /** The settings that the package knows and that differ from its defaults, by name. */
-function packageSettings({ settings, step }) {
+function packageSettings({ settings, step, points }) {
   const steps = step > 0 && !hasSchedule(settings) ? step : settings.steps;
-  const all = { ...settings, steps };
+  const table = points?.recipe ?? {};
+  const all = { ...settings, steps, ...table };
   delete all.mistake;
+  if (table.data) delete all.noise;
   return Object.fromEntries(Object.entries(all).filter(([name, value]) => value !== NOTEBOOK[name] && value !== null));
 }
 
@@ -41,7 +44,9 @@ function differences({ settings, turns, points }) {
   const told = found.slice(0, 5).map((text) => `${text}; here it stays.`);
   if (found.length > 5) told.push(`Knobs were turned ${found.length - 5} more times.`);
   if (settings.mistake) told.push(`The page trained with the mistake ${settings.mistake}; here it is right.`);
-  if (points) told.push("The page trained on own points; here on the named distribution.");
+  if (points && !points.recipe) told.push("The page trained on own points; here on the named distribution.");
+  if (points?.recipe && settings.noise) told.push(`The page added noise ${settings.noise}; here there is none.`);
+  if (points?.recipe) told.push(`Run it in the folder that holds ${points.recipe.data}.`);
   return told;
 }
 
@@ -62,7 +67,7 @@ export function configToml(recipe) {
 export function command(recipe) {
   const flags = Object.entries(packageSettings(recipe)).map(([name, value]) => {
     const flag = `--${name.replaceAll("_", "-")}`;
-    return value === true ? flag : `${flag} ${value}`;
+    return value === true ? flag : `${flag} ${quoted(value)}`;
   });
   return ["swissroll train", ...flags].join(" ");
 }
@@ -72,12 +77,14 @@ export function command(recipe) {
  * @returns {string} a Python script that trains the run again
  */
 export function pythonScript(recipe) {
-  const notes = differences({ ...recipe, points: null }).map((text) => `${text}\n`).join("");
+  const notes = differences({ ...recipe, points: recipe.points?.recipe ? recipe.points : null }).map((text) => `${text}\n`).join("");
   const head = `"""A run of the lab, trained again.\n\n${ORIGIN}.\n${notes}"""\n\n`;
-  return head + (recipe.points ? scriptOnPoints(recipe) : scriptOnDistribution(recipe));
+  const isEmbedded = recipe.points && !recipe.points.recipe;
+  return head + (isEmbedded ? scriptOnPoints(recipe) : scriptByName(recipe));
 }
 
-function scriptOnDistribution(recipe) {
+/** A script on what has a name: a distribution, or the file of a table. */
+function scriptByName(recipe) {
   return `from swissroll import Config, train
 
 ${pythonConfig(packageSettings(recipe))}
@@ -140,7 +147,13 @@ function literal(name, value, language = "toml") {
   if (typeof value === "boolean") return language === "python" ? (value ? "True" : "False") : String(value);
   if (typeof value === "string") return JSON.stringify(value);
   const text = String(value);
-  return FIELDS[name].kind === "real" && /^-?\d+$/.test(text) ? `${text}.0` : text;
+  return FIELDS[name]?.kind === "real" && /^-?\d+$/.test(text) ? `${text}.0` : text;
+}
+
+/** A value as a shell takes it. */
+function quoted(value) {
+  const text = String(value);
+  return /^[\w@%+=:,./-]+$/.test(text) ? text : `'${text.replaceAll("'", "'\\''")}'`;
 }
 
 /** The shortest decimal number that is the same float32. */
@@ -153,11 +166,12 @@ function shortest(value) {
 }
 
 /**
- * @param {{points: Float32Array, coordinate: ?Float32Array}} begin what a run's pictures show
+ * @param {{points: Float32Array, coordinate: ?Float32Array, units: ?object}} begin what a run's pictures show
  * @param {number} dims coordinates of a point
- * @returns {string} a table with a head: x1, x2, and where there is one the coordinate t
+ * @returns {string} a table with a head: x1, x2, and where there is one the coordinate t; of a table its columns
  */
-export function pointsCsv({ points, coordinate }, dims) {
+export function pointsCsv({ points, coordinate, units }, dims) {
+  if (units) return tableCsv(points, units);
   const names = Array.from({ length: dims }, (_, dim) => `x${dim + 1}`);
   if (coordinate) names.push("t");
   const rows = [names.join(",")];
@@ -165,6 +179,17 @@ export function pointsCsv({ points, coordinate }, dims) {
     const cells = Array.from(points.subarray(index * dims, (index + 1) * dims), shortest);
     if (coordinate) cells.push(shortest(coordinate[index]));
     rows.push(cells.join(","));
+  }
+  return `${rows.join("\n")}\n`;
+}
+
+/** Rows of a table in its own units, under the names of its columns. */
+function tableCsv(points, units) {
+  const dims = units.columns.length;
+  const inQuotes = (name) => (/[",\n\r]/.test(name) ? `"${name.replaceAll('"', '""')}"` : name);
+  const rows = [units.columns.map(inQuotes).join(",")];
+  for (let index = 0; index < points.length; index += dims) {
+    rows.push(Array.from(points.subarray(index, index + dims), (value, dim) => cellOf(value, dim, units)).join(","));
   }
   return `${rows.join("\n")}\n`;
 }

@@ -23,7 +23,7 @@ const STILL_NATS = 0.005;
 export class Session {
   /**
    * @param {import("./kernel.js").Kernel} kernel
-   * @param {object} start `settings`; and where they are given `points` ({dims, values}), `state`, and of a recorded run
+   * @param {object} start `settings`; and where they are given `points` (as of a `Training`), `state`, and of a recorded run
    *   `snapshots` and `history`.
    * @throws {RangeError} A setting is wrong; the message says which.
    */
@@ -58,7 +58,7 @@ export class Session {
   #drawPictures() {
     const { kernel, settings, points, network } = this.training;
     const generator = kernel.generator(settings.seed, "pictures");
-    const all = points && { points: points.values, coordinate: null };
+    const all = points && { points: points.values, coordinate: points.coordinate ?? null };
     this.points = all ?? this.training.sample(SHOWN_POINTS, generator);
     this.choices = Float64Array.from({ length: SHOWN_SAMPLES }, () => generator.uniform());
     this.latentNoise = generator.normals(SHOWN_SAMPLES * network.latentDim);
@@ -77,7 +77,9 @@ export class Session {
       sigma,
       points: this.points.points.slice(),
       coordinate: this.points.coordinate?.slice() ?? null,
+      coordinate_name: this.training.points?.label ?? "t",
       is_own: this.training.points !== null,
+      units: this.training.points?.units ?? null,
       held_out: heldOut.points.slice(),
       held_out_noise: heldOutNoise.slice(),
       point_noise: this.pointNoise.slice(),

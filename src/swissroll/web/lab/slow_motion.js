@@ -21,9 +21,10 @@ const sizeOf = (values) => (values ? Math.sqrt(Array.from(values).reduce((sum, v
  * The stages of a step: what is lit, what is said, and how.
  * @param {object} step the engine's reply
  * @param {boolean} withoutTrick
+ * @param {object | null} [units] those of a table, whose columns are standardised in the step
  * @returns {{name: string, lit: string[], back: string[], caption: string}[]}
  */
-export function stagesOf(step, withoutTrick) {
+export function stagesOf(step, withoutTrick, units = null) {
   const { x, mu, logvar, eps, z, x_hat: decoded, gradients, update, after } = step;
   const std = Array.from(logvar, (value) => Math.exp(value / 2));
   const forward = ["x", "x-encoder", "encoder"];
@@ -42,7 +43,7 @@ export function stagesOf(step, withoutTrick) {
       name: "encode",
       lit: [...forward, ...gaussian],
       back: [],
-      caption: `Encode. The encoder turns the point x = (${tuple(x)}) into a Gaussian q(z|x): mean μ = (${tuple(mu)}), standard deviation σ = (${tuple(std)}).`,
+      caption: `Encode. The encoder turns the point x = (${tuple(x)})${units ? ", in standard deviations of the columns," : ""} into a Gaussian q(z|x): mean μ = (${tuple(mu)}), standard deviation σ = (${tuple(std)}).`,
     },
     {
       name: "draw ε",
@@ -62,7 +63,7 @@ export function stagesOf(step, withoutTrick) {
       name: "loss",
       lit: ["decoded", "mu", "std", ...cost],
       back: [],
-      caption: `Loss ${say(step.loss)}: the error of x̂ plus beta times the KL. In nats, these are the distortion ${fixed(step.distortion)} (below 0 where x̂ is within about σ of x) and the rate ${fixed(step.rate)} (how far q(z|x) is from the prior).`,
+      caption: `Loss ${say(step.loss)}: the error of x̂ plus beta times the KL. In nats, these are the distortion ${fixed(step.distortion)} (${units ? "in the units of the table" : "below 0 where x̂ is within about σ of x"}) and the rate ${fixed(step.rate)} (how far q(z|x) is from the prior).`,
     },
     {
       name: "backward",
@@ -122,7 +123,7 @@ export function mount(element, store, engine, actions) {
 
   const show = () => {
     if (!step) return;
-    const stages = stagesOf(step, trick.checked);
+    const stages = stagesOf(step, trick.checked, store.get().runs.main.begin.units);
     const stage = stages[at];
     showStages(list, stages, at, (place) => {
       at = place;

@@ -130,8 +130,7 @@ function train(cells, settings, points) {
       try {
         await channel.request("cell", "start", {
           settings: { ...settings, ...changed },
-          points: points?.values,
-          dims: points?.dims,
+          points,
         });
         for (let step = 0; step < STEPS && !isEnded; step += BURST) {
           await channel.request("cell", "step", { count: BURST });

@@ -100,7 +100,7 @@ export function mount(element, store) {
     if (main.frame && main.history?.step?.length) {
       sentences.push(showLoss(parts, termsOf(main, settings, at)));
       sentences.push(showNats(parts, main, at));
-      sentences.push(showMeaning(parts, main.frame, settings));
+      sentences.push(showMeaning(parts, main, settings));
     }
     write(description, sentences.filter(Boolean).join(" "));
   });
@@ -191,14 +191,15 @@ function showNats({ nats }, { history, truth, frame }, at) {
   return nats.textContent;
 }
 
-function showMeaning({ meaning }, frame, settings) {
+function showMeaning({ meaning }, { begin, frame }, settings) {
   const { sigma, true_beta: trueBeta } = frame;
-  if (settings.decoder_variance === "learned") write(meaning, `The decoder has learned σ ${say(sigma)}; the true β is ${say(trueBeta)}.`);
+  const unit = begin.units ? " standard deviations of the columns" : "";
+  if (settings.decoder_variance === "learned") write(meaning, `The decoder has learned σ ${say(sigma)}${unit}; the true β is ${say(trueBeta)}.`);
   else if (sigma === 0) write(meaning, "At beta 0 this is a plain autoencoder: σ is 0, and codes cost nothing.");
   else
     write(
       meaning,
-      `This beta is a VAE whose decoder has noise σ = ${say(sigma)}: errors smaller than σ are not worth the nats that they cost.`,
+      `This beta is a VAE whose decoder has noise σ = ${say(sigma)}${unit}: errors smaller than σ are not worth the nats that they cost.`,
     );
   return meaning.textContent;
 }

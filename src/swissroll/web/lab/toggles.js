@@ -43,8 +43,9 @@ function glyph(name, colour) {
  * @param {object} store
  * @param {{name: string, label: string, mark: string, colour: string, on: boolean}[]} toggles
  *   `on`: whether it is, as long as nobody said anything
- * @returns {{isOn: (name: string) => boolean, allow: (name: string, reason: string|null) => void}}
- *   whether a toggle is on and can be; and a way to say why one cannot be used now
+ * @returns {{isOn: (name: string) => boolean, allow: (name: string, reason: string|null) => void,
+ *   rename: (name: string, label: string) => void}}
+ *   whether a toggle is on and can be; a way to say why one cannot be used now; and one to call it otherwise
  */
 export function addToggles(row, store, toggles) {
   const boxes = new Map();
@@ -64,11 +65,12 @@ export function addToggles(row, store, toggles) {
       const { view } = store.get();
       store.set({ view: { ...view, toggles: { ...view.toggles, [name]: box.checked } } });
     });
-    chip.append(box, glyph(mark, colour), ` ${label}`);
+    const words = document.createTextNode(` ${label}`);
+    chip.append(box, glyph(mark, colour), words);
     const word = termOfToggle(name);
     if (word) explain(chip, word);
     row.append(chip);
-    boxes.set(name, { box, chip });
+    boxes.set(name, { box, chip, words });
   }
 
   store.subscribe((_, changed) => {
@@ -86,6 +88,9 @@ export function addToggles(row, store, toggles) {
       box.title = reason ?? "";
       if (reason === null) reasons.delete(name);
       else reasons.set(name, reason);
+    },
+    rename: (name, label) => {
+      boxes.get(name).words.data = ` ${label}`;
     },
   };
 }

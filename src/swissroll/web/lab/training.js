@@ -17,7 +17,7 @@ import { NOTEBOOK } from "./settings.js";
 const LOG_TWO_PI = 1.8378770664093453;
 /** Numbers of the kernel's terms: loss, mean squared error, mean KL, log-variance of the decoder. */
 const TERM_COUNT = 4;
-/** Points that a run is measured on, drawn once. */
+/** Points that a run is measured on, drawn once; those that a table holds out may be fewer. */
 const HELD_OUT_POINTS = 512;
 /** Steps between two measurements on them, and before the first of these. */
 const MEASURED_EVERY = 50;
@@ -34,8 +34,8 @@ export class Training {
   /**
    * @param {import("./kernel.js").Kernel} kernel
    * @param {object} settings Those of `swissroll.Config` that differ from the notebook's; `turns`: knobs to turn.
-   * @param {{points?: {dims: number, values: Float32Array}, state?: object}} [options] Own points to train on, n * D,
-   *   and a state to go on from.
+   * @param {{points?: {dims: number, values: Float32Array, held_out?: Float32Array, units?: object}, state?: object}} [options]
+   *   Own points to train on, n * D, of a table with those to measure on and its units; and a state to go on from.
    */
   constructor(kernel, settings, { points = null, state = null } = {}) {
     this.kernel = kernel.fork();
@@ -54,10 +54,13 @@ export class Training {
     this.generators = { data: this.kernel.generator(seed, "data"), noise: this.kernel.generator(seed, "noise") };
     const initialisation = this.kernel.generator(seed, "initialisation");
     this.kernel.exports.initialise(initialisation.pointer, this.settings.initialization === "he" ? 1 : 0);
-    this.heldOut = this.sample(HELD_OUT_POINTS, this.kernel.generator(seed, "evaluation"));
+    this.logVolume = points?.units?.log_volume ?? 0;
+    this.heldOut = points?.held_out
+      ? { points: points.held_out, coordinate: null }
+      : this.sample(HELD_OUT_POINTS, this.kernel.generator(seed, "evaluation"));
     this.heldOutNoise = this.kernel
       .generator(seed, "evaluation_noise")
-      .normals(HELD_OUT_POINTS * this.settings.latent_dim);
+      .normals((this.heldOut.points.length / this.dataDim) * this.settings.latent_dim);
     if (state) {
       this.restore(state);
     }
@@ -189,7 +192,7 @@ export class Training {
     const { sigma } = this;
     const D = this.dataDim;
     const squares = (D * mse) / (2 * sigma * sigma);
-    const distortion = squares + (D / 2) * (LOG_TWO_PI + 2 * this.kernel.log(sigma));
+    const distortion = squares + (D / 2) * (LOG_TWO_PI + 2 * this.kernel.log(sigma)) + this.logVolume;
     return { loss, mse, kl, rate: this.network.latentDim * kl, distortion: sigma > 0 ? distortion : NaN };
   }
 
@@ -252,20 +255,21 @@ export class Training {
     const { exports } = this.kernel;
     const { dataDim } = this;
     const { latentDim, rows } = this.network;
+    const total = this.heldOut.points.length / dataDim;
     let mse = 0;
     let kl = 0;
     let loss = 0;
     const { mistake } = this.settings;
     if (mistake !== IN_MODEL) this.network.setMistake(null);
-    for (let first = 0; first < HELD_OUT_POINTS; first += rows) {
-      const count = Math.min(rows, HELD_OUT_POINTS - first);
+    for (let first = 0; first < total; first += rows) {
+      const count = Math.min(rows, total - first);
       this.network.setPoints(this.heldOut.points.subarray(first * dataDim, (first + count) * dataDim));
       const noise = this.heldOutNoise.subarray(first * latentDim, (first + count) * latentDim);
       this.kernel.floats(exports.noise_at(), noise.length).set(noise);
       exports.measure(count, this.settings.beta);
 
       const part = this.#readTerms();
-      const share = count / HELD_OUT_POINTS;
+      const share = count / total;
       loss += share * part.loss;
       mse += share * part.mse;
       kl += share * part.kl;

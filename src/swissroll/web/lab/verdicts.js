@@ -47,7 +47,7 @@ export class Verdicts {
    * @param {import("./training.js").Training} training
    */
   constructor(kernel, training) {
-    const { settings, dataDim, heldOut, curve, distribution } = training;
+    const { settings, dataDim, heldOut, curve, distribution, logVolume = 0 } = training;
     const isWide = settings.hidden_dim >= WIDE;
     const halvings = isWide ? HALVINGS_WIDE[settings.latent_dim] : undefined;
     this.model = new FrozenModel(kernel, settings, dataDim);
@@ -55,6 +55,7 @@ export class Verdicts {
     this.scratch = new Cells(this.model, Math.max(512, (heldOut.points.length / dataDim + 3) & ~3));
     this.lowerBounds = new LowerBounds(kernel);
     this.curve = curve;
+    this.logVolume = logVolume;
 
     const rows = isWide ? ROWS_WIDE : ROWS;
     // Even points integrate over a curve without noise; drawn ones would add their own scatter.
@@ -107,7 +108,9 @@ export class Verdicts {
     const squares = found.error.reduce((sum, error) => sum + error * error, 0);
     // The mixture that reaches the lower bound is a control variate: its own mean is known.
     const row = (i) => rows.subarray(i * model.data_dim, (i + 1) * model.data_dim);
-    const value = bound ? bound.value + mean((log_p, i) => bound.logDensity(row(i)) - log_p) : mean((log_p) => -log_p);
+    const standardised = bound ? bound.value + mean((log_p, i) => bound.logDensity(row(i)) - log_p) : mean((log_p) => -log_p);
+    // A table has no bound, and every other data set a volume of 1.
+    const value = standardised + this.logVolume;
     const gap = mean((log_p, i) => log_p - found.elbo[i]);
     return {
       value,

@@ -20,7 +20,7 @@ export class Watched {
    * @param {import("./kernel.js").Kernel} kernel Any kernel; its memory is left alone.
    * @param {object} begin The run's first message.
    */
-  constructor(kernel, { settings, dims, points, held_out, held_out_noise, is_own }) {
+  constructor(kernel, { settings, dims, points, held_out, held_out_noise, is_own, units }) {
     this.points = points;
     this.truth = new Truth(kernel);
     this.view = null;
@@ -30,6 +30,7 @@ export class Watched {
       dataDim: dims,
       heldOut: { points: held_out },
       heldOutNoise: held_out_noise,
+      logVolume: units?.log_volume ?? 0,
       curve: is_own ? null : (CURVES[settings.dataset] ?? null),
       distribution: is_own ? ownPoints({ dims, values: points }) : DISTRIBUTIONS[settings.dataset],
       followedLosses: new Float64Array(0),

@@ -233,8 +233,7 @@ const ACTIONS = {
   },
   async start(run, message) {
     groupOf(run).forEach(([member]) => sessions.delete(member));
-    const { points, dims } = message;
-    const session = new Session(kernel, { ...message, points: points ? { dims, values: points } : null });
+    const session = new Session(kernel, message);
     sessions.set(run, session);
     tell(run, session.begin());
     session.caughtUp = catchUp(run, session);
