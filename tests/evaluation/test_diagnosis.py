@@ -368,6 +368,7 @@ def test_a_diverged_run_of_an_older_version_is_still_diverged(tmp_path: Path) ->
         ("too narrow", {"depth": 0}, Advice(setting="depth", value=3)),
         ("healthy", {}, Advice(action=Action.NOTHING, preset="best-long")),
         ("healthy", PRESETS["best-long"], Advice(action=Action.NOTHING)),
+        ("healthy", {"decoder_variance": "learned"}, Advice(action=Action.NOTHING)),
         # Multiples that would still be of no use.
         ("under-regularised", {"beta": 1e-12}, Advice(setting="beta", value=0.01)),
         ("under-regularised", {"beta": 1e-3}, Advice(setting="beta", factor=10)),

@@ -73,7 +73,9 @@ def fit_advice(advice: Advice, config: Config, *, sigma: float, variance: float)
         return dataclasses.replace(advice, preset="")
     if advice.action is Action.NOTHING:
         is_long = config.components and config.steps >= PRESETS["best-long"]["steps"]
-        return dataclasses.replace(advice, preset="") if is_long else advice
+        # Where training finds sigma, it is as small as the data ask for.
+        is_sharp = is_long or config.finds_variance
+        return dataclasses.replace(advice, preset="") if is_sharp else advice
     if advice.action is not Action.CHANGE_SETTING:
         return advice
 

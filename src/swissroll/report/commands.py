@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -32,14 +33,31 @@ def repair_command(folder: Path, config: Config) -> str:
 
 
 def preset_flags(preset: str, config: Config) -> str:
-    """The flags that train a run again with a recipe: what the recipe leaves open stays as the run has it."""
+    """The flags that train a run again with a recipe: what the recipe leaves open stays as the run has it.
+
+    So do settings that the recipe would turn into another aim, or into fewer steps than the run had.
+    """
+    recipe = PRESETS[preset]
+    kept = _kept_beside(recipe, config)
     flags = [f"--preset {preset}"]
     for name in HELP:
         value = getattr(config, name)
-        is_open = name not in PRESETS[preset] and name not in OF_A_MACHINE
-        if is_open and value != getattr(Config, name):
+        without_flag = recipe[name] if name in recipe else getattr(Config, name)
+        is_open = name in kept or (name not in recipe and name not in OF_A_MACHINE)
+        if is_open and value != without_flag:
             flags.append(_flag_with(name, _as_seen_from_here(value) if name == "data" else value))
     return " ".join(flags)
+
+
+def _kept_beside(recipe: Mapping[str, Any], config: Config) -> set[str]:
+    """Settings of a recipe that a run has for reasons of its own."""
+    kept = set()
+    if config.finds_variance:
+        # The recipe's small beta makes a small sigma. Where training finds sigma, beta is the weight of the rate.
+        kept |= {"beta", "beta_start"}
+    if config.steps > recipe.get("steps", config.steps):
+        kept.add("steps")
+    return kept & set(recipe)
 
 
 def _as_seen_from_here(path: str) -> Path:
@@ -49,6 +67,8 @@ def _as_seen_from_here(path: str) -> Path:
 
 
 def _flag_with(name: str, value: Any) -> str:
+    if value is None:
+        return f"{flag(name)} none"
     if isinstance(value, bool):
         return flag(name) if value else f"--no-{flag(name)[2:]}"
     return f"{flag(name)} {quote(value)}"
