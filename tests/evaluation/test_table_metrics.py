@@ -1,6 +1,7 @@
 """Oracles: SciPy's energy distance, samples that are and are not of one distribution, and rows in their own units."""
 
 from dataclasses import replace
+from typing import Any
 
 import numpy as np
 import pytest
@@ -12,6 +13,7 @@ from swissroll.config import Config
 from swissroll.data import Points
 from swissroll.evaluation.evaluation import evaluate_model
 from swissroll.evaluation.evidence import measure_evidence
+from swissroll.evaluation.references import data_reference, typical_distance
 from swissroll.evaluation.table_metrics import energy_test
 from swissroll.evaluation.tables import generated_rows, model_rows
 from swissroll.training.build import build, loss_of
@@ -103,3 +105,25 @@ def test_the_smallest_table_is_evaluated(rows: int) -> None:
     list(training)
     found = evaluate_model(training.engine.model, points, loss_of(config, points))
     assert torch.isfinite(torch.tensor(found.summary.loss_se))
+
+
+def test_the_mmd_of_many_columns_tells_other_rows_from_rows_of_the_same_kind() -> None:
+    # Ten columns: rows are some 4.5 standard deviations apart, and a kernel of 0.1 would see each of them alone.
+    rng = np.random.default_rng(4)
+    points = Points.of(rng.normal(size=(600, 10)), seed=1)
+    reference = data_reference(points, 1000, 0, torch.float32).reference
+
+    def deviations_above_floor(rows: np.ndarray[Any, Any]) -> float:
+        found = reference.compare(torch.from_numpy(rows)).mmd
+        return (found.value - found.noise_floor) / found.noise_floor_sd
+
+    assert abs(deviations_above_floor(rng.normal(size=(60, 10)))) < 4
+    assert deviations_above_floor(rng.normal(size=(60, 10)) + 0.7) > 8
+
+
+def test_the_kernel_of_a_table_is_as_wide_as_the_median_distance() -> None:
+    rows = np.random.default_rng(4).normal(size=(50, 3))
+    distances = [float(np.linalg.norm(a - b)) for k, a in enumerate(rows) for b in rows[:k]]
+    found = typical_distance(torch.from_numpy(rows))
+    assert sorted(distances)[(len(distances) - 1) // 2] == pytest.approx(found)
+    assert typical_distance(torch.zeros(9, 2)) > 0

@@ -14,7 +14,8 @@ from torch import Tensor
 
 from swissroll import checks
 from swissroll.checks import NotFiniteError
-from swissroll.data import Curve, Distribution, unseen_points
+from swissroll.data import Curve, Distribution, Points, unseen_points
+from swissroll.evaluation.distances import BANDWIDTH
 from swissroll.evaluation.geometry import Fit, FitSpread, fit
 from swissroll.evaluation.reference_sample import ReferenceSample
 from swissroll.model.prior import Prior, StandardNormal
@@ -23,6 +24,8 @@ from swissroll.reproducibility import rng
 
 LATENT_BANDWIDTH = 0.5
 """Kernel of the MMD between aggregate posterior and prior; N(0, I) has scale 1."""
+MAX_PAIRED_ROWS = 1000
+"""Rows of a table whose distances from one another are looked at."""
 NOISE_FLOOR_DRAWS = 10
 """Samples of real points whose mean distance is a noise floor, and whose spread says what is beyond it."""
 TAIL_POINTS = 20_000
@@ -108,12 +111,27 @@ def _draw_data(distribution: Distribution, n: int, seed: int, dtype: torch.dtype
         again.append(distribution.sample(len(points), generator=generator).points.to(dtype))
 
     curve = distribution.curve
+    bandwidth = typical_distance(points) if isinstance(distribution, Points) else BANDWIDTH
     return DataReference(
         points=points,
-        reference=ReferenceSample(points, again, seed=seed),
+        reference=ReferenceSample(points, again, bandwidth=bandwidth, seed=seed),
         fit=None if curve is None else _fit_data(distribution, curve, points, seed),
         fit_sd=None if curve is None else FitSpread.of([fit(curve, sample) for sample in again]),
     )
+
+
+def typical_distance(points: Tensor) -> float:
+    """The median distance between two rows of points, shape (N, D): the MMD's kernel for a table.
+
+    Distances grow with the number of columns. A kernel far narrower than all of them sees each row alone, and then
+    every sample is as far from the rows as any other.
+
+    Source: Gretton et al. (2012), "A Kernel Two-Sample Test", section 8.
+    """
+    distances = torch.pdist(points[:MAX_PAIRED_ROWS].double())
+    median = float(distances.median()) if len(distances) else 0.0
+    # Where most rows are equal it is 0, which is no kernel.
+    return median if median > 0 else BANDWIDTH
 
 
 def _fit_data(distribution: Distribution, curve: Curve, points: Tensor, seed: int) -> Fit:
