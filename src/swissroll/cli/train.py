@@ -221,13 +221,14 @@ def _train_with_bar(run: Run, signals: list[int], stream: TextIO, *, quiet: bool
     from swissroll.runs.training import advance
 
     bar = None
+    log_volume = _log_volume(run)
     fitting = FittingBar(quiet=quiet, delay=SILENT_FIT_SECONDS, stream=stream)
     try:
         with fitting, closing(advance(run, progress=fitting)) as records:
             for record in records:
                 if bar is None:
                     bar = _make_bar(run, record.step - 1, stream, quiet=quiet, name=name)
-                _show(bar, record)
+                _show(bar, record, log_volume)
                 if signals:
                     break
     finally:
@@ -249,14 +250,21 @@ def _make_bar(run: Run, done: int, stream: TextIO, *, quiet: bool, name: str) ->
     )
 
 
-def _show(bar: Any, record: Record) -> None:
+def _log_volume(run: Run) -> float:
+    """What brings a distortion of a table's standardised rows into the table's units; 0 for other data."""
+    from swissroll.data.own_table import open_table
+
+    return 0.0 if run.config.data is None else open_table(run.config).standardization.log_volume
+
+
+def _show(bar: Any, record: Record, log_volume: float) -> None:
     """Bring the bar to a record; its text is made only when the bar is about to be drawn."""
     if bar.disable:
         return
     is_due = bar.n - bar.last_print_n + 1 >= bar.miniters and time() - bar.last_print_t >= bar.mininterval
     if is_due:
         terms = record.train
-        text = f"loss {terms.loss:.4f}, rate {terms.rate:.2f}, distortion {terms.distortion:.2f}"
+        text = f"loss {terms.loss:.4f}, rate {terms.rate:.2f}, distortion {terms.distortion + log_volume:.2f}"
         bar.set_postfix_str(text, refresh=False)
     bar.update(record.step - bar.n)
 
