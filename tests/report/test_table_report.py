@@ -1,13 +1,17 @@
 """The report of a table. Oracles: the file's names, units and ranges, as they stand in the figures and the page."""
 
 from dataclasses import replace
+from html import unescape
+from itertools import pairwise
 from pathlib import Path
 
 import numpy as np
 import pytest
 
 import swissroll
-from swissroll import Config, Run
+from swissroll import Config, Run, evaluate
+from swissroll.evaluation.tables import summary_rows
+from swissroll.evaluation.wording import advice_text
 from swissroll.report.figures import available, draw
 from swissroll.report.page import write_report
 from swissroll.report.scene import Scene
@@ -88,3 +92,33 @@ def test_a_table_of_too_many_columns_for_the_lab_has_pictures_alone(tmp_path: Pa
     page = write_report(trained(tmp_path, 4)).read_text(encoding="utf-8")
     assert "The lab shows tables of 2 or 3 columns, and my table.csv has 4" in page
     assert "<iframe" not in page
+
+
+def test_of_many_columns_the_list_says_how_many_it_leaves_out(tmp_path: Path) -> None:
+    run = trained(tmp_path, 15)
+    rows = dict(summary_rows(evaluate(run)))
+    assert rows["decoder sigma of 3 more columns"] == "in metrics.json"
+    assert "decoder sigma, implied, weight 11" in rows
+    assert "decoder sigma, implied, weight 12" not in rows
+
+
+def test_tick_labels_of_large_numbers_do_not_overlap(tmp_path: Path) -> None:
+    np.save(tmp_path / "wide.npy", RNG.normal(size=(60, 4)) * 1.5e5 - 2e5)
+    run = swissroll.train(replace(SMALL, data=str(tmp_path / "wide.npy")), tmp_path / "run")
+    figure = draw("columns", Scene.of_run(run))
+    figure.draw_without_rendering()
+    for ax in figure.axes:
+        boxes = [label.get_window_extent() for label in ax.get_xticklabels() if label.get_text()]
+        assert len(boxes) > 1
+        for left, right in pairwise(boxes):
+            assert left.x1 < right.x0
+
+
+def test_advice_without_a_command_does_not_speak_of_a_folder(tmp_path: Path) -> None:
+    run = trained(tmp_path, 2)
+    advice = advice_text(evaluate(run).diagnosis.advice)
+    word = advice.split()[1]
+    (tmp_path / "run").rename(tmp_path / word)
+    page = write_report(swissroll.load(tmp_path / word)).read_text(encoding="utf-8")
+    assert advice in unescape(page)
+    assert f"in the folder that holds {word})" not in page

@@ -27,6 +27,8 @@ def table_summary_rows(metrics: Metrics, table: TableMetrics, origin: str) -> li
         rows.append(("held-out rows against draws, energy test", _p_value(table.test)))
     for name, sigma in list(zip(table.columns, table.sigma, strict=True))[:MAX_LISTED]:
         rows.append((f"decoder sigma, {origin}, {name}", f"{sigma:.4g}"))
+    if len(table.columns) > MAX_LISTED:
+        rows.append((f"decoder sigma of {len(table.columns) - MAX_LISTED} more columns", "in metrics.json"))
     return rows
 
 

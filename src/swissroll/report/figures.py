@@ -48,6 +48,8 @@ from swissroll.training.build import translation_of
 MAX_DRAWN_COLUMNS = 12
 """Most columns of a table whose distributions are drawn."""
 MAX_COLUMNS_ACROSS = 4
+PLAIN_POWERS = (-3, 4)
+"""Powers of ten between which the numbers of a column are written in full."""
 ELLIPSE_EVERY = 5
 """One in so many posteriors gets an ellipse."""
 
@@ -274,6 +276,9 @@ def columns(scene: Scene) -> Figure:
         plots.histograms(ax, lines, xlabel=shorten(name), from_zero=False)
         # The legend is as large beside so small an axes as a third of it.
         ax.set(ylabel="", yticks=[], ylim=(0, 1.2 * ax.get_ylim()[1]))
+        # Numbers of six digits would run into one another, and into those of the next panel.
+        ax.locator_params(axis="x", nbins=3)
+        ax.ticklabel_format(axis="x", scilimits=PLAIN_POWERS)
         legend = ax.get_legend()
         if place and legend is not None:
             legend.remove()

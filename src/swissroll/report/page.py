@@ -188,7 +188,8 @@ class RunPage:
         if config.data is not None:
             config = replace(config, data=Path(config.data).name)
         advice = advice_line(found.advice, Path(self.name), config)
-        if quote(Path(self.name)) in advice:
+        names_the_run = advice != advice_line(found.advice, Path(f"not-{self.name}"), config)
+        if names_the_run:
             advice += f" (in the folder that holds {self.name})"
         return to_plain(found) | {"advice": advice}
 
