@@ -9,7 +9,7 @@ import pytest
 
 from swissroll.config import Config, digest, read_config
 from swissroll.data import Points, data_dim_of, open_distribution, record_table
-from swissroll.data.own_table import join_names, split_names
+from swissroll.data.column_names import join_names, split_names
 
 ROWS = np.random.default_rng(0).normal(size=(40, 3)) * [3.0, 0.1, 1.0] + [5.0, -1.0, 0.0]
 

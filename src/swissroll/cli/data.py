@@ -145,7 +145,7 @@ def check(
     label
         Name of a column that tells rows apart in pictures; it may be text.
     """
-    from swissroll.data.own_table import split_names
+    from swissroll.data.column_names import split_names
     from swissroll.data.table import read_table
 
     found = read_table(table, None if columns is None else split_names(columns), label)

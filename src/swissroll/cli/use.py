@@ -238,7 +238,7 @@ def _require_noise(run: Run, otherwise: str = "") -> None:
 
 def columns_of(run: Run) -> list[str]:
     """Names of the D columns: those of the run's table, or x1, x2, ...."""
-    from swissroll.data.own_table import split_names
+    from swissroll.data.column_names import split_names
 
     if run.config.columns is not None:
         return split_names(run.config.columns)
@@ -257,7 +257,7 @@ def _own_rows(run: Run) -> Any:
 
 def _read_rows(run: Run, data: Path, columns: str | None) -> Any:
     """Rows of a table that fit a run, shape (N, D), float64."""
-    from swissroll.data.own_table import split_names
+    from swissroll.data.column_names import split_names
     from swissroll.data.table import read_rows
 
     wanted = columns_of(run)

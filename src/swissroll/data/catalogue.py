@@ -6,10 +6,11 @@ from collections.abc import Callable
 from typing import NamedTuple
 
 from swissroll.config import Config, require_config
+from swissroll.data.column_names import split_names
 from swissroll.data.curves import CURVES
 from swissroll.data.densities import Checkerboard, Pinwheel, eight_gaussians, gaussian, three_gaussians
 from swissroll.data.distribution import Distribution, NoisyCurve
-from swissroll.data.own_table import open_table, split_names
+from swissroll.data.own_table import open_table
 from swissroll.data.surfaces import SURFACES, NoisySurface
 
 

@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-import csv
 import dataclasses
 import hashlib
-from collections.abc import Sequence
 from functools import lru_cache
-from io import StringIO
 from pathlib import Path
 
 from swissroll.config import Config
+from swissroll.data.column_names import join_names, split_names
 from swissroll.data.points import Points
 from swissroll.data.table import Table, read_table
 from swissroll.errors import Fix, FixableError
@@ -41,19 +39,6 @@ def open_table(config: Config) -> Points:
     path = Path(str(config.data)).resolve()
     table = _open(path, config)
     return _split(path, config.columns, config.label, table.digest, config.held_out, config.seed)
-
-
-def split_names(text: str) -> list[str]:
-    """Names between commas; one that holds a comma stands in quotation marks."""
-    names = next(csv.reader([text], skipinitialspace=True), [])
-    return [name.strip() for name in names]
-
-
-def join_names(names: Sequence[str]) -> str:
-    """Names with commas between them, as :func:`split_names` reads them."""
-    line = StringIO()
-    csv.writer(line, lineterminator="").writerow(names)
-    return line.getvalue()
 
 
 def _open(path: Path, config: Config) -> Table:

@@ -18,6 +18,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from swissroll import checks
+from swissroll.data.column_names import join_names
 from swissroll.data.table_files import MAX_VALUE, Column, is_number, read_columns
 from swissroll.errors import Fix, FixableError
 
@@ -35,6 +36,9 @@ INFINITE = frozenset({"inf", "infinity"})
 WITH_COMMA = re.compile(r"[+-]?[\d.]*\d,\d+(,\d+)*(\.\d+)?([eE][+-]?\d+)?")
 DATE = re.compile(r"\d{1,4}[-/.]\d{1,2}[-/.]\d{1,4}([T ].*)?|\d{1,2}:\d{2}(:\d{2})?.*")
 WITH_UNIT = re.compile(r"[^\d\s]{0,3}\s*[+-]?\d[\d.,]*\s*[^\d\s]{0,8}")
+NUMBERED = re.compile(r"x\d+")
+"""A name that a column has without a header."""
+ONE_COLUMN = "The file has one column: separate fields by a comma, a semicolon, a tab, a bar or spaces."
 REMOVE_ROWS = "Remove such rows, or fill them in by a method of your own: nothing is dropped or filled in here."
 
 
@@ -173,7 +177,7 @@ def _numbers(path: Path, column: Column, found: list[Column]) -> NDArray[np.floa
     elif values.dtype.kind in "iuf":
         numbers = values.astype(np.float64)
     else:
-        raise FixableError(f"{where} holds {_kind(values)}.", Fix.CHOOSE_COLUMNS, columns=_numeric_names(found))
+        raise _not_numeric(f"{where} holds {_kind(values)}.", found, "A table needs columns of numbers.")
 
     _require_finite(path, column, numbers)
     return numbers
@@ -190,20 +194,29 @@ def _parse(path: Path, column: Column, found: list[Column]) -> NDArray[np.float6
         elif text.lower() not in MISSING:
             wrong.append(row)
 
+    if not wrong:
+        return numbers
+
+    row = wrong[0]
+    text = f"{texts[row]!r:.60}"
+    what, advice = _describe(texts[row])
     if len(wrong) > len(texts) / 2:
-        first = texts[wrong[0]]
-        what = _describe(first)[0]
-        raise FixableError(
-            f"{path}, column {column.name!r}: {len(wrong)} of {len(texts)} rows are not numbers; "
-            f"row {wrong[0] + 1}, {first!r:.60}, {what}.",
-            Fix.CHOOSE_COLUMNS,
-            columns=_numeric_names(found),
-        )
-    if wrong:
-        what, advice = _describe(texts[wrong[0]])
-        text = f"{texts[wrong[0]]!r:.60}"
-        raise ValueError(f"{path}, row {wrong[0] + 1}, column {column.name!r}: {text} {what}. {advice}")
-    return numbers
+        count = f"{len(wrong)} of {len(texts)} rows are not numbers"
+        reason = f"{path}, column {column.name!r}: {count}; row {row + 1}, {text}, {what}."
+        if WITH_COMMA.fullmatch(texts[row]):
+            raise ValueError(f"{reason} {advice}")
+        raise _not_numeric(reason, found, advice if len(found) > 1 else ONE_COLUMN)
+    if row == 0 and NUMBERED.fullmatch(column.name):
+        advice += " If the first line is meant as names, put a letter into each: one of them is a number."
+    raise ValueError(f"{path}, row {row + 1}, column {column.name!r}: {text} {what}. {advice}")
+
+
+def _not_numeric(reason: str, found: list[Column], advice: str) -> ValueError:
+    """The error of a column that holds no numbers: it names those that do, or where there are none says what to do."""
+    numeric = _numeric_names(found)
+    if not numeric:
+        return ValueError(f"{reason} {advice}")
+    return FixableError(reason, Fix.CHOOSE_COLUMNS, columns=join_names(numeric))
 
 
 def _describe(text: str) -> tuple[str, str]:
@@ -224,14 +237,14 @@ def _kind(values: NDArray[Any]) -> str:
     return kinds.get(values.dtype.kind, "text")
 
 
-def _numeric_names(found: list[Column]) -> str:
-    """Names of the columns that look like numbers, with commas."""
+def _numeric_names(found: list[Column]) -> list[str]:
+    """Names of the columns that look like numbers."""
     names = []
     for column in found:
         first = column.values[0]
         if column.values.dtype.kind in "iuf" or (column.values.dtype.kind == "O" and is_number(str(first))):
             names.append(column.name)
-    return ",".join(names[:MAX_COLUMNS]) or "none of these are numbers"
+    return names[:MAX_COLUMNS]
 
 
 def _require_finite(path: Path, column: Column, numbers: NDArray[np.float64]) -> None:
@@ -240,6 +253,8 @@ def _require_finite(path: Path, column: Column, numbers: NDArray[np.float64]) ->
     if missing.any():
         row = int(missing.argmax())
         count = int(missing.sum())
+        if count == len(numbers):
+            raise ValueError(f"{path}, column {column.name!r}: no row has a value. Leave the column out.")
         raise ValueError(
             f"{path}, row {row + 1}, column {column.name!r}: there is no value, as in {count} of {len(numbers)} rows. "
             f"{REMOVE_ROWS}"
@@ -302,8 +317,8 @@ def _notes(names: tuple[str, ...], rows: NDArray[np.float64]) -> tuple[str, ...]
     steps = [f"{name} in steps of {step:g}" for name, step in lattices if step is not None]
     if steps:
         notes.append(
-            f"rounded values: {', '.join(steps)}. A density of such values has no upper bound either: "
-            "one far narrower than a step would score any number. Do not read more into it than steps allow."
+            f"rounded values: {', '.join(steps)}. A density of values in steps has no upper bound: "
+            "one far narrower than a step would score any number. Do not read more into it than the steps allow."
         )
     return tuple(notes)
 

@@ -242,7 +242,8 @@ def _explain_parser(reason: str, delimiter: str) -> str:
 def _wrong_count(line: int, found: int, expected: int, delimiter: str) -> str:
     shown = {"\t": "tab", WHITE_SPACE: "space"}.get(delimiter, repr(delimiter))
     return (
-        f", line {line} has {found} fields, and line 1 has {expected}, with the delimiter {shown}. "
+        f", line {line} has {found} field{'s' if found != 1 else ''}, and line 1 has {expected}, "
+        f"with the delimiter {shown}. "
         "Give all lines as many; a field that holds the delimiter needs quotation marks."
     )
 

@@ -10,7 +10,8 @@ import torch
 from torch import Tensor
 
 from swissroll.config import Config
-from swissroll.data.own_table import join_names, open_table
+from swissroll.data.column_names import join_names
+from swissroll.data.own_table import open_table
 from swissroll.data.points import Points
 from swissroll.reproducibility import rng
 
