@@ -51,7 +51,7 @@ def test_the_page_has_the_cells_of_the_file(columns: int, tmp_path: Path) -> Non
     config = Config(data=str(tmp_path / "mine.csv"), label="kind")
     script = """
     const { unpackStart } = await load("parts.js");
-    const { pointsCsv } = await load("recipes.js");
+    const { pointsCsv } = await load("written_tables.js");
     const { points } = await unpackStart(input);
     const text = (values) => pointsCsv({ points: values, coordinate: null, units: points.units }, points.dims);
     const { coordinate: colours, label } = points;

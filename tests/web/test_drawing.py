@@ -122,7 +122,7 @@ def test_the_difference_of_two_runs_is_taken_at_the_steps_that_both_have(node: N
 
 def test_a_run_that_is_set_back_loses_the_evidence_that_lay_ahead(node: Node) -> None:
     script = """
-    const { TruthLog } = await load("curves_panel.js");
+    const { TruthLog } = await load("truth_log.js");
     const log = new TruthLog();
     const begin = {};
     for (const step of [10, 20, 30, 15]) log.follow({ begin, truth: { step, evidence: { step, value: step } } });

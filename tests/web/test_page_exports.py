@@ -5,9 +5,11 @@ Oracles: the package, which trains and loads it, and a second page.
 
 from __future__ import annotations
 
+import csv
 import re
 import runpy
 from collections.abc import Iterator
+from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -15,10 +17,15 @@ import numpy as np
 import pytest
 import torch
 from PIL import Image
+from playwright.sync_api import expect
+from safetensors import safe_open
 from safetensors.torch import load_file
+from torch.distributions import Normal
 
+import swissroll
 from swissroll.cli.app import main
 from swissroll.config import read_config
+from swissroll.model.translation import translate
 from swissroll.model.vae import VAE
 from swissroll.runs.run import load
 from tests.web.driver import SMALL, is_in_sight, notes, opened_page, saved, wait_for_step, weights_hash
@@ -29,6 +36,7 @@ if TYPE_CHECKING:
 
 STEPS = 12
 RUN = f"{SMALL}&beta=0.02&steps={STEPS}&step={STEPS}&turns=5:lr:0.01&tool=export"
+PER_COORDINATE = "squared data units per coordinate"
 TEXTS = ("Link", "Command", "config.toml", "Python script", "Points as CSV")
 
 
@@ -135,6 +143,53 @@ def test_saved_weights_encode_the_saved_points_as_the_page_does(page: Page, tmp_
     of_page = [[float(value.replace("\u2212", "-")) for value in text.split(",")] for text in (mean, std)]
     assert mu[0].tolist() == pytest.approx(of_page[0], abs=0.006)
     assert (0.5 * logvar[0]).exp().tolist() == pytest.approx(of_page[1], abs=0.006)
+
+
+def test_saved_weights_say_which_run_they_are_of(page: Page, tmp_path: Path) -> None:
+    with safe_open(saved(page, "Save: weights as safetensors", tmp_path), framework="pt") as file:
+        said = file.metadata()
+    config = read_config(saved(page, "Save: config.toml", tmp_path))
+    for name, value in asdict(config).items():
+        if name in said and name != "steps":
+            assert said[name] in (str(value), str(value).lower(), f"{value:g}" if isinstance(value, float) else "")
+    assert set(said) >= {"dataset", "noise", "seed", "batch_size", "lr", "beta", "reduction", "hidden_dim", "posterior"}
+    assert (said["step"], said["turns"], said["own_points"]) == (str(STEPS), "5:lr:0.01", "none")
+    assert said["swissroll"] == swissroll.__version__
+    assert "sigma 0.1," in said["conventions"]
+
+
+def test_saved_curves_agree_with_what_the_loss_says_of_them(page: Page, tmp_path: Path) -> None:
+    with saved(page, "Save: Curves as CSV", tmp_path).open(encoding="utf-8", newline="") as file:
+        rows = list(csv.DictReader(file))
+    assert [int(row["step"]) for row in rows] == list(range(1, STEPS + 1))
+    # Held-out points are measured now and then, and at the end.
+    assert rows[1]["held_out_loss (squared data units per coordinate)"] == ""
+    assert float(rows[-1]["held_out_rate (nats per point)"]) > 0
+
+    noise = Normal(0.0, translate(0.02, "mean", 2, 2).sigma)
+    for row in rows:
+        mse, rate = (float(row[f"{name}"]) for name in (f"mse ({PER_COORDINATE})", "rate (nats per point)"))
+        # Twice the log density of an error whose square is the mean over two coordinates.
+        distortion = -2 * noise.log_prob(torch.tensor(mse).sqrt()).item()
+        assert float(row["distortion (nats per point)"]) == pytest.approx(distortion, rel=1e-4)
+        assert float(row[f"loss ({PER_COORDINATE})"]) == pytest.approx(mse + 0.02 * rate / 2, rel=1e-4)
+
+
+def test_saved_measures_are_those_that_the_page_says(page: Page, tmp_path: Path) -> None:
+    expect(page.locator("#panel-curves .description")).to_contain_text("of amortisation")
+    expect(page.locator(".verdict")).to_contain_text("Under-trained.")
+    with saved(page, "Save: Measures as CSV", tmp_path).open(encoding="utf-8", newline="") as file:
+        last = list(csv.DictReader(file))[-1]
+    assert (last["step"], last["is_exact"], last["diagnosis"]) == (str(STEPS), "true", "under-trained")
+    said = (page.locator("#panel-curves .description").text_content() or "").replace("\u2212", "-")
+    found = re.findall(
+        r"evidence: (\S+) nats.*bound: (\S+) nats.*gap of (\S+) nats is (\S+) of am.*and (\S+) of the", said
+    )
+    names = ("neg_log_evidence", "lower_bound", "inference_gap", "amortisation_gap", "family_gap")
+    for name, value in zip(names, found[0], strict=True):
+        assert float(last[f"{name} (nats per point)"]) == pytest.approx(
+            float(value), abs=6e-4 + 1e-5 * abs(float(value))
+        )
 
 
 @pytest.mark.parametrize("panel", ["data", "latent", "curves"])

@@ -1,7 +1,11 @@
 """What the page exports is the same run elsewhere. Oracle: the package, which reads and trains it."""
 
+import ast
+import re
 import runpy
 import shlex
+import tomllib
+from dataclasses import fields
 from pathlib import Path
 from typing import Any
 
@@ -12,7 +16,9 @@ from safetensors import safe_open
 
 from swissroll.cli.app import app
 from swissroll.config import PRESETS, Config, read_config
+from swissroll.model.translation import translate
 from swissroll.model.vae import VAE
+from swissroll.report.commands import OF_A_MACHINE
 from tests.web.javascript import needs_node, run_script
 
 pytestmark = needs_node
@@ -20,7 +26,8 @@ pytestmark = needs_node
 EXPORT = """
 const { command, configToml, pythonScript } = await load("recipes.js");
 const { DEFAULTS } = await load("settings.js");
-const recipe = { points: null, turns: [], step: 0, ...input, settings: { ...DEFAULTS, ...input.settings } };
+const empty = { points: null, turns: [], step: 0, version: "0.0.1" };
+const recipe = { ...empty, ...input, settings: { ...DEFAULTS, ...input.settings } };
 if (recipe.points) recipe.points.values = Float32Array.from(recipe.points.values);
 answer({ toml: configToml(recipe), command: command(recipe), script: pythonScript(recipe) });
 """
@@ -40,7 +47,7 @@ def export(**recipe: Any) -> dict[str, str]:
 
 def config_of_command(line: str) -> Config:
     """The settings that the command line itself makes of a command."""
-    words = shlex.split(line)
+    words = shlex.split(line, comments=True)
     assert words[:2] == ["swissroll", "train"]
     _, bound, _ = app.parse_args(words[1:], exit_on_error=False, print_error=False)
     config: Config = bound.arguments.get("config", Config())
@@ -61,6 +68,43 @@ def test_config_command_and_script_say_the_pages_settings(settings: dict[str, An
     lines = found["script"].partition("run = train")[0]
     exec(compile(lines, "lab_run.py", "exec"), names)  # noqa: S102  Running it is what a reader does.
     assert names["config"] == wanted
+
+
+@pytest.mark.parametrize("settings", SETTINGS, ids=lambda settings: " ".join(map(str, settings.values())))
+def test_every_export_names_each_setting_that_decides_a_run(settings: dict[str, Any]) -> None:
+    """So that another version's defaults do not change the run."""
+    found = export(settings=settings, version="0.0.1")
+    of_a_table = {"data", "columns", "label", "held_out", "data_digest"}
+    deciding = {field.name for field in fields(Config)} - {*OF_A_MACHINE, *of_a_table}
+
+    calls = [node for node in ast.walk(ast.parse(found["script"])) if isinstance(node, ast.Call)]
+    keywords = next(node.keywords for node in calls if getattr(node.func, "id", "") == "Config")
+    assert {keyword.arg for keyword in keywords} == deciding
+
+    # What is not there cannot be said in TOML or on a command line.
+    absent = {name for name in ("beta_start", "max_error") if settings.get(name) is None}
+    values = tomllib.loads(found["toml"])
+    assert values.keys() - {"origin", "versions"} == deciding - absent
+    assert values["versions"] == {"swissroll": "0.0.1"}
+    flags = {word.removeprefix("--").removeprefix("no-").replace("-", "_") for word in found["command"].split()}
+    assert deciding - absent <= flags
+    assert "swissroll 0.0.1" in found["command"]
+    assert "swissroll 0.0.1" in found["script"]
+
+
+@pytest.mark.parametrize("settings", SETTINGS, ids=lambda settings: " ".join(map(str, settings.values())))
+def test_every_export_says_which_sigma_its_loss_has(settings: dict[str, Any]) -> None:
+    config = Config(**settings)
+    data_dim = 3 if config.dataset == "helix" else 2
+    is_learned = config.decoder_variance == "learned"
+    meaning = translate(config.beta, config.reduction, data_dim, config.latent_dim, learned=is_learned)
+    for text in export(settings=settings).values():
+        if is_learned:
+            said = float(re.findall(r"is learned; the true beta, of rate against distortion, is (\S+)\.\n", text)[0])
+            assert said == pytest.approx(meaning.true_beta, rel=1e-3)
+        else:
+            said = float(re.findall(r"p\(x\|z\) has the sigma (\S+), and the true beta, .* is 1\.", text)[0])
+            assert said == pytest.approx(meaning.sigma, rel=1e-3)
 
 
 @pytest.mark.parametrize("dims", [0, 2, 3], ids=["built-in data", "plane", "space"])
@@ -107,7 +151,7 @@ def test_a_run_on_a_table_names_its_file(tmp_path: Path) -> None:
 
 def test_points_go_through_csv_unchanged() -> None:
     script = """
-    const { pointsCsv } = await load("recipes.js");
+    const { pointsCsv } = await load("written_tables.js");
     const { pointsOf, readTable } = await load("csv.js");
     const begin = { points: Float32Array.from(input), coordinate: Float32Array.from([0, 0.1, 1]) };
     const text = pointsCsv(begin, 2);

@@ -20,6 +20,7 @@ from importlib.resources.abc import Traversable
 from pathlib import Path
 from typing import Any
 
+import swissroll
 from swissroll.errors import Fix, FixableError
 from swissroll.report.modules import link, read_modules, strip
 
@@ -81,9 +82,9 @@ def _parts(folder: Traversable) -> tuple[str, str]:
     ]
 
     page = _plain_lines(HTML_COMMENT.sub("", _read(folder, "lab.html")))
-    page = _replace(
-        page, CHARSET, f'{CHARSET}\n<meta http-equiv="Content-Security-Policy" content="{policy}">\n{GENERATOR}'
-    )
+    security = f'<meta http-equiv="Content-Security-Policy" content="{policy}">'
+    version = f'<meta name="version" content="{swissroll.__version__}">'
+    page = _replace(page, CHARSET, f"{CHARSET}\n{security}\n{GENERATOR}\n{version}")
     page = _replace(OTHER_STYLE_LINKS.sub("", page), STYLE_LINK, f"<style>{style}</style>")
     before, after = _split(page, SCRIPT_LINK)
     return before + "".join(blocks), f"<script>{loader}</script>{after}"

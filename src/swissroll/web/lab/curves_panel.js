@@ -8,6 +8,7 @@ import { latentName } from "./latent_view.js";
 import { DATA, POSTERIOR, REFERENCE, TRUE_POSTERIOR } from "./palette.js";
 import { addPicture } from "./picture.js";
 import { addToggles, make, write } from "./toggles.js";
+import { truthLogOf } from "./truth_log.js";
 
 const TOGGLES = [
   { name: "held_out", label: "held-out", mark: "line", colour: DATA, on: true },
@@ -15,38 +16,9 @@ const TOGGLES = [
   { name: "exact", label: "exact −log p(x)", mark: "line", colour: TRUE_POSTERIOR, on: true },
   { name: "gap", label: "gap", mark: "hatch", colour: POSTERIOR, on: true },
 ];
-/** Evidences that are kept of a run; above, every second one is let go. */
-const MOST_TRUTHS = 1000;
 const DESCRIBE_EVERY = 500;
 /** Milliseconds between two pictures: curves move slowly, and all of a long run is drawn each time. */
 const DRAW_EVERY = 100;
-
-/** What the evidence was at the steps at which it was computed. */
-export class TruthLog {
-  constructor() {
-    this.begin = null;
-    this.last = null;
-    this.rows = [];
-  }
-
-  /** Take what is new of a run; a run that was set back loses what lay ahead. */
-  follow(run) {
-    if (run?.begin !== this.begin) {
-      this.begin = run?.begin;
-      this.rows = [];
-    }
-    const evidence = run?.truth?.evidence;
-    if (!evidence || evidence === this.last) return;
-    this.last = evidence;
-
-    // That of a snapshot that is looked at lies before others; a run that was set back has lost those ahead.
-    const last = Math.max(run.history?.step?.at(-1) ?? 0, evidence.step);
-    this.rows = this.rows.filter(({ step }) => step !== evidence.step && step <= last);
-    this.rows.push({ step: evidence.step, evidence });
-    this.rows.sort((a, b) => a.step - b.step);
-    if (this.rows.length > MOST_TRUTHS) this.rows = this.rows.filter((_, k) => k % 2 === 0 || k === this.rows.length - 1);
-  }
-}
 
 /**
  * Mount the panel.
@@ -60,7 +32,8 @@ export function mount(element, store) {
   host.append(make("div", { class: "curves" }, make("div", { class: "curves-picture" }, canvas, readout), rates));
 
   const toggles = addToggles(row, store, TOGGLES);
-  const log = new TruthLog();
+  const log = truthLogOf(store);
+  let begun = null;
   let at = null;
   let plane = null;
 
@@ -82,9 +55,8 @@ export function mount(element, store) {
   const invalidate = drawWhenChanged(canvas, draw, DRAW_EVERY);
   store.subscribe((state, changed) => {
     if (!["runs", "view", "timeline", "turns"].some((key) => changed.has(key))) return;
-    const begun = log.begin;
-    log.follow(state.runs?.main);
     if (log.begin !== begun) at = null;
+    begun = log.begin;
     tell(changed.has("turns"));
     invalidate(changed.has("view") || changed.has("timeline"));
   });

@@ -5,6 +5,11 @@ import { tableFrom } from "./table.js";
 
 let address = null;
 
+/** @returns {string} The version of the package that put the page together. */
+export function pageVersion() {
+  return document.querySelector('meta[name="version"]')?.content ?? "of another version";
+}
+
 /** @returns {Worker} A worker that runs worker.js. It waits for the kernel's bytes in its first message. */
 export function startWorker() {
   const source = document.getElementById("lab-script")?.textContent;

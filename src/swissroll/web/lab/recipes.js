@@ -1,13 +1,25 @@
-// A run of the page as text for elsewhere: settings for the package, a command, a Python script, a table of its points.
+// A run of the page as text for elsewhere: settings for the package, a command, a Python script, and what its weights say.
+// Each names every setting, whatever the package's defaults are, and the version whose names these are.
 
-import { FIELDS, NOTEBOOK } from "./settings.js";
-import { cellOf } from "./units.js";
+import { conventionsOf } from "./conventions.js";
+import { FIELDS, dataDim } from "./settings.js";
+import { pointRows } from "./written_tables.js";
 
 /** What the package says of a run that is made again from the page's settings. */
 export const ORIGIN =
   "From the lab's page. The settings are the same; engine and random generator are not, " +
   "so numbers agree in what they say and not in their digits";
 const FOLDER = "lab-run";
+/** Settings of the package that the page does not have, and what they are in it. */
+const UNCHANGED = {
+  posterior: "diagonal",
+  prior: "gaussians",
+  mmd_weight: 0,
+  free_bits: 0,
+  max_error: null,
+  importance_samples: 1,
+};
+const REALS = new Set(["mmd_weight", "free_bits", ...Object.keys(FIELDS).filter((name) => FIELDS[name].kind === "real")]);
 
 /**
  * @typedef {object} Recipe What a run is made again from.
@@ -15,12 +27,13 @@ const FOLDER = "lab-run";
  * @property {{step: number, name: string, value: number}[]} turns knobs turned on the way
  * @property {number} step how far it is
  * @property {?{dims: number, values: Float32Array}} points own points, where it has some
+ * @property {string} version of the package that the page is of
  */
 
-/** @param {import("./store.js").State} state @returns {Recipe} the main run's */
-export function recipeOf(state) {
+/** @param {import("./store.js").State} state @param {string} version @returns {Recipe} the main run's */
+export function recipeOf(state, version) {
   const { started, turns, points, runs } = state;
-  return { settings: started, turns, points, step: runs.main?.frame?.step ?? 0 };
+  return { settings: started, turns, points, step: runs.main?.frame?.step ?? 0, version };
 }
 
 /** Whether a run's length is part of its schedules, so that it is trained to their end. */
@@ -28,15 +41,21 @@ function hasSchedule({ lr_schedule, beta_start, refit_prior }) {
   return lr_schedule !== "constant" || beta_start !== null || refit_prior;
 }
 
-/** The settings that the package knows and that differ from its defaults, by name. */
+/** The package's settings, by name: each of them that decides the run. */
 function packageSettings({ settings, step, points }) {
   const steps = step > 0 && !hasSchedule(settings) ? step : settings.steps;
-  const table = points?.recipe ?? {};
-  const all = { ...settings, steps, ...table };
-  delete all.mistake;
-  if (table.data) delete all.noise;
-  return Object.fromEntries(Object.entries(all).filter(([name, value]) => value !== NOTEBOOK[name] && value !== null));
+  const { mistake: _, ...all } = { ...settings, steps, ...UNCHANGED };
+  if (!points?.recipe) return all;
+  // A table stands in the place of the distribution, and has no noise.
+  const { dataset: __, noise: ___, ...others } = all;
+  return { ...points.recipe, ...others };
 }
+
+/** The entries of settings that are not null: a file and a command leave out what is not there. */
+const given = (settings) => Object.entries(settings).filter(([, value]) => value !== null);
+
+const conventions = ({ settings, points }) =>
+  conventionsOf(settings, dataDim(settings, points), Boolean(points?.recipe));
 
 /** What the package does not do again, each a sentence. */
 function differences({ settings, turns, points }) {
@@ -55,21 +74,24 @@ function differences({ settings, turns, points }) {
  * @returns {string} a config.toml for `swissroll train --config`
  */
 export function configToml(recipe) {
-  const lines = differences(recipe).map((text) => `# ${text}`);
-  for (const [name, value] of Object.entries(packageSettings(recipe))) lines.push(`${name} = ${literal(name, value)}`);
-  return `${[...lines, "", "[origin]", `note = "${ORIGIN}"`].join("\n")}\n`;
+  const lines = [...conventions(recipe), ...differences(recipe)].map((text) => `# ${text}`);
+  for (const [name, value] of given(packageSettings(recipe))) lines.push(`${name} = ${literal(name, value)}`);
+  lines.push("", "[origin]", `note = "${ORIGIN}"`, "", "[versions]", `swissroll = "${recipe.version}"`);
+  return `${lines.join("\n")}\n`;
 }
 
 /**
  * @param {Recipe} recipe
- * @returns {string} a command line
+ * @returns {string} a command line, and below it comments
  */
 export function command(recipe) {
-  const flags = Object.entries(packageSettings(recipe)).map(([name, value]) => {
-    const flag = `--${name.replaceAll("_", "-")}`;
-    return value === true ? flag : `${flag} ${quoted(value)}`;
+  const flags = given(packageSettings(recipe)).map(([name, value]) => {
+    const flag = name.replaceAll("_", "-");
+    if (value === false) return `--no-${flag}`;
+    return value === true ? `--${flag}` : `--${flag} ${quoted(value)}`;
   });
-  return ["swissroll train", ...flags].join(" ");
+  const notes = [`swissroll ${recipe.version}.`, ...conventions(recipe), ...differences(recipe)];
+  return [["swissroll train", ...flags].join(" "), ...notes.map((text) => `# ${text}`)].join("\n");
 }
 
 /**
@@ -77,15 +99,45 @@ export function command(recipe) {
  * @returns {string} a Python script that trains the run again
  */
 export function pythonScript(recipe) {
-  const notes = differences({ ...recipe, points: recipe.points?.recipe ? recipe.points : null }).map((text) => `${text}\n`).join("");
-  const head = `"""A run of the lab, trained again.\n\n${ORIGIN}.\n${notes}"""\n\n`;
-  const isEmbedded = recipe.points && !recipe.points.recipe;
+  const { points } = recipe;
+  const isEmbedded = points && !points.recipe;
+  const told = differences({ ...recipe, points: isEmbedded ? null : points });
+  const notes = [...conventions(recipe), ...told].map((text) => `${text}\n`).join("");
+  const head = `"""A run of the lab, trained again with swissroll ${recipe.version}.\n\n${ORIGIN}.\n${notes}"""\n\n`;
   return head + (isEmbedded ? scriptOnPoints(recipe) : scriptByName(recipe));
+}
+
+/** In a script: says when another version is installed, whose settings may mean something else. */
+const versionCheck = ({ version }) => `if swissroll.__version__ != "${version}":
+    print("Written for swissroll ${version}; this is", swissroll.__version__)`;
+
+/**
+ * @param {Recipe} recipe of the step whose weights they are
+ * @returns {Object<string, string>} what weights say of the run that they are of: each setting by its name, and more
+ */
+export function weightsMetadata(recipe) {
+  const { points, turns, step, version, settings } = recipe;
+  const all = { ...packageSettings({ ...recipe, step: 0 }), mistake: settings.mistake };
+  const named = Object.entries(all).map(([name, value]) => [name, String(value ?? "none")]);
+  const isEmbedded = points && !points.recipe;
+  return {
+    ...Object.fromEntries(named),
+    format: "pt",
+    step: String(step),
+    swissroll: version,
+    own_points: isEmbedded ? `${points.values.length / points.dims} of ${points.dims} coordinates, not of the dataset` : "none",
+    turns: turns.map((turn) => `${turn.step}:${turn.name}:${turn.value}`).join(" ") || "none",
+    conventions: conventions(recipe).join(" "),
+    origin: "Saved from the lab's page.",
+  };
 }
 
 /** A script on what has a name: a distribution, or the file of a table. */
 function scriptByName(recipe) {
-  return `from swissroll import Config, train
+  return `import swissroll
+from swissroll import Config, train
+
+${versionCheck(recipe)}
 
 ${pythonConfig(packageSettings(recipe))}
 
@@ -99,19 +151,19 @@ print("Next: swissroll report ${FOLDER}")
 
 function scriptOnPoints(recipe) {
   const { dims, values } = recipe.points;
-  const rows = [];
-  for (let index = 0; index < values.length; index += dims) {
-    rows.push(`    [${Array.from(values.subarray(index, index + dims), shortest).join(", ")}],`);
-  }
+  const rows = pointRows(values, dims).map((row) => `    [${row}],`);
   const dataset = dims === 3 ? "helix" : "swiss_roll";
   return `from functools import partial
 
 import torch
 
+import swissroll
 from swissroll import Config
 from swissroll.training.build import build_model, loss_of
 from swissroll.training.engines.torch import TorchEngine
 from swissroll.training.loop import Training, scheduled_lr_and_beta
+
+${versionCheck(recipe)}
 
 points = torch.tensor([
 ${rows.join("\n")}
@@ -139,57 +191,20 @@ print(f"rate {sum(r.train.rate for r in last) / len(last):.3f}")
 
 function pythonConfig(settings) {
   const lines = Object.entries(settings).map(([name, value]) => `    ${name}=${literal(name, value, "python")},`);
-  return lines.length ? `config = Config(\n${lines.join("\n")}\n)` : "config = Config()";
+  return `config = Config(\n${lines.join("\n")}\n)`;
 }
 
 /** A value as TOML or Python write it. */
 function literal(name, value, language = "toml") {
+  if (value === null) return "None";
   if (typeof value === "boolean") return language === "python" ? (value ? "True" : "False") : String(value);
   if (typeof value === "string") return JSON.stringify(value);
   const text = String(value);
-  return FIELDS[name]?.kind === "real" && /^-?\d+$/.test(text) ? `${text}.0` : text;
+  return REALS.has(name) && /^-?\d+$/.test(text) ? `${text}.0` : text;
 }
 
 /** A value as a shell takes it. */
 function quoted(value) {
   const text = String(value);
   return /^[\w@%+=:,./-]+$/.test(text) ? text : `'${text.replaceAll("'", "'\\''")}'`;
-}
-
-/** The shortest decimal number that is the same float32. */
-function shortest(value) {
-  for (let digits = 1; digits < 9; digits += 1) {
-    const text = value.toPrecision(digits);
-    if (Math.fround(Number(text)) === value) return String(Number(text));
-  }
-  return String(value);
-}
-
-/**
- * @param {{points: Float32Array, coordinate: ?Float32Array, units: ?object}} begin what a run's pictures show
- * @param {number} dims coordinates of a point
- * @returns {string} a table with a head: x1, x2, and where there is one the coordinate t; of a table its columns
- */
-export function pointsCsv({ points, coordinate, units }, dims) {
-  if (units) return tableCsv(points, units);
-  const names = Array.from({ length: dims }, (_, dim) => `x${dim + 1}`);
-  if (coordinate) names.push("t");
-  const rows = [names.join(",")];
-  for (let index = 0; index * dims < points.length; index += 1) {
-    const cells = Array.from(points.subarray(index * dims, (index + 1) * dims), shortest);
-    if (coordinate) cells.push(shortest(coordinate[index]));
-    rows.push(cells.join(","));
-  }
-  return `${rows.join("\n")}\n`;
-}
-
-/** Rows of a table in its own units, under the names of its columns. */
-function tableCsv(points, units) {
-  const dims = units.columns.length;
-  const inQuotes = (name) => (/[",\n\r]/.test(name) ? `"${name.replaceAll('"', '""')}"` : name);
-  const rows = [units.columns.map(inQuotes).join(",")];
-  for (let index = 0; index < points.length; index += dims) {
-    rows.push(Array.from(points.subarray(index, index + dims), (value, dim) => cellOf(value, dim, units)).join(","));
-  }
-  return `${rows.join("\n")}\n`;
 }
