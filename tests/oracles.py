@@ -62,9 +62,10 @@ def empty_pictures(scene: Scene, progress: Callable[[str], object] = lambda _: N
 
 @contextmanager
 def pictures_undrawn() -> Iterator[None]:
-    """Write reports whose pictures are empty."""
+    """Write reports of runs and of sweeps whose pictures are empty."""
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr("swissroll.report.page._draw_pictures", empty_pictures)
+        patch.setattr("swissroll.sweep.analysis.page.vector_uri", lambda _: "")
         yield
 
 

@@ -30,6 +30,9 @@ from swissroll.sweep.groups import read_groups
 from swissroll.sweep.plan import read_sweep
 from tests.sweep.analysis.oracles import trained_sweep
 
+# What is measured and drawn is tested elsewhere.
+pytestmark = pytest.mark.usefixtures("few_points", "no_pictures")
+
 TINY = ["--steps", "20", "--hidden-dim", "4", "--engine", "torch", "--device", "cpu", "--workers", "1", "--quiet"]
 
 
@@ -336,7 +339,6 @@ def test_a_new_folder_goes_again_where_nothing_comes_of_it(tmp_path: Path) -> No
         pass
 
 
-@pytest.mark.usefixtures("few_points")
 def test_runs_that_an_earlier_version_measured_are_named_with_what_they_lack(tmp_path: Path) -> None:
     first = next(iter(trained_sweep(tmp_path / "old", seeds=2).rows))
     path = tmp_path / "old" / "runs" / first.name / "metrics.json"

@@ -18,7 +18,7 @@ from swissroll.exercise.solution import SolutionError, read_solution
 from swissroll.exercise.solution_run import SolutionRun, create_with_solution, open_run, settings_for_solution
 from swissroll.runs import RunError, advance, create, load
 
-pytestmark = pytest.mark.usefixtures("few_points")
+pytestmark = pytest.mark.usefixtures("few_points", "no_pictures")
 
 RIGHT = """
 import numpy as np
