@@ -90,6 +90,14 @@ def test_names_with_commas_stand_in_quotation_marks(names: list[str]) -> None:
     assert split_names(join_names(names)) == names
 
 
+@pytest.mark.parametrize("text", ["a\nb", "a\rb,c", "a," + "b" * 200_000 + "\n,c"])
+def test_a_line_break_between_names_is_refused_in_one_line(text: str) -> None:
+    with pytest.raises(ValueError, match="columns are names with commas between them") as caught:
+        split_names(text)
+    assert len(str(caught.value).splitlines()) == 1
+    assert len(str(caught.value)) < 300
+
+
 @pytest.mark.parametrize(
     ("settings", "told"),
     [

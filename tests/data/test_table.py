@@ -223,6 +223,7 @@ WRITTEN = {
     "bars": ("a.txt", text(*[row.replace(",", " | ") for row in ROWS], header="a | b")),
     "spaces": ("a.txt", text(*["  " + row.replace(",", "   ") for row in ROWS], header="a b")),
     "line ends of Windows": ("a.csv", text(*ROWS).replace(b"\n", b"\r\n")),
+    "line ends of old Macs": ("a.csv", text(*ROWS).replace(b"\n", b"\r")),
     "a mark of UTF-8": ("a.csv", b"\xef\xbb\xbf" + text(*ROWS)),
     "blank lines at the end": ("a.csv", text(*ROWS) + b"\n\n"),
     "quotation marks": ("a.csv", text(*[f'"{row.replace(",", chr(34) + "," + chr(34))}"' for row in ROWS])),

@@ -67,6 +67,7 @@ TABLES = st.lists(st.lists(st.sampled_from(CELLS), min_size=1, max_size=3), min_
 @example(rows=[["1", "2"], ["3", "4", "5"]], delimiter=",", end="\n", last="")
 @example(rows=[["a", "b", "c"], ["1", "2"], ["3", "4"]], delimiter=",", end="\n", last="")
 @example(rows=[["a"], ["1"], [""], ["2"]], delimiter=",", end="\n", last="\n\n")
+@example(rows=[["1", "1"], ["1"]], delimiter=",", end="\n", last="\r ")
 def test_a_table_is_read_or_refused_alike_both_ways(
     rows: list[list[str]], delimiter: str, end: str, last: str, patch: pytest.MonkeyPatch
 ) -> None:
@@ -91,3 +92,14 @@ def test_text_beside_numbers_leaves_the_numbers_fast(patch: pytest.MonkeyPatch) 
     assert [column.values.dtype.kind for column in found] == ["f", "O"]
     assert found[1].values[:2].tolist() == ["blue", "red"]
     assert read(content.encode(), patch, at_once=True) == read(content.encode(), patch, at_once=False)
+
+
+@pytest.mark.parametrize("border", ["POLYGON " + "1 2," * 40_000, "b" * 200_000])
+def test_a_cell_may_be_longer_than_pythons_reader_takes(border: str, patch: pytest.MonkeyPatch) -> None:
+    rows = "".join(f'{n}.5,"{border}",{n}\n' for n in range(3))
+    columns = read_columns(PATH, f"a,border,c\n{rows}".encode())
+    assert [column.name for column in columns] == ["a", "border", "c"]
+    assert columns[2].values.tolist() == [0, 1, 2]
+
+    # The last cell of a line is empty, so that its fields are counted.
+    assert "there is no value" in str(read(f'"{border}",c\n1,2\n3,\n'.encode(), patch, at_once=False))

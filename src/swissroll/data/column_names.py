@@ -6,10 +6,22 @@ import csv
 from collections.abc import Sequence
 from io import StringIO
 
+from swissroll import checks
+
 
 def split_names(text: str) -> list[str]:
-    """Names between commas; one that holds a comma stands in quotation marks."""
-    names = next(csv.reader([text], skipinitialspace=True), [])
+    """Names between commas; one that holds a comma or a line break stands in quotation marks.
+
+    Raises:
+        ValueError: A line break stands outside them.
+    """
+    try:
+        names = next(csv.reader([text], skipinitialspace=True), [])
+    except csv.Error:
+        raise ValueError(
+            f"columns are names with commas between them; got {checks.short(text)}. A name that holds a line break "
+            "needs quotation marks."
+        ) from None
     return [name.strip() for name in names]
 
 

@@ -10,7 +10,7 @@ import codecs
 import csv
 import re
 import zipfile
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from io import BytesIO, StringIO
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -24,6 +24,8 @@ LOOKED_AT = 50
 """Lines in which the delimiter is found."""
 LOOKED_AT_CHARACTERS = 2**20
 """Characters among which those lines are looked for."""
+MAX_FIELD = 2**31 - 1
+"""Characters of a field: the most that Python's reader of CSV can be told on every system."""
 DELIMITERS = (";", "\t", "|", ",")
 """Those that are looked for, the surest first: a comma may also be a decimal one."""
 WHITE_SPACE = r"\s+"
@@ -166,7 +168,7 @@ def find_delimiter(text: str) -> str:
     """
     lines = [line for line in _first_lines(text) if line.strip()]
     for delimiter in DELIMITERS:
-        counts = {len(fields) for fields in csv.reader(lines, delimiter=delimiter)}
+        counts = set(_count_fields(lines, delimiter))
         if len(counts) == 1 and counts != {1}:
             return delimiter
 
@@ -216,17 +218,22 @@ def _split_cells(path: Path, text: str, delimiter: str) -> NDArray[Any]:
 
     # Pandas fills up a line that ends early: its last cell is empty, as it is where nothing stands behind a delimiter.
     if (cells[:lines, -1] == "").any():
-        for line, found in enumerate(_count_fields(text, delimiter)[:lines], start=1):
+        # A lone carriage return ends a line here as it does there.
+        for line, found in enumerate(_count_fields(StringIO(text, newline=None), delimiter)[:lines], start=1):
             if found != cells.shape[1]:
                 raise ValueError(f"{path}{_wrong_count(line, found, cells.shape[1], delimiter)}")
     return cells[:lines]
 
 
-def _count_fields(text: str, delimiter: str) -> list[int]:
-    """Fields in each line of a table."""
+def _count_fields(lines: Iterable[str], delimiter: str) -> list[int]:
+    """Fields in each line of a table, however long one is: a cell may hold a country's border."""
     if delimiter == WHITE_SPACE:
-        return [len(line.split()) for line in text.splitlines()]
-    return [len(fields) for fields in csv.reader(StringIO(text), delimiter=delimiter, skipinitialspace=True)]
+        return [len(line.split()) for line in lines]
+    usual = csv.field_size_limit(MAX_FIELD)
+    try:
+        return [len(fields) for fields in csv.reader(lines, delimiter=delimiter, skipinitialspace=True)]
+    finally:
+        csv.field_size_limit(usual)
 
 
 def _explain_parser(reason: str, delimiter: str) -> str:
