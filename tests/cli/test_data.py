@@ -88,7 +88,7 @@ def test_a_table_says_what_pandas_is_needed_for(
     path.write_text("a\n1\n")
     code, out, err = call("check", str(path), capsys=capsys)
     assert (code, out, err.count("\n")) == (2, "", 1)
-    assert "needs pandas, which is not installed. To install it: pip install 'pandas>=2.2' 'pyarrow>=16'." in err
+    assert "needs pandas, which is not installed. To install it: pip install 'pandas>=2.2.2' 'pyarrow>=16'." in err
 
 
 WRONG = {

@@ -94,9 +94,9 @@ FIXES = {
     Fix.RESTORE_TABLE: "Put back the old one; or train again on this one: swissroll train --data {path}",
     Fix.CHOOSE_COLUMNS: "Choose the columns to use: --columns {columns}",
     Fix.INSTALL_PANDAS: (
-        "To install it: pip install 'pandas>=2.2' 'pyarrow>=16'. Or save the table as NPY, which needs neither."
+        "To install it: pip install 'pandas>=2.2.2' 'pyarrow>=16'. Or save the table as NPY, which needs neither."
     ),
-    Fix.INSTALL_ONNX: "To install it: pip install 'onnx>=1.18' 'onnxscript>=0.5'. Or choose --format torch.",
+    Fix.INSTALL_ONNX: "To install it: pip install 'onnx>=1.18' 'onnxscript>=0.7'. Or choose --format torch.",
     Fix.INSTALL_DASK: "To install it: pip install 'distributed>=2025.1'. Or leave out --cluster.",
     Fix.START_SCHEDULER: "To start one: dask scheduler --host {host} --port {port}",
     Fix.NAME_ALL_VALUES: "To add runs beside it, name all values: {flag} {values}",
