@@ -23,11 +23,13 @@ from swissroll.evaluation.uncertainty import standard_error
 from swissroll.model.vae import VAE
 from swissroll.reproducibility import rng
 
-TESTED = 500
-"""Most held-out rows in the two-sample test; as many draws of the model are compared with them, at least 200."""
+MAX_TESTED_ROWS = 500
+"""Most held-out rows in the two-sample test; as many draws of the model are compared with them."""
 LEAST_DRAWS = 200
+"""But so many draws where there are fewer rows."""
 PERMUTATIONS = 999
-BOUND_ROWS = 1000
+"""Shuffles of rows and draws that the test's statistic is compared with."""
+MAX_BOUNDED_ROWS = 1000
 """Most training rows whose evidence is bounded from below: some seconds."""
 IMPORTANCE_SAMPLES = 200
 """Draws per row where the evidence is only bounded."""
@@ -129,7 +131,7 @@ def measure_table(model: VAE, points: Points, held_out: Tensor, mu: Tensor, *, s
 
 def compare_with_draws(model: VAE, rows: Tensor, *, sigma: float, seed: int) -> TwoSampleTest:
     """Test whether rows, shape (M, D) in model coordinates, could be draws of p(x)."""
-    rows = rows[:TESTED]
+    rows = rows[:MAX_TESTED_ROWS]
     draws = max(LEAST_DRAWS, len(rows))
     means = model.decode(model.draw_prior(draws, generator=rng.generator(seed, "measure: prior")))
     eps = torch.randn(means.shape, generator=rng.generator(seed, "measure: decoder noise"), dtype=means.dtype)
@@ -188,7 +190,7 @@ def _column_errors(
 
 def _measure_training_rows(model: VAE, points: Points, *, sigma: float, seed: int) -> TrainingRows:
     order = torch.randperm(len(points.train), generator=rng.generator(seed, "measure: training rows"))
-    rows = points.train[order[:BOUND_ROWS]].to(model.dtype)
+    rows = points.train[order[:MAX_BOUNDED_ROWS]].to(model.dtype)
     volume = points.standardization.log_volume
     found = measure_evidence(
         model,

@@ -31,7 +31,7 @@ TABLES_NOTE = (
     "* marks the points that the diagnosis compares with real ones."
 )
 MODEL_HEAD = ("the model", "value", "perfect model", "verdict")
-
+"""The head of the table whose rows :func:`model_rows` gives."""
 ORIGINS: dict[SigmaOrigin, str] = {
     "implied": "implied",
     "learned": "learned",
@@ -41,6 +41,7 @@ ORIGINS: dict[SigmaOrigin, str] = {
 """What tells where a decoder's sigma comes from."""
 
 Rows = list[tuple[str, ...]]
+"""Cells of a table, row by row; each row has as many as the head."""
 
 
 def summary_rows(evaluation: Evaluation) -> list[tuple[str, str]]:
