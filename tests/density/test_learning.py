@@ -90,6 +90,14 @@ def test_each_rule_names_what_it_is_about(change: dict[str, float], name: str) -
     assert str(found).startswith(f"{name}: ")
 
 
+@pytest.mark.parametrize(
+    ("gap", "told"), [(0.05, "0.05 ± 0.10 nats per row below"), (-0.2, "0.20 ± 0.10 nats per row above")]
+)
+def test_held_out_rows_are_below_training_rows_or_above_them(gap: float, told: str) -> None:
+    found = str(diagnose(dataclasses.replace(SOUND, gap=gap)))
+    assert f"the log density of held-out rows is {told} that of training rows" in found
+
+
 def test_what_ails_a_fit_is_said_as_a_warning(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(learning, "diagnose", lambda _: Finding("collapsed", "no latent is used", "Collect more."))
     with pytest.warns(ConvergenceWarning, match=r"^collapsed: no latent is used\. Collect more\.$"):

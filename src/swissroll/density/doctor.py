@@ -78,6 +78,13 @@ class Rule:
     advice: str
 
 
+def say_gap(signs: Signs) -> str:
+    """How far held-out rows are from training rows, in words: by chance they may be more probable."""
+    side = "below" if signs.gap >= 0 else "above"
+    gap = f"{abs(signs.gap):.2f} ± {signs.gap_error:.2f} nats per row"
+    return f"the log density of held-out rows is {gap} {side} that of training rows"
+
+
 RULES = (
     Rule(
         name="diverged",
@@ -94,7 +101,7 @@ RULES = (
     Rule(
         name="overfitted",
         holds=lambda s: s.gap > max(LEAST_GAP, FAR * s.gap_error),
-        because=lambda s: f"held-out rows lie {s.gap:.2f} ± {s.gap_error:.2f} nats per row below training rows",
+        because=say_gap,
         advice="Collect more rows, or leave out columns; fewer components or a smaller hidden_dim help a little.",
     ),
     Rule(
@@ -127,5 +134,4 @@ def diagnose(signs: Signs) -> Finding:
         if rule.holds(signs):
             return Finding(rule.name, rule.because(signs), rule.advice)
     seen = f"{signs.active} of {signs.latent_dim} latents are used"
-    because = f"{seen}, and held-out rows lie {signs.gap:.2f} ± {signs.gap_error:.2f} nats per row below training rows"
-    return Finding(HEALTHY, because, "Nothing ails this fit.")
+    return Finding(HEALTHY, f"{seen}, and {say_gap(signs)}", "Nothing ails this fit.")
