@@ -251,8 +251,16 @@ def test_own_settings_are_not_called_a_question_in_a_lecture(page: Page) -> None
     expect(page.locator("#scene-words")).to_contain_text("Your own run.")
 
 
-def test_paper_has_the_words_and_is_white(browser: Browser, address: str) -> None:
-    with opened_page(browser, address + STILL, color_scheme="dark") as page:
+CUT_OFF = """() => [...document.querySelectorAll(".panel, .panel .head, .panel .description")]
+    .filter(({ scrollHeight, clientHeight, scrollWidth, clientWidth }) =>
+        scrollHeight > clientHeight + 1 || scrollWidth > clientWidth)
+    .map(({ className }) => className)"""
+
+
+@pytest.mark.parametrize("width", [700, 1280])
+def test_paper_has_the_words_and_is_white(width: int, browser: Browser, address: str) -> None:
+    window: dict[str, Any] = {"viewport": {"width": width, "height": 800}, "color_scheme": "dark"}
+    with opened_page(browser, address + STILL, **window) as page:
         wait_for_step(page, 1)
         digest = weights_hash(page)
         page.emulate_media(media="print")
@@ -263,6 +271,10 @@ def test_paper_has_the_words_and_is_white(browser: Browser, address: str) -> Non
         expect(said).to_contain_text("The prior is standard normal.")
         assert said.evaluate("(element) => element.getBoundingClientRect().height") > 10
         assert page.evaluate("getComputedStyle(document.body).color") == "rgb(34, 34, 34)"
+        # Nothing is cut off, and pictures keep their shape.
+        assert page.evaluate(CUT_OFF) == []
+        assert page.locator("#panel-data canvas").first.evaluate("(e) => getComputedStyle(e).objectFit") == "contain"
+        assert page.locator(".chip:visible input:not(:checked)").count() == 0
         page.evaluate("dispatchEvent(new Event('afterprint'))")
         assert page.evaluate("document.documentElement.dataset.theme") == "dark"
 
