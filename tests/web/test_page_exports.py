@@ -97,7 +97,7 @@ def test_without_a_clipboard_the_text_is_selected(browser: Browser, address: str
         assert "turns=5:lr:0.01" in page.url
 
 
-@pytest.mark.usefixtures("few_points")
+@pytest.mark.usefixtures("few_points", "no_pictures")
 def test_saved_config_trains_the_run_and_says_what_differs(
     page: Page, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:

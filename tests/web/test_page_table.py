@@ -111,8 +111,9 @@ def test_a_link_gives_the_rows_their_units_and_the_weights_again(browser: Browse
         wait_for_step(page, 40)
         page.get_by_role("button", name="Same start").click()
         pause(page)
+        at = step(page) + 1
         page.get_by_role("button", name="Step", exact=True).click()
-        at = step(page)
+        wait_for_step(page, at)
         expected = weights_hash(page)
         page.wait_for_function("at => location.hash.includes(`step=${at}`) && location.hash.includes('units=')", arg=at)
         address = page.url
