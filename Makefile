@@ -14,11 +14,13 @@
 # make docs   build the documentation into docs/_build/html
 # make bench  compare the speed with the notebook's loop and other libraries, 40 minutes, into docs/performance.md
 #             (an interrupted one goes on; 'make bench BENCH=--fresh' starts again, 'BENCH=--quick' takes 3 minutes)
+# make tables
+#             fit VAEDensity and others to eight real tables, half an hour, for docs/density.md (an interrupted one goes on)
 PYTHON ?= python3
 BIN := .venv/bin
 WORKERS ?= 2
 
-.PHONY: demo test test-numeric test-lowest test-docs check notebooks web docs bench clean
+.PHONY: demo test test-numeric test-lowest test-docs check notebooks web docs bench tables clean
 
 demo: .venv/installed
 	$(BIN)/swissroll train
@@ -69,6 +71,9 @@ docs: .venv/installed-dev
 bench: .venv/installed-bench .venv-peers/installed
 	results=$$($(BIN)/python -m benchmarks $(BENCH)) && $(BIN)/python -m benchmarks.render $$results
 
+tables: .venv-tables/installed
+	OMP_NUM_THREADS=1 .venv-tables/bin/python -m benchmarks.real_tables > docs/output/real-tables.md
+
 .venv/bin/python:
 	$(PYTHON) -m venv .venv
 
@@ -95,10 +100,15 @@ bench: .venv/installed-bench .venv-peers/installed
 	.venv-peers/bin/pip install --disable-pip-version-check --quiet --progress-bar off -r $<
 	@touch $@
 
+.venv-tables/installed: benchmarks/requirements-tables.txt pyproject.toml constraints.txt
+	$(PYTHON) -m venv .venv-tables
+	.venv-tables/bin/pip install --disable-pip-version-check --quiet --progress-bar off -r $< -e '.[flow,table]'
+	@touch $@
+
 .venv-web/installed: src/swissroll/web/lab/kernel/requirements.txt
 	$(PYTHON) -m venv .venv-web
 	.venv-web/bin/pip install --disable-pip-version-check --quiet --progress-bar off -r $<
 	@touch $@
 
 clean:
-	rm -rf .venv .venv-lowest .venv-peers .venv-web docs/_build .mypy_cache .ruff_cache .pytest_cache .hypothesis
+	rm -rf .venv .venv-lowest .venv-peers .venv-tables .venv-web docs/_build .mypy_cache .ruff_cache .pytest_cache .hypothesis
