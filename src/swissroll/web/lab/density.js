@@ -5,8 +5,12 @@
  * everywhere. So latents are laid out on a grid that is refined where the decoder moves fast, each cell's mass p(z) dz is
  * shared among the four grid points around its decoded mean, and the whole is blurred by a Gaussian, axis by axis.
  *
- * The error. Every other cell, as on a chess board, is summed apart: the two halves are the same integral on two coarser
- * grids, and the largest difference between them, over the highest density, is the error.
+ * Where sigma is small, more cells would be needed than can be decoded in time. A cell that is still too wide is laid out as
+ * many points between the decoded means of its neighbours, as if the decoder were linear in between: else its mass would
+ * lie on a few spots, and the picture would be a comb.
+ *
+ * The error. Every other cell or point, as on a chess board, is summed apart: the two halves are the same integral on two
+ * coarser grids, and the largest difference between them, over the highest density, is the error.
  */
 
 import { Cells, CHUNK, chooseComponent, fillBox, halve, priorBox } from "./frozen_model.js";
@@ -16,8 +20,10 @@ const DEVIATIONS = 5;
 /** How often that box is halved to make the first cells, by latent dimension. */
 const HALVINGS = { 1: 8, 2: 6 };
 const MAX_LEVELS = 5;
-/** Distance of sibling cells in the plane, in sigmas, above which they are halved. */
+/** Distance of sibling cells in the plane, in standard deviations of the blur, above which they are halved. */
 const COARSE = 0.8;
+/** Most points along a side of a cell that stays too wide. */
+const MAX_POINTS = 16;
 /** Mass of a cell below which it is never halved. */
 const LIGHT = 1e-7;
 /** Room for cells of a level. */
@@ -39,6 +45,7 @@ const FLOOR = Math.log(1e-12);
  * @property {number[]} extent [low0, high0, low1, high1]: the first and the last grid point of each axis.
  * @property {Float32Array} log_density In nats, size * size, the first coordinate varying slowest.
  * @property {number} error Its estimated error, as a share of the highest density.
+ * @property {number} blur Standard deviation of the noise that it is drawn with: sigma, or more where the grid is too wide.
  */
 
 /** Makes the densities of one model. */
@@ -109,7 +116,7 @@ export class DensityMeter {
     const kinds = 2 ** model.latent_dim;
     const log_volume = width.reduce((sum, value) => sum + Math.log(value), 0);
     const marked = new Uint8Array(count);
-    const square = (COARSE * model.sigma) ** 2;
+    const wide = COARSE * plane.blur;
 
     let marks = 0;
     for (let i = 0; i < count; i += kinds) {
@@ -117,19 +124,41 @@ export class DensityMeter {
       for (let c = i; c < i + kinds; c++) {
         mass += Math.exp(log_prior[c] + log_volume);
       }
-      const isCoarse = mass > LIGHT && farthestSiblings(means, stride, i, kinds) > square;
-      if (isCoarse && marks + kinds <= most) {
+      const parts = mass > LIGHT ? Math.ceil(farthestSiblings(means, stride, i, kinds) / wide) : 1;
+      if (parts > 1 && marks + kinds <= most) {
         marked.fill(1, i, i + kinds);
         marks += kinds;
         continue;
       }
       for (let c = i; c < i + kinds; c++) {
-        // The two halves of a chess board: corners 0 and 3, and corners 1 and 2.
-        const half = (c - i) % 3 === 0 ? 0 : 1;
-        plane.share(half, means[c], means[stride + c], Math.exp(log_prior[c] + log_volume));
+        this.#shareCell(plane, i, c - i, Math.exp(log_prior[c] + log_volume), Math.min(Math.max(parts, 1), MAX_POINTS));
       }
     }
     return marks > 0 ? marked : null;
+  }
+
+  /** Share out the mass of one cell of a family, at so many points along each of its sides. */
+  #shareCell(plane, family, corner, mass, parts) {
+    const { means, stride } = this.cells;
+    if (parts === 1) {
+      // The two halves of a chess board: corners 0 and 3, and corners 1 and 2.
+      const half = corner % 3 === 0 ? 0 : 1;
+      plane.share(half, means[family + corner], means[stride + family + corner], mass);
+      return;
+    }
+
+    const isLine = this.model.latent_dim === 1;
+    const [first, second] = isLine ? [0, corner] : [corner >> 1, corner & 1];
+    const each = mass / (isLine ? parts : parts * parts);
+    // Along an axis the siblings' midpoints lie at 0 and 1, and the two cells reach from -1/2 to 1/2 and from there to 3/2.
+    const at = (k, side) => (k + 0.5) / parts + side - 0.5;
+    for (let i = 0; i < (isLine ? 1 : parts); i++) {
+      for (let j = 0; j < parts; j++) {
+        const [u, v] = [isLine ? 0 : at(i, first), at(j, second)];
+        const [x, y] = [0, stride].map((from) => between(means, from + family, u, v, isLine));
+        plane.share((i + j) % 2, x, y, each);
+      }
+    }
   }
 
   /** Share out the mass of latents that are spread evenly over the prior. */
@@ -157,7 +186,13 @@ export class DensityMeter {
   }
 }
 
-/** Square of the largest distance between neighbours among siblings, in the plane. */
+/** A coordinate between those of siblings: of two, or of four that lie at (0, 0), (0, 1), (1, 0) and (1, 1). */
+function between(means, at, u, v, isLine) {
+  const low = means[at] + v * (means[at + 1] - means[at]);
+  return isLine ? low : low + u * (means[at + 2] + v * (means[at + 3] - means[at + 2]) - low);
+}
+
+/** The largest distance between neighbours among siblings, in the plane. */
 function farthestSiblings(means, stride, first, kinds) {
   let farthest = 0;
   for (let c = 1; c < kinds; c++) {
@@ -167,7 +202,7 @@ function farthestSiblings(means, stride, first, kinds) {
     const up = means[stride + first + c] - means[stride + from];
     farthest = Math.max(farthest, across * across + up * up);
   }
-  return farthest;
+  return Math.sqrt(farthest);
 }
 
 /**
@@ -212,6 +247,8 @@ class Plane {
     // Sharing a mass between two points blurs it by f (1 - f) h^2, by h^2 / 6 on average: so much less is left to do.
     const deviations = this.spacing.map((h) => Math.max(Math.sqrt(Math.max((sigma / h) ** 2 - 1 / 6, 0)), MIN_BLUR));
     this.kernels = deviations.map(gaussianKernel);
+    /** Standard deviation of all that blurs, in data units: the least of both axes. */
+    this.blur = Math.min(...this.spacing.map((h, axis) => h * Math.sqrt(deviations[axis] ** 2 + 1 / 6)));
     this.margin = Math.max(...this.kernels.map((kernel) => kernel.length >> 1));
     this.across = this.size + 2 * this.margin;
     this.halves = [0, 1].map(() => new Float64Array(this.across * this.across));
@@ -249,7 +286,7 @@ class Plane {
       difference = Math.max(difference, Math.abs(first[i] - second[i]) / area);
     }
     const error = highest > 0 ? difference / highest : NaN;
-    return { size: this.size, extent: this.extent, log_density, error };
+    return { size: this.size, extent: this.extent, log_density, error, blur: this.blur };
   }
 
   /** Blur along both axes, and leave the margin out. */
