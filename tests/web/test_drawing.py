@@ -184,3 +184,26 @@ const diagnosis = { verdict: "healthy", sentence: "Healthy.", step: 1200 };
 answer([1300, 2000].map((step) => verdictOf({ truth: { diagnosis }, frame: { step } }, true).sentence));
 """
     assert node(script) == ["Healthy.", "Healthy. That was at step 1,200."]
+
+
+def test_two_runs_are_compared_at_a_step_that_both_were_measured_at(node: Node) -> None:
+    """The twin that catches up is at step 2; the first run was measured there, and has gone on to step 4 since."""
+    script = """
+const { describePair } = await load("pair_view.js");
+const history = (step, held, loss) => ({
+  step, loss, rate: step.map(() => 9), distortion: step.map(() => 9),
+  held_out_rate: held.map((value) => value), held_out_distortion: held.map((value) => value / 2),
+});
+const runs = {
+  main: { frame: { step: 4 }, history: history([1, 2, 3, 4], [8, 4, null, 1], [0.5, 0.4, 0.3, 0.2]) },
+  twin: { frame: { step: 3 }, history: history([1, 2, 3], [8, 5, null], [0.5, 0.6, 0.7]) },
+};
+const none = { main: runs.main, twin: { frame: null, history: {} } };
+answer([describePair(runs), describePair(none)]);
+"""
+    words, of_none = node(script)
+    assert words == (
+        "Step 2. \u2212ELBO 7.50 against 6.00 nats: +1.50 (distortion +0.50, rate +1.00). "
+        "Loss 0.6 against 0.4. It catches up: 1 step to go."
+    )
+    assert of_none == "It catches up: 4 steps to go."

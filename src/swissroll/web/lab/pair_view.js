@@ -2,7 +2,7 @@
 
 import { Plane, Surface, drawAxes, drawWhenChanged, fixed, say, ticks } from "./canvas.js";
 import { calmly } from "./calmly.js";
-import { drawPolyline, lastNumber, thin } from "./curves_view.js";
+import { drawPolyline, thin } from "./curves_view.js";
 import { drawData, pointsOf } from "./data_view.js";
 import { drawLatentLine } from "./latent_line.js";
 import { drawLatentPlane } from "./latent_view.js";
@@ -217,31 +217,61 @@ function drawDifference(surface, runs) {
   });
 }
 
-/** The difference of two runs in words. */
-function describePair(runs) {
+/**
+ * The last step that both runs have measured, and their numbers there.
+ * @param {Record<string, number[]>} main history
+ * @param {Record<string, number[]>} other history
+ * @param {string} name a column that both must have a number in
+ * @returns {{step: number, here: number, there: number} | null} the step, and its row in each history; null for none
+ */
+export function lastCommon(main, other, name) {
+  const isMeasured = (history, row) => Number.isFinite(history[name]?.[row]);
+  let here = (main.step?.length ?? 0) - 1;
+  for (let there = (other.step?.length ?? 0) - 1; there >= 0; there--) {
+    while (here >= 0 && main.step[here] > other.step[there]) here -= 1;
+    const isCommon = here >= 0 && main.step[here] === other.step[there];
+    if (isCommon && isMeasured(main, here) && isMeasured(other, there)) return { step: main.step[here], here, there };
+  }
+  return null;
+}
+
+/**
+ * The difference of two runs in words, at one step that both were measured at.
+ * @param {Record<string, {history?: object, frame?: object, problem?: object}>} runs
+ */
+export function describePair(runs) {
   const other = runs[OTHER];
   if (other.problem) {
     const place = Number.isFinite(other.problem.step) ? ` at step ${other.problem.step}` : "";
     return `It broke${place}${other.problem.term ? `, in ${other.problem.term}` : ""}. ${other.problem.sentence ?? ""}`;
   }
-  const prefix = lastNumber(runs.main.history?.held_out_rate ?? []) * 0 === 0 ? "held_out_" : "";
-  const pick = (run, name) => {
-    const value = lastNumber(run.history?.[`${prefix}${name}`] ?? []);
-    return Number.isFinite(value) ? value : lastNumber(run.history?.[name] ?? []);
-  };
-  const of = (run) => ({ distortion: pick(run, "distortion"), rate: pick(run, "rate") });
-  const here = of(runs.main);
-  const there = of(other);
-  const step = other.frame?.step ?? 0;
-  if (!other.frame) return "It catches up with the first run.";
-  if (!Number.isFinite(here.distortion + there.distortion))
-    return `Step ${step}. Rate ${fixed(there.rate)} against ${fixed(here.rate)} nats; one of the two has no decoder noise, so no ELBO.`;
+  const [main, twin] = [runs.main.history ?? {}, other.history ?? {}];
+  const prefix = lastCommon(main, twin, "held_out_rate") ? "held_out_" : "";
+  const common = lastCommon(main, twin, `${prefix}rate`);
+  const [now, twinNow] = [runs.main.frame?.step ?? 0, other.frame?.step ?? 0];
+  const behind = now - twinNow;
+  const isLater = behind === 0 && common?.step < now;
+  const left = `${behind.toLocaleString("en")} ${behind === 1 ? "step" : "steps"}`;
+  const waits = behind > 0 ? ` It catches up: ${left} to go.` : isLater ? ` Both are at step ${now.toLocaleString("en")} now.` : "";
+  if (!common) return waits.trim() || "Neither run has taken a step.";
 
-  const nats = there.distortion + there.rate - here.distortion - here.rate;
-  const sign = (value) => (value < 0 ? fixed(value) : `+${fixed(value)}`);
+  const here = (name) => main[name][common.here];
+  const there = (name) => twin[name][common.there];
+  const step = `Step ${common.step.toLocaleString("en")}`;
+  const [rate, distortion] = [`${prefix}rate`, `${prefix}distortion`];
+  if (!Number.isFinite(here(distortion) + there(distortion)))
+    return `${step}. Rate ${fixed(there(rate))} against ${fixed(here(rate))} nats; one of the two has no decoder noise, so no ELBO.${waits}`;
+
+  // Hundredths, so that what is written adds up.
+  const hundredths = (value) => Math.round(100 * value);
+  const parts = [distortion, rate].map((name) => hundredths(there(name) - here(name)));
+  const whole = parts[0] + parts[1];
+  const elbo = hundredths(here(distortion) + here(rate));
+  const digits = (value) => fixed(value / 100);
+  const sign = (value) => (value < 0 ? digits(value) : `+${digits(value)}`);
   return (
-    `Step ${step}. −ELBO ${fixed(there.distortion + there.rate)} against ${fixed(here.distortion + here.rate)} nats: ` +
-    `${sign(nats)} (distortion ${sign(there.distortion - here.distortion)}, rate ${sign(there.rate - here.rate)}). ` +
-    `Loss ${say(lastNumber(other.history?.loss ?? []))} against ${say(lastNumber(runs.main.history?.loss ?? []))}.`
+    `${step}. −ELBO ${digits(elbo + whole)} against ${digits(elbo)} nats: ` +
+    `${sign(whole)} (distortion ${sign(parts[0])}, rate ${sign(parts[1])}). ` +
+    `Loss ${say(there("loss"))} against ${say(here("loss"))}.${waits}`
   );
 }
