@@ -113,6 +113,11 @@ def is_over_regularised(s: Symptoms) -> bool:
     return s.mse > 0.1 * s.variance and not s.above_lower_bound > FAR_ABOVE and not is_of_a_tear
 
 
+def has_bad_tear(s: Symptoms) -> bool:
+    """Neighbours on the curve have latents far apart, and points are reconstructed badly."""
+    return s.jumps > 0 and s.mse > 0.1 * s.variance
+
+
 def has_too_small_sigma(s: Symptoms) -> bool:
     """The chosen sigma is below the error that there is, by so much that densities of rows mean little."""
     return s.is_table and not s.learns_sigma and 0 < s.sigma**2 < s.mse / MAX_SQUARED_ERROR
@@ -200,13 +205,21 @@ RULES = (
     ),
     Rule(
         name="too narrow",
+        # Points come back far off, and beta is not why: said before what the prior does, which no prior mends.
+        holds=lambda s: s.mse > 0.1 * s.variance and s.above_lower_bound > FAR_ABOVE and s.aggregate_c2st > 0.58,
+        evidence=("mse", "variance", "above_lower_bound"),
+        advice=Advice(setting="hidden_dim", factor=2),
+    ),
+    Rule(
+        name="too narrow",
         holds=lambda s: s.above_lower_bound > 0.6 and 0.58 < s.aggregate_c2st < 0.75,
         evidence=("above_lower_bound", "aggregate_c2st", "loss_drop"),
         advice=Advice(setting="hidden_dim", factor=2),
     ),
     Rule(
         name=PRIOR,
-        holds=lambda s: s.aggregate_c2st > 0.58 and s.aggregate_is_apart,
+        # Where a tear is why points come back badly, the tear is said.
+        holds=lambda s: s.aggregate_c2st > 0.58 and s.aggregate_is_apart and not has_bad_tear(s),
         evidence=("aggregate_c2st",),
         advice=FIT_PRIOR,
     ),

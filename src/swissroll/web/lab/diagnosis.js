@@ -44,7 +44,8 @@ const MEANINGS = {
   "partly collapsed": "The encoder uses fewer latent dimensions than the data need",
   "torn latent": "Neighbours on the curve have latents far apart",
   "over-regularised": "Beta is so large that points are reconstructed badly",
-  "under-regularised": "Beta is so small that reconstructions are exact, and codes are far from the prior",
+  "under-regularised":
+    "Beta, or the \u03c3 that it stands for, is so small that reconstructions are exact, and codes are far from the prior",
   "too narrow": "The network has too few hidden units to bend as the data do",
   "holes in the prior": "The prior draws latents that no point has, and these decode to bad points",
   imprecise: "A small fault that only the evidence shows",
@@ -110,6 +111,11 @@ function isOverRegularised(s) {
   return s.mse > 0.1 * s.variance && !(s.above_lower_bound > FAR_ABOVE) && !isOfATear;
 }
 
+/** Neighbours on the curve have latents far apart, and points are reconstructed badly. */
+function hasBadTear(s) {
+  return s.jumps > 0 && s.mse > 0.1 * s.variance;
+}
+
 /** Name, when it holds, the numbers that are its evidence, and what to try; in the order of the package's rules. */
 const RULES = [
   ["diverged", hasDiverged, ["loss", "peak", "variance"], "Divide the learning rate by ten."],
@@ -143,11 +149,18 @@ const RULES = [
   ],
   [
     "too narrow",
+    // Points come back far off, and beta is not why: said before what the prior does, which no prior mends.
+    (s) => s.mse > 0.1 * s.variance && s.above_lower_bound > FAR_ABOVE && s.aggregate_c2st > 0.58,
+    ["mse", "variance", "above_lower_bound"],
+    "Double the hidden width.",
+  ],
+  [
+    "too narrow",
     (s) => s.above_lower_bound > 0.6 && 0.58 < s.aggregate_c2st && s.aggregate_c2st < 0.75,
     ["above_lower_bound", "aggregate_c2st", "loss_drop"],
     "Double the hidden width.",
   ],
-  ["holes in the prior", (s) => s.aggregate_c2st > 0.58, ["aggregate_c2st"], FIT_PRIOR],
+  ["holes in the prior", (s) => s.aggregate_c2st > 0.58 && !hasBadTear(s), ["aggregate_c2st"], FIT_PRIOR],
   ["torn latent", (s) => s.jumps > 0, ["jumps"], LONGER],
   ["imprecise", (s) => s.above_lower_bound > NATS_ABOVE, ["above_lower_bound"], LONGER],
   ["healthy", () => true, ["active", "aggregate_c2st"], "Nothing ails this model."],
