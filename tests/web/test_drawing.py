@@ -207,3 +207,56 @@ answer([describePair(runs), describePair(none)]);
         "Loss 0.6 against 0.4. It catches up: 1 step to go."
     )
     assert of_none == "It catches up: 4 steps to go."
+
+
+LINES = """
+const { linesOf } = await load("curves_view.js");
+const { readAt } = await load("curves_panel.js");
+const step = Array.from({ length: 10 }, (_, k) => 10 * (k + 1));
+// The history's own points say less than the evidence of others does.
+const held = step.map(() => 1);
+const history = {
+  step, loss: held, rate: held, distortion: held, held_out_rate: held, held_out_distortion: held, held_out_loss: held,
+};
+const of = (at, value) => ({
+  step: at,
+  evidence: {
+    step: at, distortion: 2, rate: 1, negative_elbo: 3, gap: 3 - value, value, family: null, asked: null,
+    amortisation: null, rates: null, information: null, mismatch: null, lower_bound: null, errors: {},
+  },
+});
+"""
+
+
+def test_held_out_lines_go_through_the_measurements_that_the_evidence_is_of(node: Node) -> None:
+    script = LINES + "answer(linesOf(history, [of(42, 2.9), of(55, 2.8)]).lines.map(({ held }) => held));"
+    distortion, rate, elbo = node(script)
+    assert elbo["step"] == rate["step"] == [10, 20, 30, 40, 42, 55, 60, 70, 80, 90, 100]
+    # Where both are known, no line of the history lies below the evidence.
+    assert [value for step, value in zip(elbo["step"], elbo["values"], strict=True) if 42 <= step <= 55] == [3, 3]
+    assert distortion["values"] == [1, 1, 1, 1, 2, 2, 1, 1, 1, 1, 1]
+
+
+def test_numbers_that_are_read_off_are_of_one_measurement_and_say_of_which_step(node: Node) -> None:
+    script = LINES + "answer([42, 45, 95, 5].map((at) => readAt(history, [of(42, 2.9)], at)));"
+    at, after, of_history, before = node(script)
+    numbers = "distortion 2.000   rate 1.000   \u2212ELBO 3.000   \u2212log p 2.900   gap 0.100"
+    assert at == f"step 42   {numbers}"
+    assert after == f"step 45, measured at 42:   {numbers}"
+    assert of_history == "step 95, measured at 90:   distortion 1.00   rate 1.00   \u2212ELBO 2.00"
+    assert before == "step 5"
+
+
+def test_nothing_of_another_step_or_loss_is_shown_of_a_run_that_stands_still(node: Node) -> None:
+    script = """
+const { currentRun } = await load("summary.js");
+const truth = {
+  evidence: { step: 5, sigma: 0.1, true_beta: 1 }, density: { step: 5, sigma: 0.2 }, posterior: { step: 4, sigma: 0.1 },
+  diagnosis: { step: 5, sigma: 0.1, true_beta: 2 },
+};
+const run = { frame: { step: 5, sigma: 0.1, true_beta: 1 }, truth };
+answer([false, true].map((running) => Object.keys(currentRun(run, running).truth)));
+"""
+    still, moving = node(script)
+    assert still == ["evidence"]
+    assert moving == ["evidence", "density", "posterior", "diagnosis"]

@@ -140,6 +140,8 @@ def test_every_state_fits_and_scrolls_by_keys_and_axe_finds_nothing(
 def test_a_snapshot_is_shown_with_its_own_numbers(page: Page) -> None:
     go_to(page, RUN)
     wait_for_step(page, 20)
+    # The first numbers are of few points.
+    expect(page.locator("#tool-story")).to_contain_text("all of step 20 and the same 64 points")
     last = page.locator("#now-loss").inner_text()
     loss = page.locator("#tool-story .term b").first
     expect(loss).not_to_be_empty()
@@ -148,8 +150,9 @@ def test_a_snapshot_is_shown_with_its_own_numbers(page: Page) -> None:
     page.wait_for_selector("#timeline-range:enabled")
     page.locator("#timeline-range").press("Home")
     wait_for_step(page, 0)
-    # Nothing was measured before the first step.
-    expect(page.locator("#now-loss")).to_have_text("\u2013")
+    expect(page.locator("#tool-story")).to_contain_text("all of step 0 and the same 64 points")
+    expect(page.locator("#now-loss")).not_to_have_text(last)
+    # No loss was computed before the first step.
     expect(loss).to_have_text("\u2013")
     page.locator("#back-to-now").click()
     expect(page.locator("#now-loss")).to_have_text(last)
@@ -242,7 +245,9 @@ def test_a_twin_turns_with_the_run_but_for_its_own_knob(page: Page) -> None:
         page.keyboard.press("Enter")
         page.locator("#step").click()
     wait_for_step(page, 22)
-    expect(difference).to_contain_text("Step 22.")
+    # Held-out points were measured last at step 20.
+    expect(difference).to_contain_text("Step 20.")
+    expect(difference).to_contain_text("Both are at step 22 now.")
     expect(page.locator("#tool-twin figcaption").last).to_have_text("Beta 0.3 in the place of 0.01")
 
 

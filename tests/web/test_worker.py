@@ -173,3 +173,65 @@ def test_what_is_wrong_is_said_in_a_sentence(node: Node, settings: dict[str, Any
     found = node(WORKER_SCRIPT + 'end(await ask("main", "start", { settings: input }));', settings)
     assert found["type"] == "problem"
     assert said in found["sentence"]
+
+
+def test_what_stands_still_is_shown_with_the_knobs_of_its_step(node: Node) -> None:
+    script = """
+    await ask("main", "start", { settings: small });
+    await ask("main", "step", { count: 60 });
+    const frames = () => of("main", "frame").map(({ step, beta, sigma, true_beta }) => [step, beta, sigma, true_beta]);
+    const before = frames().length;
+    await ask("main", "set", { beta: 0.5 });
+    await ask("main", "snapshot", { step: 20 });
+    await ask("main", "snapshot", { step: null });
+    end(frames().slice(before));
+    """
+    found = node(WORKER_SCRIPT + script)
+    # sigma^2 = beta D / (2 L).
+    assert found == [[60, 0.5, 0.5, 1], [20, 0.01, pytest.approx(0.005**0.5), 1], [60, 0.5, 0.5, 1]]
+
+
+def test_an_annealed_beta_has_a_true_beta_of_its_own_at_each_step(node: Node) -> None:
+    script = """
+    await ask("main", "start", { settings: { ...small, steps: 100, beta: 0.01, beta_start: 1 } });
+    await ask("main", "step", { count: 35 });
+    await ask("main", "step", { count: 65 });
+    end(of("main", "frame").map(({ step, beta, sigma, true_beta }) => [step, beta, sigma, true_beta]));
+    """
+    found = {step: [beta, sigma, true_beta] for step, beta, sigma, true_beta in node(WORKER_SCRIPT + script)}
+    # Geometric over 70 % of the steps: half of the way at step 35.
+    assert found[0] == pytest.approx([1, 0.005**0.5, 100])
+    assert found[35] == pytest.approx([0.1, 0.005**0.5, 10], rel=1e-5)
+    assert found[100] == pytest.approx([0.01, 0.005**0.5, 1])
+
+
+def test_the_truth_of_the_last_moment_is_told_however_fast_moments_come(node: Node) -> None:
+    """The same steps with other weights, too, as of a run that was set back."""
+    script = """
+    const look = { density: true, posterior: true, plane: [0, 1], point: 0, is_still: true };
+    await ask("main", "start", { settings: small });
+    await ask("main", "view", { mesh: false, samples: false, plane: [0, 1] });
+    await ask("main", "watch", { begun: 1, begin: of("main", "begin")[0] });
+    const shown = [];
+    for (let k = 0; k < 6; k++) {
+      await ask("main", "step", { count: 5 });
+      const frame = of("main", "frame").at(-1);
+      shown.push(frame.step);
+      await ask("main", "moment", { moment: { ...frame, view: look } });
+    }
+    const frame = of("main", "frame").at(-1);
+    const found = (name) => told.filter((message) => message.type === "truth" && message[name]).at(-1)?.[name];
+    const rest = async (step) => {
+      while (!["density", "posterior", "diagnosis"].every((name) => found(name)?.step === step))
+        await new Promise((done) => setTimeout(done, 20));
+      return [found("density").log_density.reduce((a, b) => a + b), found("evidence").value];
+    };
+    const first = await rest(30);
+    const parameters = frame.parameters.map((value) => value * 1.1);
+    await ask("main", "moment", { moment: { ...frame, parameters, view: look } });
+    while ((await rest(30))[1] === first[1]) await new Promise((done) => setTimeout(done, 20));
+    end({ shown, first, second: await rest(30) });
+    """
+    found = node(WORKER_SCRIPT + script)
+    assert found["shown"] == [5, 10, 15, 20, 25, 30]
+    assert found["first"][0] != found["second"][0]

@@ -1,6 +1,8 @@
 // What a reader can do with a run. Buttons, keys, links and the tour all call these.
 
 import { FIELDS, LIVE, NOTEBOOK, checkSettings } from "./settings.js";
+import { verdictOf } from "./story_panel.js";
+import { currentRun } from "./summary.js";
 import { sayRows } from "./table.js";
 
 const MAX_TURNS = 500;
@@ -116,8 +118,20 @@ export function createActions(store, engine) {
       return play();
     }
     await pause();
-    const { truth } = store.get().runs.main ?? {};
-    announce(`Paused at step ${currentStep()}. ${truth?.diagnosis?.sentence ?? ""}`);
+    announce(`Paused at step ${currentStep()}.`);
+    announceVerdict();
+  }
+
+  /** Say the verdict on the model that stands still, once it is found: that of some steps ago may be another. */
+  function announceVerdict() {
+    const step = currentStep();
+    const end = store.subscribe(({ runs, running }) => {
+      const run = runs.main && currentRun(runs.main, running);
+      const isOver = running || currentStep() !== step;
+      if (!isOver && !run?.truth?.diagnosis) return;
+      end();
+      if (!isOver) announce(`Step ${step}. ${verdictOf(run).sentence}`);
+    });
   }
 
   /** Whether steps are made, or a link's run is on its way. */

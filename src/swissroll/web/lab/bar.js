@@ -3,6 +3,7 @@
 import { fixed } from "./canvas.js";
 import { lastNumber, rowsUntil } from "./curves_view.js";
 import { explain } from "./glossary.js";
+import { currentRun, shownSummary } from "./summary.js";
 
 /** Steps per second that can be chosen; 0 is as fast as it goes. */
 const SPEEDS = {
@@ -50,15 +51,16 @@ function showBar(state, changed) {
 
 function showReadout({ runs, running, replay, timeline }) {
   const frame = runs.main?.frame;
-  const negativeElbo = lastElbo(runs.main?.history ?? {}, timeline.at);
+  const shown = runs.main ? shownSummary(currentRun(runs.main, running)) : null;
+  const negativeElbo = shown ? shown.negative_elbo : running ? lastElbo(runs.main?.history ?? {}, timeline.at) : NaN;
 
   const step = counts.format(frame?.step ?? 0);
   document.getElementById("now-step").textContent = replay ? `${step} of ${counts.format(replay.to)}` : step;
   document.getElementById("now-speed").textContent = running ? counts.format(Math.round(frame?.steps_per_second ?? 0)) : "0";
-  document.getElementById("now-loss").textContent = Number.isFinite(negativeElbo) ? fixed(negativeElbo) : "\u2013";
+  document.getElementById("now-loss").textContent = Number.isFinite(negativeElbo) ? fixed(negativeElbo, shown?.decimals) : "\u2013";
 }
 
-/** The negative ELBO on held-out points at a step, in nats, as the curves say it; before the first one, on the batch. */
+/** The negative ELBO on held-out points at a step, in nats, before there is an exact one; before the first, on the batch. */
 function lastElbo(history, at) {
   const count = rowsUntil(history, at);
   const last = (name) => lastNumber(history[name] ?? [], count);

@@ -208,10 +208,11 @@ function markRow(name, values, betaOf) {
 }
 
 function meaning(settings, dims, isLearned, weight, atStart) {
-  if (isLearned) return `True \u03b2 ${short(weight)}: at 1 the loss is the negative ELBO. \u03c3 is learned.`;
+  const end = settings.beta_start === null ? "" : " at the end of its schedule";
+  if (isLearned) return `True \u03b2 ${short(weight)}${end}: at 1 the loss is the negative ELBO. \u03c3 is learned.`;
   if (weight === 0) return "No KL term: a plain autoencoder, no model of the density.";
   const sigma = short(impliedSigma(settings, dims));
-  if (weight === atStart || atStart === 0) return `The ELBO of a decoder with noise \u03c3 = ${sigma} (true \u03b2 = 1).`;
+  if (weight === atStart || atStart === 0) return `The ELBO of a decoder with noise \u03c3 = ${sigma} (true \u03b2 = 1)${end}.`;
   const first = short(Math.sqrt(atStart / 2));
   return `Two names of one loss: noise \u03c3 = ${sigma} with true \u03b2 = 1, or \u03c3 = ${first}, as at the start, with true \u03b2 = ${short(weight / atStart)}.`;
 }

@@ -7,6 +7,7 @@ import { COLLAPSED, describeRates } from "./latent_panel.js";
 import { latentName } from "./latent_view.js";
 import { DATA, POSTERIOR, REFERENCE, TRUE_POSTERIOR } from "./palette.js";
 import { addPicture } from "./picture.js";
+import { roundSummary } from "./summary.js";
 import { addToggles, make, write } from "./toggles.js";
 import { truthLogOf } from "./truth_log.js";
 
@@ -29,7 +30,9 @@ export function mount(element, store) {
   const label = "Curves. Left and right arrow keys read a step, Escape lets it go.";
   const { canvas, surface, readout, host, row, description } = addPicture(element, label);
   const rates = make("ul", { class: "rates", "aria-label": "Rate of each latent dimension" });
-  host.append(make("div", { class: "curves" }, make("div", { class: "curves-picture" }, canvas, readout), rates));
+  const note = make("p", { class: "rates quiet" }, "Each against its own share of the mixture prior: they need not add up.");
+  const picture = make("div", { class: "curves-picture" }, canvas, readout);
+  host.append(make("div", { class: "curves" }, picture, make("div", {}, rates, note)));
 
   const toggles = addToggles(row, store, TOGGLES);
   const log = truthLogOf(store);
@@ -50,7 +53,8 @@ export function mount(element, store) {
     const { runs, turns = [] } = store.get();
     const main = runs?.main;
     if (main?.history?.step?.length) write(description, describe(main, log.rows, turns));
-    if (main?.frame?.rate_per_dimension) showRates(rates, main.frame.rate_per_dimension);
+    if (main?.frame) showRates(rates, main.frame, log.last);
+    note.hidden = !main?.frame?.prior;
   });
   const invalidate = drawWhenChanged(canvas, draw, DRAW_EVERY);
   store.subscribe((state, changed) => {
@@ -90,23 +94,40 @@ function followPointer(canvas, plane, read) {
   canvas.addEventListener("pointerleave", () => read(null));
 }
 
-function readAt(history, truths, at) {
+/** The numbers at a step: of one measurement, the last one before it, and of which step it is. */
+export function readAt(history, truths, at) {
+  const truth = truths.findLast((row) => row.step <= at);
   const { lines } = linesOf(history);
+  const rows = lines.map(({ held }) => held.step.findLastIndex((step) => step <= at));
+  const measured = rows[0] >= 0 ? lines[0].held.step[rows[0]] : -1;
+  if (truth && truth.step >= measured) {
+    const shown = roundSummary(truth.evidence);
+    const say = (value) => fixed(value, shown.decimals);
+    const { distortion, rate, negative_elbo: elbo, value, gap } = shown;
+    const numbers = [`distortion ${say(distortion)}`, `rate ${say(rate)}`, `−ELBO ${say(elbo)}`];
+    return [whenRead(at, truth.step), ...numbers, `−log p ${say(value)}`, `gap ${say(gap)}`].join("   ");
+  }
+
   const count = rowsUntil(history, at);
-  const parts = [`step ${at}`];
-  for (const { name, train, held_out: held } of lines) {
-    const value = lastNumber(held.length ? held : train, count);
-    if (Number.isFinite(value)) parts.push(`${name} ${fixed(value, 2)}`);
-  }
-  const truth = truths.filter((row) => row.step <= at).at(-1);
-  if (truth) {
-    parts.push(`−log p ${fixed(truth.evidence.value, 2)}`);
-    if (Number.isFinite(truth.evidence.gap)) parts.push(`gap ${fixed(truth.evidence.gap, 3)}`);
-  }
-  return parts.join("   ");
+  const numbers = lines.map(({ name, train, held }, k) => {
+    const value = rows[k] >= 0 ? held.values[rows[k]] : lastNumber(train, count);
+    return Number.isFinite(value) ? `${name} ${fixed(value, 2)}` : "";
+  });
+  return [whenRead(at, measured < 0 ? at : measured), ...numbers].filter(Boolean).join("   ");
 }
 
-function showRates(list, rates) {
+function whenRead(at, measured) {
+  return measured === at ? `step ${at}` : `step ${at}, measured at ${measured}:`;
+}
+
+/** What is written of rates that need not add up. */
+const OF_A_MIXTURE = "against each latent's own share of the mixture prior; they need not add up to the rate";
+
+/** A bar for each latent: of the last measurement, where its rates add up to the rate, else of the data that are shown. */
+function showRates(list, frame, evidence) {
+  const isCurrent = evidence?.rates && evidence.step === frame.step;
+  const shown = isCurrent ? roundSummary(evidence) : { rates: frame.rate_per_dimension, decimals: 3 };
+  const { rates, decimals } = shown;
   while (list.children.length > rates.length) list.lastChild.remove();
   while (list.children.length < rates.length)
     list.append(make("li", {}, make("span"), make("span", { class: "bar" }, make("span")), make("span", { class: "number" })));
@@ -115,7 +136,7 @@ function showRates(list, rates) {
     const [name, bar, number] = list.children[dim].children;
     write(name, latentName(dim));
     bar.firstChild.style.width = `${(100 * Math.max(rate, 0)) / most}%`;
-    write(number, `${fixed(rate, rate < 0.1 ? 3 : 2)} nats${rate < COLLAPSED ? ", collapsed" : ""}`);
+    write(number, `${fixed(rate, decimals)} nats${rate < COLLAPSED ? ", collapsed" : ""}`);
   });
 }
 
@@ -129,23 +150,27 @@ export function describe({ history, frame }, truths, turns) {
   const { step, lines, inNats } = linesOf(history);
   const sentences = [`Step ${step[step.length - 1]}.`];
   const unit = inNats ? " nats" : "";
-  for (const { name, train, held_out: held } of lines) {
-    const parts = [];
-    const heldLast = lastNumber(held);
-    if (Number.isFinite(heldLast)) parts.push(`${fixed(heldLast, 3)}${unit} held-out`);
-    parts.push(`${fixed(lastNumber(train), 3)}${unit} on the last batch`);
-    sentences.push(`${name}: ${parts.join(", ")}.`);
-  }
+  for (const { name, train } of lines) sentences.push(`${name}: ${fixed(lastNumber(train), 3)}${unit} on the last batch.`);
   const evidence = truths.at(-1)?.evidence;
-  if (evidence) {
-    sentences.push(`${evidence.name ?? "negative log evidence"}: ${fixed(evidence.value, 3)} nats.`);
-    if (Number.isFinite(evidence.lower_bound)) sentences.push(`Its lower bound: ${fixed(evidence.lower_bound, 3)} nats.`);
-    if (Number.isFinite(evidence.amortisation))
-      sentences.push(
-        `The gap of ${fixed(evidence.gap, 3)} nats is ${fixed(evidence.amortisation, 3)} of amortisation and ${fixed(evidence.family, 3)} of the family.`,
-      );
+  if (evidence) sentences.push(describeSummary(roundSummary(evidence)));
+  if (frame?.rate_per_dimension) {
+    const words = frame.prior ? ` (${OF_A_MIXTURE})` : "";
+    sentences.push(`${describeRates(frame.rate_per_dimension)}${words}.`);
   }
-  if (frame?.rate_per_dimension) sentences.push(`${describeRates(frame.rate_per_dimension)}.`);
   for (const turn of turns.slice(-3)) sentences.push(`At step ${turn.step}, ${turn.name} was set to ${turn.value}.`);
+  return sentences.join(" ");
+}
+
+function describeSummary(shown) {
+  const say = (value) => `${fixed(value, shown.decimals)} nats`;
+  const sentences = [
+    `Measured at step ${shown.step}: −ELBO ${say(shown.negative_elbo)}, distortion ${say(shown.distortion)}, rate ${say(shown.rate)}.`,
+    `${shown.name}: ${say(shown.value)}.`,
+  ];
+  if (shown.lower_bound !== null) sentences.push(`Its lower bound: ${say(shown.lower_bound)}.`);
+  if (shown.family !== null) {
+    const asked = shown.asked === null ? "" : `, ${say(shown.asked)} asked by beta`;
+    sentences.push(`The gap of ${say(shown.gap)} is ${say(shown.family)} of the family${asked} and ${say(shown.amortisation)} of amortisation.`);
+  }
   return sentences.join(" ");
 }

@@ -2,6 +2,7 @@
 
 import { Plane, drawAxes, drawText, fixed, say, ticks } from "./canvas.js";
 import { DATA, POSTERIOR, PRIOR, RECONSTRUCTION, REFERENCE, TRUE_POSTERIOR } from "./palette.js";
+import { roundSummary } from "./summary.js";
 
 /** Room for the lines' names, right of them, and the height of each, in sizes of the text. */
 const NAMES = 10.6;
@@ -19,13 +20,17 @@ const HOLE = 0.25;
 const FAR = 4000;
 
 /**
- * The columns of a history that are drawn, by what they are called.
+ * What is drawn of a run, by what it is called. Held-out lines go through the exact measurements, which are of the same
+ * points as the evidence, so that no line crosses one that it cannot; where there is none, through those of the history.
  * @param {Record<string, ArrayLike<number>>} history
+ * @param {{step: number, evidence: object}[]} [truths]
  */
-export function linesOf(history) {
+export function linesOf(history, truths = []) {
   const { step = [] } = history;
   const column = (name) => history[name] ?? [];
   const sum = (first, second) => Array.from(first, (value, k) => value + second[k]);
+  const pieces = unbroken(truths, step[step.length - 1]);
+  const held = (name, values) => measuredAt(pieces, name, step, values);
   const inNats = hasNumber(column("distortion"));
   if (!inNats) {
     return {
@@ -37,34 +42,56 @@ export function linesOf(history) {
           colour: DATA,
           width: 2,
           train: column("loss"),
-          held_out: column("held_out_loss"),
+          held: measuredAt([], "loss", step, column("held_out_loss")),
         },
       ],
     };
   }
 
-  const held = hasNumber(column("held_out_distortion"));
+  const elbo = hasNumber(column("held_out_distortion")) ? sum(column("held_out_distortion"), column("held_out_rate")) : [];
   return {
     step,
     inNats,
     lines: [
       {
         name: "distortion",
+        key: "distortion",
         colour: RECONSTRUCTION,
         width: 1.5,
         train: column("distortion"),
-        held_out: column("held_out_distortion"),
+        held: held("distortion", column("held_out_distortion")),
       },
-      { name: "rate", colour: PRIOR, width: 1.5, dash: [7, 3], train: column("rate"), held_out: column("held_out_rate") },
+      {
+        name: "rate",
+        key: "rate",
+        colour: PRIOR,
+        width: 1.5,
+        dash: [7, 3],
+        train: column("rate"),
+        held: held("rate", column("held_out_rate")),
+      },
       {
         name: "−ELBO",
+        key: "negative_elbo",
         colour: DATA,
         width: 2.5,
         train: sum(column("distortion"), column("rate")),
-        held_out: held ? sum(column("held_out_distortion"), column("held_out_rate")) : [],
+        held: held("negative_elbo", elbo),
       },
     ],
   };
+}
+
+/** One number along a run: of the exact measurements where they reach, elsewhere of the history's rows. */
+function measuredAt(pieces, name, step, values) {
+  const rows = [];
+  for (let k = 0; k < values.length; k++)
+    if (Number.isFinite(values[k])) rows.push([step[k], values[k]]);
+  const covers = (piece, at) => at >= piece[0].step && at <= piece.at(-1).step;
+  const kept = rows.filter(([at]) => !pieces.some((piece) => covers(piece, at)));
+  const exact = pieces.flat().map(({ step: at, evidence }) => [at, evidence[name]]);
+  const found = [...kept, ...exact].sort(([one], [other]) => one - other);
+  return { step: found.map(([at]) => at), values: found.map(([, value]) => value) };
 }
 
 function hasNumber(values) {
@@ -139,11 +166,12 @@ export function rangeOf({ step, lines }, truths, shows, turns = []) {
   const ends = [];
   const every = Math.max(1, Math.floor(step.length / MOST_RANGED));
   for (const line of lines) {
-    const column = shows("held_out") && hasNumber(line.held_out) ? line.held_out : line.train;
+    const isHeld = shows("held_out") && line.held.values.length > 0;
+    const [steps, column] = isHeld ? [line.held.step, line.held.values] : [step, line.train];
     ends.push(lastNumber(column));
     // Held-out rows are few: none of them is passed over.
-    const stride = column === line.held_out ? 1 : every;
-    for (let k = column.length - 1; k >= 0 && step[k] >= from; k -= stride) values.push(column[k]);
+    const stride = isHeld ? 1 : every;
+    for (let k = column.length - 1; k >= 0 && steps[k] >= from; k -= stride) values.push(column[k]);
   }
   if (shows("exact")) {
     for (const { step: at, evidence } of truths) if (at >= from) values.push(evidence.value, evidence.lower_bound);
@@ -195,16 +223,11 @@ function drawGap(surface, plane, truths) {
       const [x, lower] = plane.toPixel(step, low(evidence));
       return [x, lower, plane.toPixel(step, high(evidence))[1]];
     });
-  const family = between(
-    (evidence) => evidence.value,
-    (evidence) => evidence.value + evidence.family,
-  );
-  const amortisation = between(
-    (evidence) => evidence.value + evidence.family,
-    (evidence) => evidence.value + evidence.family + evidence.amortisation,
-  );
+  const aboveFamily = ({ value, family }) => value + family;
+  const family = between(({ value }) => value, aboveFamily);
+  const encoder = between(aboveFamily, ({ negative_elbo: elbo }) => elbo);
   hatch(surface, plane, family, TRUE_POSTERIOR, -1);
-  hatch(surface, plane, amortisation, POSTERIOR, 1);
+  hatch(surface, plane, encoder, POSTERIOR, 1);
 }
 
 /** Evidences in pieces: where many steps went by between two, nobody knows what lies between. */
@@ -231,7 +254,7 @@ function drawNames(surface, plane, names) {
   }
 
   const { context } = surface;
-  ordered.forEach(({ text, value, size = value, colour, dash = [], slant = 0 }, k) => {
+  ordered.forEach(({ text, value, size = value, colour, dash = [], slant = 0, decimals = size < 100 ? 2 : 1 }, k) => {
     const x = left + width;
     const y = places[k];
     context.strokeStyle = colour;
@@ -249,7 +272,7 @@ function drawNames(surface, plane, names) {
     }
     context.stroke();
     context.setLineDash([]);
-    drawText(surface, `${text} ${fixed(size, Math.abs(size) < 100 ? 2 : 1)}`, x + 22, y, { font: surface.smallFont });
+    drawText(surface, `${text} ${fixed(size, decimals)}`, x + 22, y, { font: surface.smallFont });
   });
 }
 
@@ -285,7 +308,7 @@ function drawTurns(surface, plane, turns) {
  * @returns {Plane|null} null while there is nothing to draw
  */
 export function drawCurves(surface, { history, truths, turns, at = null }, shows) {
-  const found = linesOf(history);
+  const found = linesOf(history, truths);
   const { step, lines, inNats } = found;
   if (!step.length) return null;
 
@@ -298,16 +321,17 @@ export function drawCurves(surface, { history, truths, turns, at = null }, shows
   const names = [];
   // Beside numbers of now, one of long ago would be taken for one of now.
   const latest = truths.at(-1);
-  const end = latest && last - latest.step <= HOLE * last ? latest.evidence : null;
+  const end = latest && last - latest.step <= HOLE * last ? roundSummary(latest.evidence) : null;
   plane.clipped(context, () => {
     if (inNats && shows("gap")) for (const together of unbroken(truths, last)) drawGap(surface, plane, together);
     drawTurns(surface, plane, turns);
     for (const line of lines) {
-      const { name, colour, width, dash } = line;
-      const hasHeld = shows("held_out") && hasNumber(line.held_out);
+      const { name, colour, width, dash, held } = line;
+      const hasHeld = shows("held_out") && held.values.length > 0;
       if (shows("train")) drawPolyline(context, thin(step, line.train, plane), { colour, width: 1, dash: hasHeld ? [1, 2] : dash });
-      if (hasHeld) drawPolyline(context, thin(step, line.held_out, plane), { colour, width, dash });
-      if (hasHeld || shows("train")) names.push({ text: name, value: lastNumber(hasHeld ? line.held_out : line.train), colour, dash });
+      if (hasHeld) drawPolyline(context, thin(held.step, held.values, plane), { colour, width, dash });
+      const value = hasHeld ? (end?.[line.key] ?? held.values.at(-1)) : lastNumber(line.train);
+      if (hasHeld || shows("train")) names.push({ text: name, value, colour, dash, decimals: hasHeld ? end?.decimals : undefined });
     }
     for (const together of inNats && shows("exact") ? unbroken(truths, last) : []) {
       const evidence = together.map((truth) => plane.toPixel(truth.step, truth.evidence.value));
@@ -323,15 +347,18 @@ export function drawCurves(surface, { history, truths, turns, at = null }, shows
   const unit = inNats ? "nats per point" : "loss (no nats: beta is 0)";
   drawText(surface, unit, 4, 0.6 * surface.textSize, { colour: surface.theme.quiet, font: surface.smallFont });
   if (inNats && shows("exact") && end) {
+    const { decimals } = end;
     const text = end.exact === false ? "−log p, bound" : "−log p(x)";
-    names.push({ text, value: end.value, colour: TRUE_POSTERIOR });
-    names.push({ text: "lower bound", value: end.lower_bound, colour: REFERENCE, dash: [2, 3] });
+    names.push({ text, value: end.value, colour: TRUE_POSTERIOR, decimals });
+    names.push({ text: "lower bound", value: end.lower_bound ?? NaN, colour: REFERENCE, dash: [2, 3], decimals });
   }
-  if (inNats && shows("gap") && end && Number.isFinite(end.family)) {
-    const { value, family, amortisation } = end;
-    names.push({ text: "family gap", size: family, value: value + family / 2, colour: TRUE_POSTERIOR, slant: -1 });
-    const middle = value + family + amortisation / 2;
-    names.push({ text: "amortisation", size: amortisation, value: middle, colour: POSTERIOR, slant: 1 });
+  if (inNats && shows("gap") && end && end.family !== null) {
+    const { value, family, gap, asked, decimals } = end;
+    names.push({ text: "family gap", size: family, value: value + family / 2, colour: TRUE_POSTERIOR, slant: -1, decimals });
+    // Where the encoder is after something else than the ELBO, not all of its part is amortisation.
+    const encoder = asked === null ? "amortisation" : "encoder's";
+    const middle = value + (family + gap) / 2;
+    names.push({ text: encoder, size: gap - family, value: middle, colour: POSTERIOR, slant: 1, decimals });
   }
   drawNames(surface, plane, names);
   return plane;

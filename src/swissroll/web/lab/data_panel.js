@@ -2,10 +2,11 @@
 
 import { drawWhenChanged, fixed, say } from "./canvas.js";
 import { calmly } from "./calmly.js";
-import { drawData, pointsOf } from "./data_view.js";
+import { drawData, isResolved, pointsOf } from "./data_view.js";
 import { DATA, GENERATED, GRID, RECONSTRUCTION, REFERENCE } from "./palette.js";
 import { addPicture } from "./picture.js";
 import { FIRST_SIDE } from "./projection.js";
+import { currentRun } from "./summary.js";
 import { addToggles, make, write } from "./toggles.js";
 import { sayPoint, shortName } from "./units.js";
 
@@ -40,14 +41,16 @@ export function mount(element, store, engine) {
   let drawn = null;
 
   const draw = () => {
-    const { runs, selection } = store.get();
+    const { runs, selection, running } = store.get();
     if (!surface.begin() || !runs?.main?.begin) return;
-    drawn = drawData(surface, runs.main, { shows: toggles.isOn, selection, side });
-    write(readout, readOut(runs.main, selection));
+    const main = currentRun(runs.main, running);
+    drawn = drawData(surface, main, { shows: toggles.isOn, selection, side });
+    const caveat = toggles.isOn("density") && main.truth?.density ? caveatOf(main.truth.density) : "";
+    write(readout, [readOut(main, selection), caveat].filter(Boolean).join("   "));
   };
   const tell = calmly(DESCRIBE_EVERY, () => {
-    const { runs, selection } = store.get();
-    if (runs?.main?.begin) write(description, describe(runs.main, selection));
+    const { runs, selection, running } = store.get();
+    if (runs?.main?.begin) write(description, describe(currentRun(runs.main, running), selection));
   });
   const invalidate = drawWhenChanged(canvas, draw);
   const sides = addSides(row, side, invalidate);
@@ -60,7 +63,7 @@ export function mount(element, store, engine) {
       chooseFirst(store, begin);
       toggles.rename("coordinate", `by ${shortName(begin.coordinate_name)}`);
     }
-    if (!["runs", "selection", "view", "timeline"].some((key) => changed.has(key))) return;
+    if (!["runs", "selection", "view", "timeline", "running"].some((key) => changed.has(key))) return;
     const main = state.runs?.main;
     if (main?.begin) {
       const { dims } = pointsOf(main.begin);
@@ -257,6 +260,16 @@ function readOut({ begin, frame }, selection = {}) {
   return parts.join("   ");
 }
 
+/** A blur wider than sigma by this factor is said. */
+const WIDER = 1.25;
+
+/** How a density is not quite what it should be; empty where it is. */
+function caveatOf(density) {
+  const { blur, sigma } = density;
+  if (!isResolved(density)) return `p(x) not drawn: σ ${say(sigma, 2)} is finer than its grid of latents`;
+  return blur > WIDER * sigma ? `p(x) blurred to ${say(blur, 2)}: σ is ${say(sigma, 2)}` : "";
+}
+
 /**
  * The panel in words.
  * @param {{begin: object, frame?: object, truth?: object}} run
@@ -278,8 +291,9 @@ export function describe({ begin, frame, truth }, selection = {}) {
       `At step ${frame.step}, reconstructions lie ${say(Math.sqrt(sum / count), 2)} from their points (root mean square${units ? ", in standard deviations of the columns" : ""}).`,
     );
   }
-  if (truth?.density && truth.evidence)
-    sentences.push(`The exact density p(x) is drawn; on average −log p(x) was ${fixed(truth.evidence.value, 2)} nats at step ${truth.evidence.step ?? frame?.step}.`);
+  if (truth?.density && isResolved(truth.density)) sentences.push(`The exact density p(x) of step ${truth.density.step} is drawn.`);
+  const caveat = truth?.density ? caveatOf(truth.density) : "";
+  if (caveat) sentences.push(`${caveat}.`);
   if (Number.isInteger(selection.point)) sentences.push(`Point ${selection.point + 1} is chosen: ${readOut({ begin, frame }, selection)}.`);
   else if (selection.latent && selection.decoded?.mean) sentences.push(`The cursor's latent is ${readOut({ begin, frame }, selection)}.`);
   return sentences.join(" ");

@@ -56,6 +56,14 @@ export function pointsOf(begin) {
   return made;
 }
 
+/** Largest error of a density, as a share of its highest value, that is drawn. */
+const MOST_ERROR = 0.4;
+
+/** Whether a density is one, and no pattern of the latents that it was found from. */
+export function isResolved({ error }) {
+  return error <= MOST_ERROR;
+}
+
 /** Pictures of densities, by the density: made once, and put down at each frame. */
 const shaded = new WeakMap();
 
@@ -189,7 +197,7 @@ export function drawData(surface, run, { shows, selection = {}, side = FIRST_SID
   const reconstructions = frame?.reconstructions && project(frame.reconstructions, dims, side);
 
   if (!bare) drawDataAxes(surface, plane, dims, begin.units);
-  if (shows("density") && truth?.density && dims === 2) drawDensity(surface, plane, truth.density);
+  if (shows("density") && truth?.density && dims === 2 && isResolved(truth.density)) drawDensity(surface, plane, truth.density);
   if (shows("mesh") && frame?.mesh?.points) drawMesh(surface, plane, frame.mesh, dims, side);
   if (shows("residuals") && reconstructions) drawResiduals(surface, plane, data, reconstructions);
   if (shows("data")) {

@@ -20,6 +20,8 @@ const FARTHEST = 5.5;
 const CLIMB_STEPS = 24;
 /** Step, in standard deviations and in log precision, below which a Gaussian has arrived: it is worth 0.0002 nats. */
 const STILL = 0.02;
+/** The same where what is climbed is not the ELBO, which slopes there. */
+const STILL_ELSEWHERE = 0.002;
 /** Most by which a step may move a mean, in standard deviations. */
 const MAX_MOVE = 2;
 /** Least and largest factor by which a step may change a precision. */
@@ -67,25 +69,35 @@ export class Bounds {
   }
 
   /**
-   * The ELBO of q = N(mu, diag exp(logvar)) for each point, in nats. Yields between slices of the work.
+   * Distortion and rate of q = N(mu, diag exp(logvar)) for each point, in nats. Yields between slices of the work.
    *
    * @param {ArrayLike<number>} x n * D.
    * @param {Gaussians} q
-   * @returns {Generator<void, Float64Array>}
+   * @returns {Generator<void, {distortion: Float64Array, rate: Float64Array}>} -E_q log p(x|z) and KL(q(z) || p(z)).
    */
-  *elbo(x, { mu, logvar }) {
+  *terms(x, { mu, logvar }) {
     const { model, uniform } = this;
-    const values = new Float64Array(x.length / model.data_dim);
+    const { latent_dim } = model;
+    const distortion = new Float64Array(x.length / model.data_dim).fill(model.logConstant);
+    const rate = new Float64Array(distortion.length);
     yield* this.#visitNodes(x, mu, logvar, uniform, (point, node, log_likelihood, log_prior) => {
+      distortion[point] -= uniform.weights[node] * log_likelihood;
       // Of N(0, I) the KL has a closed form.
-      const value = log_likelihood + (model.hasNormalPrior ? 0 : log_prior);
-      values[point] += uniform.weights[node] * value;
+      rate[point] -= model.hasNormalPrior ? 0 : uniform.weights[node] * log_prior;
     });
-    const rest = model.hasNormalPrior ? (m, v) => (1 + v - m * m - Math.exp(v)) / 2 : (_, v) => (1 + LOG_TWO_PI + v) / 2;
+
+    // Else it is -H(q) - E_q log p(z), with the entropy H(q) = sum of (1 + log 2 pi + log s^2) / 2.
+    const rest = model.hasNormalPrior ? (m, v) => (m * m + Math.exp(v) - 1 - v) / 2 : (_, v) => -(1 + LOG_TWO_PI + v) / 2;
     for (let i = 0; i < mu.length; i++) {
-      values[Math.floor(i / model.latent_dim)] += rest(mu[i], logvar[i]);
+      rate[Math.floor(i / latent_dim)] += rest(mu[i], logvar[i]);
     }
-    return values.map((value) => value - model.logConstant);
+    return { distortion, rate };
+  }
+
+  /** The ELBO of q for each point: minus distortion and rate. @returns {Generator<void, Float64Array>} */
+  *elbo(x, q) {
+    const { distortion, rate } = yield* this.terms(x, q);
+    return distortion.map((value, i) => -value - rate[i]);
   }
 
   /**
@@ -93,40 +105,44 @@ export class Bounds {
    *
    * @param {ArrayLike<number>} x n * D.
    * @param {Gaussians[]} starts
+   * @param {number} [trueBeta] Weight of the KL in what is climbed: another one than 1 asks for other Gaussians.
    * @returns {Generator<void, Gaussians>}
    */
-  *bestGaussians(x, starts) {
+  *bestGaussians(x, starts, trueBeta = 1) {
     let best = null;
     for (const start of starts) {
-      const climbers = yield* this.#climb(x, start);
+      const climbers = yield* this.#climb(x, start, trueBeta);
       best = best === null ? climbers : best.better(climbers);
     }
     return best.best;
   }
 
-  /** Gaussians that maximise the ELBO of each point. */
-  *#climb(x, start) {
+  /** Gaussians that maximise E_q log p(x|z) - beta KL(q || p) of each point. */
+  *#climb(x, start, trueBeta) {
     const { data_dim, latent_dim } = this.model;
-    const climbers = new Climbers(latent_dim, start);
+    const climbers = new Climbers(latent_dim, start, trueBeta === 1 ? STILL : STILL_ELSEWHERE);
     for (let step = 0; step < CLIMB_STEPS; step++) {
       const points = climbers.unfinished();
       const rows = select(x, points, data_dim);
       const mu = select(climbers.tried.mu, points, latent_dim);
       const logvar = select(climbers.tried.logvar, points, latent_dim);
-      climbers.judge(points, yield* this.#momentsAt(rows, mu, logvar));
+      climbers.judge(points, yield* this.#momentsAt(rows, mu, logvar, trueBeta));
     }
     return climbers;
   }
 
-  /** E_q f + H(q), E_q [f n] and E_q [f (n^2 - 1)], with f = log p(x, z) but for its constant. */
-  *#momentsAt(x, mu, logvar) {
+  /**
+   * E_q f + H(q), E_q [f n] and E_q [f (n^2 - 1)], with f = log p(x|z) / beta + log p(z) but for its constant: what is
+   * climbed, divided by beta.
+   */
+  *#momentsAt(x, mu, logvar, trueBeta) {
     const { hermite } = this;
     const { latent_dim } = this.model;
     const values = new Float64Array(mu.length / latent_dim);
     const slopes = new Float64Array(mu.length);
     const curvatures = new Float64Array(mu.length);
     yield* this.#visitNodes(x, mu, logvar, hermite, (point, node, log_likelihood, log_prior) => {
-      const weighed = hermite.weights[node] * (log_likelihood + log_prior);
+      const weighed = hermite.weights[node] * (log_likelihood / trueBeta + log_prior);
       values[point] += weighed;
       for (let j = 0; j < latent_dim; j++) {
         const n = hermite.positions[node * latent_dim + j];
@@ -176,9 +192,10 @@ export class Bounds {
 
 /** Gaussians on their way to the highest ELBO: those tried now, and the best so far of each point. */
 class Climbers {
-  constructor(latentDim, { mu, logvar }) {
+  constructor(latentDim, { mu, logvar }, still) {
     const count = mu.length / latentDim;
     this.latent_dim = latentDim;
+    this.still = still;
     this.tried = { mu: mu.slice(), logvar: logvar.slice() };
     this.best = { mu: mu.slice(), logvar: logvar.slice() };
     this.values = new Float64Array(count).fill(-Infinity);
@@ -223,7 +240,7 @@ class Climbers {
       const shift = clamp((length * this.slopes[at]) / precision, -MAX_MOVE, MAX_MOVE);
       this.tried.mu[at] = this.best.mu[at] + shift * Math.exp(this.best.logvar[at] / 2);
       this.tried.logvar[at] = this.best.logvar[at] - Math.log(precision);
-      isStill &&= Math.abs(shift) < STILL && Math.abs(Math.log(precision)) < STILL;
+      isStill &&= Math.abs(shift) < this.still && Math.abs(Math.log(precision)) < this.still;
     }
     this.finished[point] = isStill ? 1 : 0;
   }

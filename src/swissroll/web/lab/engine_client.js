@@ -66,6 +66,8 @@ export function createEngine(store) {
   const truth = startTruth(store, () =>
     createChannel((message) => {
       if (message.type === "truth" && truth.isOf(message.begun)) receive(store, message);
+      // It is another engine's: the run goes on, without what is exact.
+      if (message.type === "problem") store.set({ notes: [`What is exact is no longer found. ${message.sentence}`] });
     }),
   );
 

@@ -16,19 +16,16 @@ import { CHUNK, LOG_TWO_PI, logSumExp } from "./frozen_model.js";
  * @param {ArrayLike<number>} x n * D.
  * @param {{mu: Float64Array, logvar: Float64Array}} q n * L each.
  * @param {(point: number) => ArrayLike<number>} drawNoise Draws from N(0, I) for a point, K * L.
- * @returns {Generator<void, {log_p: Float64Array, error: Float64Array, elbo: Float64Array, gain: Float64Array}>} In nats:
- *   the bound, its standard error, the mean of log w, and by how much the bound is above that of a tenth of the draws.
+ * @returns {Generator<void, Record<"log_p" | "error" | "elbo" | "distortion" | "rate" | "gain", Float64Array>>} In nats: the
+ *   bound, its standard error, the mean of log w, its two parts, and by how much the bound is above that of a tenth of the
+ *   draws.
  */
 export function* importanceBound(model, scratch, x, q, drawNoise) {
   const count = x.length / model.data_dim;
-  const found = {
-    log_p: new Float64Array(count),
-    error: new Float64Array(count),
-    elbo: new Float64Array(count),
-    gain: new Float64Array(count),
-  };
+  const names = ["log_p", "error", "elbo", "distortion", "rate", "gain"];
+  const found = Object.fromEntries(names.map((name) => [name, new Float64Array(count)]));
   for (let point = 0; point < count; point++) {
-    const weights = yield* logWeights(model, scratch, x, q, point, drawNoise(point));
+    const { weights, log_prior } = yield* logWeights(model, scratch, x, q, point, drawNoise(point));
     const draws = weights.length;
     const bound = logSumExp(weights) - Math.log(draws);
 
@@ -38,8 +35,22 @@ export function* importanceBound(model, scratch, x, q, drawNoise) {
     found.error[point] = Math.sqrt(spread / draws);
     found.elbo[point] = weights.reduce((sum, weight) => sum + weight, 0) / draws;
     found.gain[point] = bound - boundOfTenths(weights);
+    found.rate[point] = rateOf(model, q, point, log_prior);
+    // What is left of -E log w: so both parts are of the same draws, and a rate in closed form adds no noise.
+    found.distortion[point] = -found.elbo[point] - found.rate[point];
   }
   return found;
+}
+
+/** KL of one point's q(z|x) from the prior: exact for N(0, I), else with the mean of log p(z) over the draws. */
+function rateOf(model, { mu, logvar }, point, log_prior) {
+  let rate = model.hasNormalPrior ? 0 : -log_prior;
+  for (let at = point * model.latent_dim; at < (point + 1) * model.latent_dim; at++) {
+    rate += model.hasNormalPrior
+      ? (mu[at] ** 2 + Math.exp(logvar[at]) - 1 - logvar[at]) / 2
+      : -(1 + LOG_TWO_PI + logvar[at]) / 2;
+  }
+  return rate;
 }
 
 /** Mean of the bounds that each tenth of the draws gives. */
@@ -53,11 +64,12 @@ function boundOfTenths(weights) {
   return sum / tenths;
 }
 
-/** log w = log p(x, z) - log q(z|x) of each draw of one point. */
+/** log w = log p(x, z) - log q(z|x) of each draw of one point, and the mean of log p(z). */
 function* logWeights(model, scratch, x, { mu, logvar }, point, noise) {
   const { data_dim, latent_dim, scale } = model;
   const draws = noise.length / latent_dim;
   const found = new Float64Array(draws);
+  let sum = 0;
   for (let first = 0; first < draws; first += CHUNK) {
     const size = Math.min(CHUNK, draws - first);
     const { latents } = scratch;
@@ -81,8 +93,9 @@ function* logWeights(model, scratch, x, { mu, logvar }, point, noise) {
         square += (x[point * data_dim + d] - means[d * scratch.stride + i]) ** 2;
       }
       found[first + i] += log_prior[i] - square * scale;
+      sum += log_prior[i];
     }
     yield;
   }
-  return found;
+  return { weights: found, log_prior: sum / draws };
 }

@@ -8,6 +8,7 @@ import { drawLatentPlane, latentName } from "./latent_view.js";
 import { POSTERIOR, REFERENCE, TRUE_POSTERIOR } from "./palette.js";
 import { addPicture } from "./picture.js";
 import { startProbe } from "./probe.js";
+import { currentRun } from "./summary.js";
 import { addToggles, make, write } from "./toggles.js";
 import { sayPoint } from "./units.js";
 
@@ -38,23 +39,23 @@ export function mount(element, store) {
   let drawn = null;
 
   const draw = () => {
-    const { runs, selection, view } = store.get();
-    const main = runs?.main;
-    if (!surface.begin() || !main?.begin || !main.frame) return;
+    const { runs, selection, view, running } = store.get();
+    if (!surface.begin() || !runs?.main?.begin || !runs.main.frame) return;
+    const main = currentRun(runs.main, running);
     const options = { shows: toggles.isOn, selection, dims: planeOf(view, latentSize(main)) };
     drawn = latentSize(main) === 1 ? drawLatentLine(surface, main, options) : drawLatentPlane(surface, main, options);
     write(readout, readOut(selection, main.begin.units));
   };
   const tell = calmly(DESCRIBE_EVERY, () => {
-    const { runs, selection, view } = store.get();
+    const { runs, selection, view, running } = store.get();
     if (!runs?.main?.frame) return;
-    write(description, describe(runs.main, selection));
+    write(description, describe(currentRun(runs.main, running), selection));
     pickers.show(runs.main, view);
   });
   const invalidate = drawWhenChanged(canvas, draw);
 
   store.subscribe((state, changed) => {
-    if (!["runs", "selection", "view", "timeline"].some((key) => changed.has(key))) return;
+    if (!["runs", "selection", "view", "timeline", "running"].some((key) => changed.has(key))) return;
     tell(changed.has("selection") || changed.has("view"));
     const main = state.runs?.main;
     if (main?.frame) toggles.allow("posterior", whyNoPosterior(main));

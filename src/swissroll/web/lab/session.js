@@ -173,7 +173,8 @@ export class Session {
     const { training } = this;
     const { latentDim } = training.network;
     const { mu, logvar } = training.encode(this.points.points);
-    const { lr, beta } = training.scheduled();
+    // A snapshot is shown with the knobs of its own step.
+    const loss = training.lossAt(this.step);
     return {
       type: "frame",
       step: this.step,
@@ -182,15 +183,12 @@ export class Session {
       mu,
       logvar,
       mesh: this.view.mesh ? this.#mesh() : null,
-      samples: this.view.samples ? this.#samples() : null,
+      samples: this.view.samples ? this.#samples(loss.sigma) : null,
       parameters: this.isWatched ? training.network.parameters.slice() : null,
       rows: this.#takeRows(),
-      rate_per_dimension: ratePerDimension(mu, logvar, latentDim),
-      sigma: training.sigma,
-      true_beta: training.trueBeta,
+      rate_per_dimension: ratePerDimension(mu, logvar, latentDim, training.prior),
       prior: training.prior,
-      lr,
-      beta,
+      ...loss,
     };
   }
 
@@ -227,8 +225,8 @@ export class Session {
   }
 
   /** Draws from the prior: latents, their decoded means, and these with the decoder's noise. */
-  #samples() {
-    const { prior, sigma, network } = this.training;
+  #samples(sigma) {
+    const { prior, network } = this.training;
     const L = network.latentDim;
     const latents = this.latentNoise.slice();
     if (prior) {

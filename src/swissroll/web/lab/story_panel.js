@@ -5,46 +5,49 @@ import { calmly } from "./calmly.js";
 import { lastNumber, rowsUntil } from "./curves_view.js";
 import { pointsOf } from "./data_view.js";
 import { term as explainedWord } from "./glossary.js";
+import { currentRun, shownSummary } from "./summary.js";
+import { addSums } from "./sums.js";
 import { make, write } from "./toggles.js";
 
 /** Numbers change no faster than can be read. */
 const EVERY = 250;
 
 /**
- * The terms of the loss as it was last computed on a training batch.
+ * The terms of the loss on the last training batch, with beta as it is now: what a knob that was turned makes of them.
  * @param {{begin: object, frame: object, history: object}} run
- * @param {object} settings
  * @param {number | null} [at] the step of a snapshot that is looked at
  * @returns {{loss: number, error: number, beta: number, kl: number, errorName: string, klName: string}}
  */
-export function termsOf({ begin, frame, history }, settings, at = null) {
+export function termsOf({ begin, frame, history }, at = null) {
   const { dims, count } = pointsOf(begin);
   const size = frame.mu.length / count;
-  const isMean = settings.reduction === "mean";
-  const isLearned = settings.decoder_variance === "learned";
+  // Of the run that is shown, and not of the one that the menus are set to.
+  const { reduction, decoder_variance } = begin.settings;
+  const isMean = reduction === "mean";
 
-  const beta = frame.beta ?? settings.beta;
+  const { beta } = frame;
   const rows = rowsUntil(history, at);
   const rate = lastNumber(history.rate ?? [], rows);
   const kl = isMean ? rate / size : rate;
-  const loss = lastNumber(history.loss ?? [], rows);
+  const error = lastNumber(history.loss ?? [], rows) - lastNumber(history.beta ?? [], rows) * kl;
   const over = (number, what) => (isMean ? `mean over ${number} ${what}` : `sum over ${number} ${what}`);
   return {
-    loss,
-    error: loss - beta * kl,
+    loss: error + beta * kl,
+    error,
     beta,
     kl,
-    errorName: `${isLearned ? "distortion" : "squared error"}, ${over(dims, "coordinates")}`,
+    errorName: `${decoder_variance === "learned" ? "distortion" : "squared error"}, ${over(dims, "coordinates")}`,
     klName: `KL(q‖p), ${over(size, size === 1 ? "latent" : "latents")}`,
   };
 }
 
-/** Share of all steps by which a diagnosis may be behind before it says so. */
+/** Share of all steps by which a diagnosis may be behind before it says so; of one that stands still, none. */
 const BEHIND = 0.25;
 
 /** Of which step a diagnosis is, where that is long ago. */
-function whenSaid({ step }, frame) {
-  const isOld = Number.isFinite(step) && frame?.step - step > BEHIND * frame.step;
+function whenSaid({ step }, frame, running) {
+  const behind = running ? BEHIND * frame?.step : 0;
+  const isOld = Number.isFinite(step) && Math.abs(frame?.step - step) > behind;
   return isOld ? ` That was at step ${step.toLocaleString("en")}.` : "";
 }
 
@@ -63,14 +66,14 @@ export function verdictOf({ problem, stopped, truth, frame }, running = false) {
   const said = truth?.diagnosis;
   if (stopped && !running) {
     // What was found of the run is as true as before.
-    const sentence = [stopped.sentence, said?.sentence].filter(Boolean).join(" ");
+    const sentence = [stopped.sentence, said && said.sentence + whenSaid(said, frame, running)].filter(Boolean).join(" ");
     return { kind: "stopped", title: "It stopped by itself.", sentence };
   }
   if (!said) return { kind: "waits", title: "", sentence: frame ? firstWords(truth) : "Nothing is trained yet." };
   const name = said.verdict ?? said.name ?? "";
   // A sentence that begins with the verdict needs no title.
   const saysIt = said.sentence.toLowerCase().startsWith(name.toLowerCase());
-  return { kind: "says", title: saysIt ? "" : `${capitalised(name)}.`, sentence: said.sentence + whenSaid(said, frame) };
+  return { kind: "says", title: saysIt ? "" : `${capitalised(name)}.`, sentence: said.sentence + whenSaid(said, frame, running) };
 }
 
 /** What is known before the first diagnosis. */
@@ -92,15 +95,18 @@ export function mount(element, store) {
   const description = element.querySelector(".description");
 
   const show = calmly(EVERY, () => {
-    const { runs, settings, running, timeline } = store.get();
-    const main = runs?.main;
-    if (!main?.begin) return;
+    const { runs, running, timeline } = store.get();
+    if (!runs?.main?.begin) return;
+    const main = currentRun(runs.main, running);
     const at = timeline?.at ?? null;
-    const sentences = [showVerdict(parts, main, running)];
-    if (main.frame && main.history?.step?.length) {
-      sentences.push(showLoss(parts, termsOf(main, settings, at)));
-      sentences.push(showNats(parts, main, at));
-      sentences.push(showMeaning(parts, main, settings));
+    const sentences = [showVerdict(parts, runs.main, running)];
+    // What is known of the run before is not of this one.
+    parts.numbers.hidden = !main.frame;
+    if (main.frame) {
+      sentences.push(showLoss(parts, termsOf(main, at)));
+      const shown = shownSummary(main);
+      sentences.push(parts.showSums(shown), showNats(parts, main, at, shown !== null));
+      sentences.push(showMeaning(parts, main));
     }
     write(description, sentences.filter(Boolean).join(" "));
   });
@@ -132,8 +138,11 @@ function build(host) {
 
   const nats = make("p", { class: "number" });
   const meaning = make("p");
-  host.append(make("div", { class: "story" }, verdict, equation, nats, meaning));
-  return { verdict, title, sentence, advice, loss, error, beta, kl, nats, meaning };
+  const numbers = make("div", { class: "story" }, equation);
+  const showSums = addSums(numbers);
+  numbers.append(nats, meaning);
+  host.append(make("div", { class: "story" }, verdict, numbers));
+  return { verdict, title, sentence, advice, loss, error, beta, kl, numbers, showSums, nats, meaning };
 }
 
 function showVerdict({ verdict, title, sentence, advice }, main, running) {
@@ -159,47 +168,38 @@ function showLoss({ loss, error, beta, kl }, terms) {
   return `The loss ${say(terms.loss)} is ${terms.errorName} ${say(terms.error)}, plus beta ${say(terms.beta)} times ${terms.klName} ${say(terms.kl)}.`;
 }
 
-function showNats({ nats }, { history, truth, frame }, at) {
+/** The terms in nats before anything exact is known of this step, and where nothing can be. */
+function showNats({ nats }, { history, frame }, at, hasSums) {
   const rows = rowsUntil(history, at);
-  const pick = (name) => {
-    const held = lastNumber(history[`held_out_${name}`] ?? [], rows);
-    return Number.isFinite(held) ? held : lastNumber(history[name] ?? [], rows);
-  };
-  if (rows === 0) {
-    write(nats, "");
-    return "";
-  }
-  const distortion = pick("distortion");
-  const rate = pick("rate");
-  if (!Number.isFinite(distortion)) {
+  nats.hidden = hasSums || rows === 0;
+  if (nats.hidden) return "";
+  const held = (name) => lastNumber(history[`held_out_${name}`] ?? [], rows);
+  const isHeld = Number.isFinite(held("rate"));
+  const pick = (name) => (isHeld ? held(name) : lastNumber(history[name] ?? [], rows));
+  const [distortion, rate] = [pick("distortion"), pick("rate")];
+  if (frame.sigma === 0) {
     write(nats, `In nats: the rate is ${fixed(rate)}; without decoder noise there is no distortion in nats, and no ELBO.`);
     return nats.textContent;
   }
-  const parts = [`In nats: −ELBO ${fixed(distortion + rate)} = distortion ${fixed(distortion)} + rate ${fixed(rate)}.`];
-  const evidence = truth?.evidence;
-  if (evidence && Number.isFinite(evidence.value)) {
-    const name = evidence.exact === false ? "A bound of −log p(x)" : "Exact −log p(x)";
-    const { step = frame?.step } = evidence;
-    // Where it was computed some steps ago, it stands beside other numbers than its own.
-    parts.push(`${name}: ${fixed(evidence.value)}${step === frame?.step ? "" : ` at step ${step}`}.`);
-    if (Number.isFinite(evidence.amortisation))
-      parts.push(
-        `The gap of ${fixed(evidence.gap, 3)} is ${fixed(evidence.amortisation, 3)} of amortisation and ${fixed(evidence.family, 3)} of the family.`,
-      );
-  }
-  write(nats, parts.join(" "));
+  const where = isHeld ? "512 held-out points, with one draw each" : "the last batch";
+  write(nats, `In nats, on ${where}: −ELBO ${fixed(distortion + rate)}. The exact numbers of this step are on their way.`);
   return nats.textContent;
 }
 
-function showMeaning({ meaning }, { begin, frame }, settings) {
-  const { sigma, true_beta: trueBeta } = frame;
-  const unit = begin.units ? " standard deviations of the columns" : "";
-  if (settings.decoder_variance === "learned") write(meaning, `The decoder has learned σ ${say(sigma)}${unit}; the true β is ${say(trueBeta)}.`);
+function showMeaning({ meaning }, { begin, frame }) {
+  const { sigma, beta, true_beta: trueBeta } = frame;
+  const noise = `σ = ${say(sigma)}${begin.units ? " standard deviations of the columns" : ""}`;
+  if (begin.settings.decoder_variance === "learned") write(meaning, `The decoder has learned ${noise}; the true β is ${say(trueBeta)}.`);
   else if (sigma === 0) write(meaning, "At beta 0 this is a plain autoencoder: σ is 0, and codes cost nothing.");
+  else if (trueBeta !== 1)
+    write(
+      meaning,
+      `Beta is ${say(beta)} now, on its way: ${noise} is the noise that its last value implies, and until then the true β is ${say(trueBeta)}.`,
+    );
   else
     write(
       meaning,
-      `This beta is a VAE whose decoder has noise σ = ${say(sigma)}${unit}: errors smaller than σ are not worth the nats that they cost.`,
+      `The decoder of this beta has noise ${noise}: smaller errors are not worth their nats.`,
     );
   return meaning.textContent;
 }

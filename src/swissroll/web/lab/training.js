@@ -1,9 +1,9 @@
 /**
  * One run: a function of its settings alone. It takes steps and keeps what happened; it knows nothing of pages.
  *
- * @typedef {Record<"step" | "loss" | "mse" | "distortion" | "rate" | "held_out_loss" | "held_out_distortion" | "held_out_rate",
- *   number[]>} History Per step: the loss as it is trained, distortion and rate in nats per point, of the step's own
- *   batch before its update and, every 50 steps, more often at first, and NaN between, of the held-out points after it.
+ * @typedef {Record<"step" | "beta" | "loss" | "mse" | "distortion" | "rate" | "held_out_loss" | "held_out_distortion" |
+ *   "held_out_rate", number[]>} History Per step: its beta, the loss as it is trained, distortion and rate in nats per
+ *   point, of the step's own batch before its update and, every 50 steps, more often at first, and NaN between, of the held-out points after it.
  * @typedef {{step: number, beta?: number, lr?: number}} Turn A knob that was turned, after so many steps.
  */
 
@@ -25,7 +25,10 @@ const MEASURED_FIRST_EVERY = 10;
 /** The mistake that is part of the model, and not of its training. */
 const IN_MODEL = "relu_on_head";
 /** Columns of a history. */
-const COLUMNS = ["step", "loss", "mse", "distortion", "rate", "held_out_loss", "held_out_distortion", "held_out_rate"];
+const COLUMNS = [
+  ...["step", "beta", "loss", "mse", "distortion", "rate"],
+  ...["held_out_loss", "held_out_distortion", "held_out_rate"],
+];
 /** What of a step was not finite, by the kernel's number. */
 const BAD_TERMS = [null, "reconstruction", "KL", "loss", "gradient"];
 
@@ -139,7 +142,7 @@ export class Training {
     if (this.isDone && this.settings.refit_prior && this.settings.components > 0) {
       this.#refitPrior();
     }
-    this.#keepRow(train);
+    this.#keepRow(beta, train);
   }
 
   /** Fit the mixture prior to the aggregate posterior; encoder and decoder stay. */
@@ -164,12 +167,39 @@ export class Training {
 
   /** Learning rate and beta of the next step. @returns {{lr: number, beta: number}} */
   scheduled() {
-    const { lr, warmup, steps, lr_schedule, beta, beta_start } = this.settings;
+    return this.#scheduledAt(this.taken, this.settings);
+  }
+
+  /** What schedules make of the two knobs in the step that follows so many. */
+  #scheduledAt(taken, { lr, beta }) {
+    const { warmup, steps, lr_schedule, beta_start } = this.settings;
     const { scheduled_lr, scheduled_beta } = this.kernel.exports;
     return {
-      lr: scheduled_lr(lr, this.taken, warmup, steps, lr_schedule === "cosine" ? 1 : 0),
-      beta: beta_start ? scheduled_beta(beta, beta_start, this.taken, steps) : beta,
+      lr: scheduled_lr(lr, taken, warmup, steps, lr_schedule === "cosine" ? 1 : 0),
+      beta: beta_start ? scheduled_beta(beta, beta_start, taken, steps) : beta,
     };
+  }
+
+  /**
+   * What the loss amounted to after so many steps, with the knobs as they stood then.
+   *
+   * @param {number} taken At most those of the run.
+   * @returns {{lr: number, beta: number, sigma: number, true_beta: number}} Rate and beta of the step that follows; the
+   *   decoder's standard deviation, as {@link Training#sigma}; the weight of the rate against the distortion, both in nats.
+   */
+  lossAt(taken) {
+    const knobs = this.turns.reduce((held, turn) => (turn.step <= taken ? { ...held, ...turn } : held), this.begun);
+    const now = this.#scheduledAt(taken, knobs);
+    const weight = this.#weightOf(now.beta);
+    const isLearned = this.settings.decoder_variance === "learned";
+    const implied = this.#weightOf(knobs.beta);
+    const true_beta = isLearned ? weight : weight === implied ? 1 : weight / implied;
+    return { ...now, sigma: isLearned ? this.sigma : Math.sqrt(implied / 2), true_beta };
+  }
+
+  /** Weight of the rate, summed over latent dimensions, beside what is summed over coordinates. */
+  #weightOf(beta) {
+    return beta * (this.settings.reduction === "mean" ? this.dataDim / this.settings.latent_dim : 1);
   }
 
   /**
@@ -196,25 +226,24 @@ export class Training {
     return { loss, mse, kl, rate: this.network.latentDim * kl, distortion: sigma > 0 ? distortion : NaN };
   }
 
-  /** Standard deviation of the decoder, implied by the loss or learned, in data units. @returns {number} */
+  /**
+   * Standard deviation of the decoder, learned or implied by the loss, in data units: by the beta that a schedule ends at,
+   * so that numbers of one run are of one decoder.
+   *
+   * @returns {number}
+   */
   get sigma() {
-    const { beta, reduction, decoder_variance, latent_dim } = this.settings;
-    if (decoder_variance === "learned") {
+    if (this.settings.decoder_variance === "learned") {
       const [logvar] = this.network.tensors(this.network.parameters).decoder_logvar.values;
       return this.kernel.exp(logvar / 2);
     }
     // Dividing by 2 sigma^2 makes the squared error, summed over dimensions, a distortion: sigma^2 = weight / 2.
-    const weight = beta * (reduction === "mean" ? this.dataDim / latent_dim : 1);
-    return Math.sqrt(weight / 2);
+    return Math.sqrt(this.#weightOf(this.settings.beta) / 2);
   }
 
-  /** Weight of the rate against the distortion, both in nats; 1 is the ELBO itself. @returns {number} */
+  /** Weight of the rate against the distortion, both in nats, in the next step; 1 is the ELBO itself. @returns {number} */
   get trueBeta() {
-    const { beta, reduction, decoder_variance, latent_dim } = this.settings;
-    if (decoder_variance !== "learned") {
-      return 1;
-    }
-    return beta * (reduction === "mean" ? this.dataDim / latent_dim : 1);
+    return this.lossAt(this.taken).true_beta;
   }
 
   /** Training losses that a diagnosis looks at: with a learned variance the squared errors, as its loss has no zero. */
@@ -237,12 +266,12 @@ export class Training {
     return this.network.decode(latents);
   }
 
-  #keepRow(train) {
+  #keepRow(beta, train) {
     const period = this.taken < MEASURED_EVERY ? MEASURED_FIRST_EVERY : MEASURED_EVERY;
     const isDue = this.taken % period === 0 || this.taken === 1 || this.isDone;
     const heldOut = isDue ? this.measure() : { loss: NaN, distortion: NaN, rate: NaN };
     const { loss, mse, distortion, rate } = train;
-    const row = [this.taken, loss, mse, distortion, rate, heldOut.loss, heldOut.distortion, heldOut.rate];
+    const row = [this.taken, beta, loss, mse, distortion, rate, heldOut.loss, heldOut.distortion, heldOut.rate];
     COLUMNS.forEach((name, i) => this.history[name].push(row[i]));
   }
 
@@ -313,12 +342,14 @@ export class Training {
   /**
    * Take rows of a recorded run into the history.
    *
-   * @param {Record<string, ArrayLike<number>>} rows Columns of one length, `step` among them; absent ones become NaN.
+   * @param {Record<string, ArrayLike<number>>} rows Columns of one length, `step` among them; absent ones become NaN, but
+   *   for beta, which follows from the settings.
    */
   recall(rows) {
     const empty = new Array(rows.step.length).fill(NaN);
+    const beta = Array.from(rows.step, (step) => this.#scheduledAt(step - 1, this.settings).beta);
     for (const name of COLUMNS) {
-      this.history[name].push(...(rows[name] ?? empty));
+      this.history[name].push(...(rows[name] ?? (name === "beta" ? beta : empty)));
     }
   }
 

@@ -1,6 +1,6 @@
 /**
  * The exact truth of a run while it trains: pictures (density, posterior) several times a second, and numbers (evidence,
- * its lower bound, the gap, the diagnosis) about once a second. Each works on its own copy of the weights, in slices of
+ * its lower bound, the gap, the diagnosis) once or twice a second. Each works on its own copy of the weights, in slices of
  * less than a millisecond, so that both go on side by side.
  */
 
@@ -11,7 +11,7 @@ import { Verdicts } from "./verdicts.js";
 
 /** Least time between two beginnings, in milliseconds. */
 const PICTURES_EVERY = 180;
-const NUMBERS_EVERY = 1000;
+const NUMBERS_EVERY = 500;
 /** Share of the time that goes to pictures first. */
 const PICTURES_SHARE = 0.6;
 /** Latents decoded for a density at most, at narrow and at wide networks. */
@@ -29,6 +29,8 @@ const MAX_MARGIN = 1.2;
 /**
  * @typedef {object} View What is looked at.
  * @property {number} step Of the weights that the training has now: another than its own where a snapshot is shown.
+ * @property {number | string} [moment] What tells these weights and this loss from others, also of the same step.
+ * @property {boolean} [is_still] Whether no step is taken.
  * @property {boolean} [density] Whether the density is wanted.
  * @property {boolean} [posterior] Whether the posterior of the point is wanted.
  * @property {number | null} [point] The number of the point that is looked at.
@@ -37,9 +39,10 @@ const MAX_MARGIN = 1.2;
  *
  * @typedef {object} Message What was found; parts that are not there are as before.
  * @property {number} step
- * @property {import("./density.js").Density | null} [density] Null where there is none, as in three dimensions.
- * @property {object | null} [posterior] A `Posterior` with its `point`.
- * @property {object | null} [evidence]
+ * @property {import("./density.js").Density | null} [density] With its `step` and `sigma`; null where there is none, as in
+ *   three dimensions.
+ * @property {object | null} [posterior] A `Posterior` with its `point`, `step` and `sigma`.
+ * @property {import("./summary.js").Summary | null} [evidence]
  * @property {object} [diagnosis]
  */
 
@@ -52,9 +55,9 @@ class Job {
     this.key = "";
   }
 
-  /** Whether something new is to be found, and it is time. */
-  isDue(key, now) {
-    return this.slices === null && key !== this.key && now - this.began >= this.every;
+  /** Whether something new is to be found, and it is time: at once where no further frame comes. */
+  isDue(key, now, isStill) {
+    return this.slices === null && key !== this.key && (isStill || now - this.began >= this.every);
   }
 
   /** Begin with the first slice, which copies the weights as they are now. */
@@ -107,12 +110,12 @@ export class Truth {
   work(training, view, milliseconds) {
     const now = performance.now();
     this.#open(training);
-    const pictured = pictureKey(training, view);
-    if (pictured !== "" && this.pictures.isDue(pictured, now)) {
+    const pictured = pictureKey(view);
+    if (pictured !== "" && this.pictures.isDue(pictured, now, view.is_still)) {
       this.pictures.begin(pictured, now, this.#picture(training, view));
     }
-    const counted = momentKey(training, view);
-    if (this.numbers.isDue(counted, now)) {
+    const counted = momentKey(view);
+    if (this.numbers.isDue(counted, now, view.is_still)) {
       this.numbers.begin(counted, now, this.verdicts.judge(training, view.step));
     }
     return (
@@ -130,8 +133,8 @@ export class Truth {
     const isDone = (job, key) => job.slices === null && (key === "" || key === job.key);
     return (
       this.training === training &&
-      isDone(this.pictures, pictureKey(training, view)) &&
-      isDone(this.numbers, momentKey(training, view))
+      isDone(this.pictures, pictureKey(view)) &&
+      isDone(this.numbers, momentKey(view))
     );
   }
 
@@ -161,29 +164,30 @@ export class Truth {
     }
 
     if (posterior && x) {
-      found.posterior = { point, ...(yield* this.posterior.measure(x, plane)) };
+      found.posterior = { point, step, sigma, ...(yield* this.posterior.measure(x, plane)) };
     }
     if (density && this.density) {
       const cells = training.settings.hidden_dim < WIDE ? DENSITY_CELLS : DENSITY_CELLS_WIDE;
-      found.density = yield* this.density.measure(extentOf(training.heldOut.points, sigma), cells);
+      const extent = extentOf(training.heldOut.points, sigma);
+      found.density = { step, sigma, ...(yield* this.density.measure(extent, cells)) };
     }
     return found;
   }
 }
 
 /** What decides the numbers. */
-function momentKey(training, { step }) {
-  return [step, training.settings.beta].join();
+function momentKey({ step, moment = step }) {
+  return String(moment);
 }
 
 /** What decides the pictures; empty where none is wanted. */
-function pictureKey(training, view) {
+function pictureKey(view) {
   const { density, posterior, point, x, plane } = view;
   const wantsPosterior = posterior && x;
   if (!density && !wantsPosterior) {
     return "";
   }
-  return [momentKey(training, view), density, wantsPosterior ? [point, ...x, ...(plane ?? [])] : ""].join();
+  return [momentKey(view), density, wantsPosterior ? [point, ...x, ...(plane ?? [])] : ""].join();
 }
 
 /** The window of the density: the data, and some of what the decoder's noise adds. */

@@ -44,7 +44,9 @@ export function startTruth(store, openChannel) {
       await channel.ready;
       await tell(main);
     } catch {
-      // Without a worker there are pictures and no truth; the one that trains says what is wrong.
+      // Without a worker there are pictures and no truth; the one that trains says what is wrong. It is asked again for the
+      // next frame.
+      sent = {};
       return;
     } finally {
       isSending = false;
@@ -58,8 +60,9 @@ export function startTruth(store, openChannel) {
       lossesAt = -Infinity;
       await channel.request("main", "watch", { begun, begin });
     }
-    const { step, parameters, sigma, true_beta, beta } = main.frame;
-    const moment = { step, parameters, sigma, true_beta, beta, view };
+    const { step, parameters, sigma, true_beta } = main.frame;
+    const is_still = !store.get().running;
+    const moment = { step, parameters, sigma, true_beta, view: { ...view, is_still } };
     if (performance.now() - lossesAt > LOSSES_EVERY) {
       lossesAt = performance.now();
       // As Training.followedLosses.

@@ -6,14 +6,20 @@ import { curveVariance, evenPoints } from "./curves.js";
 import { diagnose } from "./diagnosis.js";
 import { EvidenceMeter, IMPORTANCE_SAMPLES } from "./evidence.js";
 import { Cells, FrozenModel } from "./frozen_model.js";
+import { informationOf } from "./information.js";
 import { LowerBoundMeter } from "./lower_bound.js";
+import { ratePerDimension } from "./measures.js";
+import { summarise } from "./summary.js";
 import { measureSymptoms } from "./symptoms.js";
 
-/** Points that the evidence is the mean over, at narrow and at wide networks. */
+/** Points that all is the mean over, at narrow and at wide networks, and with one latent, which costs little. */
 const ROWS = 64;
 const ROWS_WIDE = 32;
-/** Points of the first evidence of a run. */
+const ROWS_OF_ONE_LATENT = 256;
+/** Points of the first evidence of a run, which is told before that of all. */
 const FIRST_ROWS = 16;
+/** Even points whose posteriors are the aggregate one; of data without a curve, the held-out points are. */
+const AGGREGATE_POINTS = 512;
 /** Width from which a network is wide. */
 const WIDE = 128;
 /** Room of the grid, and halvings of the box to its first cells, by latent dimension, at wide networks. */
@@ -25,21 +31,6 @@ const TOLERANCE = 5e-3;
 const LOG_STEP = 0.05;
 /** Most lower bounds that are kept. */
 const MAX_KEPT = 64;
-
-/**
- * @typedef {object} Summary In nats per point.
- * @property {number} value Mean of -log p(x), or of the importance-weighted upper bound on it.
- * @property {number} error Its numerical error.
- * @property {boolean} exact
- * @property {string} name "negative log evidence" or "importance-weighted bound".
- * @property {number | null} lower_bound The lowest that any model with this sigma can reach; null where it is not known.
- * @property {number} negative_elbo
- * @property {number} gap Mean of log p(x) - ELBO.
- * @property {number | null} amortisation Part of the gap that the best diagonal Gaussians close; null above two latents.
- * @property {number | null} family The rest of the gap.
- * @property {number} rows Points that it is the mean over.
- * @property {number} step
- */
 
 export class Verdicts {
   /**
@@ -57,12 +48,14 @@ export class Verdicts {
     this.curve = curve;
     this.logVolume = logVolume;
 
-    const rows = isWide ? ROWS_WIDE : ROWS;
+    const rows = settings.latent_dim === 1 ? ROWS_OF_ONE_LATENT : isWide ? ROWS_WIDE : ROWS;
     // Even points integrate over a curve without noise; drawn ones would add their own scatter.
-    const isEven = curve !== null && settings.noise === 0;
-    const choose = (count) => (isEven ? evenPoints(curve, count, kernel).points : heldOut.points.slice(0, count * dataDim));
+    this.isEven = curve !== null && settings.noise === 0;
+    const choose = (count) =>
+      this.isEven ? evenPoints(curve, count, kernel).points : heldOut.points.slice(0, count * dataDim);
     this.rows = choose(rows);
     this.firstRows = choose(FIRST_ROWS);
+    this.aggregate = choose(AGGREGATE_POINTS);
     this.isFirst = true;
     const { noise } = settings;
     this.variance = curve ? curveVariance(curve, noise, kernel) : distribution.variance + noise ** 2;
@@ -74,7 +67,8 @@ export class Verdicts {
    *
    * @param {import("./training.js").Training} training
    * @param {number} step Of the weights that it has now.
-   * @returns {Generator<void | {step: number, evidence: Summary}, {step: number, diagnosis: object}>}
+   * @returns {Generator<void | {step: number, evidence: import("./summary.js").Summary},
+   *   {step: number, diagnosis: object}>}
    */
   *judge(training, step) {
     const moment = {
@@ -86,46 +80,35 @@ export class Verdicts {
     this.model.load(training.network.parameters, training.sigma);
     yield;
 
-    const evidence = this.model.sigma > 0 ? yield* this.#summarise(moment.settings.noise) : null;
-    yield { step, evidence: evidence && { ...evidence, step } };
+    if (this.model.sigma > 0 && this.isFirst) {
+      // The first numbers are to be there at once: of few points.
+      yield { step, evidence: yield* this.#measure(this.firstRows, moment) };
+    }
+    this.isFirst = false;
+    const evidence = this.model.sigma > 0 ? yield* this.#measure(this.rows, moment) : null;
+    yield { step, evidence };
     const above = evidence?.lower_bound ?? NaN;
     const surely = evidence ? evidence.value - above - evidence.slack : NaN;
     const symptoms = yield* measureSymptoms(this.model, this.scratch, moment, surely);
-    return { step, diagnosis: { ...diagnose(symptoms), step } };
+    const { sigma } = this.model;
+    return { step, diagnosis: { ...diagnose(symptoms), step, sigma, true_beta: moment.true_beta } };
   }
 
-  /** The evidence on the rows, beside its lower bound. */
-  *#summarise(noise) {
-    const { model } = this;
-    // The first numbers are to be there at once: of few points.
-    const rows = this.isFirst ? this.firstRows : this.rows;
-    this.isFirst = false;
-    const found = yield* this.evidence.measure(rows, { tolerance: TOLERANCE, drawNoise: this.draws.ofPoint });
-    const bound = this.curve ? yield* this.lowerBounds.find(this.curve, model.sigma, noise) : null;
+  /** All that is told of the model on some points. @returns {Generator<void, import("./summary.js").Summary>} */
+  *#measure(rows, { step, settings, true_beta }) {
+    const { model, isEven } = this;
+    const found = yield* this.evidence.measure(rows, { tolerance: TOLERANCE, true_beta, drawNoise: this.draws.ofPoint });
+    const bound = this.curve ? yield* this.lowerBounds.find(this.curve, model.sigma, settings.noise) : null;
 
-    const count = found.log_p.length;
-    const mean = (value) => found.log_p.reduce((sum, log_p, i) => sum + value(log_p, i), 0) / count;
-    const squares = found.error.reduce((sum, error) => sum + error * error, 0);
-    // The mixture that reaches the lower bound is a control variate: its own mean is known.
-    const row = (i) => rows.subarray(i * model.data_dim, (i + 1) * model.data_dim);
-    const standardised = bound ? bound.value + mean((log_p, i) => bound.logDensity(row(i)) - log_p) : mean((log_p) => -log_p);
-    // A table has no bound, and every other data set a volume of 1.
-    const value = standardised + this.logVolume;
-    const gap = mean((log_p, i) => log_p - found.elbo[i]);
-    return {
-      value,
-      // Errors of quadrature may all have one sign; those of independent draws add up as squares.
-      error: found.exact ? mean((_, i) => found.error[i]) : Math.sqrt(squares) / count,
-      exact: found.exact,
-      name: found.exact ? "negative log evidence" : "importance-weighted bound",
-      lower_bound: bound ? bound.lower : null,
-      negative_elbo: value + gap,
-      gap,
-      amortisation: found.best && mean((_, i) => found.best[i] - found.elbo[i]),
-      family: found.best && mean((log_p, i) => log_p - found.best[i]),
-      slack: found.gain ? 2 * mean((_, i) => found.gain[i]) : 0,
-      rows: count,
-    };
+    const q = model.encode(rows);
+    const rates = model.hasNormalPrior ? Array.from(ratePerDimension(q.mu, q.logvar, model.latent_dim)) : null;
+    const information = found.exact
+      ? yield* informationOf(q, model.encode(this.aggregate), this.evidence.nodes, model.latent_dim)
+      : null;
+    const logBest = (i) => bound.logDensity(rows.subarray(i * model.data_dim, (i + 1) * model.data_dim));
+    const about = { isEven, bound, logBest, information, rates, logVolume: this.logVolume };
+    const { sigma } = model;
+    return { step, sigma, true_beta, ...summarise(found, about) };
   }
 }
 

@@ -10,7 +10,6 @@ import { Truth } from "./truth.js";
  * @property {Float32Array} parameters All weights, as they lie in a network of the run's shape.
  * @property {number} sigma
  * @property {number} true_beta
- * @property {number} beta
  * @property {Float64Array} [losses] As `Training.followedLosses`, since a knob was turned last; absent: as before.
  * @property {{density: boolean, posterior: boolean, plane: number[], point: number | null}} view
  */
@@ -24,6 +23,7 @@ export class Watched {
     this.points = points;
     this.truth = new Truth(kernel);
     this.view = null;
+    this.moment = 0;
     /** What of a `Training` the truth is found from. */
     this.model = {
       settings: { ...settings },
@@ -38,17 +38,23 @@ export class Watched {
   }
 
   /** Take over what is shown now. @param {Moment} moment */
-  show({ step, parameters, sigma, true_beta, beta, losses, view }) {
+  show({ step, parameters, sigma, true_beta, losses, view }) {
     const { model, points } = this;
+    const isNew =
+      step !== this.view?.step ||
+      sigma !== model.sigma ||
+      true_beta !== model.trueBeta ||
+      parameters.some((value, at) => value !== model.network.parameters[at]);
+    // Not the step: a run that was set back comes by the same steps with other weights.
+    this.moment += isNew ? 1 : 0;
     Object.assign(model, { network: { parameters }, sigma, trueBeta: true_beta });
-    model.settings.beta = beta;
     if (losses) {
       model.followedLosses = losses;
     }
     const { point } = view;
     const D = model.dataDim;
     const isThere = point !== null && (point + 1) * D <= points.length;
-    this.view = { ...view, step, x: isThere ? points.slice(point * D, (point + 1) * D) : null };
+    this.view = { ...view, step, moment: this.moment, x: isThere ? points.slice(point * D, (point + 1) * D) : null };
   }
 
   /** Whether there is nothing left to find of what is shown. @returns {boolean} */

@@ -272,7 +272,8 @@ const ACTIONS = {
     resetPace();
   },
   async set(run, { beta, lr, steps }) {
-    const { training, caughtUp } = requireSession(run);
+    const session = requireSession(run);
+    const { training, caughtUp } = session;
     // A knob is turned in both runs at the same step.
     await caughtUp;
     const given = Object.entries({ beta, lr, steps }).filter(([, value]) => value !== undefined);
@@ -283,6 +284,10 @@ const ACTIONS = {
       }
     }
     training.set(Object.fromEntries(given));
+    // What stands still is shown with its new knobs at once: numbers that beta decides are not of the one before.
+    if (!session.isPlaying) {
+      sendFrame(run);
+    }
     return { step: training.taken };
   },
   /** Begin to find the truth of a run, whose first message this is. */
