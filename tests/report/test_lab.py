@@ -57,7 +57,7 @@ def folder(tmp_path: Path) -> Path:
     (tmp_path / "lab.css").write_text("/* x */\nbody { color: red; }\n")
     (tmp_path / "main.js").write_text(MAIN)
     (tmp_path / "worker.js").write_text(WORKER)
-    for name in ("parts.js", "loader.js"):
+    for name in ("parts.js", "loader.js", "table.js"):
         (tmp_path / name).write_text((LAB / name).read_text())
     (tmp_path / "kernel.wasm").write_bytes(b"\0asm\1\0\0\0")
     return tmp_path
