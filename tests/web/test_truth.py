@@ -143,3 +143,24 @@ answer({ followed: training.followedLosses, mse, loss, sigma: training.sigma, di
     # The last step's sigma is after its update: log(2 pi sigma^2) + mse / sigma^2 agrees but for that.
     expected = math.log(2 * math.pi * found["sigma"] ** 2) + found["mse"][-1] / found["sigma"] ** 2
     assert found["distortion"][-1] == pytest.approx(expected, rel=0.01)
+
+
+def test_numbers_are_found_beside_pictures_however_little_time_there_is(node: Node) -> None:
+    """A clock that jumps by a second at every look, as where other work has the processor."""
+    script = """
+const { Training } = await load("training.js");
+const { Truth } = await load("truth.js");
+const training = new Training(kernel, { hidden_dim: 8, depth: 1, steps: 1000 });
+const truth = new Truth(kernel);
+let clock = 0;
+performance.now = () => (clock += 1000);
+const x = training.heldOut.points.slice(0, 2);
+// Each look is at another model: there is always a picture to make.
+const told = [];
+for (let step = 0; step < 20000 && !told.includes("diagnosis"); step++) {
+  const found = truth.work(training, { step, density: true, posterior: true, point: 0, x, plane: [0, 1] }, 10);
+  told.push(...Object.keys(found ?? {}));
+}
+answer([told.includes("evidence"), told.includes("diagnosis"), told.filter((name) => name === "density").length > 3]);
+"""
+    assert node(script) == [True, True, True]

@@ -70,13 +70,17 @@ class Job {
 
   /** Work until a time. @returns {Message | null} */
   runUntil(deadline) {
-    while (this.slices !== null && performance.now() < deadline) {
+    // At least one slice, however late it is.
+    while (this.slices !== null) {
       const { done, value } = this.slices.next();
       if (done) {
         this.slices = null;
       }
       if (value) {
         return value;
+      }
+      if (performance.now() >= deadline) {
+        break;
       }
     }
     return null;
@@ -118,9 +122,9 @@ export class Truth {
     if (this.numbers.isDue(counted, now, view.is_still)) {
       this.numbers.begin(counted, now, this.verdicts.judge(training, view.step));
     }
-    return (
-      this.pictures.runUntil(now + PICTURES_SHARE * milliseconds) ?? this.numbers.runUntil(now + milliseconds)
-    );
+    const picture = this.pictures.runUntil(now + PICTURES_SHARE * milliseconds);
+    // From here on, and not from before: where other work takes the processor, pictures would leave no time for numbers.
+    return picture ?? this.numbers.runUntil(performance.now() + (1 - PICTURES_SHARE) * milliseconds);
   }
 
   /** Whether it works now, and does not only wait for its turn. @returns {boolean} */
