@@ -9,6 +9,8 @@ import { currentRun, shownSummary } from "./summary.js";
 import { addSums } from "./sums.js";
 import { make, write } from "./toggles.js";
 
+/** Advice that is none at beta 0. */
+const TEN_TIMES_BETA = "Multiply beta by ten.";
 /** Numbers change no faster than can be read. */
 const EVERY = 250;
 
@@ -150,7 +152,9 @@ function showVerdict({ verdict, title, sentence, advice }, main, running) {
   verdict.dataset.kind = found.kind;
   write(title, found.title);
   write(sentence, found.sentence);
-  const tip = found.kind === "says" ? (main.truth.diagnosis.advice ?? "") : "";
+  const advised = found.kind === "says" ? (main.truth.diagnosis.advice ?? "") : "";
+  // No multiple of 0 is another beta.
+  const tip = main.frame?.sigma === 0 && advised === TEN_TIMES_BETA ? "Set beta to 0.01." : advised;
   write(advice, typeof tip === "string" ? tip : (tip.sentence ?? ""));
   return `${found.title} ${found.sentence} ${advice.textContent}`.trim();
 }
