@@ -1,6 +1,7 @@
 """``train`` and ``sweep`` on a table. Oracles: one line for what cannot be, and the uninterrupted run's bytes."""
 
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -93,6 +94,21 @@ def test_the_terminal_speaks_of_rows_and_columns(capsys: pytest.CaptureFixture[s
     assert "data units" not in out
 
 
+def test_the_bar_and_the_terminal_tell_of_rows_that_others_get(capsys: pytest.CaptureFixture[str]) -> None:
+    loud = [word for word in SMALL if word != "--quiet"]
+    code, _, err = call(capsys, "train", "--data", "points.npy", "--steps", "300", *loud, *PLAIN, "--out", "run")
+    assert code == 0
+    assert "note: the page holds 60 rows of points.npy, which anybody can read who gets the file." in err
+
+    # The bar's distortions are those of history.csv, in the units of the table.
+    shown = [float(text) for text in re.findall(r"distortion (-?[0-9.]+)", err)]
+    log_volume = np.log(load("run").standardization.scale).sum()  # type: ignore[union-attr]
+    of_table = load("run").history["distortion"] + log_volume
+    assert shown
+    assert all(np.abs(of_table - value).min() < 0.006 for value in shown)
+    assert np.abs(log_volume) > 1
+
+
 def test_a_run_that_was_killed_ends_in_the_same_bytes(tmp_path: Path) -> None:
     arguments = ["train", "--data", "points.npy", "--steps", "500", "--snapshot-every", "100", *SMALL, *PLAIN]
     started = [sys.executable, "-m", "swissroll", *arguments, "--out", "killed"]
@@ -118,8 +134,15 @@ def test_a_sweep_is_over_a_table(capsys: pytest.CaptureFixture[str]) -> None:
     settings = ["--steps", "2", "--hidden-dim", "4", "--depth", "1", "--latent-dim", "1", "--workers", "1", "--quiet"]
     code, _, err = call(capsys, *command, *settings, *PLAIN, "--dry-run")
     assert (code, err) == (0, "")
-    code, _, err = call(capsys, *command, *settings, *PLAIN)
+    code, out, err = call(capsys, *command, *settings, *PLAIN)
     assert (code, err) == (0, "")
+    # Of columns with units of their own.
+    page = Path("sweeps/001/report.html").read_text(encoding="utf-8")
+    assert "w2: W2 to real points, standard deviations" in out
+    assert "W2 to real points, standard deviations" in page
+    for told in (out, page):
+        assert "data units" not in told
+        assert "coloured by t" not in told
     runs = list(Path("sweeps/001/runs").iterdir())
     assert [load(run).config.columns for run in runs] == ["x1,x2"] * 2
     assert "data_digest" in Path("sweeps/001/sweep.toml").read_text(encoding="utf-8")

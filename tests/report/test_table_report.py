@@ -100,6 +100,7 @@ def test_of_many_columns_the_list_says_how_many_it_leaves_out(tmp_path: Path) ->
     assert rows["decoder sigma of 3 more columns"] == "in metrics.json"
     assert "decoder sigma, implied, weight 11" in rows
     assert "decoder sigma, implied, weight 12" not in rows
+    assert "The first 12 of the 15 columns in their own units:" in write_report(run).read_text(encoding="utf-8")
 
 
 def test_tick_labels_of_large_numbers_do_not_overlap(tmp_path: Path) -> None:

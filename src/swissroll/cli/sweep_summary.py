@@ -11,7 +11,6 @@ from time import monotonic
 from types import TracebackType
 from typing import Any, NamedTuple
 
-from swissroll.evaluation.measures import heading
 from swissroll.evaluation.tables import text
 from swissroll.report.shell import quote
 from swissroll.sweep import cost
@@ -163,7 +162,7 @@ def _settings_table(table: Table) -> list[str]:
     told = [text((*axes, "runs", *metrics), lines), "mean ± standard deviation over seeds; as in table.csv,"]
     for name in metrics:
         at_own_sigma = name in SIGMA_METRICS and changes_sigma(table, None)
-        told.append(f"  {name}: {heading(name)}{' (each at its own sigma)' if at_own_sigma else ''}")
+        told.append(f"  {name}: {table.measure(name).heading}{' (each at its own sigma)' if at_own_sigma else ''}")
     return told
 
 

@@ -28,6 +28,11 @@ class Measure(NamedTuple):
         """The label with its unit, such as 'rate, nats per point'."""
         return f"{self.label}, {self.unit}" if self.unit else self.label
 
+    @property
+    def of_table(self) -> Measure:
+        """The same of a table's rows: what is in data units elsewhere is in standard deviations of the columns."""
+        return self._replace(unit=self.unit.replace("data units", "standard deviations"))
+
 
 NATS = "nats per point"
 MEASURES: dict[str, Measure] = {
@@ -64,11 +69,11 @@ MEASURES: dict[str, Measure] = {
 """Every measured number that has a name of its own, by this name."""
 
 
-def axis_label(name: str, width: int = 24) -> str:
+def axis_label(measure: Measure, width: int = 24) -> str:
     """The heading of a number beside an axis, in lines of so many characters; without its unit if it takes three."""
-    lines = textwrap.wrap(heading(name), width)
+    lines = textwrap.wrap(measure.heading, width)
     if len(lines) > 2:
-        lines = textwrap.wrap(MEASURES[name].label, width)
+        lines = textwrap.wrap(measure.label, width)
     return "\n".join(lines)
 
 

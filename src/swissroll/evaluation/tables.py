@@ -9,7 +9,7 @@ from swissroll.evaluation.generation import Generated
 from swissroll.evaluation.geometry import BINS, Fit, FitSpread
 from swissroll.evaluation.latent_plane import name_dims
 from swissroll.evaluation.latent_space import Latent
-from swissroll.evaluation.measures import heading
+from swissroll.evaluation.measures import MEASURES, heading
 from swissroll.evaluation.metrics import Metrics
 from swissroll.evaluation.reference_sample import Distance
 from swissroll.evaluation.symptoms import FAR
@@ -112,8 +112,8 @@ def _ways(metrics: Metrics) -> dict[str, Generated | None]:
 
 def heading_of(name: str, metrics: Metrics) -> str:
     """The heading of a number; errors and distances of a table are in standard deviations of its columns."""
-    told = heading(name)
-    return told if metrics.table is None else told.replace("data units", "standard deviations")
+    measure = MEASURES[name]
+    return measure.heading if metrics.table is None else measure.of_table.heading
 
 
 def text(head: tuple[str, ...], rows: Rows) -> str:

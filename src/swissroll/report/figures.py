@@ -10,7 +10,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from swissroll.evaluation.evidence import is_exact
-from swissroll.evaluation.measures import axis_label
+from swissroll.evaluation.measures import MEASURES, axis_label
 from swissroll.report import plots
 from swissroll.report.colours import (
     DATA,
@@ -73,11 +73,12 @@ def losses(scene: Scene) -> Figure:
 
     figure, axes = row(9, [LABELS, TWO_LINES, LABELS], height=2.6, above=GAP)
     for ax, name in zip(axes, ("loss", "mse", "rate"), strict=True):
+        measure = MEASURES[name] if scene.table is None else MEASURES[name].of_table
         lines = {
             "training batch": Series(history[name], TRAINING),
             "held-out": Series(history[f"held_out_{name}"], HELD_OUT),
         }
-        plots.curves(ax, history["step"], lines, ylabel=axis_label(name))
+        plots.curves(ax, history["step"], lines, ylabel=axis_label(measure))
 
     loss_axes, mse_axes, _ = axes
     if scene.config.decoder_variance != "fixed":

@@ -22,7 +22,7 @@ from swissroll.evaluation.tables import (
 )
 from swissroll.evaluation.wording import to_plain
 from swissroll.report.commands import advice_line
-from swissroll.report.figures import available, draw
+from swissroll.report.figures import MAX_DRAWN_COLUMNS, available, draw
 from swissroll.report.film import film_gif
 from swissroll.report.html import gif_uri, template, vector_uri
 from swissroll.report.lab import lab_page
@@ -199,6 +199,7 @@ class RunPage:
         return summary_rows(self.evaluation)
 
     tables_note = TABLES_NOTE
+    most_columns = MAX_DRAWN_COLUMNS
 
     @property
     def tables(self) -> list[tuple[tuple[str, ...], Rows]]:

@@ -12,6 +12,7 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
+from swissroll.evaluation.measures import Measure
 from swissroll.report.colours import LEVELS
 from swissroll.report.plots import Array
 from swissroll.runs.selection import spread
@@ -19,7 +20,7 @@ from swissroll.sweep.analysis.blocks import is_measured, measured_metrics
 from swissroll.sweep.analysis.comparisons import headline_metrics
 from swissroll.sweep.analysis.formatting import format_value
 from swissroll.sweep.analysis.paired_test import Interval, t_interval
-from swissroll.sweep.analysis.results import METRICS, Row, Table
+from swissroll.sweep.analysis.results import Row, Table
 from swissroll.sweep.analysis.styles import (
     MARKERS,
     MAX_VECTOR_DOTS,
@@ -96,10 +97,11 @@ def draw_axis(table: Table, axis: str) -> Figure:
     for ax in axes[len(panels) :]:
         ax.set_visible(False)
 
+    measures = [table.measure(metric) for metric in metrics]
     if layout.column_axis is None:
-        _label_wrapped(axes, metrics, layout)
+        _label_wrapped(axes, measures, layout)
     else:
-        _label_grid(grid, metrics, layout)
+        _label_grid(grid, measures, layout)
 
     if layout.colour_axis is not None:
         handles = legend_entries(table, layout.colour_axis, markers=MARKERS)
@@ -151,17 +153,17 @@ def _make_grid(layout: _Layout, metrics: list[str]) -> tuple[Figure, Any]:
     return figure, grid
 
 
-def _label_wrapped(axes: list[Axes], metrics: list[str], layout: _Layout) -> None:
+def _label_wrapped(axes: list[Axes], measures: list[Measure], layout: _Layout) -> None:
     """Name the axis and the metric at every panel."""
-    for ax, metric in zip(axes, metrics, strict=False):
-        ax.set_ylabel(_wrapped_label(metric), fontsize=8)
+    for ax, measure in zip(axes, measures, strict=False):
+        ax.set_ylabel(_wrapped_label(measure), fontsize=8)
         layout.scale.draw_ticks(ax, layout.axis)
 
 
-def _label_grid(grid: Any, metrics: list[str], layout: _Layout) -> None:
+def _label_grid(grid: Any, measures: list[Measure], layout: _Layout) -> None:
     """Name the metrics at the left, the third axis's levels above, and the axis below."""
-    for ax, metric in zip(grid[:, 0], metrics, strict=True):
-        ax.set_ylabel(_wrapped_label(metric), fontsize=8)
+    for ax, measure in zip(grid[:, 0], measures, strict=True):
+        ax.set_ylabel(_wrapped_label(measure), fontsize=8)
     for ax, level in zip(grid[0], layout.columns, strict=True):
         ax.set_title(f"{layout.column_axis} {format_value(level)}")
     for ax in grid[:-1].ravel():
@@ -324,8 +326,7 @@ def _draw_means(ax: Axes, means: dict[float, Interval], window: _Window, style: 
     )
 
 
-def _wrapped_label(metric: str) -> str:
+def _wrapped_label(measure: Measure) -> str:
     """A metric's name in short lines, and its unit."""
-    found = METRICS[metric]
-    name = textwrap.fill(found.label, 24)
-    return f"{name}\n({found.unit})" if found.unit else name
+    name = textwrap.fill(measure.label, 24)
+    return f"{name}\n({measure.unit})" if measure.unit else name

@@ -14,7 +14,6 @@ from swissroll.sweep.analysis.formatting import (
     format_setting,
     format_value,
     join_names,
-    metric_label,
 )
 from swissroll.sweep.analysis.results import Table
 
@@ -109,13 +108,13 @@ def axis_section(table: Table, axis: str, figure: str) -> AxisSection:
     statements: list[Statement] = []
     for finding in found:
         if finding.seeds > 1:
-            statements.append(Statement(_label(finding), finding.lowered_by_sigma, sentence(finding)))
+            statements.append(Statement(_label(table, finding), finding.lowered_by_sigma, sentence(finding)))
 
     rows: list[ComparisonRow] = []
     if len(levels) <= MAX_COMPARED_LEVELS:
         for finding in found:
             means = [_compare(finding, level) for level in levels]
-            rows.append(ComparisonRow(_label(finding), means))
+            rows.append(ComparisonRow(_label(table, finding), means))
 
     return AxisSection(
         name=axis,
@@ -146,7 +145,7 @@ def _best_setting(table: Table, finding: Finding) -> BestSetting:
         not_worse = f"{others - len(finding.worse)} of {others}"
 
     return BestSetting(
-        metric=_label(finding),
+        metric=_label(table, finding),
         lowered_by_sigma=finding.lowered_by_sigma,
         setting=format_setting(levels),
         mean=format_number(ranking.best_mean),
@@ -154,8 +153,8 @@ def _best_setting(table: Table, finding: Finding) -> BestSetting:
     )
 
 
-def _label(finding: Finding) -> str:
-    return metric_label(finding.ranking.metric, unit=True)
+def _label(table: Table, finding: Finding) -> str:
+    return table.measure(finding.ranking.metric).heading
 
 
 def _compare(finding: Finding, level: Any) -> ComparedMean:

@@ -58,10 +58,9 @@ def format_setting(levels: dict[str, Any], separator: str = ", ") -> str:
     return separator.join(f"{axis} {format_value(level)}" for axis, level in levels.items())
 
 
-def metric_label(metric: str, *, unit: bool = False) -> str:
-    """A metric's name for readers, on demand with its unit."""
-    found = METRICS[metric]
-    return found.heading if unit else found.label
+def metric_label(metric: str) -> str:
+    """A metric's name for readers."""
+    return METRICS[metric].label
 
 
 def join_names(names: Sequence[str]) -> str:

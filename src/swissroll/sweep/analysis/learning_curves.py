@@ -68,7 +68,7 @@ def draw_learning_curves(table: Table) -> Figure:
                 _draw_curve(ax, curve, colour, line_style)
 
     for column, term in zip(axes.T, TERMS, strict=True):
-        column[0].set_title(axis_label(term, 36))
+        column[0].set_title(axis_label(table.measure(term), 36))
         column[-1].set_xlabel("step")
         if term != "rate":
             draw_decades(column)

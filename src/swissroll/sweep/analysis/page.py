@@ -141,7 +141,13 @@ class SweepPage:
     @property
     def is_of_own_rows(self) -> bool:
         """Whether the runs are of a person's own table, whose errors are in standard deviations."""
-        return is_of_own_rows(self.table)
+        return self.table.is_of_own_rows
+
+    @property
+    def coordinate_name(self) -> str:
+        """What colours the latents of points; empty where nothing does."""
+        config = self.table.rows[0].config
+        return "t" if config.data is None else config.label or ""
 
     @property
     def leaves_columns_out(self) -> bool:
@@ -230,11 +236,6 @@ def _page(table: Table, figures: dict[str, str], gallery: Gallery) -> SweepPage:
     )
 
 
-def is_of_own_rows(table: Table) -> bool:
-    """Whether a sweep's runs are of a person's own table."""
-    return any(row.config.data is not None for row in table.rows)
-
-
 def _list_values(values: tuple[Any, ...]) -> str:
     """An axis's values; of many, the first and the last ones."""
     texts = [format_value(value) for value in values]
@@ -247,7 +248,7 @@ def _shared_settings(table: Table) -> dict[str, str]:
     """Settings that all runs share and that are not Config's defaults; and always dataset, steps and decoder sigma."""
     shared = {}
     left_out = (*table.axes, *NEVER_NAMED)
-    if is_of_own_rows(table):
+    if table.is_of_own_rows:
         left_out = (*left_out, *OF_A_DATASET)
     for field in dataclasses.fields(Config):
         if field.name in left_out:

@@ -11,7 +11,6 @@ from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 from numpy.typing import NDArray
 
-from swissroll.evaluation.measures import heading
 from swissroll.report.colours import LEVELS
 from swissroll.report.style import INK
 from swissroll.sweep.analysis.blocks import Array, Setting, is_measured, other_levels, settings
@@ -113,7 +112,7 @@ def draw_rate_and_error(table: Table) -> Figure:
         _draw_lines(ax, table, axes, points)
     _draw_frontier(ax, points)
 
-    ax.set(xlabel=heading("rate"), ylabel=heading("mse"))
+    ax.set(xlabel=table.measure("rate").heading, ylabel=table.measure("mse").heading)
     draw_decades([ax])
     handles = [
         *legend_heading(axes.colour),

@@ -129,6 +129,16 @@ class Table:
     hold: str
     rows: list[Row]
 
+    @property
+    def is_of_own_rows(self) -> bool:
+        """Whether the runs are of a person's own table."""
+        return any(row.config.data is not None for row in self.rows)
+
+    def measure(self, metric: str) -> Measure:
+        """What people read of a metric of these runs."""
+        found = METRICS[metric]
+        return found.of_table if self.is_of_own_rows else found
+
 
 def read_table(folder: str | os.PathLike[str]) -> Table:
     """Read a sweep's runs.

@@ -10,7 +10,7 @@ from swissroll.report.plots import Array
 from swissroll.sweep.analysis.axis_panels import axis_metrics
 from swissroll.sweep.analysis.blocks import Setting, settings
 from swissroll.sweep.analysis.formatting import NO_NUMBER, format_spread, format_value
-from swissroll.sweep.analysis.results import METRICS, Table
+from swissroll.sweep.analysis.results import Table
 
 MAX_TABLE_SETTINGS = 200
 """Most settings in the page's table."""
@@ -59,7 +59,7 @@ def tabulate_settings(table: Table) -> SettingsTable:
         *(Column(axis) for axis in table.axes),
         Column("finished"),
         Column("diverged"),
-        *(Column(METRICS[metric].label, METRICS[metric].unit) for metric in metrics),
+        *(Column(measure.label, measure.unit) for measure in map(table.measure, metrics)),
         Column("diagnosis"),
     ]
     found = settings(table)
