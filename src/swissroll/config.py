@@ -54,6 +54,8 @@ MAX_COMPONENTS = 500
 """Gaussians in a mixture prior: the evidence's grid and its bounds look at all of them."""
 REPAIR_COMPONENTS = 20
 """Gaussians that a repair fits where it is not told how many."""
+MAX_LABELS = 50
+"""Labels that a model is conditional on."""
 MAX_JOINT_LATENT_DIM = 64
 """Latent dimensions of a posterior with a full covariance, or of a flow, which has each depend on all before it."""
 MAX_PARAMETERS = 2**28
@@ -129,6 +131,17 @@ class Config:
         none_or(named),
     )
     label: str | None = setting(None, "Column of the table that colours pictures; it may be text.", none_or(named))
+    conditional: bool = setting(
+        False,
+        "Give each point's label to encoder and decoder: q(z|x, c) and p(x|z, c). For a table with a label, or a "
+        "dataset of several parts.",
+        either,
+    )
+    label_values: str | None = setting(
+        None,
+        "Values of the label, which a conditional run on a table writes down, with commas between them.",
+        none_or(named),
+    )
     held_out: float = setting(0.1, "Share of the table's rows that training never sees.", real(0, 0.9, open_low=True))
     data_digest: str | None = setting(
         None,
@@ -254,9 +267,15 @@ class Config:
         if self.refit_prior and not self.components:
             raise FixableError("refit_prior fits a mixture prior again, and components=0 has none.", Fix.LEAVE_PRIOR)
         self._check_table()
+        self._check_labels()
         self._check_latents()
         self._check_variants()
         self._check_size()
+
+    def _check_labels(self) -> None:
+        """Refuse labels that are written down and not used."""
+        if self.label_values is not None and not self.conditional:
+            raise ValueError("label_values is of a conditional run. Leave it out, or set conditional.")
 
     def _check_latents(self) -> None:
         """Refuse posteriors and priors of too many latent dimensions, or that contradict one another."""
@@ -282,10 +301,12 @@ class Config:
     def _check_table(self) -> None:
         """Refuse settings of a table without one, and those of a dataset beside one."""
         if self.data is None:
-            for name in ("columns", "label", "held_out", "data_digest"):
+            for name in ("columns", "label", "held_out", "data_digest", "label_values"):
                 if getattr(self, name) != getattr(Config, name):
                     raise ValueError(f"{name} is of a table, and data names none. Name one, or leave out {name}.")
             return
+        if self.conditional and self.label is None:
+            raise ValueError("conditional needs the label of each row: name its column as label.")
         if self.dataset != Config.dataset:
             raise ValueError("dataset and data both say where points come from; leave out one of them.")
         if self.noise != 0:
@@ -413,7 +434,7 @@ BEST: dict[str, Any] = {
     "lr_schedule": "cosine",
     "warmup": 50,
 }
-TABLE_SETTINGS = ("data", "columns", "label", "data_digest")
+TABLE_SETTINGS = ("data", "columns", "label", "data_digest", "label_values")
 """Settings of a table that are one name each: no list, and no axis of a sweep."""
 PRESETS: dict[str, dict[str, Any]] = {
     "notebook": {},
@@ -432,6 +453,7 @@ def digest(config: Config) -> str:
     changed = {k: v for k, v in dataclasses.asdict(config).items() if v != getattr(Config, k)}
     if config.data_digest is not None:
         changed.pop("data")
+        changed.pop("label_values", None)
     return hashlib.sha256(repr(sorted(changed.items())).encode()).hexdigest()
 
 

@@ -8,7 +8,8 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from functools import lru_cache
 from typing import Any
 
 import torch
@@ -220,6 +221,21 @@ CURVES = {
         position=_helix,
     ),
 }
+
+
+@lru_cache
+def piece_of(curve: Curve, piece: int) -> Curve:
+    """One piece of a curve, from 0, as a curve; the same one each time, so that what is known of it can be kept."""
+    checks.whole("piece", piece, 0, curve.pieces - 1)
+    start, stop = curve.intervals()[piece].tolist()
+    return replace(
+        curve,
+        name=f"{curve.name}, piece {piece}",
+        start=start,
+        stop=stop,
+        coordinate=lambda u: curve.coordinate((u + piece) / curve.pieces),
+        pieces=1,
+    )
 
 
 def require_curve(name: str, value: object) -> None:

@@ -86,6 +86,11 @@ class Gaussians:
         return None
 
     @property
+    def label_shares(self) -> tuple[float, ...]:
+        """Share of each Gaussian, which labels its points."""
+        return tuple(self._shares().tolist())
+
+    @property
     def variance(self) -> float:
         """Variance of the points, averaged over coordinates, in squared data units; exact."""
         shares = self._shares()
@@ -180,6 +185,11 @@ class Checkerboard:
         return None
 
     @property
+    def label_shares(self) -> tuple[float, ...]:
+        """Share of each square, which labels its points."""
+        return (1 / len(_corners()),) * len(_corners())
+
+    @property
     def variance(self) -> float:
         """Variance of the points, averaged over coordinates, in squared data units; exact."""
         # Each coordinate alone is uniform on the board's whole side, of length s: its variance is s^2 / 12.
@@ -270,6 +280,11 @@ class Pinwheel:
     def curve(self) -> Curve | None:
         """None: points lie near no curve."""
         return None
+
+    @property
+    def label_shares(self) -> tuple[float, ...]:
+        """Share of each petal, which labels its points."""
+        return _petals().label_shares
 
     @property
     def variance(self) -> float:

@@ -9,6 +9,7 @@ from pathlib import Path
 
 from swissroll.config import Config
 from swissroll.data.column_names import join_names, split_names
+from swissroll.data.label_names import name_labels
 from swissroll.data.points import Points
 from swissroll.data.table import Table, read_table
 from swissroll.errors import Fix, FixableError
@@ -27,7 +28,12 @@ def record_table(config: Config) -> Config:
         return config
     path = Path(config.data).resolve()
     table = _open(path, config)
-    return dataclasses.replace(config, data=str(path), columns=join_names(table.columns), data_digest=table.digest)
+    labels = None
+    if config.conditional:
+        labels = join_names(name_labels(table.label, f"{config.data}, label {config.label!r}"))
+    return dataclasses.replace(
+        config, data=str(path), columns=join_names(table.columns), data_digest=table.digest, label_values=labels
+    )
 
 
 def open_table(config: Config) -> Points:

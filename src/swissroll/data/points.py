@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -14,6 +15,7 @@ from torch import Generator, Tensor
 from swissroll import checks
 from swissroll.data.curves import Curve
 from swissroll.data.distribution import Distribution, Sample
+from swissroll.data.label_names import name_labels
 from swissroll.data.standardization import Standardization
 from swissroll.reproducibility import rng
 
@@ -155,6 +157,49 @@ class Points:
             numbers = np.unique(self.label, return_inverse=True)[1]
         return torch.from_numpy(numbers[rows].astype(np.float32))
 
+    @cached_property
+    def label_names(self) -> tuple[str, ...]:
+        """The different labels in order, numbers too; what a conditional model calls them.
+
+        Raises:
+            ValueError: The rows have no labels, or one value of them, or too many.
+        """
+        return name_labels(self.label, f"{self.name}, label {self.coordinate_name!r}")
+
+    @cached_property
+    def train_labels(self) -> Tensor:
+        """Number of the label of each training row, its place among :attr:`label_names`, shape (N,), int64."""
+        return self._number_labels()[torch.from_numpy(self.train_rows)]
+
+    @cached_property
+    def label_shares(self) -> tuple[float, ...]:
+        """Share of each label among the training rows.
+
+        Raises:
+            ValueError: As for :attr:`label_names`; or all rows of a label are held out.
+        """
+        counts = torch.bincount(self.train_labels, minlength=len(self.label_names))
+        if not bool(counts.all()):
+            lacking = self.label_names[int(counts.argmin())]
+            raise ValueError(
+                f"{self.name}, label {self.coordinate_name!r}: all rows of {lacking!r} are held out. "
+                "Remove them, or hold out other rows by another seed."
+            )
+        return tuple((counts.double() / len(self.train_labels)).tolist())
+
+    def _number_labels(self) -> Tensor:
+        """Number of the label of each row given, shape (N,), int64."""
+        _ = self.label_names
+        numbers: NDArray[np.int64] = np.unique(np.asarray(self.label), return_inverse=True)[1]
+        return torch.from_numpy(numbers.astype(np.int64))
+
+    def number_labels(self, coordinate: Tensor) -> Tensor:
+        """Numbers of labels from the coordinates of rows, shape (N,), int64."""
+        if self.categories is not None:
+            return coordinate.long()
+        values = torch.from_numpy(np.unique(np.asarray(self.label)).astype(np.float32))
+        return torch.searchsorted(values.to(coordinate.device), coordinate)
+
     def sample(self, n: int, *, generator: Generator | None = None, device: torch.device | str = "cpu") -> Sample:
         """Draw n training rows, without replacement until each was drawn; then all over again.
 
@@ -204,6 +249,10 @@ class ShuffledRows:
 
     def draw(self, n: int) -> Tensor:
         """The next n rows, shape (n, D), in model coordinates, on the CPU."""
+        return self.points.train[self.draw_places(n)]
+
+    def draw_places(self, n: int) -> Tensor:
+        """Places of the next n rows among the training rows, shape (n,)."""
         parts = []
         while n:
             if self.position == len(self.order):
@@ -212,7 +261,7 @@ class ShuffledRows:
             parts.append(part)
             self.position += len(part)
             n -= len(part)
-        return self.points.train[torch.cat(parts)]
+        return torch.cat(parts)
 
     def get_state(self) -> Tensor:
         """All that the next rows depend on, a tensor of bytes."""

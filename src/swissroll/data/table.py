@@ -19,6 +19,7 @@ from numpy.typing import NDArray
 
 from swissroll import checks
 from swissroll.data.column_names import join_names
+from swissroll.data.label_names import name_each
 from swissroll.data.table_files import MAX_VALUE, Column, is_number, read_columns
 from swissroll.errors import Fix, FixableError
 
@@ -122,6 +123,17 @@ def read_rows(path: str | PathLike[str], choose: Callable[[list[str]], Sequence[
         raise ValueError(f"{file} has no rows. It needs a row for each point.")
     chosen = [_named(file, found, name) for name in choose([column.name for column in found])]
     return np.column_stack([_numbers(file, column, found) for column in chosen])
+
+
+def read_labels(path: str | PathLike[str], column: str) -> list[str]:
+    """Names of the labels of a table's rows, N of them; numbers as a conditional model calls them.
+
+    Raises:
+        ValueError: The file cannot be read, has no such column, or a row has no value there.
+    """
+    file = Path(path)
+    _, found = _open(file)
+    return name_each(_label_values(file, _named(file, found, column)))
 
 
 def _open(path: Path) -> tuple[bytes, list[Column]]:

@@ -21,7 +21,8 @@ import copy
 import math
 from collections.abc import Callable, Sequence
 from contextlib import suppress
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, fields, replace
+from functools import partial
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -31,6 +32,7 @@ from torch import Generator, Tensor, nn
 
 from swissroll import checks
 from swissroll.evaluation import quadrature
+from swissroll.evaluation.by_label import compute_by_label, is_of_several, join, mix_labels
 from swissroll.evaluation.elbo import best_elbo, elbo
 from swissroll.evaluation.importance import importance_bound
 from swissroll.evaluation.shared_grid import MANY_POINTS, integrate_many
@@ -128,7 +130,7 @@ def score(
 
     From 2,049 points on, neighbours share a grid: some ten times as fast, and the same numbers within rounding.
     Arguments and errors as for :func:`measure_evidence`, which also says how far to trust it; ``progress`` is told how
-    many more points are done.
+    many more points are done. Of a conditional model without a label it is the sum over the labels of p(x|c) p(c).
     """
     options: dict[str, Any] = {"tolerance": tolerance, "samples": samples, "generator": generator}
     if isinstance(model, StandardizedVAE):
@@ -137,6 +139,13 @@ def score(
 
     vae, points, sigma = _check(model, x, sigma)
     _check_sampling(tolerance, samples, generator)
+    if vae.label_count and vae.given_labels is None:
+        # What is done for each label is no progress of its own.
+        return Score(*mix_labels(vae, partial(score, x=points, sigma=sigma, **options)))
+    if is_of_several(vae):
+        options |= {"sigma": sigma, "progress": progress}
+        by_label = compute_by_label(vae, points, partial(score, **options))
+        return Score(*(join([(places, part[field]) for places, part in by_label]) for field in range(2)))
     if is_exact(vae):
         integrate = integrate_many if len(points) >= MANY_POINTS else quadrature.integrate
         integral = integrate(vae, points, sigma, tolerance=tolerance, progress=progress)
@@ -181,7 +190,8 @@ def measure_evidence(
 
     Args:
         model: A VAE, or any module with ``encode`` and ``decode`` (:mod:`swissroll.model.adapter`); or a
-            :class:`swissroll.model.StandardizedVAE`, whose densities are those of rows in data units.
+            :class:`swissroll.model.StandardizedVAE`, whose densities are those of rows in data units. Of a conditional
+            model ``model.given(labels)``: then they are those of p(x|c).
         x: Points, shape (N, D), in data units: a tensor, an array or lists.
         sigma: Decoder standard deviation, in data units, above 0; by default ``model.decoder_sigma``. That of a table's
             model is its own.
@@ -206,12 +216,26 @@ def measure_evidence(
     vae, points, sigma = _check(model, x, sigma)
     _check_sampling(tolerance, samples, generator)
     checks.flag("gap_split", gap_split)
+    if is_of_several(vae):
+        options = {"tolerance": tolerance, "samples": samples, "generator": generator, "gap_split": gap_split}
+        return _join_evidence(compute_by_label(vae, points, partial(measure_evidence, sigma=sigma, **options)))
 
     if is_exact(vae):
         return _exact_evidence(vae, points, sigma, tolerance=tolerance, gap_split=gap_split)
     if gap_split:
         raise ValueError(f"gap_split needs {_what_exact_needs(vae)}.")
     return _bounded_evidence(vae, points, sigma, samples, generator)
+
+
+def _join_evidence(parts: list[tuple[Tensor, Evidence]]) -> Evidence:
+    """The evidence of the points of each label as that of all."""
+    joined: dict[str, Any] = {}
+    for field in fields(Evidence):
+        values = [getattr(found, field.name) for _, found in parts]
+        joined[field.name] = values[0]
+        if isinstance(values[0], Tensor):
+            joined[field.name] = join([(places, value) for (places, _), value in zip(parts, values, strict=True)])
+    return Evidence(**joined)
 
 
 def _exact_evidence(model: VAE, x: Tensor, sigma: float, *, tolerance: float, gap_split: bool) -> Evidence:
@@ -287,6 +311,8 @@ def posterior_on_grid(
     checks.whole("size", size, 2, 10**4)
     checks.real("extent", extent, 0, 1e6, open_low=True)
     dims = vae.latent_dim
+    if is_of_several(vae):
+        raise ValueError("A posterior on a grid is under one label for all points, and several were given.")
     if not is_exact(vae):
         raise ValueError(f"A posterior on a grid needs {_what_exact_needs(vae)}.")
     if len(points) * size**dims > MAX_DENSITIES:

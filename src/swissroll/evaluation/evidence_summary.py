@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 
+import torch
 from torch import Tensor
 
 from swissroll.data import Curve, Distribution
+from swissroll.data.curves import piece_of
+from swissroll.evaluation.by_label import condition
 from swissroll.evaluation.evidence import Evidence, measure_evidence
 from swissroll.evaluation.lower_bound import LowerBound, nll_lower_bound
 from swissroll.evaluation.uncertainty import standard_error
@@ -77,7 +80,7 @@ def summarize_evidence(
     """Measure the evidence on points of a distribution, and its lower bound.
 
     Args:
-        model: The VAE.
+        model: The VAE; a conditional one under the label of each point, as ``model.given(labels)``.
         distribution: Where the points come from. Even points of its curve take the place of drawn ones where it has
             no noise.
         x: Points that were drawn from it, shape (N, D).
@@ -92,7 +95,9 @@ def summarize_evidence(
     even = curve is not None and distribution.noise == 0
     if curve is not None and even:
         # Even points integrate over the curve; drawn ones would add their own scatter.
-        x = curve.position(curve.midpoints(len(x))).to(x.dtype)
+        t = curve.midpoints(len(x))
+        x = curve.position(t).to(x.dtype)
+        model = condition(model, distribution, t)
 
     found = measure_evidence(
         model,
@@ -105,9 +110,12 @@ def summarize_evidence(
     numerical_error = found.error.norm().item() / len(x) if found.bound else found.error.mean().item()
     progress(EVIDENCE_PART)
 
-    lowest = None
-    if curve is not None:
+    lowest: AnyBound | None = None
+    if curve is not None and model.given_labels is not None:
+        lowest = bound_by_label(model.given_labels, curve, sigma, distribution.noise)
+    elif curve is not None:
         lowest = _lower_bound(curve, sigma, distribution.noise)
+    if curve is not None:
         progress(LOWER_BOUND_PART)
 
     neg_log_evidence, error = _mean(found, x.double(), lowest, even=even)
@@ -126,7 +134,7 @@ def summarize_evidence(
     )
 
 
-def _mean(found: Evidence, x: Tensor, lowest: LowerBound | None, *, even: bool) -> tuple[float, float]:
+def _mean(found: Evidence, x: Tensor, lowest: AnyBound | None, *, even: bool) -> tuple[float, float]:
     """Mean of -log p(x) over the distribution, and its standard error, from the points (N, D).
 
     The mixture that reaches the lower bound is a control variate: its own mean is known, and a good model's log
@@ -143,6 +151,61 @@ def _mean(found: Evidence, x: Tensor, lowest: LowerBound | None, *, even: bool) 
         error = (values[::2].mean() - values[1::2].mean()).abs().item() / 2
         return known + values.mean().item(), error
     return known + values.mean().item(), standard_error(values)
+
+
+@dataclass(frozen=True, kw_only=True)
+class LowerBoundByLabel:
+    """The lowest mean of -log p(x|c): the mean of the bounds of each label alone, in nats per point.
+
+    Attributes:
+        labels: Of N points, shape (N,).
+        bounds: One for each label.
+        shares: Share of each label.
+    """
+
+    labels: Tensor
+    bounds: Sequence[LowerBound]
+    shares: Sequence[float]
+
+    @property
+    def value(self) -> float:
+        """Reached by a mixture for each label."""
+        return self._mean([bound.value for bound in self.bounds])
+
+    @property
+    def lower(self) -> float:
+        """No model is below it."""
+        return self._mean([bound.lower for bound in self.bounds])
+
+    @property
+    def upper(self) -> float:
+        """``value``, with the numerical error of entropies."""
+        return self._mean([bound.upper for bound in self.bounds])
+
+    def log_density(self, x: Tensor) -> Tensor:
+        """Log density of the mixture of each point's label at the points (N, D), in nats, shape (N,), float64."""
+        found = torch.empty(len(x), dtype=torch.float64)
+        for label, bound in enumerate(self.bounds):
+            chosen = self.labels == label
+            found[chosen] = bound.log_density(x[chosen])
+        return found
+
+    def _mean(self, values: list[float]) -> float:
+        return sum(share * value for share, value in zip(self.shares, values, strict=True))
+
+
+AnyBound = LowerBound | LowerBoundByLabel
+
+
+def bound_by_label(labels: Tensor, curve: Curve, sigma: float, noise: float) -> LowerBoundByLabel | None:
+    """The bound of any conditional model of the points of a curve with these labels, shape (N,): its pieces."""
+    bounds = []
+    for piece in range(curve.pieces):
+        bound = _lower_bound(piece_of(curve, piece), sigma, noise)
+        if bound is None:
+            return None
+        bounds.append(bound)
+    return LowerBoundByLabel(labels=labels.cpu(), bounds=bounds, shares=[1 / curve.pieces] * curve.pieces)
 
 
 @lru_cache(maxsize=MAX_KEPT)

@@ -44,8 +44,9 @@ class Generated:
 
 def generate(model: VAE, n: int, noises: dict[str, float], seed: int, dims: tuple[int, ...]) -> dict[str, Tensor]:
     """Points made in each of the ways, by their names, each of shape (N, D)."""
-    latents = model.draw_prior(n, generator=rng.generator(seed, "measure: prior"))
-    drawn = model.decode(latents)
+    generator = rng.generator(seed, "measure: prior")
+    latents = model.draw_prior(n, generator=generator)
+    drawn = model.given_draws(n, generator=generator).decode(latents)
     made = {GRID: model.decode_grid(math.isqrt(n), dims=dims)}
     for name, noise in noises.items():
         made[name] = _add_noise(drawn, noise, rng.generator(seed, "measure: decoder noise"))
@@ -54,8 +55,10 @@ def generate(model: VAE, n: int, noises: dict[str, float], seed: int, dims: tupl
 
 def generate_tails(model: VAE, noises: dict[str, float], seed: int) -> dict[str, Tensor]:
     """Many points made in each of the ways that are samples, by their names, each of shape (N, D)."""
-    latents = model.draw_prior(TAIL_POINTS, generator=rng.generator(seed, "measure: tails"))
-    drawn = torch.cat([model.decode(part) for part in torch.split(latents, MAX_DECODED)])
+    generator = rng.generator(seed, "measure: tails")
+    latents = model.draw_prior(TAIL_POINTS, generator=generator)
+    parts = [model.given_draws(len(z), generator=generator).decode(z) for z in torch.split(latents, MAX_DECODED)]
+    drawn = torch.cat(parts)
     made = {}
     for name, noise in noises.items():
         made[name] = _add_noise(drawn, noise, rng.generator(seed, "measure: noise of the tails"))

@@ -97,6 +97,8 @@ def measure_latent(
 
 def _measure_continuity(model: VAE, curve: Curve, dtype: torch.dtype) -> Continuity:
     t = curve.midpoints(EVEN_POINTS)
+    if model.label_count:
+        model = model.given(curve.piece(t))
     mu = encode_finite(model, curve.position(t).to(dtype)).mu
     return continuity(mu, t, curve=curve)
 

@@ -20,6 +20,7 @@ from torch import Tensor, nn
 
 from swissroll import checks
 from swissroll.data import Curve, Distribution, NoisyCurve, Points
+from swissroll.evaluation.by_label import condition
 from swissroll.evaluation.evidence_summary import (
     EVIDENCE_PART,
     LOWER_BOUND_PART,
@@ -178,7 +179,8 @@ def measure(
     n = len(real.points)
     progress(PARTS[0])
 
-    posterior = encode_finite(vae, real.points)
+    given = condition(vae, source, real.coordinate)
+    posterior = encode_finite(given, real.points)
     z = posterior.draw(vae, generator=rng.generator(seed, "measure: posterior"))
     point_rates = posterior.double().kl_per_point(vae.prior, z.double())
     aggregate = _training_draws(vae, source, seed) if isinstance(source, Points) else None
@@ -186,7 +188,7 @@ def measure(
     progress(PARTS[1])
 
     reconstruction = measure_reconstruction(
-        vae,
+        given,
         real.points,
         posterior.mu,
         z,
@@ -213,12 +215,14 @@ def measure(
 
     summary = None
     if sigma > 0:
-        x = real.points[: MAX_TABLE_ROWS if isinstance(source, Points) else EVIDENCE_POINTS]
-        summary = summarize_evidence(vae, source, x, sigma=sigma, seed=seed, progress=progress)
+        most = MAX_TABLE_ROWS if isinstance(source, Points) else EVIDENCE_POINTS
+        x = real.points[:most]
+        measured = condition(vae, source, None if real.coordinate is None else real.coordinate[:most])
+        summary = summarize_evidence(measured, source, x, sigma=sigma, seed=seed, progress=progress)
 
     table = None
     if isinstance(source, Points):
-        table = measure_table(vae, source, real.points, posterior.mu, sigma=sigma, seed=seed)
+        table = measure_table(vae, source, real.points, given.decode(posterior.mu), sigma=sigma, seed=seed)
         reconstruction, summary = _in_data_units(reconstruction, summary, table.log_volume)
         progress(TRAINING_ROWS_PART)
 
@@ -245,8 +249,9 @@ def measure(
 def _training_draws(model: VAE, points: Points, seed: int) -> Tensor:
     """Draws from the posteriors of training rows, shape (N, L): the latents that the decoder was trained on."""
     generator = rng.generator(seed, "measure: training rows")
-    rows = points.sample(min(MAX_TABLE_ROWS, len(points.train)), generator=generator).points.to(model.dtype)
-    return encode_finite(model, rows).draw(model, generator=generator)
+    rows, coordinate = points.sample(min(MAX_TABLE_ROWS, len(points.train)), generator=generator)
+    given = condition(model, points, coordinate)
+    return encode_finite(given, rows.to(model.dtype)).draw(model, generator=generator)
 
 
 def _in_data_units(
@@ -275,12 +280,16 @@ def measure_loss(model: VAE, distribution: Distribution, loss: Loss, *, n: int, 
         20 batches, which is itself known to a sixth.
     """
     vae = measurable(model, data_dim=distribution.data_dim, device="cpu")
-    x = fresh_points(distribution, n, seed, vae.dtype)
+    x, coordinate = fresh_points(distribution, n, seed, vae.dtype)
     generator = rng.generator(seed, "measure: posterior")
-    whole = loss.evaluate(vae, x, generator=generator).loss.item()
+    whole = loss.evaluate(condition(vae, distribution, coordinate), x, generator=generator).loss.item()
 
-    batches = x.tensor_split(min(LOSS_BATCHES, len(x)))
-    parts = [loss.evaluate(vae, part, generator=generator).loss.double() for part in batches]
+    count = min(LOSS_BATCHES, len(x))
+    coordinates = [None] * count if coordinate is None else coordinate.tensor_split(count)
+    parts = []
+    for batch, of_batch in zip(x.tensor_split(count), coordinates, strict=True):
+        given = condition(vae, distribution, of_batch)
+        parts.append(loss.evaluate(given, batch, generator=generator).loss.double())
     return whole, standard_error(torch.stack(parts))
 
 

@@ -14,7 +14,7 @@ from torch import Tensor
 
 from swissroll import checks
 from swissroll.checks import NotFiniteError
-from swissroll.data import Curve, Distribution, Points, unseen_points
+from swissroll.data import Curve, Distribution, Points, Sample, unseen_points
 from swissroll.evaluation.distances import BANDWIDTH
 from swissroll.evaluation.geometry import Fit, FitSpread, fit
 from swissroll.evaluation.reference_sample import ReferenceSample
@@ -41,12 +41,14 @@ class DataReference(NamedTuple):
 
     Attributes:
         points: Real points, shape (N, D).
+        coordinate: Their coordinates, shape (N,); None where they have none.
         reference: Compares other samples with them.
         fit: How they cover the data's curve; None where the data have none.
         fit_sd: How far other real samples differ in that; None where the data have no curve.
     """
 
     points: Tensor
+    coordinate: Tensor | None
     reference: ReferenceSample
     fit: Fit | None
     fit_sd: FitSpread | None
@@ -84,25 +86,26 @@ def _kept_data(distribution: Distribution, n: int, seed: int, dtype: torch.dtype
     return _draw_data(distribution, n, seed, dtype)
 
 
-def fresh_points(distribution: Distribution, n: int, seed: int, dtype: torch.dtype) -> Tensor:
-    """The points that a model is measured on, shape (n, D): no part of its training.
+def fresh_points(distribution: Distribution, n: int, seed: int, dtype: torch.dtype) -> Sample:
+    """The points that a model is measured on, n of them: no part of its training.
 
     Of a table they are its held-out rows, where these are fewer.
 
     Raises:
         ValueError: A coordinate is not finite, or not in the model's precision.
     """
-    drawn = unseen_points(distribution, n, generator=rng.generator(seed, "measure: data")).points.to(dtype)
+    drawn, coordinate = unseen_points(distribution, n, generator=rng.generator(seed, "measure: data"))
+    points = drawn.to(dtype)
     try:
-        checks.points(f"points drawn from {distribution.name}", drawn)
+        checks.points(f"points drawn from {distribution.name}", points)
     except NotFiniteError as error:
         # Of another kind, since a NotFiniteError is taken for the model's own.
         raise ValueError(f"{error} Remove such rows.") from None
-    return drawn
+    return Sample(points, coordinate)
 
 
 def _draw_data(distribution: Distribution, n: int, seed: int, dtype: torch.dtype) -> DataReference:
-    points = fresh_points(distribution, n, seed, dtype)
+    points, coordinate = fresh_points(distribution, n, seed, dtype)
 
     again = []
     generator = rng.generator(seed, "measure: noise floors")
@@ -114,6 +117,7 @@ def _draw_data(distribution: Distribution, n: int, seed: int, dtype: torch.dtype
     bandwidth = typical_distance(points) if isinstance(distribution, Points) else BANDWIDTH
     return DataReference(
         points=points,
+        coordinate=coordinate,
         reference=ReferenceSample(points, again, bandwidth=bandwidth, seed=seed),
         fit=None if curve is None else _fit_data(distribution, curve, points, seed),
         fit_sd=None if curve is None else FitSpread.of([fit(curve, sample) for sample in again]),

@@ -102,19 +102,21 @@ class TableMetrics:
     training: TrainingRows | None
 
 
-def measure_table(model: VAE, points: Points, held_out: Tensor, mu: Tensor, *, sigma: float, seed: int) -> TableMetrics:
+def measure_table(
+    model: VAE, points: Points, held_out: Tensor, decoded: Tensor, *, sigma: float, seed: int
+) -> TableMetrics:
     """Measure what only a table needs.
 
     Args:
         model: The VAE, in model coordinates.
         points: The table's rows.
         held_out: Rows that training never saw, shape (M, D), in model coordinates.
-        mu: Means of their posteriors, shape (M, L).
+        decoded: Means of their posteriors, decoded, shape (M, D).
         sigma: Decoder standard deviation, in model coordinates.
         seed: Decides every draw.
     """
     scale = np.array(points.standardization.scale)
-    found, error = _column_errors(model.decode(mu).double().numpy(), held_out.double().numpy(), points)
+    found, error = _column_errors(decoded.double().numpy(), held_out.double().numpy(), points)
     return TableMetrics(
         columns=points.columns,
         train=len(points.train),
@@ -133,7 +135,9 @@ def compare_with_draws(model: VAE, rows: Tensor, *, sigma: float, seed: int) -> 
     """Test whether rows, shape (M, D) in model coordinates, could be draws of p(x)."""
     rows = rows[:MAX_TESTED_ROWS]
     draws = max(LEAST_DRAWS, len(rows))
-    means = model.decode(model.draw_prior(draws, generator=rng.generator(seed, "measure: prior")))
+    generator = rng.generator(seed, "measure: prior")
+    latents = model.draw_prior(draws, generator=generator)
+    means = model.given_draws(draws, generator=generator).decode(latents)
     eps = torch.randn(means.shape, generator=rng.generator(seed, "measure: decoder noise"), dtype=means.dtype)
     statistic, p_value = energy_test(rows.double().numpy(), (means + sigma * eps).double().numpy(), seed=seed)
     return TwoSampleTest(rows=len(rows), draws=draws, statistic=statistic, p_value=p_value)
@@ -192,19 +196,35 @@ def _measure_training_rows(model: VAE, points: Points, *, sigma: float, seed: in
     order = torch.randperm(len(points.train), generator=rng.generator(seed, "measure: training rows"))
     rows = points.train[order[:MAX_BOUNDED_ROWS]].to(model.dtype)
     volume = points.standardization.log_volume
+    labels = points.train_labels[order[:MAX_BOUNDED_ROWS]] if model.label_count else None
     found = measure_evidence(
-        model,
+        model if labels is None else model.given(labels),
         rows,
         sigma=sigma,
         samples=IMPORTANCE_SAMPLES,
         generator=rng.generator(seed, "measure: importance of training rows"),
     )
-    lowest = rows_lower_bound(rows, sigma)
+    lower, upper = _bracket_rows(rows, labels, sigma)
     return TrainingRows(
         n=len(rows),
         neg_log_evidence=volume - found.log_p.mean().item(),
         neg_log_evidence_se=standard_error(found.log_p),
-        lower_bound=volume + lowest.lower,
-        lower_bound_error=lowest.upper - lowest.lower,
+        lower_bound=volume + lower,
+        lower_bound_error=upper - lower,
         bound=found.bound,
     )
+
+
+def _bracket_rows(rows: Tensor, labels: Tensor | None, sigma: float) -> tuple[float, float]:
+    """Bounds from below and above on the lowest mean of -log p(x); with labels, on that of -log p(x|c)."""
+    if labels is None:
+        whole = rows_lower_bound(rows, sigma)
+        return whole.lower, whole.upper
+    lower = upper = 0.0
+    for label in torch.unique(labels):
+        chosen = rows[labels == label]
+        share = len(chosen) / len(rows)
+        found = rows_lower_bound(chosen, sigma)
+        lower += share * found.lower
+        upper += share * found.upper
+    return lower, upper

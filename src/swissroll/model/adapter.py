@@ -57,6 +57,7 @@ class AdaptedModule(VAE):
         if self.decoder_logvar is None:
             self._sigma = _sigma_of(module, name)
         tracked = getattr(module, "tracked_logvar", None)
+        self.register_buffer("label_shares", None)
         self.register_buffer("tracked_logvar", tracked if isinstance(tracked, Tensor) else None)
 
         distribution = getattr(module, "distribution", None)

@@ -62,6 +62,10 @@ class StandardizedVAE(nn.Module):
         sigma = self.vae.decoder_sigma
         return None if sigma is None else sigma * torch.from_numpy(self.standardization.noise_scale)
 
+    def given(self, label: int | Tensor) -> StandardizedVAE:
+        """The model under a label, as :meth:`swissroll.VAE.given` says."""
+        return StandardizedVAE(self.vae.given(label), self.standardization)
+
     def standardize(self, x: Tensor) -> Tensor:
         """Model coordinates of rows in data units, both (B, D), with the precision of the weights."""
         wide = x.to(self.vae.device, torch.float64)

@@ -9,7 +9,9 @@ Source: Kingma and Welling (2014), "Auto-Encoding Variational Bayes".
 
 from __future__ import annotations
 
+import copy
 import math
+from collections.abc import Sequence
 from typing import Any, get_args
 
 import numpy as np
@@ -17,7 +19,7 @@ import torch
 from torch import Generator, Tensor, nn
 
 from swissroll import checks
-from swissroll.config import MAX_COMPONENTS, Activation, Initialization, PosteriorCovariance, PriorFamily
+from swissroll.config import MAX_COMPONENTS, MAX_LABELS, Activation, Initialization, PosteriorCovariance, PriorFamily
 from swissroll.data import Distribution
 from swissroll.model.loss import sigma_of
 from swissroll.model.posterior import Posterior, cholesky_factor
@@ -52,17 +54,22 @@ class VAE(nn.Module):
         learned_variance: Make it a weight instead, ``decoder_logvar``, which training moves; it starts at 0.005.
         tracked_variance: Keep it beside the weights instead, as ``tracked_logvar``, for losses that find it without a
             gradient; it starts at that of ``decoder_sigma``, or at 0.005.
+        label_shares: Share of each label among the data, C numbers above 0 that sum to 1. They make the model
+            conditional: its encoder and its decoder take a label beside their input, so that it is one of q(z|x, c) and
+            p(x|z, c), with the prior p(z) for all labels. :meth:`given` says which label.
         generator: Source of the initial weights; PyTorch's global one by default. The same seed gives the same
             weights either way.
 
     Attributes:
         distribution: What the points come from that it is trained on, where that is known.
+        given_labels: Numbers of the labels that :meth:`given` gave, shape (N,), or (1,) of one for all rows; else None.
 
     Raises:
         ValueError: An argument is outside its range.
     """
 
     distribution: Distribution | None = None
+    given_labels: Tensor | None = None
 
     @torch.inference_mode(False)
     def __init__(
@@ -80,6 +87,7 @@ class VAE(nn.Module):
         decoder_sigma: float | None = None,
         learned_variance: bool = False,
         tracked_variance: bool = False,
+        label_shares: Sequence[float] | None = None,
         generator: Generator | None = None,
     ) -> None:
         super().__init__()
@@ -108,13 +116,18 @@ class VAE(nn.Module):
         self.activation = activation
         self._sigma = decoder_sigma
 
+        self.label_shares: Tensor | None
+        self.register_buffer("label_shares", None if label_shares is None else _check_shares(label_shares))
+        rows = data_dim + self.label_count
+        latents = latent_dim + self.label_count
+
         # Created in the notebook's order, so that one seed gives the notebook's weights.
-        self.encoder = _hidden_layers(data_dim, hidden_dim, depth, activation, generator)
-        features = hidden_dim if depth else data_dim
+        self.encoder = _hidden_layers(rows, hidden_dim, depth, activation, generator)
+        features = hidden_dim if depth else rows
         self.fc_mu = _linear(features, latent_dim, generator)
         self.fc_logvar = _linear(features, latent_dim, generator)
-        self.decoder = _hidden_layers(latent_dim, hidden_dim, depth, activation, generator)
-        self.decoder.append(_linear(hidden_dim if depth else latent_dim, data_dim, generator))
+        self.decoder = _hidden_layers(latents, hidden_dim, depth, activation, generator)
+        self.decoder.append(_linear(hidden_dim if depth else latents, data_dim, generator))
 
         if initialization == "he":
             _he_initialize(list(self.encoder), generator)
@@ -167,19 +180,76 @@ class VAE(nn.Module):
         checks.real("decoder_sigma", sigma, 0, 1e100, open_low=True)
         self.tracked_logvar.fill_(2 * math.log(sigma or 1.0))
 
+    @property
+    def label_count(self) -> int:
+        """C, labels that the model is conditional on; 0 where it is not conditional."""
+        return 0 if self.label_shares is None else len(self.label_shares)
+
+    def given(self, label: int | Tensor) -> VAE:
+        """The model under a label: a VAE with the same weights, whose encoder and decoder take that label.
+
+        Args:
+            label: Its number, from 0; or that of each of N points, shape (N,), int64. Then the VAE takes N rows at a
+                time, or a multiple of it: N for one draw of all, N for the next.
+
+        Raises:
+            ValueError: The model is not conditional, or has no such label.
+
+        Source: Sohn, Lee and Yan (2015), "Learning structured output representation using deep conditional generative
+        models", with p(z) for p(z|x).
+        """
+        if not self.label_count:
+            raise ValueError("This model is not conditional: make it as VAE(label_shares=...), or leave the label out.")
+        labels = torch.as_tensor(label, device=self.device).reshape(-1)
+        if labels.is_floating_point() or not bool(((labels >= 0) & (labels < self.label_count)).all()):
+            found = checks.short(label if isinstance(label, int) else labels.tolist())
+            raise ValueError(f"label must be whole numbers from 0 to {self.label_count - 1}; got {found}.")
+        # A shallow copy shares the weights.
+        conditioned = copy.copy(self)
+        conditioned.given_labels = labels.long()
+        return conditioned
+
+    def given_draws(self, n: int, *, generator: Generator | None = None) -> VAE:
+        """The model under labels that are drawn by their shares, one for each of n latents.
+
+        It is the model itself, and nothing is drawn, where it is not conditional or has its label.
+        """
+        if self.label_shares is None or self.given_labels is not None:
+            return self
+        return self.given(torch.multinomial(self.label_shares, n, replacement=True, generator=generator))
+
+    def _given_in_turn(self, n: int) -> VAE:
+        """The model under one label after the other, for n latents; itself as for :meth:`given_draws`."""
+        if self.label_shares is None or self.given_labels is not None:
+            return self
+        return self.given(torch.arange(n, device=self.device) % self.label_count)
+
+    def _beside_label(self, rows: Tensor) -> Tensor:
+        """Points or latents, shape (B, ...), as encoder and decoder take them: with their labels, one-hot, behind."""
+        if not self.label_count:
+            return rows
+        if self.given_labels is None:
+            raise ValueError("This model is conditional on a label: say which, as model.given(label).")
+        labels = nn.functional.one_hot(self.given_labels, self.label_count).to(rows)
+        if len(labels) == 1:
+            return torch.cat([rows, labels.expand(rows.shape[0], -1)], dim=1)
+        if rows.shape[0] % len(labels):
+            raise ValueError(f"The model was given {len(labels)} labels, and {rows.shape[0]} rows do not fit them.")
+        return torch.cat([rows, labels.repeat(rows.shape[0] // len(labels), 1)], dim=1)
+
     def encode(self, x: Tensor) -> tuple[Tensor, Tensor]:
         """Mean and log-variance of q(z|x), each of shape (B, L), for points of shape (B, D)."""
         if self.fc_lower is not None:
             whole = self.posterior(x)
             return whole.mu, whole.logvar
-        h = self.encoder(x)
+        h = self.encoder(self._beside_label(x))
         return self.fc_mu(h), self.fc_logvar(h)
 
     def posterior(self, x: Tensor) -> Posterior:
         """q(z|x) of points of shape (B, D); with a full covariance it says more than :meth:`encode`."""
         if self.fc_lower is None:
             return Posterior(*self.encode(x))
-        h = self.encoder(x)
+        h = self.encoder(self._beside_label(x))
         return Posterior.of_factor(self.fc_mu(h), cholesky_factor(self.fc_logvar(h), self.fc_lower(h)))
 
     def reparameterize(self, mu: Tensor, logvar: Tensor, *, generator: Generator | None = None) -> Tensor:
@@ -195,7 +265,7 @@ class VAE(nn.Module):
 
     def decode(self, z: Tensor) -> Tensor:
         """Mean of p(x|z), shape (B, D), for latents of shape (B, L)."""
-        decoded: Tensor = self.decoder(z)
+        decoded: Tensor = self.decoder(self._beside_label(z))
         return decoded
 
     def forward(self, x: Tensor, *, generator: Generator | None = None) -> tuple[Tensor, Tensor, Tensor]:
@@ -246,7 +316,7 @@ class VAE(nn.Module):
             )
 
         z = self.draw_prior(n, generator=generator)
-        x = self.decode(z)
+        x = self.given_draws(n, generator=generator).decode(z)
 
         if noise and self.decoder_sigma is not None:
             eps = torch.randn(x.shape, generator=generator, dtype=x.dtype, device=x.device)
@@ -268,11 +338,13 @@ class VAE(nn.Module):
             extent: The grid covers [-extent, extent] in two latent dimensions; the others are 0.
             dims: Those two, different ones below L; a single latent dimension needs none.
 
+        A conditional model decodes the points of the grid under its labels in turn, unless it is given one.
+
         Returns:
             Points, shape (size**2, D); for a single latent dimension, shape (size**2, D) along its line.
         """
         z = latent_grid(size, extent, self.latent_dim, dims)
-        return self.decode(self.like_weights(z))
+        return self._given_in_turn(len(z)).decode(self.like_weights(z))
 
     def _save_to_state_dict(self, destination: Any, prefix: str, keep_vars: bool) -> None:
         """Say beside the weights, in metadata that other modules pass over, what the weights do not show."""
@@ -310,6 +382,17 @@ def latent_grid(size: int, extent: float, latent_dim: int, dims: tuple[int, ...]
     axis = torch.tensor(np.linspace(-extent, extent, size), dtype=torch.float32)
     z[:, chosen] = torch.cartesian_prod(axis, axis)
     return z
+
+
+def _check_shares(shares: Sequence[float]) -> Tensor:
+    """Shares of labels, shape (C,), float64."""
+    found = checks.numbers("label_shares", shares)
+    is_list = found.ndim == 1 and 2 <= len(found) <= MAX_LABELS
+    if not is_list or not bool((found > 0).all()) or abs(float(found.sum()) - 1) > 1e-6:
+        raise ValueError(
+            f"label_shares must be 2 to {MAX_LABELS} numbers above 0 that sum to 1; got {checks.short(shares)}."
+        )
+    return found
 
 
 def _hidden_layers(

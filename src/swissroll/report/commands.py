@@ -10,7 +10,7 @@ from swissroll.config import HELP, PRESETS, REPAIR_COMPONENTS, Config
 from swissroll.evaluation.advice import Action, Advice
 from swissroll.report.shell import quote
 
-OF_A_MACHINE = ("threads", "device", "engine", "snapshot_every", "eval_every", "data_digest")
+OF_A_MACHINE = ("threads", "device", "engine", "snapshot_every", "eval_every", "data_digest", "label_values")
 """Settings that decide nothing of a model, or that another machine decides or finds for itself."""
 
 

@@ -27,6 +27,7 @@ MAX_OF_SETTING = {
 }
 """What the page computes at most; ``web/lab/settings.js`` has the same bounds."""
 NOT_ON_THE_PAGE = (
+    "conditional",
     "free_bits",
     "importance_samples",
     "max_error",

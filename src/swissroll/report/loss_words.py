@@ -37,4 +37,6 @@ def describe_loss(config: Config) -> str:
             f"It has {config.mmd_weight:g} times the squared MMD "
             "between a batch's posterior draws and the prior in it, too."
         )
+    if config.conditional:
+        sentences.append("Encoder and decoder are given the label of each point.")
     return " ".join(sentences)

@@ -10,18 +10,23 @@ from itertools import pairwise
 from typing import TYPE_CHECKING, Any, Literal
 
 import torch
+from torch import Tensor
 
 from swissroll import checks
 from swissroll.config import Config, require_config
 from swissroll.data import (
     Distribution,
+    LabelledPoints,
     Points,
     Sample,
     data_dim_of,
+    label_shares,
+    labels_of,
     open_distribution,
     record_table,
     unseen_points,
 )
+from swissroll.data.column_names import split_names
 from swissroll.model.loss import Loss
 from swissroll.model.standardized import standardization_state
 from swissroll.model.translation import Translation, translate
@@ -78,7 +83,8 @@ def decide(config: Config, distribution: Distribution | None = None) -> Plan:
             config names.
 
     Raises:
-        ValueError: ``config`` is none, or its device or engine is not on this machine.
+        ValueError: ``config`` is none, or its device or engine is not on this machine; or it asks for labels that the
+            points do not have.
     """
     require_config(config)
     if distribution is None:
@@ -91,6 +97,8 @@ def decide(config: Config, distribution: Distribution | None = None) -> Plan:
     threads = config.threads or choose_threads(config, source)
     config = replace(config, threads=threads)
     require_engine(config)
+    if config.conditional:
+        label_shares(source)
     return Plan(config=config, device=device, engine=engine, threads=threads, distribution=source)
 
 
@@ -224,11 +232,20 @@ def build_model(config: Config, distribution: Distribution | None = None) -> VAE
         decoder_sigma=implied if config.decoder_variance == "fixed" else None,
         learned_variance=config.decoder_variance == "learned",
         tracked_variance=loss.tracks_variance,
+        label_shares=_label_shares(config, distribution) if config.conditional else None,
         generator=rng.generator(config.seed, "initialisation"),
     )
     if distribution is not None or config.data is None:
         model.distribution = distribution_for(config, distribution)
     return model
+
+
+def _label_shares(config: Config, distribution: Distribution | None) -> tuple[float, ...]:
+    """Shares of the labels; equal ones of a table that is not asked for, which the weights say better."""
+    if distribution is None and config.label_values is not None:
+        count = len(split_names(config.label_values))
+        return (1 / count,) * count
+    return label_shares(distribution_for(config, distribution))
 
 
 def loss_of(config: Config, distribution: Distribution | None = None) -> Loss:
@@ -248,6 +265,12 @@ def held_out_points(config: Config, n: int = HELD_OUT_POINTS, *, distribution: D
     require_config(config)
     generator = rng.generator(config.seed, "evaluation")
     return unseen_points(distribution_for(config, distribution), n, generator=generator)
+
+
+def held_out_labels(config: Config, n: int = HELD_OUT_POINTS, *, distribution: Distribution | None = None) -> Tensor:
+    """Labels of the points of :func:`held_out_points`, shape (N,), int64."""
+    source = distribution_for(config, distribution)
+    return labels_of(source, held_out_points(config, n, distribution=source).coordinate)
 
 
 def flops(config: Config, distribution: Distribution | None = None) -> float:
@@ -336,6 +359,8 @@ def beyond_xla(config: Config) -> str:
         return "The fast engine has no prior 'flow'."
     if config.mmd_weight:
         return "The fast engine does not compute mmd."
+    if config.conditional:
+        return "The fast engine does not compute conditional models."
     if config.importance_samples > 1:
         return "The fast engine takes one draw per point, and importance_samples asks for more."
     return ""
@@ -351,15 +376,19 @@ def _build_torch(plan: Plan, loss: Loss | None, model: VAE | None) -> Engine:
     config = plan.config
     source = plan.distribution
     sampler = Sampler(config, plan.device, distribution=source)
+    points = held_out_points(config, distribution=source).points.to(plan.device)
+    held_out: Tensor | LabelledPoints = points
+    if config.conditional:
+        held_out = LabelledPoints(points, held_out_labels(config, distribution=source).to(plan.device))
     return TorchEngine(
         (model or build_model(config, source)).to(plan.device),
-        lambda: sampler.draw_points(1)[0],
+        sampler.draw_batch,
         loss=loss or loss_of(config, source),
         lr=config.lr,
         schedule=partial(scheduled_lr_and_beta, config),
         noise=sampler.noise,
         generators=sampler.generators,
-        held_out=held_out_points(config, distribution=source).points.to(plan.device),
+        held_out=held_out,
         seed=config.seed,
     )
 

@@ -27,6 +27,8 @@ SHAPE_FIELDS = (
     "dataset",
     "noise",
     "data_digest",
+    "conditional",
+    "label_values",
     "columns",
     "held_out",
     "latent_dim",

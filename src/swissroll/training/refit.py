@@ -22,7 +22,7 @@ from torch import Generator, Tensor, nn
 
 from swissroll import checks
 from swissroll.config import Config
-from swissroll.data import Distribution, open_distribution
+from swissroll.data import Distribution, labels_of, open_distribution
 from swissroll.model.prior import Components, Mixture
 from swissroll.model.vae import VAE
 from swissroll.reproducibility import rng
@@ -89,11 +89,14 @@ def aggregate_draws(model: VAE, distribution: Distribution, n: int, generator: G
     Raises:
         NotFiniteError: A draw is not finite.
     """
-    x = distribution.sample(n, generator=generator).points
+    x, coordinate = distribution.sample(n, generator=generator)
+    labels = labels_of(distribution, coordinate) if model.label_count else None
 
     parts = []
-    for part in torch.split(x, MAX_ENCODED_POINTS):
-        parts.append(model.posterior(part).draw(model, generator=generator))
+    for start in range(0, n, MAX_ENCODED_POINTS):
+        part = slice(start, start + MAX_ENCODED_POINTS)
+        given = model if labels is None else model.given(labels[part])
+        parts.append(given.posterior(x[part]).draw(model, generator=generator))
     return checks.points("posterior draws", torch.cat(parts))
 
 

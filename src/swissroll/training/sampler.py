@@ -6,7 +6,7 @@ import torch
 from torch import Tensor
 
 from swissroll.config import Config
-from swissroll.data import Distribution, Points, open_distribution
+from swissroll.data import Distribution, LabelledPoints, Points, labels_of, open_distribution
 from swissroll.data.points import ShuffledRows
 from swissroll.reproducibility import rng
 from swissroll.training.engines.engine import Source
@@ -61,6 +61,18 @@ class Sampler:
             drawn = self._draw(steps * batch_size)
 
         return drawn.view(shape)
+
+    def draw_batch(self) -> Tensor | LabelledPoints:
+        """The batch of the next step, shape (B, D), as :meth:`draw_points` gives it; conditional runs with labels."""
+        batch_size = self.config.batch_size
+        if not self.config.conditional:
+            return self.draw_points(1)[0]
+        if isinstance(self.distribution, Points):
+            places = self.rows.draw_places(batch_size)
+            found = LabelledPoints(self.distribution.train[places], self.distribution.train_labels[places])
+            return LabelledPoints(*(part.to(self.device) for part in found))
+        drawn = self.distribution.sample(batch_size, generator=self.data, device=self.device)
+        return LabelledPoints(drawn.points, labels_of(self.distribution, drawn.coordinate))
 
     def draw_latent_noise(self, steps: int) -> Tensor:
         """Draws from N(0, I) for the latents of the next steps, shape (steps, B, L)."""

@@ -42,7 +42,7 @@ MAX_LINKED_RUNS = 500
 """Most runs that the page links."""
 ALWAYS_NAMED = ("dataset", "steps")
 """Settings that the page names even where they are at their defaults."""
-NEVER_NAMED = ("seed", "threads", "snapshot_every", "device", "engine", "data_digest")
+NEVER_NAMED = ("seed", "threads", "snapshot_every", "device", "engine", "data_digest", "label_values")
 OF_A_DATASET = ("dataset", "noise")
 """Settings that say nothing of a table."""
 

@@ -7,6 +7,7 @@ from collections.abc import Callable, Mapping
 import torch
 from torch import Generator, Tensor
 
+from swissroll.data import LabelledPoints
 from swissroll.model.loss import Loss, LossTerms
 from swissroll.model.vae import VAE
 from swissroll.reproducibility import rng
@@ -19,10 +20,11 @@ MAX_CHUNK = 100
 
 
 @ordinary_modes()
-def measure_loss(loss: Loss, model: VAE, x: Tensor, *, seed: int) -> LossTerms[float]:
+def measure_loss(loss: Loss, model: VAE, x: Tensor | LabelledPoints, *, seed: int) -> LossTerms[float]:
     """The loss of points of shape (N, D), with latent noise that depends on the seed alone."""
-    noise = rng.generator(seed, "evaluation noise", x.device)
-    terms = loss.evaluate(model, x, generator=noise)
+    given, points = _take_labels(model, x)
+    noise = rng.generator(seed, "evaluation noise", points.device)
+    terms = loss.evaluate(given, points, generator=noise)
     return LossTerms(*torch.stack(terms.present()).tolist())
 
 
@@ -31,7 +33,8 @@ class TorchEngine:
 
     Args:
         model: The VAE, already on its device.
-        batch: Draws the points of one step, shape (B, D), on the model's device.
+        batch: Draws the points of one step, shape (B, D), on the model's device; with their labels where the model is
+            conditional.
         loss: What the steps descend; with a schedule, measurements use its own beta.
         lr: Learning rate of Adam.
         schedule: Maps the steps already taken to the next step's learning rate and beta; both stay by default.
@@ -39,14 +42,14 @@ class TorchEngine:
         generators: Every source of randomness that steps draw from, by name, so that a state can hold them; PyTorch's
             global generators by default.
         fused: Use PyTorch's fused Adam: faster, and equal to the plain one but for rounding.
-        held_out: Points to measure on, shape (N, D), on the model's device.
+        held_out: Points to measure on, shape (N, D), on the model's device; with labels as well.
         seed: Fixes the latent noise of the measurements.
     """
 
     def __init__(
         self,
         model: VAE,
-        batch: Callable[[], Tensor],
+        batch: Callable[[], Tensor | LabelledPoints],
         *,
         loss: Loss,
         lr: float,
@@ -54,7 +57,7 @@ class TorchEngine:
         noise: Generator | None = None,
         generators: Mapping[str, Source] | None = None,
         fused: bool = True,
-        held_out: Tensor | None = None,
+        held_out: Tensor | LabelledPoints | None = None,
         seed: int = 0,
     ) -> None:
         self.model = model
@@ -110,7 +113,8 @@ class TorchEngine:
         """Draw a batch and leave the gradient of its loss in the parameters; returns as :meth:`step` does."""
         lr, beta = self.schedule(self.steps_taken) if self.schedule else (self.lr, self.loss.beta)
         self.optimizer.lr = lr
-        terms = self.loss.evaluate(self.model, self.batch(), generator=self.noise, beta=beta)
+        model, points = _take_labels(self.model, self.batch())
+        terms = self.loss.evaluate(model, points, generator=self.noise, beta=beta)
 
         self.optimizer.zero_grad()
         terms.loss.backward()
@@ -153,6 +157,13 @@ class TorchEngine:
         for name, generator in self.generators.items():
             generator.set_state(groups["generator"][name])
         self.steps_taken = step
+
+
+def _take_labels(model: VAE, x: Tensor | LabelledPoints) -> tuple[VAE, Tensor]:
+    """The model under the labels of points, and the points; without labels, both as they are."""
+    if isinstance(x, LabelledPoints):
+        return model.given(x.labels), x.points
+    return model, x
 
 
 def _global_generators() -> dict[str, Generator]:
