@@ -30,7 +30,7 @@ def test_a_runs_figures_are_files_and_their_names_are_printed(
     code, lines, err = call(str(folder), "--format", "svg", "--quiet", capsys=capsys)
 
     assert (code, err) == (0, "")
-    paths = [folder / "figures" / f"{name}.svg" for name in FIGURES if name != "columns"] + [
+    paths = [folder / "figures" / f"{name}.svg" for name in FIGURES if name not in ("columns", "labels")] + [
         folder / "figures/film.gif"
     ]
     assert lines == [*map(str, paths), "", f"as pixels: swissroll figures '{folder}' --format png"]

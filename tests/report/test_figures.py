@@ -24,6 +24,7 @@ from swissroll.report.colours import DATA, POSTERIOR
 from swissroll.report.figures import FIGURES, available, draw
 from swissroll.report.film import film_gif
 from swissroll.report.scene import Scene
+from swissroll.reproducibility import rng
 from swissroll.training.build import translation_of
 from tests.oracles import trained_model, trained_run
 
@@ -91,6 +92,8 @@ def texts(figure: Figure) -> list[Text]:
         {"noise": 1.0, "depth": 0},
         {"noise": 10.0, "beta": 0.0, "batch_size": 1, "latent_dim": 50},
         {"lr": 10.0},
+        {"dataset": "checkerboard", "conditional": True},
+        {"dataset": "rings", "conditional": True, "latent_dim": 1},
     ],
     ids=str,
 )
@@ -137,7 +140,7 @@ def test_every_figure_of_a_model_in_memory(settings: dict[str, Any], has_coordin
     if not has_coordinate:
         drawn = without_coordinate(drawn)
 
-    assert available(drawn) == [name for name in FIGURES if name != "columns"]
+    assert available(drawn) == [name for name in FIGURES if name not in ("columns", "labels")]
     for name in available(drawn):
         check_text(draw(name, drawn), name)
     assert film_gif(drawn).startswith(b"GIF89a")
@@ -147,7 +150,7 @@ def test_a_model_alone_has_no_losses_and_no_film() -> None:
     whole = scene_in_memory()
     alone = Scene(whole.config, whole.model)
 
-    assert set(FIGURES) - set(available(alone)) == {"columns", "losses", "film"}
+    assert set(FIGURES) - set(available(alone)) == {"columns", "labels", "losses", "film"}
     with pytest.raises(ValueError, match=r"has no figure 'film'\. It has: data, reconstructions"):
         draw("film", alone)
 
@@ -161,6 +164,35 @@ def test_a_prior_that_is_no_mixture_of_gaussians_is_left_out(monkeypatch: pytest
     assert len(draw("posterior", drawn).axes[0].patches) == 0
     assert drawn.prior_components == 0
     assert "true_posterior" not in available(drawn)
+
+
+def test_each_label_of_a_conditional_model_has_its_own_draws() -> None:
+    drawn = scene_in_memory(dataset="rings", conditional=True)
+    x, t = drawn.held_out
+    assert t is not None
+    axes = draw("labels", drawn).axes
+    assert [ax.get_xlabel() for ax in axes] == ["piece 0", "piece 1", "piece 2"]
+    for label, ax in enumerate(axes):
+        points, draws = (np.asarray(artist.get_offsets()) for artist in ax.collections)
+        np.testing.assert_allclose(points, x[t.floor() == label])
+        generator = rng.generator(drawn.config.seed, "evaluation noise")
+        expected = drawn.model.given(label).sample(200, noise=True, generator=generator)
+        np.testing.assert_allclose(draws, expected)
+
+
+def test_points_of_a_conditional_model_are_coloured_and_encoded_by_their_labels() -> None:
+    drawn = scene_in_memory(dataset="rings", conditional=True)
+    x, t = drawn.held_out
+    assert t is not None
+    assert drawn.categories == ("0", "1", "2")
+    np.testing.assert_array_equal(drawn.coordinate, t.floor())
+    for label in range(3):
+        chosen = t.floor() == label
+        with torch.no_grad():
+            expected = drawn.model.given(label).encode(x[chosen])[0]
+            decoded = drawn.model.given(label).decode(expected)
+        np.testing.assert_allclose(drawn.posterior[0][chosen.numpy()], expected, atol=1e-6)
+        np.testing.assert_allclose(drawn.decode(drawn.posterior[0])[chosen.numpy()], decoded, atol=1e-5)
 
 
 @pytest.mark.parametrize(("name", "colour"), [("data", DATA), ("posterior", POSTERIOR)])

@@ -50,6 +50,10 @@ MAX_DRAWN_COLUMNS = 12
 MAX_COLUMNS_ACROSS = 4
 PLAIN_POWERS = (-3, 4)
 """Powers of ten between which the numbers of a column are written in full."""
+MAX_DRAWN_LABELS = 12
+"""Most labels of a conditional model whose draws are drawn."""
+SAMPLES_OF_LABEL = 200
+"""Draws under each label."""
 ELLIPSE_EVERY = 5
 """One in so many posteriors gets an ellipse."""
 
@@ -261,6 +265,27 @@ def prior_samples(scene: Scene, *, noise: bool, size: int = SCENE_POINTS) -> Arr
     return to_array(scene.model.sample(size, noise=noise, generator=generator))
 
 
+def labels(scene: Scene) -> Figure:
+    """Draws of a conditional model under each label, with the decoder's noise, over the points of that label."""
+    if not scene.label_names or scene.coordinate is None:
+        raise ValueError("Labels are those of a conditional model, and this scene has none.")
+
+    names = scene.label_names[:MAX_DRAWN_LABELS]
+    across = min(len(names), MAX_COLUMNS_ACROSS)
+    width = 9 * across / MAX_COLUMNS_ACROSS
+    has_noise = translation_of(scene.config, scene.model).sigma > 0
+    # Square, as the plane of the data mostly is.
+    figure, axes = panels(width, len(names), across=across, height=(width - (across + 1) * GAP) / across)
+    for label, (ax, name) in enumerate(zip(axes, names, strict=True)):
+        generator = rng.generator(scene.config.seed, "evaluation noise")
+        draws = scene.model.given(label).sample(SAMPLES_OF_LABEL, noise=has_noise, generator=generator)
+        plots.points(ax, scene.data_plane.project(scene.points[scene.coordinate == label]), colour=DATA, size=4)
+        plots.points(ax, scene.data_plane.project(to_array(draws)), colour=GENERATED, size=4)
+        scene.data_plane.fix(ax)
+        ax.set(xlabel=shorten(f"{scene.coordinate_name} {name}"), ylabel="", xticks=[], yticks=[])
+    return figure
+
+
 def columns(scene: Scene) -> Figure:
     """Each column of a table in its own units: its rows beside draws of the model, with the decoder's noise."""
     if scene.table is None:
@@ -295,6 +320,7 @@ FIGURES: dict[str, Callable[[Scene], Figure]] = {
     "posterior": posterior,
     "aggregate": aggregate,
     "generated": generated,
+    "labels": labels,
     "true_posterior": true_posterior,
 }
 """Every figure by its name, in the order in which they are drawn."""
@@ -309,6 +335,8 @@ def available(scene: Scene) -> list[str]:
     absent = set()
     if scene.table is None:
         absent.add("columns")
+    if not scene.label_names:
+        absent.add("labels")
     if scene.history is None:
         absent.add("losses")
     if not scene.snapshots:

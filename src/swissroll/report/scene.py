@@ -13,9 +13,10 @@ import torch
 from torch import Tensor
 
 from swissroll.config import Config, require_config
-from swissroll.data import Points, data_dim_of, open_distribution
+from swissroll.data import Distribution, Points, data_dim_of, label_names, labels_of, open_distribution
 from swissroll.data.distribution import Sample
 from swissroll.data.own_table import open_table
+from swissroll.evaluation.by_label import condition
 from swissroll.evaluation.latent_plane import busiest_dims, name_dims
 from swissroll.model.adapter import measurable
 from swissroll.model.posterior import Posterior
@@ -107,10 +108,25 @@ class Scene:
             return table_plane(self.table, self.points)
         return square_plane(self.points, "x₁", f"x{subscript(self.model.data_dim - 1)}")
 
+    @cached_property
+    def label_names(self) -> tuple[str, ...]:
+        """Names of the labels that the model is conditional on; empty where it is not."""
+        return label_names(self._distribution) if self.model.label_count else ()
+
+    @cached_property
+    def given(self) -> VAE:
+        """The model under the labels of the held-out points; itself where it is not conditional."""
+        return condition(self.model, self._distribution, self.held_out.coordinate)
+
+    @property
+    def _distribution(self) -> Distribution:
+        """What the points come from."""
+        return self.table or open_distribution(self.config)
+
     @property
     def categories(self) -> tuple[str, ...]:
-        """What the coordinate counts, where it is a label of text; empty otherwise."""
-        return (self.table and self.table.categories) or ()
+        """What the coordinate counts, where it is a label of text or what a model is given; empty otherwise."""
+        return self.label_names or (self.table and self.table.categories) or ()
 
     @property
     def picture_note(self) -> str:
@@ -132,6 +148,8 @@ class Scene:
     def coordinate(self) -> Array | None:
         """What colours the held-out points, shape (N,); None where they have no coordinate."""
         coordinate = self.held_out.coordinate
+        if self.label_names:
+            coordinate = labels_of(self._distribution, coordinate).float()
         if coordinate is None:
             return None
         return to_array(coordinate)
@@ -141,6 +159,8 @@ class Scene:
         """What the coordinate of the held-out points is called; t along a curve."""
         if self.sample is not None:
             return "t"
+        if self.label_names and self._distribution.curve is not None:
+            return "piece"
         return getattr(open_distribution(self.config), "coordinate_name", "t")
 
     @property
@@ -149,6 +169,8 @@ class Scene:
 
         That is their coordinate, or where they have none, or one of text, the first of the data's coordinates.
         """
+        if self.label_names and self.table is None and self.held_out.coordinate is not None:
+            return getattr(self._distribution, "coordinate_name", "t"), to_array(self.held_out.coordinate)
         if self.table is not None and (self.coordinate is None or self.categories):
             return self.table.columns[0], self.table.standardization.restore(self.points)[:, 0]
         if self.coordinate is None:
@@ -163,7 +185,7 @@ class Scene:
         """
         with torch.no_grad():
             points = self._like_weights(self.held_out.points)
-            mu, logvar, _ = self.model.posterior(points)
+            mu, logvar, _ = self.given.posterior(points)
 
         # log s^2 = 2 log s.
         max_logvar = 2 * np.log(MAX_DRAWN)
@@ -176,7 +198,7 @@ class Scene:
     def factor(self) -> Array | None:
         """Cholesky factor of each q(z|x), shape (N, L, L), bounded as well; None where its covariance is diagonal."""
         with torch.no_grad():
-            factor = self.model.posterior(self._like_weights(self.held_out.points)).factor
+            factor = self.given.posterior(self._like_weights(self.held_out.points)).factor
         if factor is None:
             return None
         return to_array(factor.nan_to_num(0.0).clamp(-MAX_DRAWN, MAX_DRAWN))
@@ -242,10 +264,10 @@ class Scene:
         return z[:, self.plane]
 
     def decode(self, z: Array) -> Array:
-        """Decode latents of shape (N, L), shape (N, D)."""
+        """Decode a latent of each held-out point, shape (N, L), shape (N, D)."""
         with torch.no_grad():
             latents = self._like_weights(torch.from_numpy(z))
-            decoded = self.model.decode(latents)
+            decoded = self.given.decode(latents)
         return to_array(decoded)
 
     def grid(self, model: VAE) -> Array:

@@ -15,7 +15,7 @@ from torch import Tensor
 
 from swissroll.evaluation.evidence import posterior_on_grid
 from swissroll.evaluation.quadrature import log_joint
-from swissroll.model.vae import latent_grid
+from swissroll.model.vae import VAE, latent_grid
 from swissroll.report import plots
 from swissroll.report.colours import POSTERIOR, TRUE_POSTERIOR
 from swissroll.report.data_plane import shorten
@@ -51,7 +51,10 @@ def true_posterior(scene: Scene) -> Figure:
     means = mu[chosen]
     sigmas = np.exp(0.5 * logvar[chosen])
     correlations = np.zeros(WINDOWS) if scene.correlation is None else scene.correlation[chosen]
-    windows = _windows(scene, x, means, sigmas)
+    models = [scene.model] * WINDOWS
+    if scene.given.given_labels is not None:
+        models = [scene.model.given(label) for label in scene.given.given_labels[torch.from_numpy(chosen)].tolist()]
+    windows = _windows(scene, models, x, means, sigmas)
 
     figure, axes = row(9, [LABELS] * WINDOWS)
     for k, (ax, window) in enumerate(zip(axes, windows, strict=True)):
@@ -74,19 +77,20 @@ class Window(NamedTuple):
     density: Array
 
 
-def _windows(scene: Scene, x: Tensor, means: Array, sigmas: Array) -> Iterator[Window]:
-    """A window for each point of shape (K, D), from the means and standard deviations of q(z|x), shape (K, L)."""
+def _windows(scene: Scene, models: list[VAE], x: Tensor, means: Array, sigmas: Array) -> Iterator[Window]:
+    """A window for each point of shape (K, D), from the means and standard deviations of q(z|x), shape (K, L).
+
+    The models are those of each point, under its label where they are conditional.
+    """
     if scene.config.latent_dim == 1:
-        axis, densities = posterior_on_grid(scene.model, x, size=LINE_GRID, extent=scene.latent_extent)
-        for density in densities.numpy():
-            yield Window([axis.numpy()], density)
+        for k, model in enumerate(models):
+            axis, densities = posterior_on_grid(model, x[[k]], size=LINE_GRID, extent=scene.latent_extent)
+            yield Window([axis.numpy()], densities.numpy()[0])
         return
 
     # As a share of its highest value, in the window or out of it, a density needs no integral.
     sigma = translation_of(scene.config, scene.model).sigma
-    joint = partial(log_joint, scene.model, sigma=sigma)
     whole_plane = latent_grid(WINDOW_GRID, scene.latent_extent, 2).double()
-    highest_in_plane = joint(x, whole_plane).amax(dim=1)
 
     for k, mean in enumerate(torch.from_numpy(means).double()):
         reach = _reach(sigmas[k])
@@ -95,8 +99,9 @@ def _windows(scene: Scene, x: Tensor, means: Array, sigmas: Array) -> Iterator[W
         grid = torch.cartesian_prod(*axes)
 
         # p(z|x) / max p(z|x) = exp(log p(x, z) - max log p(x, z)).
-        log_density = joint(x[[k]], grid)[0]
-        highest = torch.maximum(log_density.max(), highest_in_plane[k])
+        joint = partial(log_joint, models[k], x[[k]], sigma=sigma)
+        log_density = joint(grid)[0]
+        highest = torch.maximum(log_density.max(), joint(whole_plane)[0].max())
         share = torch.exp(log_density - highest).nan_to_num(0.0)
 
         density = share.reshape(WINDOW_GRID, WINDOW_GRID)
