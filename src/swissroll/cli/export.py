@@ -7,6 +7,7 @@ from typing import Annotated, Literal
 
 from cyclopts import Parameter
 
+from swissroll.cli.labels import require_label
 from swissroll.cli.terminal import CommandError, disk_errors_with
 from swissroll.cli.use import columns_of, open_run
 from swissroll.report.shell import quote
@@ -17,6 +18,7 @@ def export(
     /,
     *,
     file_format: Annotated[Literal["onnx", "torch"], Parameter(name="--format")] = "onnx",
+    label: str | None = None,
     out: Path | None = None,
 ) -> int:
     """Write a run's encoder and decoder as files for other programs, with rows in the units of the data.
@@ -27,6 +29,8 @@ def export(
         The run's folder.
     file_format
         onnx is for onnxruntime and others; torch is a program for torch.export.load.
+    label
+        Label that the files are for, of a conditional run.
     out
         Folder for the files; export in the run's own by default.
     """
@@ -34,14 +38,17 @@ def export(
     from swissroll.runs.files import replace_file
 
     run = open_run(folder)
+    number = require_label(run, label)
     target = out or folder / "export"
     names = [f"encoder{ENDINGS[file_format]}", f"decoder{ENDINGS[file_format]}"]
     for path in (target / name for name in names):
         if path.exists():
             raise CommandError(f"{path} already exists.", "Move it away, or choose another folder with --out.")
 
-    again = f"swissroll export {quote(folder)} --format {file_format} --out {quote(target)}"
-    files = export_model(run.model, file_format, columns_of(run))
+    of_label = "" if label is None else f" --label {quote(label)}"
+    again = f"swissroll export {quote(folder)} --format {file_format}{of_label} --out {quote(target)}"
+    model = run.model if number is None else run.model.given(number)
+    files = export_model(model, file_format, columns_of(run), label=label)
     with disk_errors_with(lambda: again):
         target.mkdir(parents=True, exist_ok=True)
         for name, content in files.items():

@@ -37,7 +37,7 @@ def write_table(path: Path, columns: Sequence[str], parts: Iterable[Any], count:
     Args:
         path: Where to; its ending decides the format, and its folder is made.
         columns: Names of the D columns; a .npy file has none.
-        parts: Arrays of shape (n, D) of one precision, as they are made.
+        parts: Arrays of shape (n, D) of one precision, as they are made; or of objects, where a column is text.
         count: Rows of all parts together.
     """
     from swissroll.runs.files import replacing
@@ -125,14 +125,16 @@ def _line(names: Sequence[str], delimiter: str) -> str:
 
 def _rows_as_text(rows: Any, delimiter: str) -> str:
     """Rows as lines of text that hold each number exactly."""
-    columns = [map(_number_writer(column), column.tolist()) for column in rows.T]
+    columns = [map(_cell_writer(column, delimiter), column.tolist()) for column in rows.T]
     return "".join(delimiter.join(row) + "\n" for row in zip(*columns, strict=True))
 
 
-def _number_writer(column: Any) -> Callable[[float], str]:
-    """What writes the numbers of a column: nine digits hold those of single precision."""
+def _cell_writer(column: Any, delimiter: str) -> Callable[[Any], str]:
+    """What writes the cells of a column: nine digits hold the numbers of single precision."""
     import numpy as np
 
+    if isinstance(column[0], str):
+        return lambda text: _line([text], delimiter).rstrip("\n")
     with np.errstate(over="ignore"):
         is_single = bool((column == column.astype(np.float32)).all())
     return "{:.9g}".format if is_single else repr

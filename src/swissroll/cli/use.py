@@ -4,13 +4,20 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
-from functools import partial
 from itertools import chain
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 from cyclopts import Parameter
 
+from swissroll.cli.draws import ROWS_AT_A_TIME, draw_labelled_parts, draw_parts
+from swissroll.cli.labels import (
+    find_label,
+    label_cells,
+    label_column_of,
+    read_labels_of,
+    require_room_for_labels,
+)
 from swissroll.cli.table_file import require_new_table, write_table
 from swissroll.cli.terminal import CommandError, Quiet, disk_errors_with, note
 from swissroll.report.shell import quote
@@ -19,8 +26,6 @@ if TYPE_CHECKING:
     from swissroll.evaluation.evidence import Score
     from swissroll.runs.run import Run
 
-ROWS_AT_A_TIME = 2**14
-"""Rows that a network computes at a time."""
 FRESH_POINTS = 1000
 """Points of a run's own distribution, or at most as many of its held-out rows."""
 MAX_ROWS = 10**8
@@ -53,7 +58,7 @@ def encode(folder: Path, /, *, out: Out, data: Data = None, columns: Columns = N
     task = _Task.begin("encode", folder, out, data, columns)
     latents = [f"z{number}" for number in range(1, task.model.latent_dim + 1)]
     names = list(chain.from_iterable((latent, f"{latent}_sd") for latent in latents))
-    task.write(names, _in_parts(task.rows, partial(_encode_part, task.model)), quiet=quiet)
+    task.write(names, task.in_parts(_encode_part), quiet=quiet)
     task.conclude(f"mean and standard deviation of {task.model.latent_dim} latents", "reconstruct")
     return 0
 
@@ -68,14 +73,15 @@ def reconstruct(folder: Path, /, *, out: Out, data: Data = None, columns: Column
     """
     task = _Task.begin("reconstruct", folder, out, data, columns)
     names = [f"{name}_reconstructed" for name in task.columns] if task.are_own else task.columns
-    parts = _in_parts(task.rows, lambda part: task.model.reconstruct(part).numpy())
-    task.write(names, parts, quiet=quiet)
+    task.write(names, task.in_parts(lambda model, part: model.reconstruct(part).numpy()), quiet=quiet)
     task.conclude("decoded means of the posteriors' means", "score")
     return 0
 
 
 def score(folder: Path, /, *, out: Out, data: Data = None, columns: Columns = None, quiet: Quiet = False) -> int:
     """Write log p(x) of each row, in nats and in the units of the data, and its error.
+
+    That of a conditional run is log p(x|c), with the label of the row.
 
     Parameters
     ----------
@@ -91,11 +97,12 @@ def score(folder: Path, /, *, out: Out, data: Data = None, columns: Columns = No
     exact = is_exact(task.model)
     with _bar(len(task.rows), "Scoring", quiet) as bar:
         generator = rng.generator(task.run.config.seed, "measure: importance")
-        found = score_rows(task.model, task.rows, generator=generator, progress=bar.update)
+        found = score_rows(task.given, task.rows, generator=generator, progress=bar.update)
 
     names = ["log_density" if exact else "log_density_bound", "error"]
     task.write(names, _score_parts(found), quiet=True)
-    way = "log p(x) by quadrature" if exact else "importance-weighted lower bounds on log p(x), of 1,000 draws each"
+    density = "log p(x)" if task.labels is None else f"log p(x | {label_column_of(task.run)})"
+    way = f"{density} by quadrature" if exact else f"importance-weighted lower bounds on {density}, of 1,000 draws each"
     mean = float(found.log_p.mean())
     task.conclude(f"{way}, in nats; mean {mean:.4g}, largest error {float(found.error.max()):.2g}", "sample")
     return 0
@@ -108,6 +115,7 @@ def sample(
     out: Out,
     count: Annotated[int, Parameter(name=["--count", "-n"])] = 1000,
     noise: bool = True,
+    label: str | None = None,
     seed: int = 42,
     quiet: Quiet = False,
 ) -> int:
@@ -121,6 +129,9 @@ def sample(
         Number of rows.
     noise
         Add the decoder's noise, as p(x) has it; without it the rows are decoded draws from the prior.
+    label
+        Label that the rows are to have, of a conditional run; by default labels come in their shares of the training
+        rows, and are written in a column of their own.
     seed
         Decides the rows.
     """
@@ -132,14 +143,24 @@ def sample(
     run = open_run(folder)
     if noise:
         _require_noise(run, "Or leave the noise out: --no-noise")
+    number = find_label(run, label)
     names = columns_of(run)
-    parts = _draw_parts(run.model, count, seed, noise=noise)
-    again = f"swissroll sample {quote(folder)} -n {count} --out {quote(out)}"
+    if number is None and run.network.label_count:
+        require_room_for_labels(run, out)
+        names = [*names, label_column_of(run)]
+        parts = draw_labelled_parts(run, count, seed, noise=noise)
+    else:
+        model = run.model if number is None else run.model.given(number)
+        parts = draw_parts(model, count, seed, noise=noise)
+    of_label = "" if label is None else f" --label {quote(label)}"
+    again = f"swissroll sample {quote(folder)} -n {count}{of_label} --out {quote(out)}"
     with disk_errors_with(lambda: again), _bar(count, "Sampling", quiet) as bar:
         write_table(out, names, _told(parts, bar), count)
-    what = "draws from p(x)" if noise else "draws from p(x) without the decoder's noise"
+    density = "p(x)" if label is None else f"p(x | {label_column_of(run)} = {label})"
+    what = f"draws from {density}" if noise else f"draws from {density} without the decoder's noise"
     print(f"{out}: {count:,} {what}, in the columns {', '.join(names)}")
-    print(f"Next: swissroll score {quote(folder)} --data {quote(out)} --out {quote(_beside(out, 'score'))}")
+    if label is None:
+        print(f"Next: swissroll score {quote(folder)} --data {quote(out)} --out {quote(_beside(out, 'score'))}")
     return 0
 
 
@@ -153,6 +174,7 @@ class _Task:
         model: Its model, whose rows are in data units.
         columns: Names of the D columns.
         rows: Shape (N, D).
+        labels: Number of each row's label, shape (N,), of a conditional run; else None.
         are_own: Whether they are the run's own held-out rows or fresh points: then they are written, too.
         data: The table; None for the run's own rows.
         out: The new file.
@@ -163,6 +185,7 @@ class _Task:
     model: Any
     columns: list[str]
     rows: Any
+    labels: Any
     are_own: bool
     data: Path | None
     out: Path
@@ -174,6 +197,8 @@ class _Task:
         if data is None and columns is not None:
             raise CommandError("--columns names columns of a table.", "Name the table with --data.")
         run = open_run(folder)
+        if data is None:
+            require_room_for_labels(run, out)
         rows = _own_rows(run) if data is None else _read_rows(run, data, columns)
         return cls(
             name=name,
@@ -181,6 +206,7 @@ class _Task:
             model=run.model,
             columns=columns_of(run),
             rows=rows,
+            labels=_labels_of(run, data) if run.network.label_count else None,
             are_own=data is None,
             data=data,
             out=out,
@@ -189,11 +215,31 @@ class _Task:
     def write(self, names: Sequence[str], parts: Iterator[Any], *, quiet: bool) -> None:
         """Write results part by part, as they are computed; behind the run's own rows where they are its own."""
         if self.are_own:
+            rows = self.rows
             names = [*self.columns, *names]
-            parts = _beside_rows(self.rows, parts)
+            if self.labels is not None:
+                names = [*self.columns, label_column_of(self.run), *names[len(self.columns) :]]
+                rows = _column_stack([rows, label_cells(self.run, self.labels)])
+            parts = _beside_rows(rows, parts)
         title = self.name.capitalize().removesuffix("e") + "ing"
         with disk_errors_with(self._command), _bar(len(self.rows), title, quiet) as bar:
             write_table(self.out, names, _told(parts, bar), len(self.rows))
+
+    @property
+    def given(self) -> Any:
+        """The model under the label of each row; itself where it is not conditional."""
+        return self.model if self.labels is None else self.model.given(self.labels)
+
+    def in_parts(self, compute: Callable[[Any, Any], Any]) -> Iterator[Any]:
+        """What is computed by the model of the rows, some thousand at a time."""
+        from swissroll.reproducibility.modes import ordinary_modes
+
+        for start in range(0, len(self.rows), ROWS_AT_A_TIME):
+            chosen = slice(start, start + ROWS_AT_A_TIME)
+            model = self.model if self.labels is None else self.model.given(self.labels[chosen])
+            with ordinary_modes():
+                part = compute(model, self.rows[chosen])
+            yield part
 
     def conclude(self, what: str, then: str) -> None:
         """Say what lies where, and what comes next."""
@@ -255,6 +301,13 @@ def _own_rows(run: Run) -> Any:
     return rows if run.standardization is None else run.standardization.restore(rows.astype(np.float64))
 
 
+def _labels_of(run: Run, data: Path | None) -> Any:
+    """Labels of a table's rows, or of the run's own, shape (N,)."""
+    from swissroll.training.build import held_out_labels
+
+    return held_out_labels(run.config, FRESH_POINTS) if data is None else read_labels_of(run, data)
+
+
 def _read_rows(run: Run, data: Path, columns: str | None) -> Any:
     """Rows of a table that fit a run, shape (N, D), float64."""
     from swissroll.data.column_names import split_names
@@ -286,16 +339,6 @@ def _read_rows(run: Run, data: Path, columns: str | None) -> Any:
     return read_rows(data, choose)
 
 
-def _in_parts(rows: Any, compute: Callable[[Any], Any]) -> Iterator[Any]:
-    """What is computed of rows, some thousand at a time."""
-    from swissroll.reproducibility.modes import ordinary_modes
-
-    for start in range(0, len(rows), ROWS_AT_A_TIME):
-        with ordinary_modes():
-            part = compute(rows[start : start + ROWS_AT_A_TIME])
-        yield part
-
-
 def _encode_part(model: Any, rows: Any) -> Any:
     """Means and standard deviations of posteriors, latent by latent, shape (n, 2 L), float32."""
     import numpy as np
@@ -320,16 +363,11 @@ def _score_parts(found: Score) -> Iterator[Any]:
         yield np.column_stack([log_p[part], error[part].astype(np.float32)])
 
 
-def _draw_parts(model: Any, count: int, seed: int, *, noise: bool) -> Iterator[Any]:
-    """Draws from a model, some thousand at a time, all from one source."""
-    from swissroll.reproducibility import rng
-    from swissroll.reproducibility.modes import ordinary_modes
+def _column_stack(parts: list[Any]) -> Any:
+    """Arrays of shape (n, ...) side by side; of objects where one is."""
+    import numpy as np
 
-    generator = rng.generator(seed, "measure: prior")
-    for start in range(0, count, ROWS_AT_A_TIME):
-        with ordinary_modes():
-            part = model.sample(min(ROWS_AT_A_TIME, count - start), noise=noise, generator=generator).numpy()
-        yield part
+    return np.column_stack(parts)
 
 
 def _beside_rows(rows: Any, parts: Iterator[Any]) -> Iterator[Any]:

@@ -86,13 +86,16 @@ class _Decoder(_Part):
 
 
 @ordinary_modes()
-def export_model(model: VAE | StandardizedVAE, file_format: Format, columns: list[str]) -> dict[str, bytes]:
+def export_model(
+    model: VAE | StandardizedVAE, file_format: Format, columns: list[str], *, label: str | None = None
+) -> dict[str, bytes]:
     """The files of an exported model, by name: encoder, decoder, and what they do not say, as model.json.
 
     Args:
         model: The model; of a table, in data units, whose rows are float64.
         file_format: What to write.
         columns: Names of the D columns.
+        label: Name of the label that a conditional model was given.
 
     Raises:
         FixableError: ONNX is asked for, and what writes it is not installed.
@@ -119,7 +122,8 @@ def export_model(model: VAE | StandardizedVAE, file_format: Format, columns: lis
     for name, module, example, given, found in parts:
         program = _trace(module.eval(), example, given)
         files[name + ending] = _as_onnx(program, given, found) if file_format == "onnx" else _as_program(program)
-    files["model.json"] = json.dumps(_describe(model, network, columns), indent=1).encode()
+    described = _describe(model, network, columns) | ({} if label is None else {"label": label})
+    files["model.json"] = json.dumps(described, indent=1).encode()
     return files
 
 
