@@ -24,8 +24,12 @@ import torch
 from PIL import Image
 
 from swissroll import Config
-from swissroll.evaluation.evidence_summary import summarize_evidence
+from swissroll.data import Distribution
+from swissroll.evaluation.evidence import score
+from swissroll.evaluation.evidence_summary import BOUND_TOLERANCE, EvidenceSummary, summarize_evidence
+from swissroll.evaluation.lower_bound import nll_lower_bound
 from swissroll.exercise.side_by_side import Side, draw_side_by_side
+from swissroll.model import VAE
 from swissroll.report.export import encode_figure
 from swissroll.report.scene import Scene
 from swissroll.training import loss_of
@@ -75,6 +79,9 @@ VARIANTS = {
         beside={"beta 0.1": {"beta": 0.1}},
     ),
     "full-covariance": Variant({"full covariance": {"posterior": "full"}}),
+    "conditional": Variant(
+        {"conditional": {"dataset": "rings", "conditional": True}}, beside={"rings": {"dataset": "rings"}}
+    ),
     "flow-prior": Variant({"flow prior": {"prior": "flow"}}),
     "mmd": Variant(
         {"beta 0, mmd 0.1": {"beta": 0.0, "mmd_weight": 0.1}, "beta 0, mmd 1": {"beta": 0.0, "mmd_weight": 1.0}},
@@ -100,17 +107,35 @@ def _trained(name: str, config: Config) -> Trained:
         pass
     scene = Scene(config, training.engine.model)
     x = scene.held_out.points
-    terms = evaluate_loss(scene.model, x, loss=loss_of(config), seed=0)
+    terms = evaluate_loss(scene.given, x, loss=loss_of(config), seed=0)
     sigma = translation_of(config, scene.model).sigma
 
     evidence = None
     if sigma > 0:
         source = scene.model.distribution
         assert source is not None  # noqa: S101 - built from a config
-        evidence = summarize_evidence(scene.model, source, x[:MEASURED_POINTS], sigma=sigma, seed=0)
+        evidence = summarize_evidence(scene.given, source, x[:MEASURED_POINTS], sigma=sigma, seed=0)
+        if config.conditional:
+            evidence = without_label(evidence, scene.model, source, sigma=sigma)
     side = Side(name=name, scene=scene, evidence=evidence)
     cost = "-" if evidence is None else f"{evidence.neg_log_evidence:.2f}"
     return Trained(side, (f"{terms.mse**0.5:.3f}", f"{terms.rate:.2f}", f"{sigma:.3f}", cost, side.above))
+
+
+def without_label(found: EvidenceSummary, model: VAE, source: Distribution, *, sigma: float) -> EvidenceSummary:
+    """The evidence of points alone, log p(x), in the place of log p(x|c): as that of a model without labels."""
+    curve = source.curve
+    assert curve is not None  # noqa: S101 - rings have one
+    x = curve.position(curve.midpoints(found.n))
+    value = -float(score(model, x, sigma=sigma).log_p.mean())
+    lowest = nll_lower_bound(curve, sigma, tolerance=BOUND_TOLERANCE)
+    return replace(
+        found,
+        neg_log_evidence=value,
+        lower_bound=lowest.lower,
+        lower_bound_error=lowest.upper - lowest.lower,
+        above_lower_bound=value - lowest.lower,
+    )
 
 
 def trained(name: str, settings: Mapping[str, Any]) -> Trained:
