@@ -188,6 +188,28 @@ def test_the_engines_agree_on_the_presets(preset: str) -> None:
     np.testing.assert_allclose(found, expected, rtol=2e-4, atol=1e-5)
 
 
+def test_a_batch_optimal_variance_is_the_mean_error_of_the_last_hundred_batches() -> None:
+    training = build(replace(SMALL, decoder_variance="batch_optimal", beta=0.1, steps=130))
+    errors = [record.train.mse for record in training]
+    # The plain mean of a hundred steps, then each new one has a share of a hundredth.
+    variance = np.mean(errors[:100])
+    for error in errors[100:]:
+        variance += (error - variance) / 100
+    tracked = training.engine.weights()["tracked_logvar"].item()
+    assert np.exp(tracked) == pytest.approx(variance, rel=1e-4)
+
+
+def test_a_largest_error_moves_the_variance_by_how_far_each_batch_is_from_it() -> None:
+    config = replace(SMALL, max_error=0.3, beta=0.02, steps=60)
+    training = build(config)
+    errors = [record.train.mse for record in training]
+    excess = np.array(errors) / 0.3**2 - 1
+    assert excess.min() < 1 < excess.max()
+    # sigma^2 = beta D / (2 L) at the start, with D = L = 2; five hundredths of the excess a step, kept within 1.
+    expected = np.log(0.02 / 2) - 0.05 * np.clip(excess, -1, 1).sum()
+    assert training.engine.weights()["tracked_logvar"].item() == pytest.approx(expected, abs=1e-3)
+
+
 def test_held_out_points_are_measured_as_the_reference_measures_them() -> None:
     training = build(SMALL)
     records = list(training)
