@@ -36,6 +36,21 @@ def test_groups_hold_each_run_once_by_shape_and_at_most_about_20_seconds(engine:
         assert sizes[0] <= members or sizes[0] % members == 0
 
 
+def test_groups_of_a_flow_prior_are_smaller() -> None:
+    # A step of a narrow network takes some five times as long with one.
+    values = {"prior": ["gaussians", "flow"], "hidden_dim": 64, "steps": 1000, "seeds": 30} | TORCH
+    plain, flow = (cost.seconds(config) for config in Sweep.of(values | {"seeds": 1}).configs())
+    assert flow - plain == pytest.approx(1000 * cost.FLOW_SECONDS)
+    sweep = Sweep.of(values)
+    names = list(sweep.names())
+    by_name = dict(zip(names, sweep.configs(), strict=True))
+    sizes: dict[str, int] = {}
+    for group in plan_groups(sweep, names, []):
+        prior = by_name[group[0]].prior
+        sizes[prior] = max(sizes.get(prior, 0), len(group))
+    assert 1 <= sizes["flow"] < sizes["gaussians"]
+
+
 def test_a_larger_sweep_keeps_its_groups() -> None:
     small = Sweep.of({"hidden_dim": [8, 16], "beta": [0.1, 0.01], "seeds": 2} | TORCH)
     larger = extend(small, {"hidden_dim": 32, "seeds": 3})

@@ -19,6 +19,8 @@ FIT_SECONDS = 0.02
 """Fitting a prior after training, for each of its Gaussians."""
 STEP_SECONDS = {"torch": 1.4e-3, "xla": 6e-5}
 """The fixed part of a step, by engine."""
+FLOW_SECONDS = 7e-3
+"""What a flow prior adds to a step: many small operations, which width does not change."""
 RATE_SHARE = {"torch": 0.4, "xla": 0.7}
 """What of the rate of a large matrix product an engine's steps reach."""
 CORE_RATE = 150e9
@@ -59,6 +61,8 @@ def seconds(config: Config, *, rate: float = CORE_RATE) -> float:
 
     engine = choose_engine(config)
     step = STEP_SECONDS[engine] + flops(config) / (RATE_SHARE[engine] * rate)
+    if config.prior == "flow":
+        step += FLOW_SECONDS
     fit_seconds = FIT_SECONDS * config.components if config.refit_prior else 0.0
     return config.steps * step + fit_seconds + MEASURE_SECONDS
 
