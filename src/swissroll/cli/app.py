@@ -13,7 +13,7 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Any, NoReturn
 
-from cyclopts import App, Argument, ArgumentCollection, CycloptsError, Group
+from cyclopts import App, Argument, ArgumentCollection, CycloptsError, Group, MissingArgumentError
 from cyclopts.config import Dict
 
 from swissroll.cli.data import data
@@ -22,6 +22,7 @@ from swissroll.cli.export import export
 from swissroll.cli.figures import figures
 from swissroll.cli.lab import lab
 from swissroll.cli.lint import lint
+from swissroll.cli.missing import say_missing
 from swissroll.cli.runs import evaluate, repair, report
 from swissroll.cli.streams import STANDARD_OUTPUT, drop_output, flush_output, prepare_streams
 from swissroll.cli.sweep import sweep
@@ -202,7 +203,7 @@ def _code_of(ended: SystemExit) -> int:
 def _explain(error: Exception) -> tuple[str, str] | None:
     """What was wrong, and what helps; None for a defect of this program, which needs its traceback."""
     if isinstance(error, CycloptsError):
-        return UNUSED.sub(r"the command takes no \1; leave that out.", str(error)), ""
+        return _explain_usage(error)
     if isinstance(error, OSError) and error.filename == STANDARD_OUTPUT:
         drop_output()
         return f"{STANDARD_OUTPUT}: {error.strerror}.", "What went to folders is whole."
@@ -216,6 +217,13 @@ def _explain(error: Exception) -> tuple[str, str] | None:
     if isinstance(error, ValueError):
         return str(error), ""
     return None
+
+
+def _explain_usage(error: CycloptsError) -> tuple[str, str]:
+    """What is wrong with the words of a command line, and what helps."""
+    if isinstance(error, MissingArgumentError):
+        return say_missing(error)
+    return UNUSED.sub(r"the command takes no \1; leave that out.", str(error)), ""
 
 
 def _ran_out_of_memory(error: Exception) -> bool:
