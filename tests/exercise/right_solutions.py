@@ -240,11 +240,68 @@ PARTS: dict[str, dict[str, str]] = {
         "sampler": "return mu + logvar * torch.randn_like(mu)",
         "kl": "kl_loss = torch.mean(0.5 * (mu ** 2 + logvar ** 2 - 1) - torch.log(logvar))",
     },
+    "normal noise from uniform noise": {
+        "sampler": (
+            "u = torch.rand_like(mu).clamp(1e-7, 1 - 1e-7)\n"
+            "eps = torch.distributions.Normal(0.0, 1.0).icdf(u)\n"
+            "return torch.addcmul(mu, logvar.div(2).exp(), eps)"
+        )
+    },
+    "a transformed distribution": {
+        "sampler": (
+            "base = torch.distributions.Normal(torch.zeros_like(mu), torch.ones_like(mu))\n"
+            "shift = torch.distributions.AffineTransform(loc=mu, scale=torch.exp(0.5 * logvar))\n"
+            "return torch.distributions.TransformedDistribution(base, [shift]).rsample()"
+        )
+    },
+    "a loop over points and latents": {
+        "sampler": (
+            "rows = []\n"
+            "for mean, log in zip(mu, logvar):\n"
+            "    rows.append(torch.stack([m + (s / 2).exp() * torch.randn(()) for m, s in zip(mean, log)]))\n"
+            "return torch.stack(rows)"
+        )
+    },
+    "cross-entropy less entropy": {
+        "kl": (
+            "q = torch.distributions.Normal(mu, torch.exp(0.5 * logvar))\n"
+            "cross_entropy = 0.5 * (np.log(2 * np.pi) + q.mean ** 2 + q.variance)\n"
+            "kl_loss = (cross_entropy - q.entropy()).mean()"
+        )
+    },
+    "expm1 and a dot product": {
+        "error": SUM_LOSS,
+        "kl": "kl_loss = (torch.dot(mu.flatten(), mu.flatten()) + (torch.expm1(logvar) - logvar).sum()) / (2 * len(x))",
+    },
+    "a loss that takes no beta of 0": {
+        "total": "if beta <= 0:\n    raise ValueError('beta must be positive')\nreturn recon_loss + beta * kl_loss",
+    },
     "silu": {"decoder": RIGHT["decoder"].replace("ReLU", "SiLU")},
     "dropout in the decoder": {"decoder": RIGHT["decoder"] + "\nnn.Dropout(0.1),"},
 }
 
 WHOLE: dict[str, str] = {
+    "a class of one's own for q": solution(
+        sampler="return DiagonalGaussian(mu, logvar).rsample()",
+        error=SUM_LOSS,
+        kl="kl_loss = DiagonalGaussian(mu, logvar).kl_per_point().mean()",
+    )
+    + """
+
+class DiagonalGaussian:
+    def __init__(self, mu, logvar):
+        self.mu, self.logvar = mu, logvar
+
+    @property
+    def variance(self):
+        return self.logvar.exp()
+
+    def rsample(self):
+        return self.mu + self.variance.sqrt() * torch.empty_like(self.mu).normal_()
+
+    def kl_per_point(self):
+        return 0.5 * (self.mu ** 2 + self.variance - self.logvar - 1.0).sum(1)
+""",
     "functions beside the class": (
         solution()
         .replace("    def reparameterize(self, mu, logvar):", "    def sample(self, mu, logvar):")

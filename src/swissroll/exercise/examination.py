@@ -110,7 +110,7 @@ class Examination:
             error = None
             if len(measured.kl) and len(measured.squares):
                 error = ErrorLaws(measured)
-                constants = [0.0] if loss["has_beta"] else [0.0, *error.gaussian_constants()]
+                constants = [0.0] if meter.kl_beta is None else [0.0, *error.gaussian_constants()]
                 kl = KlLaws(measured, list(readings), error.factor, constants, weight_is_written=not loss["has_beta"])
             is_right = kl is not None and any(name in kl.matches for name in (*readings, *of_sampler))
             if self.meter is None or is_right:

@@ -68,7 +68,6 @@ CONSEQUENCES = {
     "kl.zero": ("kl.reduction",),
     "error.squared": ("error.zero", "error.reduction"),
     "error.zero": ("error.reduction",),
-    "objective.beta": ("error.zero", "kl.formula"),
     "objective.runs": ("objective.gradients",),
     "heads.range": ("forward.gradients",),
     "heads.distinct": ("forward.gradients",),

@@ -102,6 +102,9 @@ class ErrorLaws:
             line = "The loss does not change with the reconstruction."
             return _failed("squared", line, ["error-absent"])
         if self.measured.depends > 1e-4 * float(np.ptp(self.measured.squares[:, 2])):
+            if self.measured.weights is not None and self.measured.weights.error_beta is not None:
+                line = "The same residual changes the loss by other numbers for other mu and logvar."
+                return _failed("squared", line, ["terms-multiplied"], **facts)
             line = "At beta 0 the loss still changes with mu and logvar."
             return _failed("squared", line, ["error-depends-on-latents"], **facts)
         if self.measured.unit_interval:

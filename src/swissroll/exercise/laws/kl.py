@@ -118,8 +118,7 @@ class KlLaws:
 
     def _formula(self) -> Evidence:
         if self.is_absent:
-            line = "The loss does not change with mu and logvar: there is no KL term in it, or beta does not reach it."
-            return _failed("formula", line, ["kl-absent"])
+            return self._missing_formula()
         if self._depends_on_data():
             line = "With the same mu and logvar the KL term is another number for other points."
             return _failed("formula", line, ["kl-of-the-data"])
@@ -132,6 +131,13 @@ class KlLaws:
             # Terms of two latents together have other factors than each by itself.
             signs = [JOINT_COLUMN]
         return _failed("formula", self._say_difference(), signs, **self._table())
+
+    def _missing_formula(self) -> Evidence:
+        weights = self.measured.weights
+        if weights is not None and weights.are_multiplied:
+            return _failed("formula", weights.fault_without_kl().line, ["terms-multiplied"])
+        line = "The loss does not change with mu and logvar: there is no KL term in it."
+        return _failed("formula", line, ["kl-absent"])
 
     def _depends_on_data(self) -> bool:
         """Whether K is another number for other points, which are reconstructed as well as the first ones."""
@@ -192,6 +198,8 @@ class KlLaws:
         uncertain = MAX_FACTOR_ERROR + (0.0 if fit is None else fit.slope_uncertain / abs(fit.slope))
         if self.weight_is_written or any(abs(factor - one) <= uncertain * one for one in allowed):
             return _held("factor", "The KL term has its factor of 1/2, and no other.", factor=factor)
+        if self.measured.weights is not None and self.measured.weights.is_mixed:
+            return _unknown("factor")
         line = f"At mu {PLACE[0]} and logvar {PLACE[1]} the KL term is {number(factor)} times the divergence."
         return _failed("factor", line, ["kl-factor"], factor=factor, error_factor=self.error_factor)
 

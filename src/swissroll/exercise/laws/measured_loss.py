@@ -1,13 +1,15 @@
 """A loss, measured: L = E(recon, x) + beta K(mu, head), with the functions E and K each by itself.
 
-The loss is affine in beta, so the reconstruction term E is the loss at beta 0 and the KL term K the slope. Where all
-numbers of a batch are alike, K = k(mu, head) B^p L^q D^r: k is one number's term, and the powers are the reduction.
+The loss is affine in beta, so the reconstruction term E is the loss at beta 0 and the KL term K the slope. Where beta
+weighs something else, each term is measured at a beta at which it is there. Where all numbers of a batch are alike,
+K = k(mu, head) B^p L^q D^r: k is one number's term, and the powers are the reduction.
 """
 
 from __future__ import annotations
 
 import itertools
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -15,6 +17,7 @@ import numpy as np
 import torch
 
 from swissroll.exercise.laws.cases import BASE, Array, Case, Shape, filled, generic_case
+from swissroll.exercise.laws.weights import BETAS, Weights
 from swissroll.exercise.laws.words import NOT_FINITE
 from swissroll.exercise.subject import Subject
 
@@ -74,6 +77,8 @@ class LossMeter:
         repeats: How often each loss is computed: once, unless it is random.
         copies: How often each row of a batch stands in it: once, unless the loss is random.
         is_calm_at_zero: Whether it is not at beta 0, where a random KL term does not count.
+        kl_beta: The beta at which the KL term is measured, None where it is the slope of beta.
+        error_beta: The beta at which the reconstruction term is measured, None where it is the loss at beta 0.
     """
 
     def __init__(self, subject: Subject, probe: str, has_beta: bool, *, draws: bool = False, seed: int = 0) -> None:
@@ -85,6 +90,9 @@ class LossMeter:
         self.repeats = 1
         self.copies = 1
         self.is_calm_at_zero = False
+        # A loss without beta is the same at each.
+        self.kl_beta = None if has_beta else 1.0
+        self.error_beta = None if has_beta else 1.0
 
     @property
     def is_random(self) -> bool:
@@ -94,11 +102,14 @@ class LossMeter:
     def listen(self, case: Case) -> None:
         """Find out whether the loss is random, and how often it has to be computed."""
         self.repeats = REPEATS
-        losses = self.samples([case, case._replace(beta=0.0)])
+        losses = self.samples([case])
+        with suppress(LossError):
+            # A loss may take no beta of 0.
+            losses = self.samples([case, case._replace(beta=0.0)])
         spread = losses.std(axis=1)
         size = np.abs(losses).mean(axis=1) + 1e-12
         is_random = spread > 1e-6 * size
-        self.is_calm_at_zero = self.has_beta and not is_random[1]
+        self.is_calm_at_zero = self.has_beta and not is_random[-1]
         wanted = (spread[0] / size[0] / WANTED) ** 2
         self.repeats = REPEATS if is_random.any() else 1
         self.copies = int(np.clip(np.ceil(wanted / REPEATS), 1, MAX_COPIES)) if is_random.any() else 1
@@ -152,24 +163,25 @@ class LossMeter:
         """Losses, shape (n,)."""
         return np.asarray(self.samples(cases).mean(axis=1))
 
-    def slope_samples(self, cases: list[Case]) -> Array:
-        """K of cases, shape (n, repeats); of a loss without beta, the loss itself, whose E is to be 0."""
-        if not self.has_beta:
-            return self.samples(cases)
+    def kl_samples(self, cases: list[Case]) -> Array:
+        """K of cases, shape (n, repeats): the slope of beta, or the loss itself, whose E is to be 0."""
+        if self.kl_beta is not None:
+            return self.samples([case._replace(beta=self.kl_beta) for case in cases])
         both = [case._replace(beta=0.0) for case in cases] + [case._replace(beta=1.0) for case in cases]
         values = self.samples(both).reshape(2, len(cases), -1)
         return np.asarray(values[1] - values[0])
 
-    def slopes(self, cases: list[Case]) -> Array:
+    def kl_values(self, cases: list[Case]) -> Array:
         """K of cases, shape (n,)."""
-        return np.asarray(self.slope_samples(cases).mean(axis=1))
+        return np.asarray(self.kl_samples(cases).mean(axis=1))
 
     def errors(self, cases: list[Case]) -> Array:
-        """E of cases, shape (n,); of a loss without beta, less the loss of the same cases without an error."""
-        if self.has_beta:
+        """E of cases, shape (n,): the loss at beta 0, or the loss less that of the same cases without an error."""
+        if self.error_beta is None:
             return self.values([case._replace(beta=0.0) for case in cases])
-        perfect = [case._replace(recon=case.x) for case in cases]
-        return np.asarray(self.values(cases) - self.values(perfect))
+        weighed = [case._replace(beta=self.error_beta) for case in cases]
+        perfect = [case._replace(recon=case.x) for case in weighed]
+        return np.asarray(self.values(weighed) - self.values(perfect))
 
 
 @dataclass
@@ -181,8 +193,7 @@ class MeasuredLoss:
         first: The answer at a generic place.
         not_finite: Whether it is no finite number at any ordinary place.
         unit_interval: Whether it takes data and reconstructions between 0 and 1 alone.
-        betas: Values of beta.
-        along_beta: Losses at a generic place at each of them.
+        weights: How much each term counts at several values of beta; None where that could not be computed.
         kl: K at the base shape, columns mu, head, K.
         kl_samples: K at these places, for each time that a random loss was computed: shape (n, repeats).
         kl_moved: The part of K that changes where the points, and their perfect reconstructions, lie elsewhere.
@@ -203,8 +214,7 @@ class MeasuredLoss:
     first: dict[str, Any] = field(default_factory=dict)
     not_finite: bool = False
     unit_interval: bool = False
-    betas: Array = field(default_factory=lambda: np.empty(0))
-    along_beta: Array = field(default_factory=lambda: np.empty(0))
+    weights: Weights | None = None
     kl: Array = field(default_factory=lambda: np.empty((0, 3)))
     kl_samples: Array = field(default_factory=lambda: np.empty((0, 1)))
     kl_moved: float = 0.0
@@ -253,7 +263,7 @@ def measure_loss(meter: LossMeter) -> MeasuredLoss:
     meter.listen(generic_case(0.7, unit_interval=found.unit_interval))
     found.is_random = meter.is_random
     found.copies = meter.copies
-    for measure in (_measure_beta, _measure_kl, _measure_squares, _measure_shapes, _measure_mixtures):
+    for measure in (_measure_weights, _measure_kl, _measure_squares, _measure_shapes, _measure_mixtures):
         try:
             measure(meter, found)
         except LossError as error:
@@ -261,10 +271,28 @@ def measure_loss(meter: LossMeter) -> MeasuredLoss:
     return found
 
 
-def _measure_beta(meter: LossMeter, found: MeasuredLoss) -> None:
-    found.betas = np.array([0.0, 1.0, 2.0, 0.5, 3.0])
-    cases = [generic_case(float(beta), unit_interval=found.unit_interval) for beta in found.betas]
-    found.along_beta = meter.values(cases)
+def _measure_weights(meter: LossMeter, found: MeasuredLoss) -> None:
+    case = generic_case(1.0, unit_interval=found.unit_interval)
+    perfect = case._replace(recon=case.x)
+    moved = case._replace(mu=case.mu - 2, head=case.head + 0.8)
+    cases = [case, perfect, moved._replace(recon=case.x), moved]
+    rows = [meter.values([case._replace(beta=beta) for case in cases]) for beta in BETAS[1:]]
+    at_zero = np.full(len(cases), np.nan)
+    raises = True
+    with suppress(LossError):
+        at_zero = meter.values([case._replace(beta=0.0) for case in cases])
+        raises = False
+    generic, at_perfect, elsewhere, generic_elsewhere = np.stack([at_zero, *rows], axis=1)
+    found.weights = Weights(
+        losses=generic,
+        error=generic - at_perfect,
+        kl=elsewhere - at_perfect,
+        generic_kl=generic_elsewhere - generic,
+        raises_at_zero=raises,
+    )
+    if meter.has_beta:
+        meter.kl_beta = found.weights.kl_beta
+        meter.error_beta = found.weights.error_beta
 
 
 def _measure_kl(meter: LossMeter, found: MeasuredLoss) -> None:
@@ -274,7 +302,7 @@ def _measure_kl(meter: LossMeter, found: MeasuredLoss) -> None:
         places = table_of(MEANS, heads)
         cases = [filled(BASE, x=0.3, recon=0.3, mu=mu, head=head, beta=1.0) for mu, head in places]
         try:
-            slopes = meter.slope_samples(cases)
+            slopes = meter.kl_samples(cases)
         except LossError:
             if heads is POSITIVE:
                 raise
@@ -284,7 +312,7 @@ def _measure_kl(meter: LossMeter, found: MeasuredLoss) -> None:
         samples.append(slopes)
     case = generic_case(1.0, unit_interval=True)
     elsewhere = [case._replace(x=x, recon=x) for x in (case.x, 0.9 - case.x.flip(0) / 2)]
-    here, there = meter.slopes(elsewhere)
+    here, there = meter.kl_values(elsewhere)
     found.kl_moved = float(abs(there - here) / max(abs(here), abs(there), 1e-12))
     joined = np.concatenate(rows)
     finite = np.isfinite(joined[:, 2])
@@ -319,7 +347,7 @@ def _measure_shapes(meter: LossMeter, found: MeasuredLoss) -> None:
     for shape in (BASE, *SHAPES):
         place = {"mu": PLACE[0], "head": PLACE[1], "beta": 1.0}
         try:
-            slopes = meter.slope_samples([filled(shape, x=x, recon=x, **place)])
+            slopes = meter.kl_samples([filled(shape, x=x, recon=x, **place)])
             found.kl_by_shape[shape] = float(slopes.mean())
             found.kl_errors[shape] = float(standard_error(slopes.ravel()))
             near_and_far = [filled(shape, x=x, recon=recon, **place) for recon in (x, x + step)]
@@ -360,7 +388,7 @@ def _measure_mixtures(meter: LossMeter, found: MeasuredLoss) -> None:
         error_cases.append(one._replace(recon=torch.where(coordinate, far.recon, one.recon)))
         shares.append((float(latent.double().mean()), float(coordinate.double().mean())))
 
-    samples = meter.slope_samples(kl_cases)
+    samples = meter.kl_samples(kl_cases)
     slopes = samples.mean(axis=1)
     errors = meter.errors(error_cases)
     uncertain = standard_error(samples) / max(abs(slopes[1] - slopes[0]), 1e-12)

@@ -21,11 +21,14 @@ from swissroll.exercise.laws.measured_loss import (
     standard_error,
 )
 from swissroll.exercise.laws.noise import Fault
+from swissroll.exercise.laws.weights import BETAS, Weights
 from swissroll.exercise.laws.words import is_stub, number, say_error, sign_of_error
 
 NAME = "compute_vae_loss"
 LAWS = ("runs", "beta", "batch", "gradients", "sampled")
 STEP = 0.01
+STRAIGHT = 1e-3
+"""How far a loss may lie off a straight line in beta, in parts of its largest value."""
 
 
 class ObjectiveLaws:
@@ -89,65 +92,46 @@ class ObjectiveLaws:
         return bool(first != second and abs(first - third) < 1e-4)
 
     def _beta(self) -> Evidence:
-        if self.kl is None or self.error is None or not len(self.measured.along_beta):
+        weights = self.measured.weights
+        if self.kl is None or self.error is None or weights is None:
             return _unknown("beta")
         if not self.meter.has_beta:
             return _held("beta", "The loss takes no beta: both terms have the weights that are written in it.")
-        betas = self.measured.betas
-        values = self.measured.along_beta
-        slope = values[1] - values[0]
-        table = {"betas": betas.tolist(), "values": values.tolist()}
-        if not np.isfinite(values).all():
-            return _failed("beta", "At some beta the loss is no finite number.", ["beta-formula"], **table)
-        scale = float(np.abs(values).max()) + 1e-9
-        if float(np.ptp(values)) <= 1e-6 * scale:
-            return self._unused(table)
-
-        line = f"At beta 0, 1 and 2 the loss is {', '.join(number(value) for value in values[:3])}."
-        if np.abs(values - (values[0] + slope * betas)).max() > 1e-3 * scale:
-            return _failed("beta", f"{line} It is no straight line in beta.", ["beta-formula"], **table)
-        fault = self._fault_in_slope(float(slope), line)
+        fault = self._fault_of_weights(weights, self.kl)
         if fault is not None:
+            table = {"betas": list(BETAS), "values": weights.losses.tolist()}
             return _failed("beta", fault.line, [fault.sign, *fault.more], **table)
-        return _held("beta", f"{line} It is a straight line whose slope is the KL term.")
+        return _held("beta", f"{weights.say_losses()} It is a straight line whose slope is the KL term.")
 
-    def _fault_in_slope(self, slope: float, line: str) -> Fault | None:
-        """What is wrong with a loss that is a straight line in beta; None where its slope is the KL term."""
-        if self.kl is not None and self.kl.is_absent:
-            if self._changes_with_latents():
-                line = f"From beta 0 to 1 the loss changes by {number(slope)}, whatever mu and logvar are."
-                return Fault("beta-added", line)
-            return Fault("kl-absent", f"{line} The slope is no KL term: mu and logvar do not change it.")
-        moved = self._weight_of_error()
-        if moved == 0:
-            return None
-        line = f"beta {'adds to' if moved > 0 else 'takes from'} the weight of the reconstruction term."
-        return Fault("beta-on-error", line, ("beta-against-error",) if moved < 0 else ())
+    def _fault_of_weights(self, weights: Weights, kl: KlLaws) -> Fault | None:
+        """What is wrong with what beta weighs; None where it is the KL term alone."""
+        if weights.is_divided:
+            return Fault("beta-divides", weights.say_weights())
+        if not np.isfinite(weights.losses[1:]).all() or not (weights.is_finite_at_zero or weights.raises_at_zero):
+            return Fault("beta-formula", "At some beta the loss is no finite number.")
+        if kl.is_absent:
+            return weights.fault_without_kl()
+        of_error = weights.of_error
+        if of_error and weights.is_on_both:
+            return Fault("beta-on-error", weights.say_weights(), ("beta-on-both",))
+        if of_error:
+            return Fault("beta-on-error", weights.say_weights(), ("beta-against-error",) if of_error < 0 else ())
+        if weights.is_kl_constant:
+            return weights.fault_without_weight()
+        return self._fault_in_line(weights)
 
-    def _unused(self, table: dict[str, Any]) -> Evidence:
-        """Beta changes nothing: the KL term is not there, or beta is not used."""
-        if self._changes_with_latents():
-            line = (
-                f"At beta 0, 1, 2 and 3 the loss is the same, "
-                f"{number(float(table['values'][0]))}, and yet mu and logvar change it."
-            )
-            return _failed("beta", line, ["beta-unused"], **table)
-        return _failed("beta", "Neither beta nor mu nor logvar change the loss.", ["kl-absent"], **table)
-
-    def _changes_with_latents(self) -> bool:
-        """Whether mu and logvar change the loss."""
-        case = generic_case(1.0, unit_interval=self.measured.unit_interval)
-        values = self.meter.values([case, case._replace(mu=case.mu + 1, head=case.head + 0.5)])
-        return bool(abs(values[1] - values[0]) > 1e-6)
-
-    def _weight_of_error(self) -> int:
-        """1 or -1 where a larger beta gives the reconstruction term more or less weight; 0 where it has none on it."""
-        case = generic_case(1.0, unit_interval=self.measured.unit_interval)
-        perfect = case._replace(recon=case.x)
-        slopes = self.meter.slopes([perfect, case])
-        if abs(slopes[1] - slopes[0]) <= 1e-3 * (np.abs(slopes).max() + 1e-3):
-            return 0
-        return 1 if slopes[1] > slopes[0] else -1
+    def _fault_in_line(self, weights: Weights) -> Fault | None:
+        """What is wrong where beta weighs the KL term alone; None where the loss is a straight line in beta."""
+        here = np.isfinite(weights.losses)
+        betas = np.array(BETAS)[here]
+        losses = weights.losses[here]
+        slope = (losses[1] - losses[0]) / (betas[1] - betas[0])
+        off = np.abs(losses - (losses[0] + slope * (betas - betas[0]))).max()
+        if off > STRAIGHT * (np.abs(losses).max() + 1e-9):
+            return Fault("beta-formula", f"{weights.say_losses()} It is no straight line in beta.")
+        # The KL term was measured somewhere else than along the line: it is not the line's slope.
+        is_slope = self.meter.kl_beta is None or weights.is_kl_linear
+        return None if is_slope else Fault("beta-formula", weights.say_weights())
 
     def _batch(self) -> Evidence:
         if self.kl is None or self.error is None or self.kl.is_absent or self.error.is_absent:

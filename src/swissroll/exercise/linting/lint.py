@@ -110,7 +110,7 @@ def _judge(target: Target, seed: int) -> tuple[list[Finding], int]:
 
     family = None
     if examination.error is not None and examination.meter is not None and target.kind != KL_TERM:
-        family = family_of(examination.error, has_beta=examination.meter.has_beta)
+        family = family_of(examination.error, is_whole=examination.meter.error_beta is None)
     findings += findings_of(target, examination, evidence, family)
     findings += conventions_of(target, examination, family, constant)
     findings += not_checked(evidence, findings)
@@ -139,7 +139,7 @@ def _constant_of(examination: Examination) -> float:
     kl = examination.kl
     if kl is None or examination.error is None or examination.meter is None:
         return 0.0
-    if examination.meter.has_beta:
+    if examination.meter.error_beta is None:
         return examination.error.constant
     return kl.fits[kl.matches[0]].constant if kl.matches else 0.0
 

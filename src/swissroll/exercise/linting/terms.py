@@ -48,8 +48,13 @@ class Family:
         return self.name in (CROSS_ENTROPY, LOGITS)
 
 
-def family_of(error: ErrorLaws, *, has_beta: bool) -> Family | None:
-    """The form of a reconstruction term, None where it has another one."""
+def family_of(error: ErrorLaws, *, is_whole: bool) -> Family | None:
+    """The form of a reconstruction term, None where it has another one.
+
+    Args:
+        error: The term.
+        is_whole: Whether the term itself was measured, and not what it is beyond that of a perfect reconstruction.
+    """
     if error.is_absent:
         return None
     if error.factor is not None:
@@ -60,9 +65,8 @@ def family_of(error: ErrorLaws, *, has_beta: bool) -> Family | None:
     values = error.measured.squares[:, 2]
     candidates = {ABSOLUTE: np.abs(recon - x)}
     with np.errstate(all="ignore"):
-        # Without beta, what was measured is the error beyond that of a perfect reconstruction.
-        candidates[CROSS_ENTROPY] = _entropy(recon, x) - (0 if has_beta else _entropy(x, x))
-        candidates[LOGITS] = _logits(recon, x) - (0 if has_beta else _logits(x, x))
+        candidates[CROSS_ENTROPY] = _entropy(recon, x) - (0 if is_whole else _entropy(x, x))
+        candidates[LOGITS] = _logits(recon, x) - (0 if is_whole else _logits(x, x))
 
     for name, column in candidates.items():
         if not np.isfinite(column).all():
