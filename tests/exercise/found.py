@@ -23,6 +23,7 @@ def found_of(
     failed: Sequence[str] = (),
     unchecked: Sequence[str] = (),
     mistakes: Sequence[dict[str, Any]] = (),
+    stopped: Sequence[str] = (),
     **more: Any,
 ) -> dict[str, Any]:
     """What is kept of one student.
@@ -31,19 +32,21 @@ def found_of(
         failed: Ids of questions that failed.
         unchecked: Ids of questions that could not be checked.
         mistakes: What was named.
+        stopped: Ids of questions that could not be checked because the code was stopped.
         more: Other values in the place of the usual ones.
     """
     evidence: list[dict[str, Any]] = []
     for question in QUESTIONS:
         passed: bool | None = question.id not in failed
-        if question.id in unchecked:
+        if question.id in (*unchecked, *stopped):
             passed = None
         line = f"What was seen of {question.id}."
-        evidence.append({"law": question.id, "part": question.part, "passed": passed, "line": line, "facts": {}})
+        facts = {"signs": ["limit"], "answer": {"error": "TimeLimit"}} if question.id in stopped else {}
+        evidence.append({"law": question.id, "part": question.part, "passed": passed, "line": line, "facts": facts})
     check = {
         "version": 1,
-        "passed": not failed and not unchecked,
-        "complete": not unchecked,
+        "passed": not failed and not unchecked and not stopped,
+        "complete": not unchecked and not stopped,
         "evidence": evidence,
         "misconceptions": list(mistakes),
         "conventions": ["Both terms are means."],

@@ -77,6 +77,19 @@ def test_moodle_gets_its_identifiers_and_what_to_say() -> None:
     assert said == f"29 of {len(QUESTIONS)} checks passed. The half is missing: Work it out for mu = 1."
 
 
+def test_everybody_is_told_what_was_stopped_and_what_has_no_name() -> None:
+    found = found_of(failed=["kl.factor", "error.zero"], mistakes=[MISTAKE], stopped=["reparameterize.runs"])
+    outcome = count_points(found, RUBRIC, student="ada")
+    told = ["What was seen of reparameterize.runs.", "What was seen of error.zero."]
+    feedback = rows(moodle_csv([outcome], RUBRIC))[0]["Feedback comments"]
+    assert (
+        feedback
+        == f"27 of {len(QUESTIONS)} checks passed. {' '.join(told)} The half is missing: Work it out for mu = 1."
+    )
+    assert rows(grades_csv([outcome]))[0]["notes"] == told[0]
+    assert json.loads(results_json(outcome))["output"].splitlines()[1:3] == told
+
+
 # Keys and values that docs/specs.md of Gradescope's samples allows.
 TOP = {"score", "execution_time", "output", "output_format", "test_output_format", "test_name_format", "visibility"}
 TOP |= {"stdout_visibility", "extra_data", "tests", "leaderboard"}

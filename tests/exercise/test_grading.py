@@ -61,7 +61,9 @@ def graded(tmp_path_factory: pytest.TempPathFactory) -> Path:
     make_class(folder / "class")
     done = subprocess.run(command(Path("whole")), cwd=folder, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr
-    assert "10 submissions: 3 passed all checks" in done.stdout
+    said = done.stdout.splitlines()
+    assert said[0] == "10 submissions: 3 passed all checks, 7 did not"
+    assert said[1] == "6 of these could not be read, or had to be stopped: the column 'notes' says why"
     assert "s per submission" in done.stderr
     return folder
 
@@ -93,6 +95,8 @@ def test_what_breaks_one_part_leaves_the_points_of_the_other(graded: Path) -> No
         assert float(table[name]["kl.formula"]) == 0
     assert float(table["'=1+1"]["reparameterize.independent"]) == 0
     assert float(table["'=1+1"]["kl.formula"]) == 4
+    assert table["dora"]["notes"].startswith("compute_vae_loss was stopped at line ")
+    assert "more memory" in table["hugo"]["notes"]
 
 
 def test_what_cannot_be_read_has_its_line(graded: Path) -> None:

@@ -62,6 +62,12 @@ def test_a_student_reads_what_was_thought_and_never_more_than_was_checked() -> N
     assert "a.ipynb is empty." in text_of(render_student(one(NOTHING)))
 
 
+def test_a_student_reads_at_the_top_what_was_stopped() -> None:
+    found = found_of(failed=["kl.factor"], mistakes=[MISTAKE], stopped=["reparameterize.runs"])
+    said = text_of(render_student(one(found)))
+    assert said.index("What was seen of reparameterize.runs.") < said.index(str(MISTAKE["name"]))
+
+
 def test_a_mistake_that_is_about_as_probable_is_named_too() -> None:
     close = MISTAKE | {"runner_up": "kl-no-half"}
     outcome = one(found_of(failed=["kl.factor"], mistakes=[close]))

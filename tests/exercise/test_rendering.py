@@ -9,6 +9,8 @@ from pathlib import Path
 import pytest
 
 from swissroll.exercise import rendering
+from swissroll.exercise.checking import CheckResult
+from swissroll.exercise.evidence import Evidence
 from swissroll.exercise.linting import finding
 
 NOTEBOOK = Path(__file__).resolve().parents[2] / "notebooks" / "solution.ipynb"
@@ -28,3 +30,14 @@ def test_the_committed_solution_shows_todays_style() -> None:
     checks = [html for html in shown if "swissroll-check" in html]
     assert checks
     assert all(html.startswith(f"<style>{rendering.STYLE}</style>") for html in checks), "run: make notebooks"
+
+
+def test_what_was_stopped_is_told_beside_what_failed() -> None:
+    facts = {"signs": ["limit"], "answer": {"error": "TimeLimit"}}
+    stopped = Evidence(law="reparameterize.runs", passed=None, line="reparameterize was stopped", facts=facts)
+    unknown = Evidence(law="reparameterize.fresh", passed=None, line="This could not be checked.")
+    failed = Evidence(law="kl.zero", passed=False, line="The KL term is 3.")
+    result = CheckResult(evidence=(stopped, unknown, failed), misconceptions=(), conventions=())
+    assert "Not checked: reparameterize was stopped." in str(result)
+    assert str(result).count("Not checked") == 1
+    assert "<h4>Not checked</h4><p>reparameterize was stopped.</p>" in result._repr_html_()

@@ -207,9 +207,11 @@ def _summary(outcomes: list[Outcome]) -> str:
     from collections import Counter
 
     whole = sum(one.all_passed for one in outcomes)
-    open_ones = sum(not one.check.get("complete") for one in outcomes)
+    stopped = sum(bool(one.stops) or not one.check for one in outcomes)
     head = "1 submission" if len(outcomes) == 1 else f"{len(outcomes)} submissions"
-    lines = [f"{head}: {whole} passed all checks, {open_ones} could not be checked in full"]
+    lines = [f"{head}: {whole} passed all checks, {len(outcomes) - whole} did not"]
+    if stopped:
+        lines.append(f"{stopped} of these could not be read, or had to be stopped: the column 'notes' says why")
     counts: Counter[str] = Counter()
     for one in outcomes:
         counts.update(found["id"] for found in one.misconceptions)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -34,6 +35,21 @@ class Evidence:
         """What the facts amount to."""
         return list(self.facts.get("signs", []))
 
+    @property
+    def is_stopped(self) -> bool:
+        """Whether it was not checked because code was stopped, or is not there."""
+        return self.passed is None and ("answer" in self.facts or "missing" in self.signs)
+
     def to_json(self) -> dict[str, Any]:
         """Plain values."""
         return {"law": self.law, "part": self.part, "passed": self.passed, "line": self.line, "facts": self.facts}
+
+
+def stops(evidence: Iterable[Evidence]) -> list[str]:
+    """What kept checks from being made: code that was stopped, or that is not there; a sentence each."""
+    return list(dict.fromkeys(as_sentence(one.line) for one in evidence if one.is_stopped))
+
+
+def as_sentence(line: str) -> str:
+    """A line with a full stop at its end."""
+    return line if line.endswith((".", "!", "?")) else f"{line}."

@@ -28,7 +28,7 @@ def grades_csv(outcomes: list[Outcome]) -> str:
     head += [question.id for question in QUESTIONS]
     rows = [[*head, "misconceptions", "look_at", "notes"]]
     for one in outcomes:
-        notes = [one.found["line"], *one.found["notes"]]
+        notes = [one.found["line"], *one.found["notes"], *one.stops]
         rows.append([
             str(one.number),
             one.student,
@@ -81,7 +81,7 @@ def feedback(outcome: Outcome) -> str:
 
     sentences = [f"{one['name']}: {one['hint']}" for one in outcome.misconceptions]
     passed = sum(value is True for value in outcome.passed.values())
-    return " ".join([f"{passed} of {len(QUESTIONS)} checks passed.", *sentences])
+    return " ".join([f"{passed} of {len(QUESTIONS)} checks passed.", *outcome.unnamed, *sentences])
 
 
 def write_csv(rows: Iterable[list[str]]) -> str:

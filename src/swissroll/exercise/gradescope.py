@@ -65,7 +65,7 @@ def _output(outcome: Outcome) -> str:
         lines.insert(0, "All checks passed.")
     elif not outcome.check.get("complete") and not outcome.found["line"]:
         lines.insert(0, "Not everything could be checked.")
-    lines += [_say(one) for one in outcome.misconceptions]
+    lines += [*outcome.unnamed, *(_say(one) for one in outcome.misconceptions)]
     return "\n".join(line for line in lines if line)
 
 

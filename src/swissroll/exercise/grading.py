@@ -17,6 +17,7 @@ from typing import Any
 
 import swissroll
 from swissroll.errors import FixableError
+from swissroll.exercise.evidence import Evidence, as_sentence, stops
 from swissroll.exercise.misconceptions import BY_ID
 from swissroll.exercise.questions import QUESTIONS
 from swissroll.exercise.rubric import Rubric
@@ -106,6 +107,24 @@ class Outcome:
     def misconceptions(self) -> list[dict[str, Any]]:
         """The mistakes that were named."""
         return list(self.check.get("misconceptions", []))
+
+    @property
+    def evidence(self) -> list[Evidence]:
+        """What each law saw."""
+        values = self.check.get("evidence", [])
+        return [Evidence(law=one["law"], passed=one["passed"], line=one["line"], facts=one["facts"]) for one in values]
+
+    @property
+    def stops(self) -> list[str]:
+        """What kept checks from being made, a sentence each."""
+        return stops(self.evidence)
+
+    @property
+    def unnamed(self) -> list[str]:
+        """What no mistake that was named explains, a sentence each."""
+        explained = set().union(*(one["laws"] for one in self.misconceptions))
+        failed = [one for one in self.evidence if one.passed is False and one.law not in explained]
+        return [*self.stops, *dict.fromkeys(as_sentence(one.line) for one in failed)]
 
 
 def find_hand_ins(folder: Path) -> list[HandIn]:

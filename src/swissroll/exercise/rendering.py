@@ -6,7 +6,7 @@ import textwrap
 from html import escape
 from typing import TYPE_CHECKING
 
-from swissroll.exercise.evidence import Evidence
+from swissroll.exercise.evidence import Evidence, stops
 from swissroll.exercise.naming import Named
 from swissroll.exercise.questions import BY_ID, PARTS
 
@@ -57,6 +57,9 @@ def unexplained(result: CheckResult) -> list[Evidence]:
 def as_text(result: CheckResult) -> str:
     """Lines for a terminal."""
     lines = [headline(result)]
+    if result.failed:
+        for line in stops(result.evidence):
+            lines += ["", *_wrap(line, "Not checked: ")]
     for named in result.misconceptions:
         lines += ["", *_block(result, named)]
     for one in unexplained(result):
@@ -100,6 +103,8 @@ def as_html(result: CheckResult) -> str:
     """A fragment for a notebook, on light and dark pages, from 390 pixels on."""
     kind = "good" if result.passed else "bad"
     parts = [f'<p class="{kind}">{escape(headline(result))}</p>']
+    for line in stops(result.evidence):
+        parts.append(f"<section><h4>Not checked</h4><p>{escape(line)}</p></section>")
     for named in result.misconceptions:
         parts.append(_section(result, named))
     for one in unexplained(result):

@@ -63,6 +63,11 @@ class StudentPage:
         return f"{sentence} {unchecked} could not be checked." if unchecked else sentence
 
     @property
+    def unnamed(self) -> list[str]:
+        """What was seen and no mistake below explains."""
+        return self.outcome.unnamed
+
+    @property
     def parts(self) -> list[tuple[str, list[Row]]]:
         """The questions, by the part of the solution that they are about."""
         return [(title, [self._row(one.id) for one in QUESTIONS if one.part == part]) for part, title in PARTS.items()]
