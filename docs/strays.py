@@ -30,8 +30,8 @@ from swissroll import Config
 from swissroll.config import PRESETS
 from swissroll.data import CURVES, open_distribution
 from swissroll.evaluation.uncertainty import percent
-from swissroll.model.loss import distortion
 from swissroll.model.prior import Prior, log_normal
+from swissroll.model.terms import distortion
 from swissroll.model.vae import VAE
 from swissroll.training import loss_of, train_many
 from swissroll.training.build import build_model, refitted_weights

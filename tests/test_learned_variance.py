@@ -19,7 +19,8 @@ from swissroll import load, translate
 from swissroll.cli.app import main
 from swissroll.config import Config
 from swissroll.data import CURVES
-from swissroll.model.loss import Loss, LossTerms, mean_distortion
+from swissroll.model.loss import Loss
+from swissroll.model.terms import LossTerms, mean_distortion
 from swissroll.model.vae import VAE
 from swissroll.training.build import build, build_model, loss_of
 from swissroll.training.loop import Terms

@@ -6,9 +6,9 @@ from .evaluation.lower_bound import nll_lower_bound as nll_lower_bound
 from .evaluation.metrics import measure as measure
 from .exercise.checking import check as check
 from .exercise.linting.lint import lint as lint
-from .model.loss import distortion as distortion
-from .model.loss import elbo as elbo
-from .model.loss import rate as rate
+from .model.terms import distortion as distortion
+from .model.terms import elbo as elbo
+from .model.terms import rate as rate
 from .model.translation import translate as translate
 from .model.vae import VAE as VAE
 from .notebook import compute_vae_loss as compute_vae_loss

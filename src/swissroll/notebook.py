@@ -21,8 +21,9 @@ from torch import Tensor, nn
 from swissroll import checks
 from swissroll.data import generate_swiss_roll
 from swissroll.model.adapter import as_vae, ask, points_for
-from swissroll.model.loss import Loss, mean_kl, reconstruction_mse
+from swissroll.model.loss import Loss
 from swissroll.model.prior import StandardNormal
+from swissroll.model.terms import mean_kl, reconstruction_mse
 from swissroll.model.vae import VAE
 from swissroll.report.notebook_pictures import (
     SWISS_ROLL,

@@ -23,6 +23,7 @@ from swissroll.config import Config
 from swissroll.data import CURVES
 from swissroll.evaluation import distances, evidence, geometry, latent_space, lower_bound
 from swissroll.model import loss as objective
+from swissroll.model import terms
 from swissroll.model.prior import Mixture
 from swissroll.model.translation import translate
 from swissroll.model.vae import VAE
@@ -110,7 +111,7 @@ def check_rate() -> Iterator[Check]:
     """Kullback-Leibler divergences, in nats, against torch.distributions."""
     mu, logvar = torch.randn(2, 64, 3, generator=_seeded(), dtype=torch.float64)
     expected = kl_divergence(Normal(mu, (0.5 * logvar).exp()), Normal(0.0, 1.0)).sum(dim=-1)
-    yield _same("rate of 64 posteriors, against torch.distributions", objective.rate(mu, logvar), expected, 1e-12)
+    yield _same("rate of 64 posteriors, against torch.distributions", terms.rate(mu, logvar), expected, 1e-12)
 
 
 def check_mixture() -> Iterator[Check]:

@@ -11,7 +11,8 @@ from torch import Tensor
 
 from swissroll.config import Config
 from swissroll.data import open_distribution
-from swissroll.model.loss import Loss, LossTerms, reconstruction_mse
+from swissroll.model.loss import Loss
+from swissroll.model.terms import LossTerms, reconstruction_mse
 from swissroll.model.vae import VAE
 from swissroll.training.build import build_model
 from swissroll.training.engines.torch_adam import Adam

@@ -18,7 +18,8 @@ import torch
 from torch import Generator, Tensor, nn
 
 from swissroll.data.standardization import Standardization
-from swissroll.model.loss import Loss, LossTerms
+from swissroll.model.loss import Loss
+from swissroll.model.terms import LossTerms
 from swissroll.model.vae import VAE
 
 START_SIGMA = 0.3

@@ -13,7 +13,7 @@ import torch
 from torch import Tensor
 
 from swissroll.evaluation.prior_on_grid import log_prior
-from swissroll.model import loss
+from swissroll.model import terms
 from swissroll.model.posterior import Posterior, cholesky_factor
 from swissroll.model.vae import VAE
 
@@ -97,7 +97,7 @@ def _elbo_at(model: VAE, x: Tensor, posterior: Posterior, sigma: float, nodes: N
     # E_q log p(x|z).
     decoded = model.decode(model.like_weights(flat)).to("cpu", torch.float64)
     by_point = decoded.reshape(*z.shape[:2], -1)
-    likelihood = -loss.distortion_per_point(by_point, x[:, None], sigma) @ weights
+    likelihood = -terms.distortion_per_point(by_point, x[:, None], sigma) @ weights
 
     kl = posterior.closed_form_kl(model.prior)
     if kl is not None:

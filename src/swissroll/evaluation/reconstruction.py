@@ -8,7 +8,7 @@ from torch import Tensor
 
 from swissroll import checks
 from swissroll.evaluation.uncertainty import standard_error
-from swissroll.model.loss import distortion
+from swissroll.model.terms import distortion
 from swissroll.model.vae import VAE
 
 

@@ -29,7 +29,8 @@ from swissroll.exercise.asking.loss import first_tensor
 from swissroll.exercise.asking.randomness import own_random_numbers, seed_everything
 from swissroll.exercise.submission import Submission, read_submission
 from swissroll.model.latents import lend_to_global
-from swissroll.model.loss import Loss, LossTerms
+from swissroll.model.loss import Loss
+from swissroll.model.terms import LossTerms
 from swissroll.model.vae import VAE
 from swissroll.reproducibility.modes import ordinary_modes
 from swissroll.training.build import build_model, held_out_points, loss_of

@@ -1,6 +1,5 @@
 from .flow import Flow as Flow
 from .loss import Loss as Loss
-from .loss import LossTerms as LossTerms
 from .posterior import Posterior as Posterior
 from .prior import Components as Components
 from .prior import Mixture as Mixture
@@ -8,5 +7,6 @@ from .prior import Prior as Prior
 from .prior import StandardNormal as StandardNormal
 from .prior import make_prior as make_prior
 from .standardized import StandardizedVAE as StandardizedVAE
+from .terms import LossTerms as LossTerms
 from .translation import Translation as Translation
 from .vae import VAE as VAE

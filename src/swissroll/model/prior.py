@@ -19,7 +19,7 @@ from torch import Generator, Tensor, nn
 
 from swissroll import checks
 from swissroll.config import MAX_COMPONENTS, PriorFamily
-from swissroll.model.loss import kl_per_point, mean_kl
+from swissroll.model.terms import kl_per_point, mean_kl
 
 MIN_LOGVAR = -1400.0
 """Log-variance below which a draw is the mean itself; its exponential is still a number in float64."""

@@ -21,9 +21,9 @@ from torch import Generator, Tensor, nn
 from swissroll import checks
 from swissroll.config import MAX_COMPONENTS, MAX_LABELS, Activation, Initialization, PosteriorCovariance, PriorFamily
 from swissroll.data import Distribution
-from swissroll.model.loss import sigma_of
 from swissroll.model.posterior import Posterior, cholesky_factor
 from swissroll.model.prior import Prior, make_prior
+from swissroll.model.terms import sigma_of
 
 ACTIVATIONS: dict[str, type[nn.Module]] = {
     "relu": nn.ReLU,

@@ -19,7 +19,8 @@ from swissroll import checks
 from swissroll.checks import NotFiniteError
 from swissroll.config import Config
 from swissroll.model.adapter import measurable, points_for
-from swissroll.model.loss import Loss, LossTerms
+from swissroll.model.loss import Loss
+from swissroll.model.terms import LossTerms
 from swissroll.reproducibility.modes import ordinary_modes
 from swissroll.training.engines.engine import Engine, State
 from swissroll.training.engines.torch import measure_loss

@@ -14,7 +14,8 @@ from swissroll import checks
 from swissroll.checks import NotFiniteError
 from swissroll.config import Config, require_config
 from swissroll.data import open_distribution
-from swissroll.model.loss import Loss, LossTerms
+from swissroll.model.loss import Loss
+from swissroll.model.terms import LossTerms
 from swissroll.reproducibility.modes import ordinary_modes
 from swissroll.training.build import beside_weights, build, build_batch, choose_engine, flops, loss_of, refitted_weights
 from swissroll.training.engines.engine import State

@@ -6,7 +6,8 @@ from typing import Protocol
 
 from torch import Tensor
 
-from swissroll.model.loss import Loss, LossTerms
+from swissroll.model.loss import Loss
+from swissroll.model.terms import LossTerms
 from swissroll.model.vae import VAE
 
 State = dict[str, Tensor]

@@ -8,7 +8,8 @@ import torch
 from torch import Generator, Tensor
 
 from swissroll.data import LabelledPoints
-from swissroll.model.loss import Loss, LossTerms
+from swissroll.model.loss import Loss
+from swissroll.model.terms import LossTerms
 from swissroll.model.vae import VAE
 from swissroll.reproducibility import rng
 from swissroll.reproducibility.modes import ordinary_modes

@@ -28,7 +28,8 @@ from torch import Tensor
 from swissroll.config import Config
 from swissroll.data import Distribution
 from swissroll.errors import Fix, FixableError
-from swissroll.model.loss import Loss, LossTerms
+from swissroll.model.loss import Loss
+from swissroll.model.terms import LossTerms
 from swissroll.model.vae import VAE
 from swissroll.reproducibility import rng
 from swissroll.training.engines.engine import State
