@@ -44,7 +44,7 @@ test-numeric: .venv/installed-dev
 	ATEN_CPU_CAPABILITY=avx2 OMP_NUM_THREADS=2 $(BIN)/pytest $(THREADED)
 
 # With the oldest versions that pyproject.toml allows. What they deprecate is not ours to fix.
-QUICK_TESTS := tests/model tests/training tests/evaluation tests/data tests/density tests/cli/test_data.py tests/cli/test_use.py tests/test_notebook.py tests/test_config.py tests/test_selftest.py tests/report/test_figures.py tests/runs/test_fit_prior.py
+QUICK_TESTS := tests/model tests/training tests/evaluation tests/data tests/density tests/cli/test_data.py tests/cli/test_use.py tests/test_notebook.py tests/config tests/test_selftest.py tests/report/test_figures.py tests/runs/test_fit_prior.py
 test-lowest: .venv-lowest/installed
 	OMP_NUM_THREADS=1 .venv-lowest/bin/pytest -W ignore::DeprecationWarning --durations=15 $(QUICK_TESTS)
 

@@ -1,20 +1,16 @@
-"""The settings of a run: one frozen dataclass, checked when made, and its TOML form on disk."""
+"""The settings of a run: one frozen dataclass, checked when made."""
 
 from __future__ import annotations
 
 import dataclasses
 import hashlib
 import os
-import tomllib
-from collections.abc import Callable
-from contextlib import suppress
 from dataclasses import dataclass
-from functools import partial
-from pathlib import Path
-from platform import python_version
-from typing import Any, Literal, TypeVar, get_args
+from typing import Any, Literal
 
 from swissroll import checks
+from swissroll.config.fields import either, named, none_or, one_of, real, setting, whole
+from swissroll.config.software import versions
 from swissroll.errors import Fix, FixableError
 
 Activation = Literal["relu", "leaky_relu", "elu", "silu", "softplus", "tanh"]
@@ -45,9 +41,6 @@ PosteriorCovariance = Literal["diagonal", "full"]
 Reduction = Literal["mean", "sum"]
 Schedule = Literal["constant", "cosine"]
 
-T = TypeVar("T")
-Check = Callable[[str, object], None]
-
 MAX_IMPORTANCE_SAMPLES = 1000
 """Draws from the posterior of a point in a step."""
 MAX_COMPONENTS = 500
@@ -62,48 +55,6 @@ MAX_PARAMETERS = 2**28
 MAX_ACTIVATIONS = 2**30
 MIN_BETA = 1e-12
 """Smallest beta but for 0: below, its decoder's variance is lost in rounding."""
-
-
-def setting(default: T, text: str, check: Check) -> T:
-    """A field of Config: its default, what help and documentation say of it, and the check of its values."""
-    return dataclasses.field(default=default, metadata={"help": text, "check": check})
-
-
-def whole(low: int, high: int) -> Check:
-    """The check of a whole number in [low, high]."""
-    return partial(checks.whole, low=low, high=high)
-
-
-def real(low: float, high: float, *, open_low: bool = False) -> Check:
-    """The check of a finite number in [low, high], or in (low, high]."""
-    return partial(checks.real, low=low, high=high, open_low=open_low)
-
-
-def one_of(choices: Any) -> Check:
-    """The check of a word among those of a Literal."""
-    return partial(checks.one_of, allowed=get_args(choices))
-
-
-def either(name: str, value: object) -> None:
-    """The check of a yes or no."""
-    if not isinstance(value, bool):
-        raise ValueError(f"{name} must be true or false; got {value!r:.60}.")
-
-
-def named(name: str, value: object) -> None:
-    """The check of a word of any kind."""
-    if not isinstance(value, str) or not value.strip():
-        raise ValueError(f"{name} must be text that is not empty; got {value!r:.60}.")
-
-
-def none_or(check: Check) -> Check:
-    """The check of a setting that may be left open."""
-
-    def check_unless_none(name: str, value: object) -> None:
-        if value is not None:
-            check(name, value)
-
-    return check_unless_none
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -425,24 +376,8 @@ Config.__doc__ = "\n        ".join(
 
 FLOATS = frozenset(field.name for field in dataclasses.fields(Config) if str(field.type).startswith("float"))
 
-BEST: dict[str, Any] = {
-    "activation": "silu",
-    "initialization": "he",
-    "components": 20,
-    "refit_prior": True,
-    "lr": 1e-2,
-    "lr_schedule": "cosine",
-    "warmup": 50,
-}
 TABLE_SETTINGS = ("data", "columns", "label", "data_digest", "label_values")
 """Settings of a table that are one name each: no list, and no axis of a sweep."""
-PRESETS: dict[str, dict[str, Any]] = {
-    "notebook": {},
-    "best": BEST,
-    "best-long": BEST
-    | {"steps": 10_000, "components": 50, "lr": 5e-3, "warmup": 200, "beta_start": 0.03, "beta": 0.001},
-}
-"""Recipes by name: what each sets differently from the notebook's defaults."""
 
 
 def digest(config: Config) -> str:
@@ -462,70 +397,3 @@ def _as_float(value: object) -> object:
     if isinstance(value, int) and not isinstance(value, bool) and abs(value) < 10**15:
         return float(value)
     return value
-
-
-def versions(*, xla: bool = False) -> dict[str, str]:
-    """Versions of what decides a run's bits, those of the fast engine too where it is asked for and installed."""
-    from importlib.metadata import PackageNotFoundError, version
-
-    from swissroll import __version__
-
-    found = {"python": python_version(), "swissroll": __version__}
-    for name in ("torch", "numpy"):
-        found[name] = version(name)
-
-    if xla:
-        with suppress(PackageNotFoundError):
-            found |= {name: version(name) for name in ("jax", "jaxlib")}
-    return found
-
-
-def read_toml(path: Path) -> tuple[dict[str, Any], dict[str, str]]:
-    """Read a file of settings as (values, versions it was written under); nothing is checked but that it is TOML.
-
-    Raises:
-        ValueError: The file is missing, or is not TOML.
-    """
-    values = _read_tables(path)
-    recorded = values.pop("versions", {})
-    values.pop("origin", None)
-    if not isinstance(recorded, dict):
-        raise ValueError(f"{path}: 'versions' must be a table; got {recorded!r}. Remove it.")
-    return values, {str(k): str(v) for k, v in recorded.items()}
-
-
-def read_origin(path: Path) -> str:
-    """What a file of settings says of the run that it is of, and the settings do not; empty where it says nothing.
-
-    Raises:
-        ValueError: The file is missing, or is not TOML.
-    """
-    origin = _read_tables(path).get("origin")
-    return str(origin.get("note", "")) if isinstance(origin, dict) else ""
-
-
-def _read_tables(path: Path) -> dict[str, Any]:
-    try:
-        return tomllib.loads(path.read_text(encoding="utf-8-sig"))
-    except OSError as error:
-        raise FixableError(f"{path}: cannot be read ({error.strerror}).", Fix.NAME_TOML_FILE, path=path) from None
-    except ValueError as error:
-        raise FixableError(f"{path}: not a TOML file ({error}).", Fix.CORRECT_TOML_FILE, path=path) from None
-
-
-def read_values(path: Path) -> tuple[dict[str, Any], dict[str, str]]:
-    """Read a config file as (checked values, versions it was written under).
-
-    Raises:
-        ValueError: The file is missing, is not TOML, has an unknown key or a value out of range.
-    """
-    values, recorded = read_toml(path)
-    if "seeds" in values:
-        raise FixableError(f"{path}: holds the settings of a sweep.", Fix.START_SWEEP_FROM_FILE, path=path)
-    Config.from_dict(values, str(path))
-    return values, recorded
-
-
-def read_config(path: Path) -> Config:
-    """Read a config file; raises ValueError as :func:`read_values` does."""
-    return Config.from_dict(read_values(path)[0], str(path))
