@@ -93,6 +93,7 @@ def texts(figure: Figure) -> list[Text]:
         {"noise": 10.0, "beta": 0.0, "batch_size": 1, "latent_dim": 50},
         {"lr": 10.0},
         {"dataset": "checkerboard", "conditional": True},
+        {"beta": 0.0, "mmd_weight": 1.0, "steps": 300},
         {"dataset": "rings", "conditional": True, "latent_dim": 1},
     ],
     ids=str,
@@ -164,6 +165,18 @@ def test_a_prior_that_is_no_mixture_of_gaussians_is_left_out(monkeypatch: pytest
     assert len(draw("posterior", drawn).axes[0].patches) == 0
     assert drawn.prior_components == 0
     assert "true_posterior" not in available(drawn)
+
+
+def test_a_loss_with_an_mmd_is_drawn_where_it_is_negative() -> None:
+    drawn = scene_in_memory(mmd_weight=1.0)
+    names = ("mse", "rate", "held_out_mse", "held_out_rate")
+    loss = np.linspace(1.0, -0.1, 20)
+    history = {"step": np.arange(1.0, 21.0), "loss": loss, "held_out_loss": loss} | dict.fromkeys(names, loss + 1)
+    ax = draw("losses", Scene(drawn.config, drawn.model, drawn.snapshots, history)).axes[0]
+    low, _ = ax.get_ylim()
+    assert low < -0.1
+    for line in ax.lines[:2]:
+        assert np.isfinite(ax.transData.transform(line.get_xydata())).all()
 
 
 def test_each_label_of_a_conditional_model_has_its_own_draws() -> None:

@@ -87,6 +87,10 @@ def losses(scene: Scene) -> Figure:
     loss_axes, mse_axes, _ = axes
     if scene.config.decoder_variance != "fixed":
         loss_axes.set_yscale("symlog", linthresh=1)  # In nats it crosses zero.
+    elif scene.config.mmd_weight:
+        # An unbiased MMD may be negative, and the loss with it.
+        loss_axes.set_yscale("symlog", linthresh=1e-2)
+        loss_axes.yaxis.set_major_formatter("{x:g}")
     else:
         _log_scale_if_positive(loss_axes, history["loss"])
     _log_scale_if_positive(mse_axes, history["mse"])
