@@ -304,3 +304,27 @@ def test_what_the_tour_speaks_of_is_in_sight_on_a_phone(browser: Browser, addres
                 hidden.append(number)
             page.locator("#tour-card .primary").click()
         assert hidden == []
+
+
+HIDES_ITS_FOCUS = """() => {
+    const focused = document.activeElement;
+    const { left, right, top, bottom } = focused.getBoundingClientRect();
+    const seen = document.elementFromPoint((left + right) / 2, (top + bottom) / 2);
+    const isSeen = seen && (focused.contains(seen) || seen.contains(focused));
+    return focused === document.body ? null : isSeen ? "" : focused.id || focused.ariaLabel || focused.className;
+}"""
+
+
+def test_what_has_the_focus_is_in_sight_on_a_phone(browser: Browser, address: str) -> None:
+    window: dict[str, Any] = {"viewport": {"width": 390, "height": 844}}
+    with opened_page(browser, f"{address}{STILL}&tool=export", **window) as page:
+        wait_for_step(page, 1)
+        hidden = []
+        for _ in range(150):
+            page.keyboard.press("Tab")
+            found = page.evaluate(HIDES_ITS_FOCUS)
+            if found is None:
+                break
+            hidden.append(found)
+        assert len(hidden) > 60
+        assert set(hidden) == {""}
