@@ -192,8 +192,9 @@ function showNats({ nats }, { history, frame }, at, hasSums) {
 
 function showMeaning({ meaning }, { begin, frame }) {
   const { sigma, beta, true_beta: trueBeta } = frame;
-  const noise = `σ = ${say(sigma)}${begin.units ? " standard deviations of the columns" : ""}`;
-  if (begin.settings.decoder_variance === "learned") write(meaning, `The decoder has learned ${noise}; the true β is ${say(trueBeta)}.`);
+  const unit = begin.units ? " standard deviations of the columns" : "";
+  const noise = `σ = ${say(sigma)}${unit}`;
+  if (begin.settings.decoder_variance === "learned") write(meaning, `The decoder has learned σ ${say(sigma)}${unit}; the true β is ${say(trueBeta)}.`);
   else if (sigma === 0) write(meaning, "At beta 0 this is a plain autoencoder: σ is 0, and codes cost nothing.");
   else if (trueBeta !== 1)
     write(
