@@ -197,6 +197,12 @@ LOSS: tuple[Writing, ...] = (
     Writing("loss-not-finite", {"total": "return x.shape[0] / torch.sum(x - x) + recon_loss + beta * kl_loss"}),
     Writing("error-not-finite", {"error": "recon_loss = F.mse_loss(recon_x, x) * (x - x).mean() / (x - x).mean()"}),
     Writing("error-not-finite", {"error": "recon_loss = F.mse_loss(torch.exp(torch.exp(recon_x + 9)), x)"}),
+    kl("kl-other-prior", "s2 = 4.0\nkl_loss = 0.5 * ((mu ** 2 + logvar.exp()) / s2 - 1 - logvar + np.log(s2)).mean()"),
+    kl("kl-clipped", "kl_loss = 0.5 * (mu ** 2 + logvar.exp() - 1 - logvar).mean()\nkl_loss = (kl_loss - 1.0).abs()"),
+    kl(
+        "kl-clipped",
+        "k = 0.5 * (mu ** 2 + logvar.exp() - 1 - logvar).mean()\nkl_loss = torch.maximum(k, torch.tensor(0.3))",
+    ),
     kl("kl-not-finite", "s = (logvar / 2).exp()\nkl_loss = torch.mean((mu ** 2 + s ** 2 - 1) / 2 - torch.log(s - s))"),
     kl("kl-not-finite", "kl_loss = 0.5 * (mu ** 2 + logvar.exp().exp().exp().exp().exp() - 1 - logvar).mean()"),
     Writing("error-divides-by-itself", {"error": "r = recon_x - x\nrecon_loss = (r ** 3 / r).mean()"}),

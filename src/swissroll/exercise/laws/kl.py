@@ -9,6 +9,7 @@ import numpy as np
 
 from swissroll.exercise.evidence import Evidence
 from swissroll.exercise.laws.cases import Array
+from swissroll.exercise.laws.clipping import clip_of
 from swissroll.exercise.laws.kl_terms import HALF_ON_A_PART, Terms, take_apart
 from swissroll.exercise.laws.measured_loss import DEVIATIONS, PLACE, MeasuredLoss, standard_error
 from swissroll.exercise.laws.readings import BY_NAME, READINGS, Reading
@@ -53,6 +54,8 @@ class KlLaws:
         self.powers: Powers = powers_of(measured.kl_by_shape, measured.kl_errors, copies=measured.copies)
         self.fits = {reading.name: fit_of(reading, measured.kl, measured.kl_samples) for reading in READINGS}
         self.matches = [name for name, fit in self.fits.items() if fit.is_match]
+        # How it is clipped, as a sentence.
+        self.clip = "" if self.matches or self.is_absent else clip_of(measured.kl, self.readings)
         # The parts of a formula that is another one, for the usual reading of the head.
         self.terms: Terms | None = None if self.matches or measured.is_random else take_apart(measured.kl)
 
@@ -93,7 +96,7 @@ class KlLaws:
         }
 
     def _zero(self) -> Evidence:
-        if self.is_absent:
+        if self.is_absent or self.clip:
             return _unknown("zero")
         reading = self.reading or BY_NAME[self.readings[0]]
         uncertain = float(np.median(self.measured.kl_uncertain))
@@ -125,6 +128,8 @@ class KlLaws:
         if self.reading is not None and self.reading.name in self.readings:
             line = f"It is the closed form for a {self.reading.name}, at {len(self.measured.kl)} places."
             return _held("formula", line, **self._table())
+        if self.clip:
+            return _failed("formula", self.clip, ["kl-clipped"], **self._table())
         signs = ["kl-formula", *(self.terms.signs if self.terms else ())]
         signs += ["kl-random"] if self.measured.is_random else []
         if self._is_uneven("column") and self._uneven("column") == JOINT_COLUMN:
@@ -160,7 +165,7 @@ class KlLaws:
         )
 
     def _sign(self) -> Evidence:
-        if self.is_absent:
+        if self.is_absent or self.clip:
             return _unknown("sign")
         # What has the closed form up to a factor has that factor's sign; else its slope along mu^2 and at large heads.
         slope = self.terms.scale if self.terms else self._trend()
@@ -210,7 +215,7 @@ class KlLaws:
         return len(self.terms.signs) == 1
 
     def _reduction(self) -> Evidence:
-        if self.is_absent:
+        if self.is_absent or self.clip:
             return _unknown("reduction")
         mixed = self.measured.kl_mixed
         uncertain = {name: DEVIATIONS * value for name, value in self.measured.mixed_errors.items()}

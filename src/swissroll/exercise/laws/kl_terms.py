@@ -17,6 +17,8 @@ RIGHT = {"one": -1.0, "logvar": -1.0, "mean": 1.0, "variance": 1.0}
 """Coefficients of 2 KL = mu^2 + exp(logvar) - 1 - logvar."""
 HALF_ON_A_PART = "kl-half-on-a-part"
 OTHERS = ("logvar^2", "|logvar|", "mu", "|mu|", "exp(logvar/2)", "exp(2 logvar)")
+OTHER_PRIOR = "kl-other-prior"
+"""The sign of a divergence from a normal distribution of another variance."""
 MAX_REMAINDER = 1e-3
 SMALL = 5e-3
 
@@ -57,12 +59,28 @@ def take_apart(table: Array) -> Terms | None:
     scale = _common_scale(found)
     if scale == 0:
         return None
+    if _is_to_another_prior(found):
+        scale = -found["logvar"]
+        relative = {name: value / scale for name, value in found.items()}
+        return Terms(scale, relative, (OTHER_PRIOR,))
     relative = {name: value / scale for name, value in found.items()}
     # A mixture of many functions is a fit of something else, and no sum that anybody wrote.
     if sum(abs(relative[name]) > SMALL for name in OTHERS) > 1:
         return None
     halved = _is_half_on_a_part(relative)
     return Terms(scale, relative, (HALF_ON_A_PART, *_signs(relative)) if halved else tuple(_signs(relative)))
+
+
+def _is_to_another_prior(found: dict[str, float]) -> bool:
+    """Whether it is the divergence from N(0, p^2) with another p: (mu^2 + s^2) / p^2 - 1 - log(s^2 / p^2)."""
+    scale = -found["logvar"]
+    if scale <= 0 or any(abs(found[name]) > SMALL * scale for name in OTHERS):
+        return False
+    precision = found["mean"] / scale
+    is_other = precision > 0 and abs(precision - 1) > SMALL
+    if not is_other or abs(found["variance"] / scale - precision) > SMALL * precision:
+        return False
+    return bool(abs(found["one"] / scale - (-1 - np.log(precision))) <= SMALL * (1 + precision))
 
 
 def _is_half_on_a_part(relative: dict[str, float]) -> bool:

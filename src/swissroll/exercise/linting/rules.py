@@ -9,7 +9,7 @@ from swissroll.exercise.examination import Examination
 from swissroll.exercise.laws.words import number
 from swissroll.exercise.linting.finding import ERROR, NOTE, UNKNOWN, WARNING, Finding
 from swissroll.exercise.linting.target import KL_TERM, Target
-from swissroll.exercise.linting.terms import Family, clip_of
+from swissroll.exercise.linting.terms import Family
 from swissroll.exercise.questions import BY_ID
 
 RULES = {
@@ -56,9 +56,7 @@ def findings_of(
     target: Target, examination: Examination, evidence: Sequence[Evidence], family: Family | None
 ) -> Iterator[Finding]:
     """What the laws that do not hold mean for somebody's own code."""
-    clip = ""
-    if examination.kl is not None and not examination.kl.matches and not examination.kl.is_absent:
-        clip = clip_of(examination.kl)
+    clip = "" if examination.kl is None else examination.kl.clip
     if clip:
         yield Finding(rule="kl-clipped", level=NOTE, line=clip)
 

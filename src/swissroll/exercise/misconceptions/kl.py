@@ -363,6 +363,28 @@ KL: tuple[Misconception, ...] = (
         ),
     ),
     entry(
+        id="kl-other-prior",
+        name="The KL term is the divergence from a normal distribution of another spread",
+        thought="Any Gaussian around 0 will do for p, as long as the codes stay near 0.",
+        signs=("kl-formula", "kl-other-prior"),
+        effect="Codes fill another region than N(0, I), from which new points are drawn.",
+        hint="What is the standard deviation of p(z) in the text? At which logvar is your term smallest?",
+        code=(
+            "q = torch.distributions.Normal(mu, torch.exp(0.5 * logvar))\n"
+            "p = torch.distributions.Normal(0.0, 0.5)\n"
+            "kl_loss = torch.distributions.kl_divergence(q, p).mean()"
+        ),
+    ),
+    entry(
+        id="kl-clipped",
+        name="The KL term is cut off, or held to a number",
+        thought="A KL of 0 is a collapse, so the term must not become small.",
+        signs=("kl-clipped",),
+        effect="Where it is cut off the term has no gradient, and the loss is no bound.",
+        hint="Compute your term at mu = 0 and logvar = 0, and at mu = 0.1. Does it change?",
+        code="kl_loss = 0.5 * torch.mean(mu.pow(2) + torch.exp(logvar) - 1 - logvar)\nkl_loss = kl_loss.clamp(min=0.5)",
+    ),
+    entry(
         id="kl-another-function",
         name="The KL term is another function of mu and logvar",
         thought="The formula was put down from memory, or from another source.",
