@@ -100,6 +100,11 @@ WRONG: dict[str, tuple[bytes, str, dict[str, Any]]] = {
         "column 'c': its values differ by less than a rounding error of 1e+15. Subtract",
         {},
     ),
+    "a unit far too large": (
+        column("1e-200", "2e-200", "4e-200"),
+        "column 'c': its values differ by 3e-200 at most",
+        {},
+    ),
     "row numbers": (
         text(*[f"{place},{row}" for place, row in enumerate(ROWS)], header=",a,b"),
         "column 'column 1' counts the rows: 0, 1 and so on. Leave it out",

@@ -26,7 +26,21 @@ REFUSED = {
     "too large": (changed(3, 0, 1e200), r"row 3, column 0: the value is larger than 1e\+100"),
     "text": (changed(5, 1, "tall"), r"row 5, column 1: 'tall' is text"),
     "constant": (np.column_stack([moons(), np.full(120, 7.0)]), r"column 2: all 120 rows are 7, which has no density"),
-    "rounding": (moons() * 1e-14 + 1.0, r"column 1: all 120 rows are 1"),
+    "constant but for rounding": (
+        moons() * 1e-14 + 1.0,
+        r"column 1: the values differ by \S+ at most, which is rounding",
+    ),
+    "too small": (moons() * 1e-200, r"column 0: the values differ by \S+e-19\d at most\. Use another unit"),
+    "masked": (np.ma.masked_greater(moons(), 1000.0), r"row \d+, column 0: the value is masked, as in \d+ of 120 rows"),
+    "complex": (moons() + 1j, "Complex data not supported"),
+    "structured": (np.zeros(30, dtype=[("a", float), ("b", float)]), "X is a structured array"),
+    "one dimension": (moons()[:, 0], r"shape \(N, D\); got shape \(120,\)\. Reshape your data"),
+    "three dimensions": (moons()[None], r"got shape \(1, 120, 2\)"),
+    "a file's name": ("points.csv", "got a value of type str"),
+    "nothing": (None, "got a value of type NoneType"),
+    "lists of two lengths": ([[1.0, 2.0], [3.0]], "inhomogeneous"),
+    "a number that is no float": ([[10**400, 1]] * 30, r"row 0, column 0: the value is larger than 1e\+100"),
+    "text of NumPy's": (moons().astype(str), r"row 0, column 0: '[-.\d]+' is text"),
     "too many columns": (np.random.default_rng(0).normal(size=(60, 51)), r"51 columns; at most 50"),
     "too few rows": (moons(9), r"9 sample\(s\).*minimum of 10"),
 }
@@ -37,6 +51,14 @@ def test_rows_that_cannot_be_used_are_refused_in_one_line(name: str) -> None:
     rows, message = REFUSED[name]
     with pytest.raises(ValueError, match=message) as caught:
         VAEDensity(**TINY).fit(rows)
+    assert "\n" not in str(caught.value)
+
+
+def test_columns_of_one_name_are_refused_in_one_line() -> None:
+    pandas = pytest.importorskip("pandas")
+    frame = pandas.DataFrame(moons(columns=3), columns=["a", "b", "a"])
+    with pytest.raises(ValueError, match="two columns are called 'a'") as caught:
+        VAEDensity(**TINY).fit(frame)
     assert "\n" not in str(caught.value)
 
 

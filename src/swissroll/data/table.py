@@ -29,6 +29,8 @@ MAX_COLUMNS = 50
 """Most columns: beyond, neither evidence nor pictures say much."""
 MIN_SPREAD = 1e-12
 """Smallest spread of a column beside its largest number: below, double precision holds no digits of it."""
+LEAST_SPREAD = 1 / MAX_VALUE
+"""Least that the values of a column may differ by, so that squares of differences are numbers."""
 LATTICE_TIES = 0.5
 """Share of different values among the rows, up to which a column may be called a lattice."""
 MISSING = frozenset({"", "na", "n/a", "#n/a", "nan", "null", "none", "nil", "missing", "-", "--", ".", "?"})
@@ -291,6 +293,8 @@ def _require_spread(path: Path, name: str, numbers: NDArray[np.float64], *, coun
             f"{path}, column {name!r}: its values differ by less than a rounding error of {numbers[0]:g}. "
             "Subtract a constant from it before it is saved."
         )
+    if spread < LEAST_SPREAD:
+        raise ValueError(f"{path}, column {name!r}: its values differ by {spread:.2g} at most. Use another unit.")
     if not counts_allowed and (np.diff(numbers) == 1).all():
         raise ValueError(
             f"{path}, column {name!r} counts the rows: {numbers[0]:g}, {numbers[1]:g} and so on. "

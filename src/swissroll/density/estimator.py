@@ -270,7 +270,7 @@ class VAEDensity(ClassNamePrefixFeaturesOutMixin, TransformerMixin, DensityMixin
 
     def _take_rows(self, X: Any, *, reset: bool) -> NDArray[np.float64]:  # noqa: N803
         """X as finite numbers, float64, after scikit-learn's own checks; refusals name row and column."""
-        table.refuse_other_than_numbers(X)
+        table.require_table_of_numbers(X)
         least = table.LEAST_ROWS if reset else 1
         options = {"dtype": np.float64, "ensure_min_samples": least, FINITE: False}
         rows: NDArray[np.float64] = validate_data(self, X, reset=reset, **options)

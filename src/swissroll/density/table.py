@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from swissroll.data.table import MAX_COLUMNS, MIN_SPREAD, REMOVE_ROWS, find_lattice
+from swissroll.data.table import LEAST_SPREAD, MAX_COLUMNS, MIN_SPREAD, REMOVE_ROWS, find_lattice
 from swissroll.data.table_files import MAX_VALUE
 
 LEAST_ROWS = 10
@@ -19,24 +19,49 @@ LEAST_BLUR = 1e-3
 """Resolution that every column is modelled at, at least, in its standard deviations."""
 
 
-def refuse_other_than_numbers(table: Any) -> None:
-    """Refuse a column of text, dates or categories by its name, before anything is converted.
+def require_table_of_numbers(table: Any) -> None:
+    """Refuse what is no table, and a column of text, dates or categories by its name, before anything is converted.
 
     Args:
-        table: What was passed: an array, a data frame, lists.
+        table: What was passed: an array, a data frame, lists; what is sparse is left to scikit-learn.
 
     Raises:
-        ValueError: A cell is text or a date.
+        ValueError: It has no rows and columns, or two columns of one name; a cell is text, a date, masked or complex.
     """
-    names = getattr(table, "columns", None)
-    if names is not None:
-        for name in names:
-            _refuse_column(np.asarray(table[name]), f"column {str(name)!r}")
+    if hasattr(table, "toarray"):
         return
-    array = np.asarray(table) if isinstance(table, list | tuple | np.ndarray) else None
-    if array is not None and array.ndim == 2:
-        for index, values in enumerate(array.T):
-            _refuse_column(values, f"column {index}")
+    names = getattr(table, "columns", None)
+    if names is None:
+        _require_array(table)
+        return
+
+    names = list(names)
+    repeated = next((name for place, name in enumerate(names) if name in names[:place]), None)
+    if repeated is not None:
+        raise ValueError(f"two columns are called {str(repeated)!r}. Give each a name of its own.")
+    for name in names:
+        _refuse_column(np.asarray(table[name]), f"column {str(name)!r}")
+
+
+def _require_array(table: Any) -> None:
+    """Require an array, or lists, of two dimensions whose cells are numbers."""
+    array = np.asarray(table)
+    if array.dtype.names is not None:
+        plain = "numpy.lib.recfunctions.structured_to_unstructured(X)"
+        raise ValueError(f"X is a structured array. Turn it into a plain one: {plain}")
+    if array.ndim != 2:
+        got = f"shape {array.shape}" if array.ndim else f"a value of type {type(table).__name__}"
+        raise ValueError(
+            f"X must have rows and columns, shape (N, D); got {got}. Reshape your data: "
+            "X.reshape(-1, 1) makes one column of it, X.reshape(1, -1) one row."
+        )
+    if array.dtype.kind == "c":
+        raise ValueError("Complex data not supported: a density is of real numbers. Make columns of both parts.")
+
+    masked = np.ma.getmaskarray(table) if isinstance(table, np.ma.MaskedArray) else np.zeros((0, 0), dtype=bool)
+    _refuse_cells(masked, None, "the value is masked", REMOVE_ROWS)
+    for index, values in enumerate(array.T):
+        _refuse_column(values, f"column {index}")
 
 
 def _refuse_column(values: NDArray[Any], where: str) -> None:
@@ -46,9 +71,16 @@ def _refuse_column(values: NDArray[Any], where: str) -> None:
         return
     for row, value in enumerate(values):
         if isinstance(value, str | bytes):
+            shown = str(value) if isinstance(value, str) else value
             raise ValueError(
-                f"row {row}, {where}: {value!r:.60} is text (rows are counted from 0). "
+                f"row {row}, {where}: {shown!r:.60} is text (rows are counted from 0). "
                 "Leave the column out, or turn it into numbers."
+            )
+        # Python's own whole numbers have no largest one.
+        if isinstance(value, int) and abs(value) > MAX_VALUE:
+            raise ValueError(
+                f"row {row}, {where}: the value is larger than {MAX_VALUE:g} (rows are counted from 0). "
+                "Use another unit."
             )
 
 
@@ -61,14 +93,19 @@ def require_finite(rows: NDArray[np.float64], names: Sequence[str] | None) -> No
         ("the value is infinite (inf)", np.isinf(rows), "Remove such rows."),
         (f"the value is larger than {MAX_VALUE:g}", np.abs(rows) > MAX_VALUE, "Use another unit."),
     ):
-        if wrong.any():
-            row = int(wrong.any(axis=1).argmax())
-            column = int(wrong[row].argmax())
-            count = int(wrong.any(axis=1).sum())
-            raise ValueError(
-                f"row {row}, {name_column(column, names)}: {what}, as in {count} of {len(rows)} rows "
-                f"(counted from 0). {advice}"
-            )
+        _refuse_cells(wrong, names, what, advice)
+
+
+def _refuse_cells(wrong: NDArray[np.bool_], names: Sequence[str] | None, what: str, advice: str) -> None:
+    """Raise ValueError where a cell, of shape (N, D), is wrong: it names the first."""
+    if wrong.any():
+        row = int(wrong.any(axis=1).argmax())
+        column = int(wrong[row].argmax())
+        count = int(wrong.any(axis=1).sum())
+        raise ValueError(
+            f"row {row}, {name_column(column, names)}: {what}, as in {count} of {len(wrong)} rows "
+            f"(counted from 0). {advice}"
+        )
 
 
 def require_spread(rows: NDArray[np.float64], names: Sequence[str] | None) -> None:
@@ -76,13 +113,19 @@ def require_spread(rows: NDArray[np.float64], names: Sequence[str] | None) -> No
     if rows.shape[1] > MAX_COLUMNS:
         raise ValueError(f"X has {rows.shape[1]} columns; at most {MAX_COLUMNS} can be used. Choose some of them.")
     spread = np.ptp(rows, axis=0)
-    constant = spread <= MIN_SPREAD * np.abs(rows).max(axis=0)
-    if constant.any():
-        column = int(constant.argmax())
-        raise ValueError(
-            f"{name_column(column, names)}: all {len(rows)} rows are {rows[0, column]:g}, which has no density. "
-            "Leave it out."
-        )
+    largest = np.abs(rows).max(axis=0)
+    for column, (width, most) in enumerate(zip(spread.tolist(), largest.tolist(), strict=True)):
+        named = name_column(column, names)
+        if width == 0:
+            value = f"{rows[0, column]:g}"
+            raise ValueError(f"{named}: all {len(rows)} rows are {value}, which has no density. Leave it out.")
+        if width <= MIN_SPREAD * most:
+            raise ValueError(
+                f"{named}: the values differ by {width:.2g} at most, which is rounding beside {most:g}. Subtract what "
+                "they have in common before they are rounded, or leave it out."
+            )
+        if width < LEAST_SPREAD:
+            raise ValueError(f"{named}: the values differ by {width:.2g} at most. Use another unit.")
 
 
 def name_column(column: int, names: Sequence[str] | None) -> str:
