@@ -15,7 +15,7 @@
 # make bench  compare the speed with the notebook's loop and other libraries, 40 minutes, into docs/performance.md
 #             (an interrupted one goes on; 'make bench BENCH=--fresh' starts again, 'BENCH=--quick' takes 3 minutes)
 # make tables
-#             fit VAEDensity and others to eight real tables, half an hour, for docs/density.md (an interrupted one goes on)
+#             fit VAEDensity and others to eight real tables, ten minutes, for docs/density.md (an interrupted one goes on)
 PYTHON ?= python3
 BIN := .venv/bin
 WORKERS ?= 2
@@ -72,7 +72,7 @@ bench: .venv/installed-bench .venv-peers/installed
 	results=$$($(BIN)/python -m benchmarks $(BENCH)) && $(BIN)/python -m benchmarks.render $$results
 
 tables: .venv-tables/installed
-	OMP_NUM_THREADS=1 .venv-tables/bin/python -m benchmarks.real_tables > docs/output/real-tables.md
+	OMP_NUM_THREADS=1 .venv-tables/bin/python -m benchmarks.real_tables --tasks density > docs/output/real-tables.md
 
 .venv/bin/python:
 	$(PYTHON) -m venv .venv

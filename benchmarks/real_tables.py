@@ -1,6 +1,7 @@
 """VAEDensity at its default settings on eight real tables, beside other densities and other detectors of anomalies.
 
-    python -m benchmarks.real_tables > docs/output/real-tables.md       half an hour; goes on where it was interrupted
+    python -m benchmarks.real_tables --tasks density    ten minutes on an idle core; goes on where it was interrupted
+    python -m benchmarks.real_tables --tasks anomaly    areas under the curve of detectors, one kind after another
     python -m benchmarks.real_tables --tables iris wine --split 1       other tables, another split
 
 Results are JSON lines in --results, one for each table, split and model. It needs an environment of its own, with
@@ -115,7 +116,8 @@ def main() -> None:
                 with given.results.open("a", encoding="utf-8") as file:
                     file.write(json.dumps(found[key]) + "\n")
                 print(f"{name}, {model}: {found[key]['seconds']:.1f} s", file=sys.stderr)
-    show([row for row in found.values() if row["split"] == given.split])
+    shown = [row for row in found.values() if row["split"] == given.split and row["task"] in given.tasks]
+    show(sorted(shown, key=lambda row: list(TABLES).index(row["table"])))
 
 
 if __name__ == "__main__":

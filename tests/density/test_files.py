@@ -86,6 +86,7 @@ HOSTILE: dict[str, Callable[[Path], object]] = {
     "an unknown parameter": altered(lambda _, facts: facts.update(parameters={"colour": "red"})),
     "a parameter out of range": altered(lambda _, facts: facts["parameters"].update(max_steps=-1)),
     "other names": altered(lambda _, facts: facts.update(feature_names=["a"])),
+    "a weight above 1": altered(lambda _, facts: facts.update(background_weight=1.5)),
     "another format": altered(lambda _, facts: facts.update(format=99)),
 }
 

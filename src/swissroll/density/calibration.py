@@ -1,10 +1,17 @@
-r"""Log densities as probabilities: how often the model itself gives a row a density as low as this.
+r"""Log densities as probabilities: how often a new row has a density as low as this.
 
-    P(x) = P(log p(X) <= log p(x)),   X drawn from the model
+    P(x) = Q(x)^a,   Q(x) = P(log p(X) <= log p(x)) for X drawn from the model
 
-estimated by the model's own samples. For rows that come from the model P is uniform, whatever the density looks like
-and however many columns there are; so 0.003 means one row in three hundred. Whether rows do come from the model is
-checked on those that were held out: the region of all rows with P > 0.05 should hold 95 % of them.
+Q is estimated by the model's own samples. For rows that come from the model it is uniform, whatever the density looks
+like and however many columns there are. But a model is nearer to the rows that it was fitted to than to others, so of
+new rows more lie in its tail. The power a corrects this: with Q of rows that the model was not fitted to,
+
+    a = (n + k) / (sum -log Q + k)
+
+is the most likely power for P to be uniform on them (each -log P is then exponential of mean 1), with k rows more of
+a = 1. It is at most 1: regions are widened and never narrowed. One number bends the whole curve, so few rows find it,
+and the far tail keeps the resolution of the samples. It does not make P exactly uniform for every table: its regions
+are checked, each row with the power that the others give.
 """
 
 from __future__ import annotations
@@ -17,6 +24,8 @@ from numpy.typing import NDArray
 
 LEVELS = (0.90, 0.95, 0.99)
 """Probabilities of the regions that are checked."""
+PRIOR_ROWS = 5
+"""Rows of a model that needs no correction, k, beside those that say how much it needs."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -41,21 +50,51 @@ class Coverage:
         return abs(self.inside - self.level) <= max(2 * self.error, 1 / self.rows)
 
 
-def tail_probabilities(log_densities: NDArray[np.float64], own: NDArray[np.float64]) -> NDArray[np.float64]:
-    """P, shape (N,), at least 1 / (n + 1), of log densities, shape (N,).
+@dataclass(frozen=True)
+class Calibration:
+    """What turns log densities into probabilities.
+
+    Attributes:
+        own_log_densities: Of the model's own samples, sorted, shape (n,), in nats in data units.
+        exponent: The power a.
+    """
+
+    own_log_densities: NDArray[np.float64]
+    exponent: float
+
+    def probabilities(self, log_densities: NDArray[np.float64]) -> NDArray[np.float64]:
+        """P, shape (N,), above 0 and at most 1, of log densities of shape (N,)."""
+        shares = tail_shares(log_densities, self.own_log_densities)
+        # One number after the other: the library's way through an array may touch the last bit.
+        return np.array([share**self.exponent for share in shares.tolist()])
+
+
+def tail_shares(log_densities: NDArray[np.float64], own: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Q, shape (N,), at least 1 / (n + 1), of log densities, shape (N,).
 
     Args:
         log_densities: Those of rows.
         own: Those of the model's own samples, sorted, shape (n,).
     """
     as_low = np.searchsorted(own, log_densities, side="right")
-    probabilities: NDArray[np.float64] = (as_low + 1) / (len(own) + 1)
-    return np.minimum(probabilities, 1.0)
+    shares: NDArray[np.float64] = (as_low + 1) / (len(own) + 1)
+    return np.minimum(shares, 1.0)
 
 
-def check_coverage(probabilities: NDArray[np.float64]) -> tuple[Coverage, ...]:
-    """Coverage of each of :data:`LEVELS` by rows that were held out, from their P, shape (N,)."""
-    count = len(probabilities)
+def find_exponent(shares: NDArray[np.float64]) -> float:
+    """The power a of the Q, shape (N,), of rows that the model was not fitted to."""
+    return min(1.0, (len(shares) + PRIOR_ROWS) / (float(-np.log(shares).sum()) + PRIOR_ROWS))
+
+
+def check_coverage(shares: NDArray[np.float64]) -> tuple[Coverage, ...]:
+    """Coverage of each of :data:`LEVELS` by rows that the model was not fitted to, from their Q, shape (N,).
+
+    Each row is judged with the power that the others give.
+    """
+    count = len(shares)
+    logs = -np.log(shares)
+    exponents = np.minimum(1.0, (count - 1 + PRIOR_ROWS) / (logs.sum() - logs + PRIOR_ROWS))
+    probabilities = np.exp(-logs * exponents)
     found = []
     for level in LEVELS:
         inside = float((probabilities > 1 - level).mean())

@@ -14,6 +14,8 @@ ACTIVE = 0.01
 """Least variance of a posterior mean over the rows for its latent to be active, as for a run."""
 FAR = 3.0
 """Standard errors from which a difference is told."""
+MOST_BACKGROUND = 0.5
+"""Weight of the heavy-tailed cloud up to which the latents describe most rows."""
 LEAST_GAP = 0.1
 """Nats per row that a model may lose on rows that it has not seen, and be healthy."""
 
@@ -30,7 +32,8 @@ class Signs:
         active: Latents that are used.
         latent_dim: Latents.
         data_dim: Columns.
-        coverage: Share of the held-out rows in the region that should hold 90 % of them.
+        background: Weight of the heavy-tailed cloud behind the model.
+        coverage: Share of the rows that were not fitted in the region that should hold 90 % of them.
         coverage_error: Standard error of such a share if the model were right.
     """
 
@@ -41,6 +44,7 @@ class Signs:
     active: int
     latent_dim: int
     data_dim: int
+    background: float
     coverage: float
     coverage_error: float
 
@@ -108,10 +112,18 @@ RULES = (
         name="badly calibrated",
         holds=lambda s: abs(s.coverage - 0.9) > FAR * s.coverage_error,
         because=lambda s: (
-            f"the region that should hold 90 % of held-out rows holds {100 * s.coverage:.0f} ± "
+            f"the region that should hold 90 % of rows that were not fitted holds {100 * s.coverage:.0f} ± "
             f"{100 * s.coverage_error:.0f} %"
         ),
         advice="Do not trust anomaly_probability here; collect more rows.",
+    ),
+    Rule(
+        name="outweighed",
+        holds=lambda s: s.background > MOST_BACKGROUND,
+        because=lambda s: (
+            f"rows that were not fitted give {100 * s.background:.0f} % of the weight to one heavy-tailed cloud"
+        ),
+        advice="As a density that may be all the rows support; the latents describe few of them.",
     ),
     Rule(
         name="collapsed",

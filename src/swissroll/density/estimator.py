@@ -23,7 +23,6 @@ from swissroll import checks
 from swissroll.config import MAX_COMPONENTS
 from swissroll.data.points import Points
 from swissroll.density import files, table
-from swissroll.density.calibration import tail_probabilities
 from swissroll.density.choice import MOST_LATENTS
 from swissroll.density.fitting import Settings, size_for
 from swissroll.density.learning import Learned, learn
@@ -55,18 +54,20 @@ class VAEDensity(ClassNamePrefixFeaturesOutMixin, TransformerMixin, DensityMixin
     """A density of a table's rows, learned by a variational autoencoder.
 
     The model is p(x) = integral p(z) N(x; decode(z), S) dz: a few latents z with a mixture of Gaussians as their prior,
-    a neural decoder, and noise of a full covariance S, all trained by the evidence lower bound. With one or two latents
-    the log density is exact, by quadrature. Columns are standardised inside; all that goes in and out is in data units.
+    a neural decoder, and noise of a full covariance S, all trained by the evidence lower bound. Behind it lies one
+    heavy-tailed cloud, a Student t, with the weight that rows held out give it. With one or two latents the log density
+    is exact, by quadrature. Columns are standardised inside; all that goes in and out is in data units.
 
     Args:
         latent_dim: Latents; or 'evidence': the fewest, of 1 to 4, that held-out rows do not tell from the best.
         hidden_dim: Units in each hidden layer of encoder and decoder; None chooses by the number of rows.
         depth: Hidden layers in each; None chooses by the number of rows.
         components: Gaussians of the prior; None chooses by the number of rows.
-        max_steps: Most gradient steps; training stops before where held-out rows gain no more.
+        max_steps: Most gradient steps; training stops before where held-out rows gain no more. None chooses by the
+            number of rows.
         batch_size: Rows per step.
         learning_rate: Peak of Adam's learning rate.
-        held_out: Share of the rows that training does not see: they decide when it stops, and check the result.
+        held_out: Share of the rows that training does not see: they decide when it stops, and calibrate the result.
         calibration_samples: Draws from the model that :meth:`anomaly_probability` compares with.
         random_state: Decides every draw; with an int, two fits on one machine are equal to the last bit.
         verbose: Show a progress bar anywhere; in a terminal there is one anyhow, where a fit takes over a second.
@@ -77,7 +78,11 @@ class VAEDensity(ClassNamePrefixFeaturesOutMixin, TransformerMixin, DensityMixin
         latent_dim_: Latents that were taken.
         held_out_rows_: Which rows training did not see, counted from 0.
         held_out_score_: Mean log density of these, in nats per row, and its standard error.
-        coverage_: How many of them lie in the regions that should hold 90, 95 and 99 % of all rows.
+        background_weight_: Share of the heavy-tailed cloud behind the model, above 0 and below 1.
+        tail_exponent_: Power, at most 1, that turns shares of the model's own samples into :meth:`anomaly_probability`:
+            below 1 where more rows that it was not fitted to lie in its tail.
+        coverage_: How many rows that the model was not fitted to lie in the regions that should hold 90, 95 and 99 %
+            of all rows, each judged by the power that the others give.
         history_: Step by step of the checks: ``step``, ``train_elbo``, ``held_out``, in nats per row in data units.
         evidence_table_: With ``latent_dim='evidence'``, each number of latents that was tried; else None.
         diagnosis_: What ails the fit, and what to try; ``str()`` makes a sentence of it.
@@ -93,7 +98,7 @@ class VAEDensity(ClassNamePrefixFeaturesOutMixin, TransformerMixin, DensityMixin
         hidden_dim: int | None = None,
         depth: int | None = None,
         components: int | None = None,
-        max_steps: int = 3000,
+        max_steps: int | None = None,
         batch_size: int = 128,
         learning_rate: float = 1e-2,
         held_out: float = 0.1,
@@ -132,7 +137,7 @@ class VAEDensity(ClassNamePrefixFeaturesOutMixin, TransformerMixin, DensityMixin
         seed = int(check_random_state(self.random_state).randint(MAX_SEED))
         points = Points.of(rows, columns=names, held_out=self.held_out, seed=seed, name="X")
         settings = self._settings(len(points.train), points.data_dim, seed)
-        with Bar(len(settings) * self.max_steps, asked=bool(self.verbose)) as bar:
+        with Bar(sum(each.max_steps for each in settings), asked=bool(self.verbose)) as bar:
             learned = learn(
                 points,
                 rows,
@@ -196,12 +201,15 @@ class VAEDensity(ClassNamePrefixFeaturesOutMixin, TransformerMixin, DensityMixin
         return float(np.mean(self.score_samples(X)))
 
     def anomaly_probability(self, X: Any) -> NDArray[np.float64]:  # noqa: N803
-        """How often a row of the model itself has a density as low as this row's, shape (N,), above 0 and at most 1.
+        """How often a new row has a density as low as this row's, shape (N,), above 0 and at most 1.
 
-        A small number is unusual: 0.003 means one row in three hundred. The least that can be told is one in the
-        number of calibration samples. ``coverage_`` says how far to trust it, by rows that were held out.
+        A small number is unusual: 0.003 means one row in three hundred. It is the share of the model's own samples
+        with a density as low, to the power ``tail_exponent_``, found on rows that the model was not fitted to: those
+        held out, and in tables of up to 300 training rows also the others, each by a model that was trained without
+        it. It is an estimate, not a guarantee: the held-out rows also chose when training stopped. The least that can
+        be told is one in the number of calibration samples, to that power. ``coverage_`` says how far to trust it.
         """
-        return tail_probabilities(self.score_samples(X), self._own_log_densities)
+        return self._calibration.probabilities(self.score_samples(X))
 
     def save(self, path: str | PathLike[str]) -> None:
         """Write the fitted estimator as one safetensors file; loading it runs no code.
@@ -224,7 +232,7 @@ class VAEDensity(ClassNamePrefixFeaturesOutMixin, TransformerMixin, DensityMixin
     def _take(self, learned: Learned, held_out_rows: NDArray[np.int64]) -> None:
         """Make attributes of what was learned."""
         self._density = learned.density
-        self._own_log_densities = learned.own_log_densities
+        self._calibration = learned.calibration
         self.held_out_rows_ = held_out_rows
         self.held_out_score_ = learned.held_out_score
         self.coverage_ = learned.coverage
@@ -249,6 +257,18 @@ class VAEDensity(ClassNamePrefixFeaturesOutMixin, TransformerMixin, DensityMixin
         """Whether log densities are exact but for the error that is told; else they are lower bounds."""
         check_is_fitted(self)
         return self._density.is_exact
+
+    @property
+    def background_weight_(self) -> float:
+        """Share of the heavy-tailed cloud behind the model."""
+        check_is_fitted(self)
+        return self._density.weight
+
+    @property
+    def tail_exponent_(self) -> float:
+        """Power that turns shares of the model's own samples into probabilities of new rows."""
+        check_is_fitted(self)
+        return self._calibration.exponent
 
     @property
     def noise_scale_(self) -> NDArray[np.float64]:
@@ -289,7 +309,7 @@ class VAEDensity(ClassNamePrefixFeaturesOutMixin, TransformerMixin, DensityMixin
                 hidden_dim=int(self.hidden_dim or size.hidden_dim),
                 depth=int(self.depth or size.depth),
                 components=int(self.components or size.components),
-                max_steps=int(self.max_steps),
+                max_steps=int(self.max_steps or size.max_steps),
                 batch_size=int(self.batch_size),
                 learning_rate=float(self.learning_rate),
                 seed=seed,
@@ -305,7 +325,8 @@ class VAEDensity(ClassNamePrefixFeaturesOutMixin, TransformerMixin, DensityMixin
         for name, most in (("hidden_dim", MAX_WIDTH), ("depth", MAX_DEPTH), ("components", MAX_COMPONENTS)):
             if getattr(self, name) is not None:
                 checks.whole(name, getattr(self, name), 1, most)
-        checks.whole("max_steps", self.max_steps, 1, 10**9)
+        if self.max_steps is not None:
+            checks.whole("max_steps", self.max_steps, 1, 10**9)
         checks.whole("batch_size", self.batch_size, 1, 10**6)
         checks.real("learning_rate", self.learning_rate, 0, 1, open_low=True)
         checks.real("held_out", self.held_out, 0, 0.5, open_low=True)

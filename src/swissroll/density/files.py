@@ -19,12 +19,13 @@ from safetensors import SafetensorError, safe_open
 from safetensors.torch import save_file
 from torch import Generator, Tensor
 
-from swissroll.density.calibration import Coverage
+from swissroll.density.background import Background
+from swissroll.density.calibration import Calibration, Coverage
 from swissroll.density.choice import Candidate
 from swissroll.density.density import Density
 from swissroll.density.doctor import Finding
 from swissroll.density.fitting import ACTIVATION
-from swissroll.model.standardized import PREFIX, StandardizedVAE, standardization_from
+from swissroll.model.standardized import PREFIX, StandardizedVAE, standardization_from, standardization_state
 from swissroll.model.vae import VAE
 
 if TYPE_CHECKING:
@@ -34,9 +35,10 @@ Loaded = TypeVar("Loaded", bound="VAEDensity")
 
 KEY = "swissroll.VAEDensity"
 """Name of the metadata, and what tells such a file from others."""
-FORMAT = 1
+FORMAT = 2
 HISTORY = "history."
 OWN = "calibration.log_densities"
+BACKGROUND = "background."
 HELD_OUT_ROWS = "held_out_rows"
 MAX_BYTES = 2**28
 """Largest file that is read."""
@@ -104,7 +106,9 @@ def save(path: str | PathLike[str], estimator: VAEDensity) -> None:
     density = estimator._density
     tensors = dict(density.model.state_dict())
     tensors |= {HISTORY + name: torch.from_numpy(values) for name, values in estimator.history_.items()}
-    tensors[OWN] = torch.from_numpy(estimator._own_log_densities)
+    tensors[OWN] = torch.from_numpy(estimator._calibration.own_log_densities)
+    cloud = density.background
+    tensors |= {BACKGROUND + name: value for name, value in standardization_state(cloud.standardization).items()}
     tensors[HELD_OUT_ROWS] = torch.from_numpy(estimator.held_out_rows_)
 
     parameters = estimator.get_params()
@@ -117,6 +121,9 @@ def save(path: str | PathLike[str], estimator: VAEDensity) -> None:
         "parameters": {name: _plain(value) for name, value in parameters.items()},
         "feature_names": None if names is None else [str(name) for name in names],
         "seed": density.seed,
+        "background_weight": density.weight,
+        "background_freedom": density.background.freedom,
+        "tail_exponent": estimator._calibration.exponent,
         "best_step": estimator.best_step_,
         "held_out_score": list(estimator.held_out_score_),
         "coverage": [asdict(each) for each in estimator.coverage_],
@@ -142,12 +149,15 @@ def load(path: str | PathLike[str], estimator: Loaded) -> Loaded:
 def _fill(estimator: Loaded, tensors: dict[str, Tensor], facts: dict[str, Any]) -> Loaded:
     history = {name: tensors.pop(name).numpy() for name in list(tensors) if name.startswith(HISTORY)}
     own = _numbers(tensors.pop(OWN))
+    cloud = {name.removeprefix(BACKGROUND): tensors.pop(name) for name in list(tensors) if name.startswith(BACKGROUND)}
+    background = Background(standardization_from(cloud), int(facts["background_freedom"]))
     held_out_rows = tensors.pop(HELD_OUT_ROWS).numpy()
 
     estimator.set_params(**facts["parameters"])
     estimator._check_parameters()
-    estimator._density = Density(_model_of(tensors), int(facts["seed"]))
-    estimator._own_log_densities = np.sort(own)
+    weight = _share("background_weight", facts)
+    estimator._density = Density(_model_of(tensors), background, weight, int(facts["seed"]))
+    estimator._calibration = Calibration(np.sort(own), float(facts["tail_exponent"]))
     estimator.history_ = {name.removeprefix(HISTORY): values for name, values in history.items()}
     estimator.held_out_rows_ = held_out_rows
     estimator.best_step_ = int(facts["best_step"])
@@ -195,6 +205,14 @@ def _model_of(tensors: dict[str, Tensor]) -> StandardizedVAE:
     model = StandardizedVAE(vae.double(), standardization)
     model.load_state_dict(tensors)
     return model
+
+
+def _share(name: str, facts: dict[str, Any]) -> float:
+    """A number above 0 and below 1."""
+    value = float(facts[name])
+    if not 0 < value < 1:
+        raise ValueError(f"its {name} is no share")
+    return value
 
 
 def _numbers(values: Tensor) -> NDArray[np.float64]:

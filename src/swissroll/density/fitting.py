@@ -15,6 +15,7 @@ from torch import Tensor
 from swissroll.config import Activation, Config
 from swissroll.data.points import Points
 from swissroll.data.standardization import Standardization
+from swissroll.density.background import mix, stack
 from swissroll.density.whitened import WhitenedLoss, WhitenedVAE
 from swissroll.model.loss import Loss
 from swissroll.model.vae import VAE
@@ -39,6 +40,10 @@ Progress = Callable[[int, float], object]
 """Called after each check, with the steps done and the mean log density of the held-out rows, in nats in data units."""
 
 
+def do_nothing(step: int, held_out: float) -> None:
+    """The progress of a training that nobody watches."""
+
+
 @dataclass(frozen=True, kw_only=True)
 class Settings:
     """How to train; the names are those of :class:`swissroll.VAEDensity`."""
@@ -54,16 +59,17 @@ class Settings:
 
 
 class Size(NamedTuple):
-    """How large a model is."""
+    """How large a model is, and how it is trained."""
 
     hidden_dim: int
     depth: int
     components: int
+    max_steps: int
 
 
-SIZES = {300: Size(32, 1, 3), 3000: Size(64, 2, 10)}
-"""By the most rows that they are for."""
-LARGEST = Size(64, 2, 20)
+SIZES = {300: Size(32, 1, 3, 3000), 500: Size(64, 2, 10, 3000)}
+"""By the most training rows that they are for."""
+LARGEST = Size(128, 2, 60, 8000)
 
 
 def size_for(rows: int) -> Size:
@@ -101,33 +107,52 @@ class Fitted:
         return sigma
 
 
-def fit(points: Points, settings: Settings, blur: tuple[float, ...], progress: Progress) -> Fitted:
+def fit(
+    points: Points,
+    settings: Settings,
+    blur: tuple[float, ...],
+    background: NDArray[np.float64],
+    progress: Progress = do_nothing,
+    *,
+    steps: int | None = None,
+) -> Fitted:
     """Train, and once more with a tenth of the learning rate where a number was not finite.
 
     Args:
         points: The rows.
         settings: How to train.
         blur: Resolution of each column, in its standard deviations.
+        background: Log densities of the held-out rows under the background, shape (M,), in nats in data units.
         progress: See :data:`Progress`.
+        steps: Keep the weights after so many steps; by default those that the held-out rows favour.
 
     Raises:
         DivergedError: The second training diverged, too.
     """
     try:
-        return _fit(points, settings, blur, progress, retried=False)
+        return _fit(points, settings, blur, background, progress, steps, retried=False)
     except DivergedError:
         slower = replace(settings, learning_rate=settings.learning_rate / 10)
-        return _fit(points, slower, blur, progress, retried=True)
+        return _fit(points, slower, blur, background, progress, steps, retried=True)
 
 
-def _fit(points: Points, settings: Settings, blur: tuple[float, ...], progress: Progress, *, retried: bool) -> Fitted:
+def _fit(
+    points: Points,
+    settings: Settings,
+    blur: tuple[float, ...],
+    background: NDArray[np.float64],
+    progress: Progress,
+    last: int | None,
+    *,
+    retried: bool,
+) -> Fitted:
     config = _config_of(settings, len(points.train))
     model = _new_model(points, config)
     loss = WhitenedLoss(**asdict(Loss.of(config, points.data_dim)), blur=blur)
     training = build(config, loss=loss, model=model, distribution=points)
 
     log_volume = points.standardization.log_volume
-    check = _Check(points, config)
+    check = _Check(points, config, background)
     every = config.eval_every
     steps: list[int] = []
     trained: list[float] = []
@@ -136,13 +161,18 @@ def _fit(points: Points, settings: Settings, blur: tuple[float, ...], progress: 
     best: State = {}
     for record in training:
         losses.append(record.train.loss)
-        if record.step % every and record.step != config.steps:
+        if record.step % every and record.step not in (config.steps, last):
             continue
         steps.append(record.step)
         trained.append(-float(np.mean(losses)) - log_volume)
         losses.clear()
-        held_out.append(check.log_density(model) - log_volume)
+        held_out.append(check.log_density(model))
         progress(record.step, held_out[-1])
+        if record.step == last:
+            best = training.engine.weights()
+            break
+        if last is not None:
+            continue
         since_best = len(held_out) - 1 - int(np.argmax(held_out))
         if since_best == 0:
             best = training.engine.weights()
@@ -158,7 +188,7 @@ def _fit(points: Points, settings: Settings, blur: tuple[float, ...], progress: 
             "train_elbo": np.array(trained),
             "held_out": np.array(held_out),
         },
-        best_step=steps[int(np.argmax(held_out))],
+        best_step=last or steps[int(np.argmax(held_out))],
         stopped=steps[-1] < config.steps,
         retried=retried,
     )
@@ -206,21 +236,24 @@ def _new_model(points: Points, config: Config) -> WhitenedVAE:
 
 
 class _Check:
-    """Mean log density of held-out rows, in model coordinates: the importance-weighted bound, always by the same draws.
+    """Mean log density of held-out rows before their background: the importance-weighted bound, by the same draws.
 
     Args:
         points: Whose held-out rows.
         config: The settings.
+        background: Log densities of these under the background, in nats in data units.
     """
 
-    def __init__(self, points: Points, config: Config) -> None:
+    def __init__(self, points: Points, config: Config, background: NDArray[np.float64]) -> None:
         generator = rng.generator(config.seed, "evaluation noise")
         self.x = points.held_out[:MAX_CHECK_ROWS]
         self.draws = torch.randn(CHECK_DRAWS, len(self.x), config.latent_dim, generator=generator)
+        self.background = background[:MAX_CHECK_ROWS]
+        self.log_volume = points.standardization.log_volume
 
     @ordinary_modes(threads=1)
     def log_density(self, model: WhitenedVAE) -> float:
-        """The mean in nats per row; minus infinity where it is not finite."""
+        """The mean in nats per row in data units, with the best weight; minus infinity where it is not finite."""
         y = model.whiten(self.x)
         mu, logvar = model.encode(y)
         z = mu + torch.exp(0.5 * logvar) * self.draws
@@ -229,8 +262,10 @@ class _Check:
         log_q = -0.5 * (self.draws.square() + math.log(2 * math.pi) + logvar).sum(dim=-1)
         log_joint = _log_likelihood(model, y, z) + model.prior.log_prob(z)
         bound = (log_joint - log_q).logsumexp(dim=0) - math.log(CHECK_DRAWS)
-        mean = float((bound + model.log_volume()).mean())
-        return mean if math.isfinite(mean) else -math.inf
+        found = (bound + model.log_volume()).double().numpy() - self.log_volume
+        if not np.isfinite(found).all():
+            return -math.inf
+        return float(mix(found, self.background, stack(found, self.background)).mean())
 
 
 def _log_likelihood(model: VAE, y: Tensor, z: Tensor) -> Tensor:

@@ -2,28 +2,24 @@
 
 from __future__ import annotations
 
-import copy
-import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import partial
 
 import numpy as np
-import torch
 from numpy.typing import NDArray
 
 from swissroll.data.points import Points
-from swissroll.density.calibration import Coverage, check_coverage, tail_probabilities
+from swissroll.density.background import fit_background
+from swissroll.density.calibration import Calibration, Coverage, check_coverage, find_exponent, tail_shares
 from swissroll.density.choice import Candidate, compare, mean_and_error
 from swissroll.density.density import Density
 from swissroll.density.doctor import ACTIVE, Finding, Signs, diagnose
 from swissroll.density.fitting import Fitted, Settings, fit
 from swissroll.density.table import resolution
-from swissroll.model.standardized import StandardizedVAE
+from swissroll.density.unseen import FEW_HELD_OUT, Trial, choose, leave_out_in_turn
 from swissroll.reproducibility import rng
 
-WIDENINGS = (1.0, 1.05, 1.1, 1.15, 1.2, 1.3, 1.4, 1.5, 1.75, 2.0)
-"""Factors of the decoder's noise that are tried."""
 MAX_COMPARED_ROWS = 500
 """Most training rows whose log densities are compared with those of held-out rows."""
 
@@ -38,16 +34,16 @@ class Learned:
     Attributes:
         density: The density.
         fitted: How it was trained.
-        own_log_densities: Of samples of its own, sorted, shape (n,), in nats in data units.
+        calibration: What turns its log densities into probabilities.
         held_out_score: Mean log density of the held-out rows, in nats per row, and its standard error.
-        coverage: How many held-out rows lie in regions that should hold a share of them.
+        coverage: How many of the rows that were not fitted lie in regions that should hold a share of them.
         finding: What ails it.
         candidates: The numbers of latents that were compared; empty where one was given.
     """
 
     density: Density
     fitted: Fitted
-    own_log_densities: NDArray[np.float64]
+    calibration: Calibration
     held_out_score: tuple[float, float]
     coverage: tuple[Coverage, ...]
     finding: Finding
@@ -73,54 +69,50 @@ def learn(
     """
     held_out = rows[points.held_out_rows]
     blur = resolution(rows, np.array(points.standardization.scale))
+    background = fit_background(points.train, points.standardization, blur)
+    of_background = background.log_density(held_out)
     fits = []
     densities = []
     scores = []
     for each in settings:
-        fitted = fit(points, each, blur, partial(progress, each.latent_dim))
-        fits.append(fitted)
-        density, held_out_scores = _widen(fitted, held_out, each.seed)
-        densities.append(density)
-        scores.append(held_out_scores)
+        fitted = fit(points, each, blur, of_background, partial(progress, each.latent_dim))
+        trials = [Trial(fitted, background, held_out)]
+        if len(held_out) < FEW_HELD_OUT:
+            trials += leave_out_in_turn(points, rows, each, blur, fitted.best_step)
+        choice = choose(trials, each.seed)
+        densities.append([trial.density(choice.widening, choice.weight, each.seed) for trial in trials])
+        fits.append(trials)
+        scores.append(densities[-1][0].log_density(held_out)[0])
 
     candidates = compare(scores) if len(settings) > 1 else ()
     chosen = next((index for index, candidate in enumerate(candidates) if candidate.is_chosen), 0)
-    density = densities[chosen]
-    generator = rng.generator(settings[chosen].seed, "density: calibration")
-    own = np.sort(density.log_density(density.draw(samples, generator))[0])
-    coverage = check_coverage(tail_probabilities(scores[chosen], own))
+    density = densities[chosen][0]
+    fitted = fits[chosen][0].fitted
+    calibration, coverage = _calibrate(densities[chosen], fits[chosen], samples, settings[chosen].seed)
     trained = density.log_density(rows[points.train_rows[:MAX_COMPARED_ROWS]])[0]
     return Learned(
         density=density,
-        fitted=fits[chosen],
-        own_log_densities=own,
+        fitted=fitted,
+        calibration=calibration,
         held_out_score=mean_and_error(scores[chosen]),
         coverage=coverage,
-        finding=diagnose(_signs(density, fits[chosen], rows, trained, scores[chosen], coverage[0])),
+        finding=diagnose(_signs(density, fitted, rows, trained, scores[chosen], coverage[0])),
         candidates=candidates,
     )
 
 
-def _widen(fitted: Fitted, held_out: NDArray[np.float64], seed: int) -> tuple[Density, NDArray[np.float64]]:
-    """A trained model's density, with the decoder's noise that held-out rows favour, and their log densities.
-
-    What was fitted to few rows is too narrow for others: training rows are nearer to what was decoded than others are.
-    """
-    model = StandardizedVAE(fitted.model, fitted.standardization)
-    logvar = fitted.model.get_parameter("decoder_logvar")
-    learned = float(logvar.detach())
-    kept: tuple[float, Density, NDArray[np.float64]] | None = None
-    for factor in WIDENINGS:
-        with torch.no_grad():
-            logvar.fill_(learned + 2 * math.log(factor))
-        density = Density(copy.deepcopy(model), seed)
-        scores = density.log_density(held_out)[0]
-        if kept is not None and scores.mean() <= kept[0]:
-            break
-        kept = (float(scores.mean()), density, scores)
-    if kept is None:
-        raise ValueError("there is no widening to try")
-    return kept[1], kept[2]
+def _calibrate(
+    densities: Sequence[Density], trials: Sequence[Trial], samples: int, seed: int
+) -> tuple[Calibration, tuple[Coverage, ...]]:
+    """The first density's calibration, by the rows of all trials in the tails of their models; and their coverage."""
+    generator = rng.generator(seed, "density: calibration")
+    own = []
+    shares = []
+    for density, trial in zip(densities, trials, strict=True):
+        own.append(np.sort(density.log_density(density.draw(samples, generator))[0]))
+        shares.append(tail_shares(density.log_density(trial.rows)[0], own[-1]))
+    unseen = np.concatenate(shares)
+    return Calibration(own[0], find_exponent(unseen)), check_coverage(unseen)
 
 
 def _signs(
@@ -147,6 +139,7 @@ def _signs(
         active=int((variances > ACTIVE).sum()),
         latent_dim=density.model.latent_dim,
         data_dim=density.model.data_dim,
+        background=density.weight,
         coverage=coverage.inside,
         coverage_error=coverage.error,
     )
