@@ -182,14 +182,25 @@ def test_saved_measures_are_those_that_the_page_says(page: Page, tmp_path: Path)
         last = list(csv.DictReader(file))[-1]
     assert (last["step"], last["is_exact"], last["diagnosis"]) == (str(STEPS), "true", "under-trained")
     said = (page.locator("#panel-curves .description").text_content() or "").replace("\u2212", "-")
+    number = r"(\S+) nats"
     found = re.findall(
-        r"evidence: (\S+) nats.*bound: (\S+) nats.*gap of (\S+) nats is (\S+) of am.*and (\S+) of the", said
+        f"ELBO {number}, distortion {number}, rate {number}.*evidence: {number}.*bound: {number}"
+        f".*gap of {number} is {number} of the family and {number} of am",
+        said,
     )
-    names = ("neg_log_evidence", "lower_bound", "inference_gap", "amortisation_gap", "family_gap")
-    for name, value in zip(names, found[0], strict=True):
-        assert float(last[f"{name} (nats per point)"]) == pytest.approx(
-            float(value), abs=6e-4 + 1e-5 * abs(float(value))
-        )
+    elbo_and_evidence = ("neg_elbo", "distortion", "rate", "neg_log_evidence", "lower_bound")
+    parts_of_gap = ("inference_gap", "family_gap", "amortisation_gap")
+    of_file = {name.removesuffix(" (nats per point)"): value for name, value in last.items()}
+    for name, value in zip((*elbo_and_evidence, *parts_of_gap), found[0], strict=True):
+        # What is said is rounded, and sums are added up from what was rounded.
+        assert float(of_file[name]) == pytest.approx(float(value), abs=4e-3 + 1e-5 * abs(float(value)))
+
+    # The file has the numbers whole: they add up.
+    saved_numbers = {name: float(of_file[name]) for name in (*elbo_and_evidence, *parts_of_gap)}
+    elbo = saved_numbers["distortion"] + saved_numbers["rate"]
+    assert saved_numbers["neg_elbo"] == pytest.approx(elbo, rel=1e-9)
+    assert saved_numbers["neg_log_evidence"] == pytest.approx(elbo - saved_numbers["inference_gap"], rel=1e-9)
+    assert 0 < float(of_file["standard_error"]) < 1
 
 
 @pytest.mark.parametrize("panel", ["data", "latent", "curves"])
