@@ -14,6 +14,7 @@ const FOLDER = "lab-run";
 const UNCHANGED = {
   posterior: "diagonal",
   prior: "gaussians",
+  conditional: false,
   mmd_weight: 0,
   free_bits: 0,
   max_error: null,
