@@ -9,7 +9,7 @@ import torch
 from swissroll import selftest
 from swissroll.cli.app import main
 from swissroll.evaluation import distances, evidence, geometry, lower_bound
-from swissroll.model import loss as objective
+from swissroll.model import terms
 from swissroll.model.prior import Mixture
 from swissroll.training.engines.torch import TorchEngine
 
@@ -33,7 +33,7 @@ def test_a_sound_build_finds_every_known_answer(capsys: pytest.CaptureFixture[st
 
 
 BREAKS: list[tuple[Callable[[], Any], object, str, float]] = [
-    (selftest.check_rate, objective, "rate", 1.0001),
+    (selftest.check_rate, terms, "rate", 1.0001),
     (selftest.check_mixture, Mixture, "log_prob", 1.0001),
     (selftest.check_evidence, evidence, "log_evidence", 1.0001),
     (selftest.check_entropy, lower_bound, "data_entropy", 1.01),
