@@ -95,7 +95,7 @@ def show_coverage(rows: list[Row]) -> None:
             is_right &= abs(inside - level) <= max(NOISE * error, 1 / count)
             cells.append(f"{100 * inside:.1f} ± {100 * error:.1f}")
         right += is_right
-        line(row["table"], count, *cells, "yes" if is_right else "no", row["diagnosis"].split(". ")[0])
+        line(row["table"], count, *cells, "yes" if is_right else "no", row["diagnosis"].split(":")[0])
     print(f"\nRight at all three levels, within two binomial errors or one row: {right} of {len(rows)} tables.\n")
 
 
