@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 from collections.abc import Callable
 from typing import Any
 
@@ -236,3 +237,28 @@ def test_what_cannot_be_known_is_said_in_one_line(model: Any, words: str) -> Non
         with pytest.raises(ValueError, match=words) as caught:
             call()
         assert "\n" not in str(caught.value)
+
+
+def test_what_a_models_draw_takes_is_found_once_and_not_at_each_step(monkeypatch: pytest.MonkeyPatch) -> None:
+    class Own(VAE):
+        def reparameterize(self, mu: Tensor, logvar: Tensor, *, generator: torch.Generator | None = None) -> Tensor:
+            return super().reparameterize(mu, logvar, generator=generator)
+
+    class Plain:
+        def reparameterize(self, mu: Tensor, logvar: Tensor) -> Tensor:
+            return mu + torch.exp(0.5 * logvar) * torch.randn(mu.shape)
+
+    looked_at = []
+    look = inspect.signature
+
+    def watch(function: Callable[..., Any]) -> Any:
+        looked_at.append(function)
+        return look(function)
+
+    monkeypatch.setattr(inspect, "signature", watch)
+    mu = torch.zeros(4, 2)
+    # Another object of the class has the same answer; another class has its own.
+    models: list[Any] = [Own(2, 3), Own(2, 3), Plain()]
+    drawn = [draw_latents(model, mu, mu, generator=seeded(0)) for model in models * 3]
+    assert len(looked_at) == 2
+    assert all(torch.equal(each, drawn[0]) for each in drawn)

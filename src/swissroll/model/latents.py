@@ -5,6 +5,7 @@ from __future__ import annotations
 import inspect
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from functools import lru_cache
 from typing import Any, Protocol
 
 import torch
@@ -43,8 +44,18 @@ def draw_latents(model: Reparameterizes, mu: Tensor, logvar: Tensor, *, generato
 
 def takes_generator(function: Callable[..., Any]) -> bool:
     """Whether a function has a parameter ``generator``, or takes any keyword."""
+    # It is asked at each step of a training. A method is bound anew each time; the function behind it is kept.
+    if inspect.ismethod(function):
+        return _has_generator_of(function.__func__)
+    return _has_generator(function)
+
+
+def _has_generator(function: Callable[..., Any]) -> bool:
     parameters = inspect.signature(function).parameters.values()
     return any(p.name == "generator" or p.kind is p.VAR_KEYWORD for p in parameters)
+
+
+_has_generator_of = lru_cache(maxsize=64)(_has_generator)
 
 
 @contextmanager
