@@ -72,7 +72,7 @@ bench: .venv/installed-bench .venv-peers/installed
 	results=$$($(BIN)/python -m benchmarks $(BENCH)) && $(BIN)/python -m benchmarks.render $$results
 
 tables: .venv-tables/installed
-	OMP_NUM_THREADS=1 .venv-tables/bin/python -m benchmarks.real_tables --tasks density > docs/output/real-tables.md
+	OMP_NUM_THREADS=1 .venv-tables/bin/python -m benchmarks.real_tables > docs/output/real-tables.md
 
 .venv/bin/python:
 	$(PYTHON) -m venv .venv

@@ -4,16 +4,21 @@ from __future__ import annotations
 
 import dataclasses
 import warnings
+from typing import Any
 
 import numpy as np
 import pytest
+import torch
 from sklearn.exceptions import ConvergenceWarning
 
 from swissroll import VAEDensity
+from swissroll.data.points import Points
 from swissroll.density import fitting, learning
 from swissroll.density.choice import compare
+from swissroll.density.density import Density
 from swissroll.density.doctor import Finding, Signs, diagnose
 from swissroll.density.fitting import Settings
+from swissroll.density.table import choose_evenly
 from swissroll.training.loop import DivergedError
 from tests.density.oracles import TINY, fitted, moons, of_moons
 
@@ -123,3 +128,54 @@ def test_the_bar_shows_only_where_it_is_asked_for(capsys: pytest.CaptureFixture[
 def test_the_names_of_settings_are_those_of_the_estimator() -> None:
     own = {field.name for field in dataclasses.fields(Settings)} - {"seed"}
     assert own <= set(VAEDensity().get_params())
+
+
+@pytest.mark.parametrize(("count", "most"), [(7, 500), (500, 500), (501, 500), (2000, 500)])
+def test_rows_are_chosen_evenly_from_first_to_last(count: int, most: int) -> None:
+    chosen = choose_evenly(np.arange(count), most)
+    assert len(chosen) == min(count, most)
+    steps = np.diff([*chosen, count])
+    assert (chosen[0], steps.min() >= 1, steps.max() <= -(-count // most)) == (0, True, True)
+
+
+def test_a_table_sorted_by_its_label_is_looked_at_from_end_to_end(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Rows of the first label are at 0, those of the second at 10: half of what is looked at is of each."""
+    random = np.random.default_rng(0)
+    rows = np.concatenate([random.normal(0, 1, (200, 2)), random.normal(10, 1, (200, 2))])
+    monkeypatch.setattr(fitting, "MAX_CHECK_ROWS", 10)
+    monkeypatch.setattr(learning, "MAX_COMPARED_ROWS", 20)
+    checked = []
+    compared = []
+
+    class Watched(fitting._Check):
+        def __init__(self, points: Points, *arguments: Any) -> None:
+            super().__init__(points, *arguments)
+            assert len(self.x) == len(self.background) == 10
+            checked.append(points.standardization.restore(self.x.numpy())[:, 0])
+
+    def watch(self: Density, given: np.ndarray) -> Any:
+        compared.append(given[:, 0])
+        return score(self, given)
+
+    score = Density.log_density
+    monkeypatch.setattr(fitting, "_Check", Watched)
+    monkeypatch.setattr(Density, "log_density", watch)
+    fitted(rows, max_steps=4)
+    assert (checked[0] > 5).sum() == pytest.approx(5, abs=2)
+    assert len(compared[-1]) == 20
+    assert (compared[-1] > 5).sum() == pytest.approx(10, abs=2)
+
+
+def test_a_fold_draws_fewer_samples_than_the_model_that_is_kept(monkeypatch: pytest.MonkeyPatch) -> None:
+    counts = []
+
+    def watch(self: Density, n: int, generator: torch.Generator) -> Any:
+        counts.append(n)
+        return draw(self, n, generator)
+
+    draw = Density.draw
+    monkeypatch.setattr(Density, "draw", watch)
+    monkeypatch.setattr(learning, "MAX_FOLD_SAMPLES", 150)
+    model = fitted(moons(), max_steps=4)
+    assert counts == [500, 150, 150, 150, 150]
+    assert len(model._calibration.own_log_densities) == 500

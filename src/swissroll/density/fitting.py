@@ -16,6 +16,7 @@ from swissroll.config import Activation, Config
 from swissroll.data.points import Points
 from swissroll.data.standardization import Standardization
 from swissroll.density.background import mix, stack
+from swissroll.density.table import choose_evenly
 from swissroll.density.whitened import WhitenedLoss, WhitenedVAE
 from swissroll.model.loss import Loss
 from swissroll.model.vae import VAE
@@ -246,9 +247,10 @@ class _Check:
 
     def __init__(self, points: Points, config: Config, background: NDArray[np.float64]) -> None:
         generator = rng.generator(config.seed, "evaluation noise")
-        self.x = points.held_out[:MAX_CHECK_ROWS]
+        chosen = choose_evenly(np.arange(len(points.held_out)), MAX_CHECK_ROWS)
+        self.x = points.held_out[torch.from_numpy(chosen)]
         self.draws = torch.randn(CHECK_DRAWS, len(self.x), config.latent_dim, generator=generator)
-        self.background = background[:MAX_CHECK_ROWS]
+        self.background = background[chosen]
         self.log_volume = points.standardization.log_volume
 
     @ordinary_modes(threads=1)

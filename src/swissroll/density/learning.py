@@ -16,12 +16,14 @@ from swissroll.density.choice import Candidate, compare, mean_and_error
 from swissroll.density.density import Density
 from swissroll.density.doctor import ACTIVE, Finding, Signs, diagnose
 from swissroll.density.fitting import Fitted, Settings, fit
-from swissroll.density.table import resolution
+from swissroll.density.table import choose_evenly, resolution
 from swissroll.density.unseen import FEW_HELD_OUT, Trial, choose, leave_out_in_turn
 from swissroll.reproducibility import rng
 
 MAX_COMPARED_ROWS = 500
 """Most training rows whose log densities are compared with those of held-out rows."""
+MAX_FOLD_SAMPLES = 1000
+"""Most draws from the model of a fold: they rank its few rows, whose own number limits how well the power is known."""
 
 Progress = Callable[[int, int, float], object]
 """Called after each check of a training, with its number of latents, the steps done, and the held-out log density."""
@@ -89,7 +91,7 @@ def learn(
     density = densities[chosen][0]
     fitted = fits[chosen][0].fitted
     calibration, coverage = _calibrate(densities[chosen], fits[chosen], samples, settings[chosen].seed)
-    trained = density.log_density(rows[points.train_rows[:MAX_COMPARED_ROWS]])[0]
+    trained = density.log_density(rows[choose_evenly(points.train_rows, MAX_COMPARED_ROWS)])[0]
     return Learned(
         density=density,
         fitted=fitted,
@@ -106,10 +108,12 @@ def _calibrate(
 ) -> tuple[Calibration, tuple[Coverage, ...]]:
     """The first density's calibration, by the rows of all trials in the tails of their models; and their coverage."""
     generator = rng.generator(seed, "density: calibration")
-    own = []
+    own: list[NDArray[np.float64]] = []
     shares = []
     for density, trial in zip(densities, trials, strict=True):
-        own.append(np.sort(density.log_density(density.draw(samples, generator))[0]))
+        # The first density is the one that is kept.
+        count = min(samples, MAX_FOLD_SAMPLES) if own else samples
+        own.append(np.sort(density.log_density(density.draw(count, generator))[0]))
         shares.append(tail_shares(density.log_density(trial.rows)[0], own[-1]))
     unseen = np.concatenate(shares)
     return Calibration(own[0], find_exponent(unseen)), check_coverage(unseen)

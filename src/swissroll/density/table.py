@@ -150,6 +150,17 @@ def resolution(rows: NDArray[np.float64], scale: NDArray[np.float64]) -> tuple[f
     return tuple(found)
 
 
+def choose_evenly(rows: NDArray[np.int64], most: int) -> NDArray[np.int64]:
+    """At most so many of some rows' numbers, evenly from first to last: a table may be sorted by anything.
+
+    Args:
+        rows: Numbers of rows, shape (N,).
+        most: All of them are kept up to this many.
+    """
+    count = min(most, len(rows))
+    return rows[np.arange(count) * len(rows) // max(1, count)]
+
+
 def notes_on(rows: NDArray[np.float64], names: Sequence[str] | None) -> list[str]:
     """What to know before reading a density of these rows, a sentence or two each."""
     notes = []
