@@ -260,3 +260,30 @@ answer([false, true].map((running) => Object.keys(currentRun(run, running).truth
     still, moving = node(script)
     assert still == ["evidence"]
     assert moving == ["evidence", "density", "posterior", "diagnosis"]
+
+
+def test_a_posterior_whose_kl_is_not_exact_is_drawn_without_it(node: Node) -> None:
+    """Above two latents, where a window may be drawn before its toggle is off."""
+    script = """
+    const words = [];
+    const answers = {
+      fillText: (text) => words.push(text),
+      measureText: (text) => ({ width: 7 * text.length }),
+      createImageData: (width, height) => ({ data: new Uint8ClampedArray(4 * width * height) }),
+    };
+    const context = new Proxy({}, { get: (set, name) => set[name] ?? answers[name] ?? (() => {}) });
+    globalThis.document = { createElement: () => ({ getContext: () => context }) };
+    const { drawLatentPlane } = await load("latent_view.js");
+    const surface = { context, width: 500, height: 300, textSize: 13, theme: {}, font: "", smallFont: "" };
+    const one = (length) => new Float32Array(length);
+    const draw = (kl) => {
+      words.length = 0;
+      const begin = { points: one(2), coordinate: null, dims: 2, settings: {} };
+      const posterior = { point: 0, size: 2, extent: [-1, 1, -1, 1], log_density: one(4), kl };
+      const options = { shows: (name) => name === "posterior", selection: { point: 0 }, dims: [0, 1] };
+      drawLatentPlane(surface, { begin, frame: { mu: one(3), logvar: one(3) }, truth: { posterior } }, options);
+      return words.filter((text) => text.startsWith("KL") || text.endsWith("wide"));
+    };
+    answer([draw(null), draw(0.25)]);
+    """
+    assert node(script) == [["2.00 wide"], ["KL(q\u2016p) 0.250 nats", "2.00 wide"]]

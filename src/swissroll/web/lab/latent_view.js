@@ -147,6 +147,12 @@ function drawGaussian(surface, plane, mean, std) {
   context.setLineDash([]);
 }
 
+/** The KL as a window says it; nothing where it is not known exactly. */
+function sayKl(kl, isNarrow) {
+  if (!Number.isFinite(kl)) return "";
+  return isNarrow ? `KL ${fixed(kl, 2)}` : `KL(q‖p) ${fixed(kl, 3)} nats`;
+}
+
 /** The true posterior and the encoder's Gaussian, enlarged, in a window of their own. */
 function drawWindow(surface, box, posterior, mean, std) {
   const { context } = surface;
@@ -177,14 +183,13 @@ function drawWindow(surface, box, posterior, mean, std) {
   const isNarrow = box.width < 11 * surface.textSize;
   keyed(isNarrow ? "p(z|x)" : "p(z|x) exact", TRUE_POSTERIOR, box.top + 0.8 * line, true);
   keyed(isNarrow ? "q(z|x)" : "q(z|x) encoder", POSTERIOR, box.top + 1.8 * line, false);
-  const kl = isNarrow ? `KL ${fixed(posterior.kl, 2)}` : `KL(q‖p) ${fixed(posterior.kl, 3)} nats`;
   const below = box.top + box.height - 9;
-  const hasKl = Number.isFinite(posterior.kl);
-  if (hasKl) drawText(surface, kl, box.left + 6, below);
+  const kl = sayKl(posterior.kl, isNarrow);
+  if (kl) drawText(surface, kl, box.left + 6, below);
   if (box.width < 15 * surface.textSize) return;
   // How wide the window is stands beside the KL, or above it where both would run together.
   const wide = `${fixed(high0 - low0, 2)} wide`;
-  const isCrowded = hasKl && widthOf(surface, kl) + widthOf(surface, wide) + surface.textSize > box.width - 11;
+  const isCrowded = kl !== "" && widthOf(surface, kl) + widthOf(surface, wide) + surface.textSize > box.width - 11;
   const look = { align: "right", colour: surface.theme.quiet };
   drawText(surface, wide, box.left + box.width - 5, isCrowded ? below - line : below, look);
 }
