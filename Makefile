@@ -15,7 +15,7 @@
 # make bench  compare the speed with the notebook's loop and other libraries, 40 minutes, into docs/performance.md
 #             (an interrupted one goes on; 'make bench BENCH=--fresh' starts again, 'BENCH=--quick' takes 3 minutes)
 # make tables
-#             fit VAEDensity and others to eight real tables, ten minutes, for docs/density.md (an interrupted one goes on)
+#             fit VAEDensity and others to eight real tables, half an hour, for docs/density.md (an interrupted one goes on)
 PYTHON ?= python3
 BIN := .venv/bin
 WORKERS ?= 2

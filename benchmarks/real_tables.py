@@ -1,6 +1,6 @@
 """VAEDensity at its default settings on eight real tables, beside other densities and other detectors of anomalies.
 
-    python -m benchmarks.real_tables --tasks density    ten minutes on an idle core; goes on where it was interrupted
+    python -m benchmarks.real_tables --tasks density    some minutes on an idle core; goes on where it was interrupted
     python -m benchmarks.real_tables --tasks anomaly    areas under the curve of detectors, one kind after another
     python -m benchmarks.real_tables --tables iris wine --split 1       other tables, another split
 

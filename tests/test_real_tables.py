@@ -64,3 +64,14 @@ def test_a_split_takes_each_row_once() -> None:
     assert (len(parts.train), len(parts.test)) == (7, 3)
     together = np.concatenate([parts.train, parts.test])
     np.testing.assert_array_equal(together[together[:, 0].argsort()], rows)
+
+
+def test_areas_are_means_over_the_kinds_and_what_was_not_measured_is_left_out(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    row = {"task": "anomaly", "table": "t", "split": 0, "rows": 7, "columns": 2, "seconds": 1.0}
+    show([row | {"model": "PyOD VAE", "areas": [0.5, 1.0]}, row | {"model": "VAEDensity", "areas": [0.75, 0.25, 0.5]}])
+    show([row | {"table": "s", "model": "IsolationForest", "areas": [0.9]}])
+    lines = capsys.readouterr().out.splitlines()
+    assert "| t | 2 | 0.500 | 0.750 |" in lines
+    assert "| s | 1 | 0.900 |" in lines
