@@ -5,8 +5,9 @@
 - Hover: from the time stamp of a move of the pointer to the task after the frame that shows where it decodes to.
 - First picture: from the start of the navigation, in a new context of a browser that runs already.
 
-Beside the lab, in the same minute, two pages that do next to nothing: one that asks for animation frames alone, and one
-that draws as many dots as the lab's two panels, as circles. What they reach is what this machine allows.
+Beside the lab, in the same minute, pages that do next to nothing: one that asks for animation frames alone, one that
+draws as many dots as the lab's two panels, as circles, and this one again beside two workers that only count, as the
+lab trains in one and finds the truth in another. What they reach is what this machine allows.
 """
 
 from __future__ import annotations
@@ -50,11 +51,19 @@ requestAnimationFrame(count);
 PAINTS = """<!doctype html><title>Marks</title>
 <canvas width="480" height="300"></canvas><canvas width="480" height="300"></canvas>
 <script>
-globalThis.watch = { frames: 0 };
+globalThis.watch = { frames: 0, hovers: [] };
 const contexts = [...document.querySelectorAll("canvas")].map((canvas) => canvas.getContext("2d"));
 const colours = Array.from({ length: 24 }, (_, k) => `hsl(${15 * k} 80% 50%)`);
+const count = "for (let n = 0; ; ) n += 1;";
+if (location.hash === "#workers")
+  for (let k = 0; k < 2; k++) new Worker(URL.createObjectURL(new Blob([count])));
+let moved = [];
+addEventListener("pointermove", (event) => moved.push(event.timeStamp));
 const draw = () => {
   watch.frames += 1;
+  const shown = moved;
+  moved = [];
+  setTimeout(() => watch.hovers.push(...shown.map((at) => performance.now() - at)));
   for (const context of contexts) {
     context.clearRect(0, 0, 480, 300);
     for (const colour of colours) {
@@ -94,7 +103,7 @@ def print_pictures() -> None:
     )
     for name, values in found.items():
         tries = ", ".join(f"{value:.4g}" for value in values)
-        print(f"{name:58} {median(values):8.4g}   ({tries})", flush=True)
+        print(f"{name:70} {median(values):8.4g}   ({tries})", flush=True)
 
 
 def _write_pages(folder: Path) -> dict[str, str]:
@@ -108,9 +117,12 @@ def _write_pages(folder: Path) -> dict[str, str]:
 
 
 def _measure_once(browser: Browser, addresses: dict[str, str]) -> Iterator[tuple[str, float]]:
-    for name, words in (("empty", "an empty page, frames/s"), ("paints", "a page that draws 2 x 2,000 dots, frames/s")):
-        with _opened(browser, addresses[name]) as page:
-            yield words, _per_second(page, "watch.frames")
+    with _opened(browser, addresses["empty"]) as page:
+        yield "an empty page, frames/s", _per_second(page, "watch.frames")
+    for link, words in (("", "2 x 2,000 dots"), ("#workers", "these beside two workers that count")):
+        with _opened(browser, addresses["paints"] + link) as page:
+            yield f"{words}, frames/s", _per_second(page, "watch.frames")
+            yield from _measure_hover(page, words, "canvas")
 
     with _opened(browser, addresses["lab"]) as page:
         _wait_for(page, "watch.firstOfModel !== null")
@@ -121,7 +133,7 @@ def _measure_once(browser: Browser, addresses: dict[str, str]) -> Iterator[tuple
         _wait_for(page, "watch.truths.posterior.length > 3")
         time.sleep(WARM_UP)
         yield from _measure_training(page)
-        yield from _measure_hover(page)
+        yield from _measure_hover(page, "lab", "#panel-latent canvas")
 
 
 def _measure_training(page: Page) -> Iterator[tuple[str, float]]:
@@ -132,10 +144,10 @@ def _measure_training(page: Page) -> Iterator[tuple[str, float]]:
     yield from zip((f"lab, width 64: {name}" for name in RATES), rates, strict=True)
 
 
-def _measure_hover(page: Page) -> Iterator[tuple[str, float]]:
-    box = page.locator("#panel-latent canvas").bounding_box()
+def _measure_hover(page: Page, words: str, canvas: str) -> Iterator[tuple[str, float]]:
+    box = page.locator(canvas).first.bounding_box()
     if box is None:
-        raise RuntimeError("The panel of the latent space is not there.")
+        raise RuntimeError(f"There is no {canvas}.")
     before = page.evaluate("watch.hovers.length")
     for move in range(MOVES):
         angle = 2 * math.pi * move / 31
@@ -144,9 +156,9 @@ def _measure_hover(page: Page) -> Iterator[tuple[str, float]]:
         time.sleep(0.037)
     time.sleep(0.3)
     times = sorted(page.evaluate("watch.hovers")[before:])
-    yield "hover to decoded point: moves that were painted", len(times)
-    yield "hover to decoded point: median, ms", median(times)
-    yield "hover to decoded point: 95th percentile, ms", times[math.ceil(0.95 * len(times)) - 1]
+    yield f"{words}: moves of the pointer that were painted", len(times)
+    yield f"{words}: from the move to its picture, median, ms", median(times)
+    yield f"{words}: from the move to its picture, 95th percentile, ms", times[math.ceil(0.95 * len(times)) - 1]
 
 
 def _wait_for(page: Page, condition: str) -> None:

@@ -284,6 +284,37 @@ def test_paper_has_the_words_and_is_white(width: int, browser: Browser, address:
         assert page.evaluate("document.documentElement.dataset.theme") == "dark"
 
 
+def pictures(page: Page) -> list[str]:
+    """The pixels of the planes of the data and of the latents, once they stand still."""
+    read = "[...document.querySelectorAll('#panel-data canvas, #panel-latent canvas')].map((one) => one.toDataURL())"
+    before: list[str] = []
+    now: list[str] = page.evaluate(read)
+    while before != now:
+        page.wait_for_timeout(500)
+        before, now = now, page.evaluate(read)
+    return now
+
+
+@pytest.mark.parametrize("link", [f"{SMALL}&step=30", f"{SMALL}&step=30&components=3"])
+def test_what_is_kept_of_a_picture_is_as_if_it_were_drawn_anew(link: str, browser: Browser, address: str) -> None:
+    with opened_page(browser, address + link, color_scheme="dark") as page:
+        wait_for_step(page, 30)
+        density = page.get_by_label("density").first
+        expect(page.locator("#panel-data .description")).to_contain_text("exact density")
+        first = pictures(page)
+        page.emulate_media(color_scheme="light")
+        light = pictures(page)
+        assert all(one != other for one, other in zip(first, light, strict=True))
+        page.emulate_media(color_scheme="dark")
+        assert pictures(page) == first
+
+        density.uncheck()
+        without = pictures(page)
+        assert (without[0] != first[0], without[1] == first[1]) == (True, True)
+        density.check()
+        assert pictures(page) == first
+
+
 def test_with_less_motion_it_trains_and_nothing_slides(browser: Browser, address: str) -> None:
     with opened_page(browser, f"{address}#hidden_dim=8&depth=1&steps=200", reduced_motion="reduce") as page:
         page.wait_for_selector('.verdict[data-kind="stopped"]')

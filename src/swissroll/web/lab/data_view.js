@@ -15,6 +15,7 @@ import {
   channels,
 } from "./palette.js";
 import { FIRST_SIDE, project, reachOf } from "./projection.js";
+import { drawUnderlay } from "./underlay.js";
 import { restore, shortName } from "./units.js";
 
 /** Shares of all that a model generates which its contours enclose. */
@@ -196,8 +197,13 @@ export function drawData(surface, run, { shows, selection = {}, side = FIRST_SID
   const data = project(begin.points, dims, side);
   const reconstructions = frame?.reconstructions && project(frame.reconstructions, dims, side);
 
-  if (!bare) drawDataAxes(surface, plane, dims, begin.units);
-  if (shows("density") && truth?.density && dims === 2 && isResolved(truth.density)) drawDensity(surface, plane, truth.density);
+  const density = shows("density") && dims === 2 && truth?.density && isResolved(truth.density) ? truth.density : null;
+  const drawUnder = (under) => {
+    if (!bare) drawDataAxes(under, plane, dims, begin.units);
+    if (density) drawDensity(under, plane, density);
+  };
+  if (bare) drawUnder(surface);
+  else drawUnderlay(surface, [begin, density, ...plane.x, ...plane.y], drawUnder);
   if (shows("mesh") && frame?.mesh?.points) drawMesh(surface, plane, frame.mesh, dims, side);
   if (shows("residuals") && reconstructions) drawResiduals(surface, plane, data, reconstructions);
   if (shows("data")) {

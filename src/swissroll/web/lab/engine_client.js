@@ -71,6 +71,15 @@ export function createEngine(store) {
     }),
   );
 
+  // A decoded point is to follow the pointer.
+  let latent = null;
+  store.subscribe(({ selection }) => {
+    if ((selection?.latent ?? null) === latent) return;
+    latent = selection?.latent ?? null;
+    channel.request("main", "touched");
+    truth.giveWay();
+  });
+
   return {
     request: ask,
     ready: channel.ready,

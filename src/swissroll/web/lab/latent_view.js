@@ -5,6 +5,7 @@ import { boundsOf } from "./contours.js";
 import { pointsOf } from "./data_view.js";
 import { drawMarks } from "./marks.js";
 import { COORDINATE_COLOURS, POSTERIOR, PRIOR, REFERENCE, TRUE_POSTERIOR, bucketsOf, channels } from "./palette.js";
+import { drawUnderlay } from "./underlay.js";
 
 /** A little more than the prior's third ring. */
 export const LEAST_EXTENT = 3.3;
@@ -254,8 +255,13 @@ export function drawLatentPlane(surface, run, { shows, selection = {}, dims, bar
   const plane = Plane.square(box, latentExtent(mu));
 
   plane.clipped(context, () => {
-    if (!bare) drawAxes(surface, plane, { x: latentName(dims[0]), y: latentName(dims[1]) });
-    if (shows("prior")) drawPrior(surface, plane, frame.prior, size, dims);
+    const showsPrior = shows("prior");
+    const drawUnder = (under) => {
+      if (!bare) drawAxes(under, plane, { x: latentName(dims[0]), y: latentName(dims[1]) });
+      if (showsPrior) drawPrior(under, plane, frame.prior, size, dims);
+    };
+    if (bare) drawUnder(surface);
+    else drawUnderlay(surface, [...plane.x, ...plane.y, ...dims, showsPrior && frame.prior], drawUnder);
     if (shows("samples") && frame.samples) {
       const drawn = columns(frame.samples.latents, size, dims);
       const one = { buckets: bucketsOf(null, drawn.length / 2), colours: [PRIOR] };

@@ -10,10 +10,10 @@ import { PosteriorMeter } from "./posterior.js";
 import { Verdicts } from "./verdicts.js";
 
 /** Least time between two beginnings, in milliseconds. */
-const PICTURES_EVERY = 180;
+const PICTURES_EVERY = 160;
 const NUMBERS_EVERY = 500;
 /** Share of the time that goes to pictures first. */
-const PICTURES_SHARE = 0.6;
+const PICTURES_SHARE = 0.9;
 /** Latents decoded for a density at most, at narrow and at wide networks. */
 const DENSITY_CELLS = 2 ** 14;
 const DENSITY_CELLS_WIDE = 2 ** 13;
@@ -130,6 +130,11 @@ export class Truth {
   /** Whether it works now, and does not only wait for its turn. @returns {boolean} */
   get isBusy() {
     return this.pictures.slices !== null || this.numbers.slices !== null;
+  }
+
+  /** Whether it works on pictures. @returns {boolean} */
+  get isPicturing() {
+    return this.pictures.slices !== null;
   }
 
   /** Whether there is nothing left to find of this moment. */

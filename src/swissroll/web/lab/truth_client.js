@@ -22,8 +22,9 @@ export function lossesSince(step, losses, turns, shown) {
  * @param {ReturnType<import("./store.js").createStore>} store
  * @param {() => {request: Function, ready: Promise}} openChannel starts the worker: not before there is a frame, as the
  *   first picture comes first
- * @returns {{look: (view: object) => void, isOf: (begun: number) => boolean}} `look`: what is looked at, and so is to be
- *   found: {density, posterior, plane, point}; `isOf`: whether what was found is of the run that is shown
+ * @returns {{look: (view: object) => void, isOf: (begun: number) => boolean, giveWay: () => void}} `look`: what is looked
+ *   at, and so is to be found: {density, posterior, plane, point}; `isOf`: whether what was found is of the run that is
+ *   shown; `giveWay`: work less for a moment, as the pointer moves
  */
 export function startTruth(store, openChannel) {
   let channel = null;
@@ -77,6 +78,7 @@ export function startTruth(store, openChannel) {
   });
 
   return {
+    giveWay: () => channel?.request("main", "touched"),
     look: (wanted) => {
       view = wanted;
       send();

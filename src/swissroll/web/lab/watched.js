@@ -67,6 +67,11 @@ export class Watched {
     return !this.isIdle && !this.truth.isBusy;
   }
 
+  /** Whether it works on numbers alone while the run goes on: these may come a little later. */
+  get isUnhurried() {
+    return !this.view.is_still && !this.truth.isPicturing;
+  }
+
   /** Work for so many milliseconds. @returns {object | null} What was found; see {@link Truth}. */
   work(milliseconds) {
     return this.view === null ? null : this.truth.work(this.model, this.view, milliseconds);

@@ -16,6 +16,9 @@ const SLICE_MS = 8;
 /** Milliseconds of work on the truth between two looks, and of rest where it is not time yet. */
 const TRUTH_MS = 10;
 const WAIT_MS = 15;
+/** Milliseconds after a move of the pointer in which the page comes first, and of rest between two slices then. */
+const TOUCHED_MS = 120;
+const GIVE_WAY_MS = 40;
 /** Milliseconds of steps of a run that catches up with another one. */
 const CATCH_UP_MS = 40;
 /** Milliseconds between two frames of a run. */
@@ -33,6 +36,8 @@ let watched = null;
 let stepsPerSecond = 0;
 const pace = { began: 0, taken: 0, measured: 0, nextFrame: 0 };
 let isScheduled = false;
+/** Until when the page comes first: where processors are few, it would wait for them. */
+let touchedUntil = 0;
 
 // A message to oneself comes back at once, where a timer would wait.
 const wakeUp = new MessageChannel();
@@ -45,6 +50,16 @@ function schedule() {
   if (!isScheduled) {
     isScheduled = true;
     wakeUp.port2.postMessage(null);
+  }
+}
+
+/** Go on at once; a little later where the pointer moves over a picture. */
+function goOn(restMs = 0) {
+  const rest = performance.now() < touchedUntil ? GIVE_WAY_MS : restMs;
+  if (rest > 0) {
+    setTimeout(schedule, rest);
+  } else {
+    schedule();
   }
 }
 
@@ -91,7 +106,7 @@ function work() {
   measurePace(now);
 
   sendDueFrames(playing);
-  schedule();
+  goOn();
 }
 
 /** Send a frame of each run that plays, where it is time and the page has shown the last one. */
@@ -117,11 +132,8 @@ function findTruth() {
   if (!watched || watched.run.isIdle) {
     return;
   }
-  if (watched.run.isWaiting) {
-    setTimeout(schedule, WAIT_MS);
-  } else {
-    schedule();
-  }
+  const { isWaiting, isUnhurried } = watched.run;
+  goOn(isWaiting ? WAIT_MS : isUnhurried ? TRUTH_MS : 0);
 }
 
 function playSlice(name, session) {
@@ -250,6 +262,10 @@ const ACTIONS = {
   shown(run) {
     unseen.delete(run);
   },
+  /** The pointer moves over a picture. */
+  touched() {
+    touchedUntil = performance.now() + TOUCHED_MS;
+  },
   play(run) {
     requireSession(run).isPlaying = true;
     resetPace();
@@ -334,7 +350,7 @@ globalThis.onmessage = async ({ data }) => {
     }
     const reply = await ACTIONS[type](run, data);
     postMessage({ type: "reply", id, run, ...reply });
-    schedule();
+    goOn();
   } catch (error) {
     postMessage({ type: "problem", id, run, sentence: error.message, step: error.step, term: error.term });
   }
