@@ -22,6 +22,7 @@ from torch.distributions import Normal
 
 from swissroll import checks
 from swissroll.data import Distribution
+from swissroll.model.conditional import Conditional
 from swissroll.model.latents import draw_latents, lend_to_global
 from swissroll.model.posterior import Posterior
 from swissroll.model.prior import Prior, StandardNormal
@@ -46,7 +47,7 @@ class AdaptedModule(VAE):
 
     def __init__(self, module: nn.Module, *, name: str, data_dim: int, latent_dim: int) -> None:
         # Not VAE's own, which would make layers.
-        nn.Module.__init__(self)
+        Conditional.__init__(self)
         self.module = module
         self.name = name
         self.data_dim = data_dim
@@ -57,7 +58,6 @@ class AdaptedModule(VAE):
         if self.decoder_logvar is None:
             self._sigma = _sigma_of(module, name)
         tracked = getattr(module, "tracked_logvar", None)
-        self.register_buffer("label_shares", None)
         self.register_buffer("tracked_logvar", tracked if isinstance(tracked, Tensor) else None)
 
         distribution = getattr(module, "distribution", None)

@@ -9,7 +9,6 @@ Source: Kingma and Welling (2014), "Auto-Encoding Variational Bayes".
 
 from __future__ import annotations
 
-import copy
 import math
 from collections.abc import Sequence
 from typing import Any, get_args
@@ -19,8 +18,9 @@ import torch
 from torch import Generator, Tensor, nn
 
 from swissroll import checks
-from swissroll.config import MAX_COMPONENTS, MAX_LABELS, Activation, Initialization, PosteriorCovariance, PriorFamily
+from swissroll.config import MAX_COMPONENTS, Activation, Initialization, PosteriorCovariance, PriorFamily
 from swissroll.data import Distribution
+from swissroll.model.conditional import Conditional
 from swissroll.model.posterior import Posterior, cholesky_factor
 from swissroll.model.prior import Prior, make_prior
 from swissroll.model.terms import sigma_of
@@ -37,7 +37,7 @@ START_VARIANCE = 0.005
 """Where a learned variance starts: the one that the notebook's loss implies. From 1, the posterior collapses first."""
 
 
-class VAE(nn.Module):
+class VAE(Conditional):
     """A variational autoencoder with fully connected encoder and decoder.
 
     Args:
@@ -62,14 +62,12 @@ class VAE(nn.Module):
 
     Attributes:
         distribution: What the points come from that it is trained on, where that is known.
-        given_labels: Numbers of the labels that :meth:`given` gave, shape (N,), or (1,) of one for all rows; else None.
 
     Raises:
         ValueError: An argument is outside its range.
     """
 
     distribution: Distribution | None = None
-    given_labels: Tensor | None = None
 
     @torch.inference_mode(False)
     def __init__(
@@ -90,7 +88,7 @@ class VAE(nn.Module):
         label_shares: Sequence[float] | None = None,
         generator: Generator | None = None,
     ) -> None:
-        super().__init__()
+        super().__init__(label_shares)
         checks.whole("latent_dim", latent_dim, 1, 10**6)
         checks.whole("hidden_dim", hidden_dim, 1, 10**6)
         checks.whole("data_dim", data_dim, 1, 10**6)
@@ -116,8 +114,6 @@ class VAE(nn.Module):
         self.activation = activation
         self._sigma = decoder_sigma
 
-        self.label_shares: Tensor | None
-        self.register_buffer("label_shares", None if label_shares is None else _check_shares(label_shares))
         rows = data_dim + self.label_count
         latents = latent_dim + self.label_count
 
@@ -179,63 +175,6 @@ class VAE(nn.Module):
             return
         checks.real("decoder_sigma", sigma, 0, 1e100, open_low=True)
         self.tracked_logvar.fill_(2 * math.log(sigma or 1.0))
-
-    @property
-    def label_count(self) -> int:
-        """C, labels that the model is conditional on; 0 where it is not conditional."""
-        return 0 if self.label_shares is None else len(self.label_shares)
-
-    def given(self, label: int | Tensor) -> VAE:
-        """The model under a label: a VAE with the same weights, whose encoder and decoder take that label.
-
-        Args:
-            label: Its number, from 0; or that of each of N points, shape (N,), int64. Then the VAE takes N rows at a
-                time, or a multiple of it: N for one draw of all, N for the next.
-
-        Raises:
-            ValueError: The model is not conditional, or has no such label.
-
-        Source: Sohn, Lee and Yan (2015), "Learning structured output representation using deep conditional generative
-        models", with p(z) for p(z|x).
-        """
-        if not self.label_count:
-            raise ValueError("This model is not conditional: make it as VAE(label_shares=...), or leave the label out.")
-        labels = torch.as_tensor(label, device=self.device).reshape(-1)
-        if labels.is_floating_point() or not bool(((labels >= 0) & (labels < self.label_count)).all()):
-            found = checks.short(label if isinstance(label, int) else labels.tolist())
-            raise ValueError(f"label must be whole numbers from 0 to {self.label_count - 1}; got {found}.")
-        # A shallow copy shares the weights.
-        conditioned = copy.copy(self)
-        conditioned.given_labels = labels.long()
-        return conditioned
-
-    def given_draws(self, n: int, *, generator: Generator | None = None) -> VAE:
-        """The model under labels that are drawn by their shares, one for each of n latents.
-
-        It is the model itself, and nothing is drawn, where it is not conditional or has its label.
-        """
-        if self.label_shares is None or self.given_labels is not None:
-            return self
-        return self.given(torch.multinomial(self.label_shares, n, replacement=True, generator=generator))
-
-    def _given_in_turn(self, n: int) -> VAE:
-        """The model under one label after the other, for n latents; itself as for :meth:`given_draws`."""
-        if self.label_shares is None or self.given_labels is not None:
-            return self
-        return self.given(torch.arange(n, device=self.device) % self.label_count)
-
-    def _beside_label(self, rows: Tensor) -> Tensor:
-        """Points or latents, shape (B, ...), as encoder and decoder take them: with their labels, one-hot, behind."""
-        if not self.label_count:
-            return rows
-        if self.given_labels is None:
-            raise ValueError("This model is conditional on a label: say which, as model.given(label).")
-        labels = nn.functional.one_hot(self.given_labels, self.label_count).to(rows)
-        if len(labels) == 1:
-            return torch.cat([rows, labels.expand(rows.shape[0], -1)], dim=1)
-        if rows.shape[0] % len(labels):
-            raise ValueError(f"The model was given {len(labels)} labels, and {rows.shape[0]} rows do not fit them.")
-        return torch.cat([rows, labels.repeat(rows.shape[0] // len(labels), 1)], dim=1)
 
     def encode(self, x: Tensor) -> tuple[Tensor, Tensor]:
         """Mean and log-variance of q(z|x), each of shape (B, L), for points of shape (B, D)."""
@@ -382,17 +321,6 @@ def latent_grid(size: int, extent: float, latent_dim: int, dims: tuple[int, ...]
     axis = torch.tensor(np.linspace(-extent, extent, size), dtype=torch.float32)
     z[:, chosen] = torch.cartesian_prod(axis, axis)
     return z
-
-
-def _check_shares(shares: Sequence[float]) -> Tensor:
-    """Shares of labels, shape (C,), float64."""
-    found = checks.numbers("label_shares", shares)
-    is_list = found.ndim == 1 and 2 <= len(found) <= MAX_LABELS
-    if not is_list or not bool((found > 0).all()) or abs(float(found.sum()) - 1) > 1e-6:
-        raise ValueError(
-            f"label_shares must be 2 to {MAX_LABELS} numbers above 0 that sum to 1; got {checks.short(shares)}."
-        )
-    return found
 
 
 def _hidden_layers(
