@@ -21,7 +21,7 @@ from torch.distributions import Categorical, Independent, MixtureSameFamily, Mul
 
 from swissroll.config import Config
 from swissroll.data import CURVES
-from swissroll.evaluation import distances, evidence, geometry, latent_space, lower_bound
+from swissroll.evaluation import distances, evidence, geometry, latent_space, lower_bound, ppca
 from swissroll.model import loss as objective
 from swissroll.model import terms
 from swissroll.model.prior import Mixture
@@ -149,7 +149,7 @@ def check_linear_vae() -> Iterator[Check]:
         name = f"linear VAE at beta {beta:g}"
 
         found = evidence.log_evidence(model, x, sigma=sigma).mean().item()
-        expected = evidence.ppca_evidence(covariance, 2, sigma)
+        expected = ppca.ppca_evidence(covariance, 2, sigma)
         yield Check(
             name=f"{name}, log evidence against PCA", found=found, expected=expected, tolerance=5e-4, unit="nats"
         )

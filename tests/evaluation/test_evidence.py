@@ -14,14 +14,13 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy.integrate import quad
-from scipy.optimize import minimize
 from torch import Generator, Tensor
 from torch.distributions import Distribution, Laplace, MultivariateNormal, Normal
 
 import swissroll
 from swissroll.config import Config
 from swissroll.data import CURVES
-from swissroll.evaluation.evidence import log_evidence, measure_evidence, posterior_on_grid, ppca_evidence
+from swissroll.evaluation.evidence import log_evidence, measure_evidence, posterior_on_grid
 from swissroll.evaluation.lower_bound import data_entropy
 from swissroll.evaluation.metrics import measure
 from swissroll.model.prior import Mixture, Prior
@@ -255,19 +254,6 @@ def test_above_two_dimensions_the_bound_is_named_and_tight_where_q_is_the_poster
     tight = measure_evidence(model, x, sigma=sigma, samples=10)
     torch.testing.assert_close(tight.log_p, linear_gaussian(model, x, sigma))
     assert float(tight.error.max()) < 1e-9
-
-
-def test_ppca_evidence_is_what_no_other_weights_better() -> None:
-    covariance, sigma = torch.diag(torch.tensor([2.0, 0.5, 0.05], dtype=torch.float64)), 0.4
-
-    def loss(flat: np.ndarray) -> float:
-        weight = torch.from_numpy(flat).reshape(3, 2)
-        model = weight @ weight.T + sigma**2 * torch.eye(3, dtype=torch.float64)
-        inverse = torch.linalg.inv(model)
-        return float(0.5 * (model.logdet() + 3 * math.log(2 * math.pi) + (inverse @ covariance).trace()))
-
-    best = minimize(loss, np.linspace(-1, 1, 6), tol=1e-10).fun
-    assert ppca_evidence(covariance, 2, sigma) == pytest.approx(-best, abs=1e-6)
 
 
 def test_the_answer_is_the_same_in_parts_and_leaves_the_model_alone() -> None:

@@ -17,7 +17,6 @@ from .evidence import is_exact as is_exact
 from .evidence import log_evidence as log_evidence
 from .evidence import measure_evidence as measure_evidence
 from .evidence import posterior_on_grid as posterior_on_grid
-from .evidence import ppca_evidence as ppca_evidence
 from .evidence_summary import EvidenceSummary as EvidenceSummary
 from .generation import Generated as Generated
 from .geometry import Fit as Fit
@@ -34,6 +33,7 @@ from .lower_bound import nll_lower_bound as nll_lower_bound
 from .lower_bound import rows_lower_bound as rows_lower_bound
 from .metrics import Metrics as Metrics
 from .metrics import measure as measure
+from .ppca import ppca_evidence as ppca_evidence
 from .reconstruction import Reconstruction as Reconstruction
 from .reference_sample import Distance as Distance
 from .reference_sample import Distances as Distances

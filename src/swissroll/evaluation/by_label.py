@@ -6,7 +6,8 @@ Under one label a conditional model is an ordinary VAE, so what is known of thos
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import TypeVar
+from dataclasses import fields, replace
+from typing import Any, TypeVar
 
 import torch
 from torch import Tensor
@@ -66,3 +67,16 @@ def join(parts: list[tuple[Tensor, Tensor]]) -> Tensor:
     """Numbers of the points of each label, with their places, as those of all points in order; shape (N, ...)."""
     places = torch.cat([part for part, _ in parts])
     return torch.cat([numbers for _, numbers in parts])[places.argsort()]
+
+
+def join_records(parts: list[tuple[Tensor, Found]]) -> Found:
+    """The record, a dataclass, of the points of each label as that of all; what is no tensor is the same for each."""
+    first: Any = parts[0][1]
+    joined: dict[str, Any] = {}
+    for field in fields(first):
+        values = [getattr(found, field.name) for _, found in parts]
+        joined[field.name] = values[0]
+        if isinstance(values[0], Tensor):
+            joined[field.name] = join([(places, value) for (places, _), value in zip(parts, values, strict=True)])
+    whole: Found = replace(first, **joined)
+    return whole

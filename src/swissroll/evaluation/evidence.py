@@ -11,17 +11,15 @@ With one or two latent dimensions and a prior that is a mixture of Gaussians, or
 sum over a grid (:mod:`swissroll.evaluation.quadrature`), with an error of its own. Otherwise only a lower bound is in
 reach (:mod:`swissroll.evaluation.importance`), and it is called a bound.
 
-Sources: Cremer, Li and Duvenaud (2018), "Inference suboptimality in variational autoencoders", section 3, for the
-split; Tipping and Bishop (1999), "Probabilistic principal component analysis", for the linear case.
+Source: Cremer, Li and Duvenaud (2018), "Inference suboptimality in variational autoencoders", section 3, for the split.
 """
 
 from __future__ import annotations
 
 import copy
-import math
 from collections.abc import Callable, Sequence
 from contextlib import suppress
-from dataclasses import dataclass, fields, replace
+from dataclasses import dataclass, replace
 from functools import partial
 from typing import Any, NamedTuple
 
@@ -32,7 +30,7 @@ from torch import Generator, Tensor, nn
 
 from swissroll import checks
 from swissroll.evaluation import quadrature
-from swissroll.evaluation.by_label import compute_by_label, is_of_several, join, mix_labels
+from swissroll.evaluation.by_label import compute_by_label, is_of_several, join, join_records, mix_labels
 from swissroll.evaluation.elbo import best_elbo, elbo
 from swissroll.evaluation.importance import importance_bound
 from swissroll.evaluation.shared_grid import MANY_POINTS, integrate_many
@@ -218,24 +216,13 @@ def measure_evidence(
     checks.flag("gap_split", gap_split)
     if is_of_several(vae):
         options = {"tolerance": tolerance, "samples": samples, "generator": generator, "gap_split": gap_split}
-        return _join_evidence(compute_by_label(vae, points, partial(measure_evidence, sigma=sigma, **options)))
+        return join_records(compute_by_label(vae, points, partial(measure_evidence, sigma=sigma, **options)))
 
     if is_exact(vae):
         return _exact_evidence(vae, points, sigma, tolerance=tolerance, gap_split=gap_split)
     if gap_split:
         raise ValueError(f"gap_split needs {_what_exact_needs(vae)}.")
     return _bounded_evidence(vae, points, sigma, samples, generator)
-
-
-def _join_evidence(parts: list[tuple[Tensor, Evidence]]) -> Evidence:
-    """The evidence of the points of each label as that of all."""
-    joined: dict[str, Any] = {}
-    for field in fields(Evidence):
-        values = [getattr(found, field.name) for _, found in parts]
-        joined[field.name] = values[0]
-        if isinstance(values[0], Tensor):
-            joined[field.name] = join([(places, value) for (places, _), value in zip(parts, values, strict=True)])
-    return Evidence(**joined)
 
 
 def _exact_evidence(model: VAE, x: Tensor, sigma: float, *, tolerance: float, gap_split: bool) -> Evidence:
@@ -326,36 +313,6 @@ def posterior_on_grid(
     for part in torch.split(torch.arange(len(z)), MAX_DECODED):
         log_density[:, part] += quadrature.log_joint(vae, points, z[part], sigma)
     return axis, log_density.exp_().reshape(len(points), *[size] * dims)
-
-
-@ordinary_modes()
-def ppca_evidence(covariance: Any, latent_dim: int, sigma: float) -> float:
-    """Best mean log evidence of a linear-Gaussian model with a fixed sigma, in nats per point.
-
-    The optimum keeps those of the ``latent_dim`` leading axes whose variance is above sigma^2 and models every other
-    one as noise.
-
-    Args:
-        covariance: Of the data about its mean, shape (D, D), in squared data units.
-        latent_dim: L, at least 1.
-        sigma: Decoder standard deviation, in data units, above 0.
-
-    Source: Tipping and Bishop (1999), equations 4 and 15, with sigma given instead of fitted.
-    """
-    checks.whole("latent_dim", latent_dim, 1, 10**6)
-    checks.real("sigma", sigma, *SIGMAS)
-    square = checks.points("covariance", covariance)
-    if len(square) != square.shape[1] or not torch.allclose(square, square.T):
-        raise ValueError(f"covariance must be a symmetric matrix of shape (D, D); got shape {tuple(square.shape)}.")
-    variances = torch.linalg.eigvalsh(square).flip(0)
-
-    # The model's variance along each axis.
-    modelled = torch.full_like(variances, sigma**2)
-    modelled[:latent_dim] = variances[:latent_dim].clamp_min(sigma**2)
-
-    # E log N(x; 0, diag m) = -sum of (log(2 pi m) + v / m) / 2, for data of variance v along each axis.
-    per_axis = (2 * math.pi * modelled).log() + variances / modelled
-    return float(-0.5 * per_axis.sum())
 
 
 def _check(model: object, x: Any, sigma: float | None) -> tuple[VAE, Tensor, float]:
