@@ -77,7 +77,7 @@ def test_a_table_is_checked(tmp_path: Path, capsys: pytest.CaptureFixture[str]) 
 
     code, out, err = call("check", str(path), "--columns", "x1,x9", capsys=capsys)
     assert (code, out) == (2, "")
-    assert err == f"swissroll: {path} has no column 'x9'. It has: x1, x2, t.\n"
+    assert err == f"swissroll: {path} has no column 'x9'. It has: x1, x2, t, piece.\n"
 
 
 def test_a_table_says_what_pandas_is_needed_for(

@@ -15,6 +15,7 @@ import torch
 import swissroll
 from swissroll.cli.app import main
 from swissroll.config import Config
+from swissroll.data import label_name, label_names, open_distribution
 from swissroll.evaluation.evidence import score
 from tests.oracles import trained_run
 
@@ -94,6 +95,40 @@ def test_labels_of_a_dataset_are_numbers(call: Call) -> None:
     assert call("sample", "rings", "-n", "30", "--out", "out/rings.csv")[0] == 0
     assert read("out/rings.csv")[0].keys() == {"x1", "x2", "piece"}
     assert call("encode", "rings", "--data", "out/rings.csv", "--out", "out/encoded.csv")[0] == 0
+
+
+@pytest.mark.parametrize(
+    ("name", "columns"),
+    [
+        ("rings", "x1,x2,t,piece"),
+        ("moons", "x1,x2,t,piece"),
+        ("pinwheel", "x1,x2,petal"),
+        ("eight_gaussians", "x1,x2,component"),
+        ("checkerboard", "x1,x2,square"),
+        ("swiss_roll", "x1,x2,t"),
+    ],
+)
+def test_sampled_points_have_the_column_that_a_conditional_run_takes(call: Call, name: str, columns: str) -> None:
+    assert call("data", "sample", name, "-n", "200", "--coordinate", "--out", "out/points.csv")[0] == 0
+    rows = read("out/points.csv")
+    assert ",".join(rows[0]) == columns
+    if name == "rings":
+        radius = [(float(row["x1"]) ** 2 + float(row["x2"]) ** 2) ** 0.5 for row in rows]
+        order = sorted({round(found, 2) for found in radius})
+        rings = {row["piece"]: order.index(round(found, 2)) for row, found in zip(rows, radius, strict=True)}
+        assert len(order) == len(rings) == 3
+        for row, found in zip(rows, radius, strict=True):
+            assert rings[row["piece"]] == order.index(round(found, 2))
+    if name != "swiss_roll":
+        source = open_distribution(replace(TINY, dataset=name, conditional=False))
+        assert {row[label_name(source)] for row in rows} == set(label_names(source))
+
+
+def test_a_conditional_run_scores_points_that_were_sampled_from_its_dataset(call: Call) -> None:
+    assert call("data", "sample", "rings", "-n", "40", "--coordinate", "--out", "out/points.csv")[0] == 0
+    code, out, err = call("score", "rings", "--data", "out/points.csv", "--out", "out/scores.csv", "--quiet")
+    assert (code, err) == (0, "")
+    assert "log p(x | piece) by quadrature" in out
 
 
 def test_rows_are_encoded_and_decoded_under_their_labels(call: Call) -> None:

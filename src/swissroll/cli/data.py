@@ -63,7 +63,8 @@ def sample(
     seed
         Decides the points.
     coordinate
-        Add a last column with what names a point, such as its t along a curve.
+        Add a last column with what names a point, such as its t along a curve, and for a curve of several pieces
+        another one with the number of its piece.
     out
         New file: .csv, .tsv, .npy or .parquet. Without one the table is printed.
     """
@@ -172,9 +173,10 @@ def _open(name: Dataset, noise: float, seed: int) -> Distribution:
 
 
 def _draw_table(source: Distribution, count: int, seed: int, *, with_coordinate: bool) -> tuple[list[str], Any]:
-    """Names of the columns, and points as an array of shape (N, D), or (N, D + 1) with their coordinate."""
+    """Names of the columns, and points as an array of shape (N, D), with a column or two more for their coordinate."""
     import numpy as np
 
+    from swissroll.data import label_name, labels_of
     from swissroll.reproducibility import rng
     from swissroll.reproducibility.modes import ordinary_modes
 
@@ -185,4 +187,8 @@ def _draw_table(source: Distribution, count: int, seed: int, *, with_coordinate:
     if with_coordinate and coordinate is not None:
         columns.append(getattr(source, "coordinate_name", "t"))
         rows = np.column_stack([rows, coordinate.numpy()])
+        if source.curve is not None and source.curve.pieces > 1:
+            # The part that a point is of: of a mixture it is the coordinate itself.
+            columns.append(label_name(source))
+            rows = np.column_stack([rows, labels_of(source, coordinate).numpy()])
     return columns, rows

@@ -31,12 +31,11 @@ def label_names_of(run: Run) -> tuple[str, ...]:
 
 def label_column_of(run: Run) -> str:
     """Name of the column that holds the labels of a conditional run: its own, or what its dataset calls them."""
-    from swissroll.data import open_distribution
+    from swissroll.data import label_name, open_distribution
 
     if run.config.label is not None:
         return run.config.label
-    source = open_distribution(run.config)
-    return "piece" if source.curve is not None else getattr(source, "coordinate_name", "label")
+    return label_name(open_distribution(run.config))
 
 
 def find_label(run: Run, name: str | None) -> int | None:

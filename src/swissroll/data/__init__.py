@@ -4,7 +4,7 @@ from swissroll.data.catalogue import DISTRIBUTIONS, data_dim_of, open_distributi
 from swissroll.data.curves import CURVES, Curve, generate_swiss_roll
 from swissroll.data.densities import Checkerboard, Gaussians, HasDensity, Pinwheel
 from swissroll.data.distribution import Distribution, NoisyCurve, Sample
-from swissroll.data.labels import LabelledPoints, label_names, label_shares, labels_of
+from swissroll.data.labels import LabelledPoints, label_name, label_names, label_shares, labels_of
 from swissroll.data.own_table import record_table
 from swissroll.data.points import Points, unseen_points
 from swissroll.data.standardization import Standardization
@@ -31,6 +31,7 @@ __all__ = [
     "Table",
     "data_dim_of",
     "generate_swiss_roll",
+    "label_name",
     "label_names",
     "label_shares",
     "labels_of",

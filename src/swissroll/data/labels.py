@@ -37,6 +37,14 @@ def label_names(distribution: Distribution) -> tuple[str, ...]:
     return tuple(map(str, range(len(label_shares(distribution)))))
 
 
+def label_name(distribution: Distribution) -> str:
+    """What the labels of a distribution's points are called: as a column of a table, or as the parts of a dataset."""
+    if distribution.curve is not None:
+        return "piece"
+    name: str = getattr(distribution, "coordinate_name", "label")
+    return name
+
+
 def label_shares(distribution: Distribution) -> tuple[float, ...]:
     """Share of each label among the points, those of a table among its training rows; they sum to 1.
 

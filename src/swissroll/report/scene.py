@@ -13,7 +13,7 @@ import torch
 from torch import Tensor
 
 from swissroll.config import Config, require_config
-from swissroll.data import Distribution, Points, data_dim_of, label_names, labels_of, open_distribution
+from swissroll.data import Distribution, Points, data_dim_of, label_name, label_names, labels_of, open_distribution
 from swissroll.data.distribution import Sample
 from swissroll.data.own_table import open_table
 from swissroll.evaluation.by_label import condition
@@ -159,8 +159,8 @@ class Scene:
         """What the coordinate of the held-out points is called; t along a curve."""
         if self.sample is not None:
             return "t"
-        if self.label_names and self._distribution.curve is not None:
-            return "piece"
+        if self.label_names:
+            return label_name(self._distribution)
         return getattr(open_distribution(self.config), "coordinate_name", "t")
 
     @property
