@@ -120,7 +120,7 @@ def test_sampled_points_have_the_column_that_a_conditional_run_takes(call: Call,
         for row, found in zip(rows, radius, strict=True):
             assert rings[row["piece"]] == order.index(round(found, 2))
     if name != "swiss_roll":
-        source = open_distribution(replace(TINY, dataset=name, conditional=False))
+        source = open_distribution(replace(TINY, dataset=name, conditional=False))  # type: ignore[arg-type]
         assert {row[label_name(source)] for row in rows} == set(label_names(source))
 
 

@@ -1,9 +1,13 @@
 """What the sentences say, for tables whose numbers are known."""
 
 import re
+from typing import Any
 
-from swissroll.sweep.analysis.comparison_tables import axis_section
+import pytest
+
+from swissroll.sweep.analysis.comparison_tables import axis_section, best_settings
 from swissroll.sweep.analysis.conclusions import NO_COMPARISON, conclusions
+from swissroll.sweep.analysis.rate_error import frontier_settings
 from tests.sweep.analysis.oracles import made_table, one_axis
 
 
@@ -61,3 +65,44 @@ def test_a_level_that_is_undecided_stands_beside_one_that_is_worse() -> None:
     columns = {8: [1.0, 1.1, 0.9, 1.0], 16: [1.2, 1.1, 1.3, 1.02], 32: [9.0, 9.2, 9.1, 9.05]}
     line = conclusions(one_axis(columns))[-1]
     assert re.search(r"best 8 \(1\.00\); undecided: 16 \(about \d+ seeds would decide\); worse: 32 by", line)
+
+
+def plainly_ordered(at: dict[str, Any], seed: int) -> dict[str, float]:
+    """Every metric is lower at the first value of an axis than at the second, in every seed."""
+    low = sum(value in (False, "rings", 0.01) for value in at.values())
+    names = ("neg_log_evidence", "neg_elbo", "rate", "distortion", "mse", "w2", "off_p90")
+    return dict.fromkeys(names, 2.0 - low + 0.01 * seed)
+
+
+def test_nats_of_models_with_and_without_a_label_are_not_compared() -> None:
+    axes = {"conditional": (False, True), "beta": (0.01, 0.1)}
+    table = made_table(axes, plainly_ordered, dataset="rings")
+    lines = conclusions(table)
+    (told,) = [line for line in lines if "log p(x|c)" in line]
+    assert told.startswith("conditional: Nothing in nats is compared")
+    assert told.endswith("make a sweep of each.")
+
+    # What is one thing with and without a label is compared along it, and all is along the other axis.
+    compared = {tuple(line.split(":")[0].split(", ")[:2]) for line in lines if ": best" in line}
+    assert compared == {
+        ("conditional", "off the curve"),
+        ("conditional", "W2 to real points"),
+        ("conditional", "reconstruction MSE"),
+        ("beta", "negative log evidence (each at its own sigma)"),
+        ("beta", "off the curve"),
+        ("beta", "W2 to real points"),
+        ("beta", "reconstruction MSE"),
+    }
+    assert "log p(x|c)" in axis_section(table, "conditional", "").caution
+    assert axis_section(table, "beta", "").caution == ""
+    assert not any("evidence" in best.metric for best in best_settings(table))
+    assert frontier_settings(table) == []
+
+
+@pytest.mark.parametrize(("axis", "values"), [("dataset", ("rings", "moons")), ("noise", (0.01, 0.1))])
+def test_an_axis_that_changes_the_data_has_no_best_value_and_no_frontier(axis: str, values: tuple[Any, ...]) -> None:
+    table = made_table({axis: values}, plainly_ordered)
+    said = f"{axis}: This axis changes what is measured: no value of it is better than another."
+    assert conclusions(table) == ["6 runs of 2 settings: 6 finished.", said]
+    assert frontier_settings(table) == []
+    assert len(frontier_settings(made_table({"beta": (0.01, 0.1)}, plainly_ordered))) == 1

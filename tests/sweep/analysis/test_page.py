@@ -145,6 +145,7 @@ def test_one_seed_concludes_nothing(tmp_path: Path) -> None:
         {},
         {"beta": [0.0, 0.01]},
         {"dataset": ["moons", "helix"]},
+        {"dataset": "rings", "conditional": [False, True]},
         {"components": [0, 3]},
         {"activation": ["relu", "tanh"], "reduction": ["mean", "sum"], "latent_dim": [1, 3], "seeds": 1},
         {"lr": 1e4},

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import Any, Literal, NamedTuple
 
 from swissroll.sweep.analysis.blocks import other_levels
-from swissroll.sweep.analysis.conclusions import Finding, findings, sentence
+from swissroll.sweep.analysis.conclusions import Finding, caution, findings, sentence
 from swissroll.sweep.analysis.formatting import (
     NO_NUMBER,
     format_difference,
@@ -65,6 +65,7 @@ class AxisSection:
         statements: One per headline metric.
         levels: The levels that have a column in the table of comparisons; empty where there are too many.
         rows: The table's rows.
+        caution: What cannot be compared, and why; empty where all can.
         basis: What the comparisons rest on; empty where there are none.
         figure: The address of the axis against each metric; empty beyond the most axes that are drawn.
     """
@@ -73,6 +74,7 @@ class AxisSection:
     statements: list[Statement]
     levels: list[str]
     rows: list[ComparisonRow]
+    caution: str
     basis: str
     figure: str
 
@@ -121,6 +123,7 @@ def axis_section(table: Table, axis: str, figure: str) -> AxisSection:
         statements=statements,
         levels=[format_value(level) for level in levels] if rows else [],
         rows=rows,
+        caution=caution(axis),
         basis=_basis(table, axis, found),
         figure=figure,
     )

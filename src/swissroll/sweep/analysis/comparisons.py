@@ -30,8 +30,15 @@ SIGMA_METRICS = frozenset({"neg_elbo", "neg_log_evidence", "above_lower_bound", 
 """Metrics that depend on a run's own decoder sigma."""
 LOWERED_BY_SIGMA = SIGMA_METRICS - {"above_lower_bound"}
 """Those that a smaller sigma can lower without a better model; in the other one, the bound at that sigma is off."""
-INCOMPARABLE_AXES = frozenset({"dataset", "noise", "held_out"})
-"""Settings that change what is measured, not how good it is: no value of theirs is better than another."""
+TOLD_LABEL_METRICS = SIGMA_METRICS | {"loss", "rate", "inference_gap"}
+"""Metrics in nats, which are of log p(x|c) where a model is told the label c of a point, and else of log p(x)."""
+INCOMPARABLE_METRICS: dict[str, frozenset[str]] = {
+    "dataset": frozenset(METRICS),
+    "noise": frozenset(METRICS),
+    "held_out": frozenset(METRICS),
+    "conditional": TOLD_LABEL_METRICS,
+}
+"""Metrics that are not one thing at all values of an axis, so that no value is better by them; by the axis."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -99,6 +106,12 @@ class Verdict:
     def undecided(self) -> bool:
         """Whether the difference may be noise because there are too few seeds to say."""
         return self.deciding_seeds is not None
+
+
+def incomparable_metrics(axes: Iterable[str]) -> frozenset[str]:
+    """The metrics that change their meaning along one of these axes."""
+    found: frozenset[str] = frozenset()
+    return found.union(*(INCOMPARABLE_METRICS.get(axis, found) for axis in axes))
 
 
 def headline_metrics(table: Table) -> list[str]:

@@ -9,12 +9,12 @@ from typing import Any
 
 from swissroll.sweep.analysis.blocks import changes_sigma, confounds, settings, sigmas
 from swissroll.sweep.analysis.comparisons import (
-    INCOMPARABLE_AXES,
     LOWERED_BY_SIGMA,
     SIGMA_METRICS,
     Ranking,
     Verdict,
     headline_metrics,
+    incomparable_metrics,
     judge,
     rank,
 )
@@ -26,7 +26,7 @@ from swissroll.sweep.analysis.formatting import (
     metric_label,
 )
 from swissroll.sweep.analysis.paired_test import MAX_DECIDING_SEEDS
-from swissroll.sweep.analysis.results import Table, require_table
+from swissroll.sweep.analysis.results import METRICS, Table, require_table
 
 NO_COMPARISON = (
     "Nothing can be compared: fewer than two values have finished runs in the same other settings and seeds."
@@ -89,13 +89,11 @@ class Finding:
 def findings(table: Table, axis: str | None) -> list[Finding]:
     """What each headline metric says about an axis (None: about whole settings), judged as one family.
 
-    Empty for an axis that changes what is measured, such as the dataset.
+    Without the metrics that an axis changes the meaning of, which are all of them for the dataset.
     """
-    compared = set(table.axes) if axis is None else {axis}
-    if compared & INCOMPARABLE_AXES:
-        return []
-
-    rankings = [rank(table, metric, axis) for metric in headline_metrics(table)]
+    incomparable = incomparable_metrics(table.axes if axis is None else [axis])
+    metrics = [metric for metric in headline_metrics(table) if metric not in incomparable]
+    rankings = [rank(table, metric, axis) for metric in metrics]
     rankings = [ranking for ranking in rankings if ranking.best is not None]
     sigma_differs = changes_sigma(table, axis)
 
@@ -104,6 +102,19 @@ def findings(table: Table, axis: str | None) -> list[Finding]:
         own_sigma = sigma_differs and ranking.metric in SIGMA_METRICS
         found.append(Finding(ranking=ranking, verdicts=verdicts, own_sigma=own_sigma))
     return found
+
+
+def caution(axis: str) -> str:
+    """What cannot be compared along an axis, and why, in a sentence; empty where all can."""
+    incomparable = incomparable_metrics([axis])
+    if not incomparable:
+        return ""
+    if len(incomparable) == len(METRICS):
+        return "This axis changes what is measured: no value of it is better than another."
+    return (
+        "Nothing in nats is compared along this axis: told the label, a model has log p(x|c), and else log p(x). "
+        "To compare nats, make a sweep of each."
+    )
 
 
 def sentence(finding: Finding) -> str:
@@ -179,6 +190,8 @@ def conclusions(table: Table) -> list[str]:
     lines = [f"{run_counts(table)}."]
     if confounds(table):
         lines.append(_sigma_warning(table))
+    cautions = {axis: caution(axis) for axis in table.axes}
+    lines += [f"{axis}: {text}" for axis, text in cautions.items() if text]
 
     if len(table.seeds) < 2:
         return [*lines, "One seed: no difference can be told from seed noise. Add seeds, to 5 at least."]
@@ -193,7 +206,7 @@ def conclusions(table: Table) -> list[str]:
 
     if compared:
         lines.append(_basis(len(table.seeds)))
-    elif table.axes.keys() - INCOMPARABLE_AXES:
+    elif not all(cautions.values()):
         lines.append(NO_COMPARISON)
     return [*lines, *compared][:MAX_LINES]
 

@@ -18,7 +18,6 @@ from swissroll.runs.files import replace_file
 from swissroll.sweep.analysis.axis_panels import MAX_PANEL_COLUMNS, draw_axis
 from swissroll.sweep.analysis.blocks import confounds, sigmas
 from swissroll.sweep.analysis.comparison_tables import AxisSection, BestSetting, axis_section, best_settings
-from swissroll.sweep.analysis.comparisons import INCOMPARABLE_AXES
 from swissroll.sweep.analysis.conclusions import FEW_SEEDS, NO_COMPARISON, run_counts
 from swissroll.sweep.analysis.formatting import format_setting, format_value, join_names
 from swissroll.sweep.analysis.gallery import Gallery, draw_generated, draw_latents, open_gallery
@@ -125,7 +124,6 @@ class SweepPage:
     figures: dict[str, str]
 
     few_seeds = FEW_SEEDS
-    incomparable_axes = INCOMPARABLE_AXES
     no_comparison = NO_COMPARISON
     max_drawn_axes = MAX_DRAWN_AXES
     max_named_diverged = MAX_NAMED_DIVERGED

@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 from swissroll.report.colours import LEVELS
 from swissroll.report.style import INK
 from swissroll.sweep.analysis.blocks import Array, Setting, is_measured, other_levels, settings
+from swissroll.sweep.analysis.comparisons import incomparable_metrics
 from swissroll.sweep.analysis.results import Table
 from swissroll.sweep.analysis.styles import (
     MARKERS,
@@ -91,7 +92,12 @@ def _rates_and_errors(setting: Setting) -> Array:
 
 
 def frontier_settings(table: Table) -> list[Setting]:
-    """The settings on the frontier, by rising rate: no other setting has both a lower mean rate and a lower error."""
+    """The settings on the frontier, by rising rate: no other setting has both a lower mean rate and a lower error.
+
+    None where an axis changes what one of them means.
+    """
+    if not _has_frontier(table):
+        return []
     points = plane_points(table)
     on_frontier = pareto_frontier(_means(points))
     chosen = [point for point, is_on in zip(points, on_frontier, strict=True) if is_on]
@@ -110,7 +116,8 @@ def draw_rate_and_error(table: Table) -> Figure:
         _draw_cloud(ax, group, style)
     if axes.line is not None and len(points) <= MAX_TRACED_SETTINGS:
         _draw_lines(ax, table, axes, points)
-    _draw_frontier(ax, points)
+    if _has_frontier(table):
+        _draw_frontier(ax, points)
 
     ax.set(xlabel=table.measure("rate").heading, ylabel=table.measure("mse").heading)
     draw_decades([ax])
@@ -119,10 +126,15 @@ def draw_rate_and_error(table: Table) -> Figure:
         *legend_entries(table, axes.colour, markers=("o",)),
         *legend_heading(axes.marker),
         *legend_entries(table, axes.marker, colours=(INK,), markers=MARKERS),
-        Line2D([], [], color=INK, linewidth=1.4, linestyle="--", label="frontier"),
     ]
+    if _has_frontier(table):
+        handles.append(Line2D([], [], color=INK, linewidth=1.4, linestyle="--", label="frontier"))
     figure.legend(handles=handles, loc="outside right upper", fontsize=8)
     return figure
+
+
+def _has_frontier(table: Table) -> bool:
+    return not incomparable_metrics(table.axes) & {"rate", "mse"}
 
 
 def _style(table: Table, axes: PlaneAxes, setting: Setting) -> _Style:
