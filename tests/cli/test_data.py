@@ -80,6 +80,21 @@ def test_a_table_is_checked(tmp_path: Path, capsys: pytest.CaptureFixture[str]) 
     assert err == f"swissroll: {path} has no column 'x9'. It has: x1, x2, t, piece.\n"
 
 
+def test_a_long_name_is_shown_by_its_beginning_in_one_line(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    pytest.importorskip("pandas")
+    question = "How often did you:\n" + "walk, " * 25
+    path = tmp_path / "points.csv"
+    rows = [f"{row % 7},{row**2 % 11 / 3},{row % 3}" for row in range(40)]
+    path.write_text(f'"{question}","b, {question}","kind {question}"\n' + "\n".join(rows))
+    code, out, err = call("check", str(path), "--label", f"kind {question}".strip(), capsys=capsys)
+    assert code == 0
+    shown = ["How often did you: walk, wa…", "b, How often did you: walk,…"]
+    assert [line[:28] for line in out.splitlines()[2:4]] == shown
+    assert max(map(len, out.splitlines())) < 100
+    (note,) = [line for line in err.splitlines() if "rounded" in line]
+    assert "How often did you: walk, wa… in steps of 1" in note
+
+
 def test_a_table_says_what_pandas_is_needed_for(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:

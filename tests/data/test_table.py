@@ -85,6 +85,16 @@ WRONG: dict[str, tuple[bytes, str, dict[str, Any]]] = {
         'Choose the columns to use: "height, mm",b.',
         {},
     ),
+    "choose beside row numbers": (
+        text(*[f"{place},{row},red" for place, row in enumerate(ROWS)], header="id,a,b,c"),
+        "Choose the columns to use: a,b.",
+        {"columns": ["a", "c"]},
+    ),
+    "dates beside decimal commas": (
+        text(*[f"{place};2024-01-01;{place % 7},25" for place in range(30)], header="id;when;height"),
+        "row 1, '2024-01-01', is a date or a time. Other columns have commas in their numbers, such as 'height': write",
+        {"columns": ["when"]},
+    ),
     "no column of numbers": (text(*["x,y"] * 30), "row 1, 'x', is text. Correct it, or remove the row.", {}),
     "a number as a name": (
         text(*ROWS, header="a,9"),
@@ -111,6 +121,11 @@ WRONG: dict[str, tuple[bytes, str, dict[str, Any]]] = {
         {},
     ),
     "duplicate header": (text(*ROWS, header="a,a"), "columns 1 and 2 are both called 'a'. Rename one", {}),
+    "a name too long": (
+        text(*ROWS, header=f"{'h' * 200_000},b"),
+        "the name of column 1 has 200,000 characters; at most 200 are allowed. Shorten it",
+        {},
+    ),
     "trailing delimiters": (
         text(*[f"{row}," for row in ROWS], header="a,b,"),
         "column 'column 3': no row has a value. Leave the column out.",

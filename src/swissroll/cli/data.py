@@ -146,19 +146,20 @@ def check(
     label
         Name of a column that tells rows apart in pictures; it may be text.
     """
-    from swissroll.data.column_names import split_names
+    from swissroll.data.column_names import shorten, split_names
     from swissroll.data.table import read_table
 
     found = read_table(table, None if columns is None else split_names(columns), label)
     print(f"{table}: {len(found.rows):,} rows of {len(found.columns)} columns")
-    width = max(map(len, ("column", *found.columns)))
+    names = [shorten(name) for name in found.columns]
+    width = max(map(len, ("column", *names)))
     print(f"{'column':<{width}}  {'smallest':>12}  {'mean':>12}  {'largest':>12}  {'deviation':>12}")
-    for name, values in zip(found.columns, found.rows.T, strict=True):
+    for name, values in zip(names, found.rows.T, strict=True):
         numbers = (values.min(), values.mean(), values.max(), values.std())
         print(f"{name:<{width}}  " + "  ".join(f"{number:>12.6g}" for number in numbers))
 
     if found.label is not None:
-        print(f"label {found.label_name}: {len(set(found.label.tolist())):,} different values")
+        print(f"label {shorten(found.label_name or '')}: {len(set(found.label.tolist())):,} different values")
     for line in found.notes:
         note(line)
     return 0

@@ -8,6 +8,15 @@ from io import StringIO
 
 from swissroll import checks
 
+MAX_SHOWN = 28
+"""Longest name of a column in a picture or a table of text; the rest of a longer one is left out."""
+
+
+def shorten(name: str) -> str:
+    """A name in one line, cut where it is long, to be shown where it stands beside other things."""
+    line = " ".join(name.split())
+    return line if len(line) <= MAX_SHOWN else line[: MAX_SHOWN - 1] + "…"
+
 
 def split_names(text: str) -> list[str]:
     """Names between commas; one that holds a comma or a line break stands in quotation marks.

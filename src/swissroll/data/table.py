@@ -10,6 +10,7 @@ import hashlib
 import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 from os import PathLike
 from pathlib import Path
 from typing import Any
@@ -18,7 +19,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from swissroll import checks
-from swissroll.data.column_names import join_names
+from swissroll.data.column_names import join_names, shorten
 from swissroll.data.label_names import name_each
 from swissroll.data.table_files import MAX_VALUE, Column, is_number, read_columns
 from swissroll.errors import Fix, FixableError
@@ -27,6 +28,8 @@ MIN_ROWS = 20
 """Fewest rows: with less there is nothing to hold out."""
 MAX_COLUMNS = 50
 """Most columns: beyond, neither evidence nor pictures say much."""
+MAX_NAME = 200
+"""Longest name of a column, in characters: what is longer is text that was not meant as a name."""
 MIN_SPREAD = 1e-12
 """Smallest spread of a column beside its largest number: below, double precision holds no digits of it."""
 LEAST_SPREAD = 1 / MAX_VALUE
@@ -155,6 +158,12 @@ def _require_names(path: Path, found: list[Column]) -> None:
         raise ValueError(f"{path} has no columns.")
     places: dict[str, int] = {}
     for place, column in enumerate(found, start=1):
+        length = len(column.name)
+        if length > MAX_NAME:
+            raise ValueError(
+                f"{path}: the name of column {place} has {length:,} characters; at most {MAX_NAME} are allowed. "
+                f"Shorten it, or close its quotation marks. It begins with {shorten(column.name)!r}."
+            )
         if column.name in places:
             first = places[column.name]
             raise ValueError(f"{path}: columns {first} and {place} are both called {column.name!r}. Rename one.")
@@ -227,6 +236,12 @@ def _parse(path: Path, column: Column, found: list[Column]) -> NDArray[np.float6
 
 def _not_numeric(reason: str, found: list[Column], advice: str) -> ValueError:
     """The error of a column that holds no numbers: it names those that do, or where there are none says what to do."""
+    with_comma = [column.name for column in found if WITH_COMMA.fullmatch(str(column.values[0]).strip())]
+    if with_comma:
+        return ValueError(
+            f"{reason} Other columns have commas in their numbers, such as {shorten(with_comma[0])!r}: write decimal "
+            "points there, and nothing between thousands. Then choose the columns to use."
+        )
     numeric = _numeric_names(found)
     if not numeric:
         return ValueError(f"{reason} {advice}")
@@ -252,13 +267,23 @@ def _kind(values: NDArray[Any]) -> str:
 
 
 def _numeric_names(found: list[Column]) -> list[str]:
-    """Names of the columns that look like numbers."""
+    """Names of the columns that look like numbers, and do more than count the rows."""
     names = []
     for column in found:
-        first = column.values[0]
-        if column.values.dtype.kind in "iuf" or (column.values.dtype.kind == "O" and is_number(str(first))):
+        first = [str(value) for value in column.values[:MIN_ROWS]]
+        kind = column.values.dtype.kind
+        looks_numeric = kind in "iuf" or (kind == "O" and is_number(first[0]))
+        if looks_numeric and not _count_up(first):
             names.append(column.name)
     return names[:MAX_COLUMNS]
+
+
+def _count_up(texts: list[str]) -> bool:
+    """Whether each of these is the number that follows the one before."""
+    if not all(map(is_number, texts)):
+        return False
+    numbers = list(map(float, texts))
+    return all(following == number + 1 for number, following in pairwise(numbers))
 
 
 def _require_finite(path: Path, column: Column, numbers: NDArray[np.float64]) -> None:
@@ -330,7 +355,7 @@ def _notes(names: tuple[str, ...], rows: NDArray[np.float64]) -> tuple[str, ...]
             "a density that is narrow enough there has no upper bound."
         )
     lattices = [(name, find_lattice(values)) for name, values in zip(names, rows.T, strict=True)]
-    steps = [f"{name} in steps of {step:g}" for name, step in lattices if step is not None]
+    steps = [f"{shorten(name)} in steps of {step:g}" for name, step in lattices if step is not None]
     if steps:
         notes.append(
             f"rounded values: {', '.join(steps)}. A density of values in steps has no upper bound: "

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from swissroll.data.column_names import shorten
 from swissroll.evaluation.measures import heading
 from swissroll.evaluation.metrics import Metrics
 from swissroll.evaluation.table_metrics import TableMetrics, TrainingRows, TwoSampleTest
@@ -26,7 +27,7 @@ def table_summary_rows(metrics: Metrics, table: TableMetrics, origin: str) -> li
     if table.test is not None:
         rows.append(("held-out rows against draws, energy test", _p_value(table.test)))
     for name, sigma in list(zip(table.columns, table.sigma, strict=True))[:MAX_LISTED]:
-        rows.append((f"decoder sigma, {origin}, {name}", f"{sigma:.4g}"))
+        rows.append((f"decoder sigma, {origin}, {shorten(name)}", f"{sigma:.4g}"))
     if len(table.columns) > MAX_LISTED:
         rows.append((f"decoder sigma of {len(table.columns) - MAX_LISTED} more columns", "in metrics.json"))
     return rows
@@ -45,7 +46,7 @@ def table_rows(table: TableMetrics) -> Rows:
     columns = zip(table.columns, table.rmse, table.rmse_se, table.deviation, strict=True)
     for name, error, error_se, deviation in list(columns)[:MAX_LISTED]:
         what = f"{100 * error / deviation:.0f} % of its standard deviation, {deviation:.4g}"
-        rows.append((f"reconstruction error of {name}", with_error(error, error_se), "0", what))
+        rows.append((f"reconstruction error of {shorten(name)}", with_error(error, error_se), "0", what))
     if len(table.columns) > MAX_LISTED:
         rows.append((f"{len(table.columns) - MAX_LISTED} more columns are in metrics.json", "", "", ""))
     return rows

@@ -9,6 +9,7 @@ import numpy as np
 from matplotlib.axes import Axes
 
 from swissroll.data import Points
+from swissroll.data.column_names import shorten
 from swissroll.report import plots
 from swissroll.report.plots import Array, plane
 
@@ -18,8 +19,6 @@ MARGIN = 0.06
 """Room around the points of a table, as a share of their range."""
 MAX_COMPONENT_ROWS = 5000
 """Rows that principal components are found from."""
-MAX_LABEL = 28
-"""Longest name of a column beside an axis; the rest of a longer one is left out."""
 
 Range = tuple[float, float]
 
@@ -78,9 +77,7 @@ def table_plane(table: Points, points: Array) -> DataPlane:
     names = [shorten(name) for name in table.columns]
     caption = ""
     if table.data_dim == MAX_NAMED_COLUMNS:
-        caption = (
-            f"Pictures show the first two of the table's three columns, {table.columns[0]} and {table.columns[1]}."
-        )
+        caption = f"Pictures show the first two of the table's three columns, {names[0]} and {names[1]}."
     return DataPlane(
         project=project,
         xlabel=names[0],
@@ -117,11 +114,6 @@ def _component_plane(table: Points, points: Array) -> DataPlane:
         ),
         limits=_limits(project(points)),
     )
-
-
-def shorten(name: str) -> str:
-    """The name of a column, cut where it is long."""
-    return name if len(name) <= MAX_LABEL else name[: MAX_LABEL - 1] + "…"
 
 
 def _limits(drawn: Array) -> tuple[Range, Range]:

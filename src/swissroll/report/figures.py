@@ -9,6 +9,7 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
+from swissroll.data.column_names import shorten
 from swissroll.evaluation.evidence import is_exact
 from swissroll.evaluation.measures import MEASURES, axis_label
 from swissroll.report import plots
@@ -23,7 +24,6 @@ from swissroll.report.colours import (
     REFERENCE,
     TRAINING,
 )
-from swissroll.report.data_plane import shorten
 from swissroll.report.film import film
 from swissroll.report.layout import (
     CATEGORIES,

@@ -13,12 +13,12 @@ from matplotlib.colors import LinearSegmentedColormap
 from matplotlib.figure import Figure
 from torch import Tensor
 
+from swissroll.data.column_names import shorten
 from swissroll.evaluation.evidence import posterior_on_grid
 from swissroll.evaluation.quadrature import log_joint
 from swissroll.model.vae import VAE, latent_grid
 from swissroll.report import plots
 from swissroll.report.colours import POSTERIOR, TRUE_POSTERIOR
-from swissroll.report.data_plane import shorten
 from swissroll.report.layout import LABELS, row
 from swissroll.report.plots import Array
 from swissroll.report.scene import Scene
