@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 import torch
 from scipy.optimize import minimize_scalar
-from scipy.stats import multivariate_t
+from scipy.stats import multivariate_t, norm
 
 from swissroll.data.standardization import Standardization
 from swissroll.density.background import Background, fit_background, mix, stack
@@ -54,6 +54,31 @@ def test_fewer_rows_than_columns_have_a_cloud() -> None:
     before = Standardization.of(rows)
     found = fit_background(torch.from_numpy(before.standardize(rows)), before, (1e-3,) * 20)
     assert np.isfinite(found.log_density(np.random.default_rng(1).normal(size=(5, 20)))).all()
+
+
+def test_few_rows_of_many_columns_are_shrunk_by_what_rows_left_out_favour() -> None:
+    """What was drawn is N(0, I). Rows that are fitted favour no shrinkage, which loses 9 nats per fresh row here."""
+    rows = np.random.default_rng(0).normal(size=(40, 20))
+    before = Standardization.of(rows)
+    found = fit_background(torch.from_numpy(before.standardize(rows)), before, (1e-3,) * 20)
+    fresh = np.random.default_rng(1).normal(size=(500, 20))
+    lost = norm.logpdf(fresh).sum(axis=1).mean() - found.log_density(fresh).mean()
+    assert found.freedom == 30
+    assert 0 < lost < 2
+
+
+@pytest.mark.parametrize("blur", [0.02, 0.1])
+def test_a_cloud_of_rows_on_a_line_is_as_wide_across_as_they_are_blurred(blur: float) -> None:
+    x = np.random.default_rng(0).normal(size=200)
+    rows = np.column_stack([x, x])
+    before = Standardization.of(rows)
+    found = fit_background(torch.from_numpy(before.standardize(rows)), before, (blur, blur))
+
+    # One standard deviation of each column, across the line, is sqrt(2) long.
+    middle = rows.mean(axis=0)
+    across = middle + x.std() * np.array([1.0, -1.0])
+    ends = found.standardization.standardize(np.stack([middle, across]))
+    assert np.linalg.norm(ends[1] - ends[0]) == pytest.approx(2**0.5 / blur)
 
 
 def test_the_weight_makes_the_rows_likeliest_with_half_a_row_on_either_side() -> None:
