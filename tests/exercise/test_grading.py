@@ -24,6 +24,14 @@ from tests.exercise.test_submission import notebook
 pytestmark = pytest.mark.skipif(not hasattr(os, "fork"), reason="needs fork")
 
 SHARED_NOISE = RIGHT.replace("torch.randn_like(std)", "torch.randn(1, std.shape[1])")
+# From generators that nobody has seeded.
+UNSEEDED = "import random\nimport secrets\nimport numpy as np\n" + RIGHT.replace(
+    "eps = torch.randn_like(std)",
+    "noise = np.random.default_rng().normal(size=std.shape) + np.random.RandomState().normal(size=std.shape)\n"
+    "        for seed in (random.Random().getrandbits(32), secrets.randbits(32)):\n"
+    "            noise += np.random.RandomState(seed).normal(size=std.shape)\n"
+    "        eps = torch.from_numpy(noise / 2).to(std.dtype)",
+)
 FILES: dict[str, str | bytes] = {
     "ada.py": RIGHT,
     "bob.ipynb": notebook("%matplotlib inline\n!pip install torch", RIGHT, "for i in range(10**9):\n    pass"),
@@ -36,6 +44,7 @@ FILES: dict[str, str | bytes] = {
     "ida/exercise.ipynb": notebook(RIGHT),
     "ida/old.ipynb": notebook("1 / 0"),
     "jan/readme.txt": "I was ill.",
+    "kim.py": UNSEEDED,
 }
 
 
@@ -62,7 +71,7 @@ def graded(tmp_path_factory: pytest.TempPathFactory) -> Path:
     done = subprocess.run(command(Path("whole")), cwd=folder, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr
     said = done.stdout.splitlines()
-    assert said[0] == "10 submissions: 3 passed all checks, 7 did not"
+    assert said[0] == "11 submissions: 4 passed all checks, 7 did not"
     assert said[1] == "6 of these could not be read, or had to be stopped: the column 'notes' says why"
     assert "s per submission" in done.stderr
     return folder
@@ -74,15 +83,15 @@ def rows(folder: Path) -> dict[str, dict[str, str]]:
 
 
 def test_nobody_is_lost(graded: Path) -> None:
-    assert sorted(rows(graded)) == ["'=1+1", "ada", "bob", "carl", "dora", "fred", "gina", "hugo", "ida", "jan"]
-    assert len({row["number"] for row in rows(graded).values()}) == 10
+    assert sorted(rows(graded)) == ["'=1+1", "ada", "bob", "carl", "dora", "fred", "gina", "hugo", "ida", "jan", "kim"]
+    assert len({row["number"] for row in rows(graded).values()}) == 11
 
 
 def test_right_ones_have_all_points_and_wrong_ones_the_others(graded: Path) -> None:
     table = rows(graded)
     whole = f"{sum(question.points for question in QUESTIONS):g}"
-    assert {table[name]["total"] for name in ("ada", "bob", "ida")} == {whole}
-    assert {table[name]["all_passed"] for name in ("ada", "bob", "ida")} == {"yes"}
+    assert {table[name]["total"] for name in ("ada", "bob", "ida", "kim")} == {whole}
+    assert {table[name]["all_passed"] for name in ("ada", "bob", "ida", "kim")} == {"yes"}
     assert table["carl"]["reparameterize.independent"] == "0"
     assert table["carl"]["kl.formula"] == "4"
     assert table["carl"]["all_passed"] == "no"
