@@ -25,11 +25,13 @@ from swissroll.report.colours import (
     TRAINING,
 )
 from swissroll.report.film import film
+from swissroll.report.label_draws import labels
 from swissroll.report.layout import (
     CATEGORIES,
     COLOUR_BAR,
     GAP,
     LABELS,
+    MAX_ACROSS,
     TWO_LINES,
     add_category_legend,
     add_colour_bar,
@@ -47,13 +49,8 @@ from swissroll.training.build import translation_of
 
 MAX_DRAWN_COLUMNS = 12
 """Most columns of a table whose distributions are drawn."""
-MAX_COLUMNS_ACROSS = 4
 PLAIN_POWERS = (-3, 4)
 """Powers of ten between which the numbers of a column are written in full."""
-MAX_DRAWN_LABELS = 12
-"""Most labels of a conditional model whose draws are drawn."""
-SAMPLES_OF_LABEL = 200
-"""Draws under each label."""
 ELLIPSE_EVERY = 5
 """One in so many posteriors gets an ellipse."""
 
@@ -269,27 +266,6 @@ def prior_samples(scene: Scene, *, noise: bool, size: int = SCENE_POINTS) -> Arr
     return to_array(scene.model.sample(size, noise=noise, generator=generator))
 
 
-def labels(scene: Scene) -> Figure:
-    """Draws of a conditional model under each label, with the decoder's noise, over the points of that label."""
-    if not scene.label_names or scene.coordinate is None:
-        raise ValueError("Labels are those of a conditional model, and this scene has none.")
-
-    names = scene.label_names[:MAX_DRAWN_LABELS]
-    across = min(len(names), MAX_COLUMNS_ACROSS)
-    width = 9 * across / MAX_COLUMNS_ACROSS
-    has_noise = translation_of(scene.config, scene.model).sigma > 0
-    # Square, as the plane of the data mostly is.
-    figure, axes = panels(width, len(names), across=across, height=(width - (across + 1) * GAP) / across)
-    for label, (ax, name) in enumerate(zip(axes, names, strict=True)):
-        generator = rng.generator(scene.config.seed, "evaluation noise")
-        draws = scene.model.given(label).sample(SAMPLES_OF_LABEL, noise=has_noise, generator=generator)
-        plots.points(ax, scene.data_plane.project(scene.points[scene.coordinate == label]), colour=DATA, size=4)
-        plots.points(ax, scene.data_plane.project(to_array(draws)), colour=GENERATED, size=4)
-        scene.data_plane.fix(ax)
-        ax.set(xlabel=shorten(f"{scene.coordinate_name} {name}"), ylabel="", xticks=[], yticks=[])
-    return figure
-
-
 def columns(scene: Scene) -> Figure:
     """Each column of a table in its own units: its rows beside draws of the model, with the decoder's noise."""
     if scene.table is None:
@@ -300,7 +276,7 @@ def columns(scene: Scene) -> Figure:
     has_noise = translation_of(scene.config, scene.model).sigma > 0
     draws = restore(prior_samples(scene, noise=has_noise))
     names = scene.table.columns[:MAX_DRAWN_COLUMNS]
-    figure, axes = panels(9, len(names), across=MAX_COLUMNS_ACROSS)
+    figure, axes = panels(9, len(names), across=MAX_ACROSS)
     for place, (ax, name) in enumerate(zip(axes, names, strict=True)):
         lines = {"rows": Series(rows[:, place], DATA), "draws of the model": Series(draws[:, place], GENERATED, "--")}
         plots.histograms(ax, lines, xlabel=shorten(name), from_zero=False)

@@ -20,6 +20,8 @@ GAP = 0.2
 """Room between two axes where the second has no labels."""
 COLOUR_BAR = 0.95
 """Room for a colour bar with its labels."""
+MAX_ACROSS = 4
+"""Most axes in a row of a grid as wide as a page."""
 PANEL_BELOW = 0.48
 """Room below each axes of a grid."""
 CATEGORIES = 1.45
