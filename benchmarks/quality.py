@@ -105,7 +105,7 @@ def _start_engine(config: Config) -> None:
     from swissroll.training.build import build
 
     if config.engine == "xla":
-        from swissroll.training.engines.xla import import_jax
+        from swissroll.training.engines.jax_start import import_jax
 
         import_jax(config.threads)
     else:

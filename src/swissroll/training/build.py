@@ -40,7 +40,7 @@ from swissroll.training.refit import Progress, refit_prior, show_nothing
 from swissroll.training.sampler import Sampler
 
 if TYPE_CHECKING:
-    from swissroll.training.engines.xla import XlaBatch
+    from swissroll.training.engines.xla_batch import XlaBatch
 
 HELD_OUT_POINTS = 512
 MAX_CHUNK_FLOPS = 1e11
@@ -192,7 +192,7 @@ def refitted_weights(
 
 def build_batch(configs: Sequence[Config], distribution: Distribution | None = None) -> XlaBatch:
     """The fast engine for runs that share a shape (:func:`swissroll.training.many.shape_of`), one member each."""
-    from swissroll.training.engines.xla import XlaBatch
+    from swissroll.training.engines.xla_batch import XlaBatch
 
     first = configs[0]
     sources = [distribution_for(config, distribution) for config in configs]
@@ -342,7 +342,7 @@ def require_engine(config: Config) -> None:
     if reason:
         raise ValueError(f"{reason} Choose engine 'torch'.")
 
-    from swissroll.training.engines.xla import find_device, import_jax
+    from swissroll.training.engines.jax_start import find_device, import_jax
 
     jax = import_jax(config.threads or choose_threads(config))
     find_device(jax, config.device)

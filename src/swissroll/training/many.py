@@ -22,7 +22,7 @@ from swissroll.training.engines.engine import State
 from swissroll.training.loop import DivergedError, Record, Terms, chunk_length, is_due
 
 if TYPE_CHECKING:
-    from swissroll.training.engines.xla import XlaBatch
+    from swissroll.training.engines.xla_batch import XlaBatch
 
 SHAPE_FIELDS = (
     "dataset",

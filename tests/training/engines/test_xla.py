@@ -130,7 +130,7 @@ def assert_close(found: Rows, expected: Rows, neighbours: Iterator[Rows], *, rto
 
 
 def in_double_precision(config: Config) -> np.ndarray[Any, Any]:
-    from swissroll.training.engines.xla import XlaBatch
+    from swissroll.training.engines.xla_batch import XlaBatch
 
     model = build_model(config).double()
     batch = XlaBatch(
