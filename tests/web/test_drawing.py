@@ -161,7 +161,7 @@ def test_the_line_of_a_selection_is_decoded_from_end_to_end(node: Node) -> None:
 
 
 RANGE = """
-const { linesOf, rangeOf } = await load("curves_view.js");
+const { linesOf, rangeOf } = await load("curve_lines.js");
 const steps = Array.from({ length: 1000 }, (_, k) => k + 1);
 const rate = steps.map((step) => (step > 500 && step <= 600 ? 4e5 : 3 + Math.sin(step) / 10));
 const distortion = steps.map((step) => (step < 300 ? 1e6 / step : -2));
@@ -210,7 +210,7 @@ answer([describePair(runs), describePair(none)]);
 
 
 LINES = """
-const { linesOf } = await load("curves_view.js");
+const { linesOf } = await load("curve_lines.js");
 const { readAt } = await load("curves_panel.js");
 const step = Array.from({ length: 10 }, (_, k) => 10 * (k + 1));
 // The history's own points say less than the evidence of others does.

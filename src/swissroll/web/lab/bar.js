@@ -1,7 +1,7 @@
 // The bar at the top: training's buttons, and how far the run is.
 
 import { fixed } from "./canvas.js";
-import { lastNumber, rowsUntil } from "./curves_view.js";
+import { lastNumber, rowsUntil } from "./curve_lines.js";
 import { explain } from "./glossary.js";
 import { currentRun, shownSummary } from "./summary.js";
 

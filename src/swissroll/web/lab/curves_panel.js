@@ -2,7 +2,8 @@
 
 import { drawWhenChanged, fixed } from "./canvas.js";
 import { calmly } from "./calmly.js";
-import { drawCurves, lastNumber, linesOf, rowsUntil } from "./curves_view.js";
+import { lastNumber, linesOf, rowsUntil } from "./curve_lines.js";
+import { drawCurves } from "./curves_view.js";
 import { COLLAPSED, describeRates } from "./latent_panel.js";
 import { latentName } from "./latent_view.js";
 import { DATA, POSTERIOR, REFERENCE, TRUE_POSTERIOR } from "./palette.js";

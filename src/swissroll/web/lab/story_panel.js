@@ -2,7 +2,7 @@
 
 import { fixed, say, steady } from "./canvas.js";
 import { calmly } from "./calmly.js";
-import { lastNumber, rowsUntil } from "./curves_view.js";
+import { lastNumber, rowsUntil } from "./curve_lines.js";
 import { pointsOf } from "./data_view.js";
 import { term as explainedWord } from "./glossary.js";
 import { currentRun, shownSummary } from "./summary.js";
