@@ -1,14 +1,13 @@
 /**
  * One run: a function of its settings alone. It takes steps and keeps what happened; it knows nothing of pages.
  *
- * @typedef {Record<"step" | "beta" | "loss" | "mse" | "distortion" | "rate" | "held_out_loss" | "held_out_distortion" |
- *   "held_out_rate", number[]>} History Per step: its beta, the loss as it is trained, distortion and rate in nats per
- *   point, of the step's own batch before its update and, every 50 steps, more often at first, and NaN between, of the held-out points after it.
  * @typedef {{step: number, beta?: number, lr?: number}} Turn A knob that was turned, after so many steps.
  */
 
 import { CURVES, sampleCurve } from "./curves.js";
 import { DISTRIBUTIONS, ownPoints, samplePoints } from "./distributions.js";
+import { fingerprint } from "./fingerprint.js";
+import { addRow, addRows, emptyHistory, forgetRows } from "./history.js";
 import { Network } from "./network.js";
 import { NotFiniteError } from "./not_finite.js";
 import { DRAWS, refitPrior } from "./refit.js";
@@ -24,11 +23,6 @@ const MEASURED_EVERY = 50;
 const MEASURED_FIRST_EVERY = 10;
 /** The mistake that is part of the model, and not of its training. */
 const IN_MODEL = "relu_on_head";
-/** Columns of a history. */
-const COLUMNS = [
-  ...["step", "beta", "loss", "mse", "distortion", "rate"],
-  ...["held_out_loss", "held_out_distortion", "held_out_rate"],
-];
 /** What of a step was not finite, by the kernel's number. */
 const BAD_TERMS = [null, "reconstruction", "KL", "loss", "gradient"];
 
@@ -51,7 +45,7 @@ export class Training {
     this.taken = 0;
     this.begun = { beta: this.settings.beta, lr: this.settings.lr };
     this.turns = [...(this.settings.turns ?? [])];
-    this.history = Object.fromEntries(COLUMNS.map((name) => [name, []]));
+    this.history = emptyHistory();
 
     const { seed } = this.settings;
     this.generators = { data: this.kernel.generator(seed, "data"), noise: this.kernel.generator(seed, "noise") };
@@ -272,7 +266,7 @@ export class Training {
     const heldOut = isDue ? this.measure() : { loss: NaN, distortion: NaN, rate: NaN };
     const { loss, mse, distortion, rate } = train;
     const row = [this.taken, beta, loss, mse, distortion, rate, heldOut.loss, heldOut.distortion, heldOut.rate];
-    COLUMNS.forEach((name, i) => this.history[name].push(row[i]));
+    addRow(this.history, row);
   }
 
   /**
@@ -346,11 +340,8 @@ export class Training {
    *   for beta, which follows from the settings.
    */
   recall(rows) {
-    const empty = new Array(rows.step.length).fill(NaN);
     const beta = Array.from(rows.step, (step) => this.#scheduledAt(step - 1, this.settings).beta);
-    for (const name of COLUMNS) {
-      this.history[name].push(...(rows[name] ?? (name === "beta" ? beta : empty)));
-    }
+    addRows(this.history, { ...rows, beta: rows.beta ?? beta });
   }
 
   /** All that the next steps depend on, but for the settings. */
@@ -390,10 +381,7 @@ export class Training {
   }
 
   #forgetAfter(step) {
-    const kept = this.history.step.findLastIndex((taken) => taken <= step) + 1;
-    for (const column of Object.values(this.history)) {
-      column.length = kept;
-    }
+    forgetRows(this.history, step);
     this.turns = this.turns.filter((turn) => turn.step < step);
 
     // The knobs stay as they are now, which may not be as they were then.
@@ -404,27 +392,8 @@ export class Training {
     }
   }
 
-  /**
-   * Fingerprint of the weights.
-   *
-   * @returns {string} SHA-256, in hexadecimal digits, of the weights as float32, little-endian, in PyTorch's order.
-   */
+  /** As {@link fingerprint}, of the weights. @returns {string} */
   hash() {
-    const { exports } = this.kernel;
-    const tensors = Object.values(this.network.tensors(this.network.parameters));
-    const count = tensors.reduce((sum, { values }) => sum + values.length, 0);
-    const words = 8;
-    const pointer = exports.scratch_floats(count + words);
-    const floats = this.kernel.floats(pointer, count);
-    let at = 0;
-    for (const { values } of tensors) {
-      floats.set(values, at);
-      at += values.length;
-    }
-
-    const hashed = pointer + 4 * count;
-    exports.sha256(pointer, 4 * count, hashed);
-    const digits = Array.from(this.kernel.integers(hashed, words), (word) => (word >>> 0).toString(16).padStart(8, "0"));
-    return digits.join("");
+    return fingerprint(this.kernel, this.network.tensors(this.network.parameters));
   }
 }
