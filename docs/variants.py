@@ -1,6 +1,6 @@
 """Train each variant beside the plain VAE, draw both, and print the numbers that docs/variants.md shows.
 
-    python docs/variants.py                      all of them, two minutes
+    python docs/variants.py                      all of them, some four minutes of processor time, in two processes
     python docs/variants.py free-bits max-error  only these
     python docs/fill.py                          puts the numbers into the page
 
@@ -158,7 +158,7 @@ def make(name: str) -> str:
 
 def _keep_picture(name: str, sides: list[Side]) -> None:
     figure = draw_side_by_side(sides)
-    with Image.open(BytesIO(encode_figure(figure, "png", dpi=110))) as image:
+    with Image.open(BytesIO(encode_figure(figure, "png", dpi=140))) as image:
         flat = Image.new("RGB", image.size, "white")
         flat.paste(image, mask=image.getchannel("A") if image.mode == "RGBA" else None)
     PICTURES.mkdir(parents=True, exist_ok=True)

@@ -1,7 +1,5 @@
 """Axes whose ticks and labels are known beforehand."""
 
-import math
-
 import numpy as np
 import pytest
 from matplotlib.figure import Figure
@@ -34,11 +32,19 @@ def test_planes_are_labelled_at_a_round_number_and_its_opposite(extent: float, t
     plots.square(ax, extent)
 
     labels = [label.get_text() for label in ax.get_xticklabels()]
-    assert [label for label in labels if label] == [f"\N{MINUS SIGN}{tick}", "0", tick]
+    assert labels == [f"\N{MINUS SIGN}{tick}", "0", tick]
+    assert ax.get_xticks() == pytest.approx([-float(tick), 0, float(tick)])
 
-    marks = ax.get_xticks()
-    assert marks[-1] == pytest.approx(float(tick))
-    assert math.isclose(marks[0], -marks[-1])
+
+@pytest.mark.parametrize("extent", [1.03, 1.15, 3.3, 4.2, 7400.0])
+def test_ticks_without_labels_are_evenly_spaced_to_the_ends_of_a_plane(extent: float) -> None:
+    ax = Figure().subplots()
+    plots.square(ax, extent)
+
+    marks = np.sort([*ax.get_xticks(), *ax.get_xticks(minor=True)])
+    steps = np.diff(marks)
+    np.testing.assert_allclose(steps, steps[0])
+    assert 0 <= extent - marks[-1] < steps[0]
 
 
 def test_rings_lie_at_whole_standard_deviations_of_a_gaussian() -> None:

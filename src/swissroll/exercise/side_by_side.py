@@ -14,12 +14,16 @@ from swissroll.evaluation.uncertainty import with_error
 from swissroll.report import plots
 from swissroll.report.colours import DATA, GENERATED
 from swissroll.report.figures import draw_latent_line, draw_posteriors, draw_prior, prior_samples
-from swissroll.report.layout import LABELS, row
-from swissroll.report.scene import Scene
+from swissroll.report.layout import row, square_grid
+from swissroll.report.scene import Scene, subscript
 from swissroll.report.style import house_style
 
 DRAWN_POINTS = 400
 """Points of each cloud."""
+SIDE_WIDTH = 2.7
+"""Of a side's column, in inches."""
+ROOM_FOR_NAMES = 0.26
+"""Above the columns, in inches."""
 MAX_LATENT_EXTENT = 6.0
 """Half the side of the latent planes; what lies outside is counted in the title."""
 MAX_OUTSIDE = 0.95
@@ -52,16 +56,17 @@ class Side:
 
 
 def draw_side_by_side(sides: Sequence[Side]) -> Figure:
-    """A pair of pictures for each side: decoded draws from the prior over the data, and the latent plane."""
+    """A column for each side: decoded draws from the prior over the data, and below them the latent plane.
+
+    Two columns are narrow enough to be read on a phone.
+    """
     with house_style():
-        figure, axes = row(10, [LABELS, LABELS] * len(sides), above=0.62)
+        figure, (above, below) = square_grid(SIDE_WIDTH * len(sides), across=len(sides), down=2, above=ROOM_FOR_NAMES)
         for number, side in enumerate(sides):
-            data_axes = axes[2 * number]
-            latent_axes = axes[2 * number + 1]
-            _draw_generated(data_axes, side)
-            _draw_latents(latent_axes, side)
-            left = data_axes.get_position().x0
-            figure.text(left, 0.985, side.name, va="top", ha="left", fontweight="bold")
+            _draw_generated(above[number], side)
+            _draw_latents(below[number], side)
+            left = (number + 0.04) / len(sides)
+            figure.text(left, 0.99, side.name, va="top", ha="left", fontweight="bold")
         return figure
 
 
@@ -97,7 +102,7 @@ def _draw_latents(ax: Axes, side: Side) -> None:
         return
     draw_prior(ax, scene)
     draw_posteriors(ax, scene, DRAWN_POINTS, size=4)
-    first, second = (f"z{dim + 1}" for dim in scene.plane)
+    first, second = (f"z{subscript(dim)}" for dim in scene.plane)
     plots.square(ax, extent, title=title, xlabel=first, ylabel=second)
 
 
@@ -108,4 +113,4 @@ def _view(points: plots.Array, extent: float) -> tuple[float, str]:
     if share > MAX_OUTSIDE and finite.size:
         far = 1.2 * float(np.quantile(finite, MAX_OUTSIDE))
         return far, f" (±{float(f'{far:.2g}'):,g})"
-    return extent, f" ({share:.0%} outside)" if share >= 0.01 else ""
+    return extent, f" ({100 * share:.0f} % outside)" if share >= 0.01 else ""

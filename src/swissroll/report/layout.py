@@ -24,6 +24,8 @@ MAX_ACROSS = 4
 """Most axes in a row of a grid as wide as a page."""
 PANEL_BELOW = 0.48
 """Room below each axes of a grid."""
+TITLE = 0.32
+"""Room for the title above each axes of a grid."""
 CATEGORIES = 1.45
 """Room for a legend of categories."""
 MAX_CATEGORIES = 12
@@ -86,6 +88,28 @@ def panels(width: float, count: int, *, across: int, height: float = 1.35) -> tu
         bounds = (left / width, bottom / (rows * each), axes_width / width, height / (rows * each))
         axes.append(figure.add_axes(bounds))
     return figure, axes
+
+
+def square_grid(width: float, *, across: int, down: int, above: float) -> tuple[Figure, list[list[Axes]]]:
+    """A figure with square axes in rows, each with room for its own title and labels, and the axes of each row.
+
+    Args:
+        width: Of the figure, in inches.
+        across: Axes in a row.
+        down: Rows.
+        above: Room above the first row, in inches.
+    """
+    side = width / across - LABELS - GAP
+    each = side + PANEL_BELOW + TITLE
+    height = above + down * each
+    figure = Figure(figsize=(width, height))
+    rows = []
+    for line in range(down):
+        bottom = (down - 1 - line) * each + PANEL_BELOW
+        lefts = [column * width / across + LABELS for column in range(across)]
+        bounds = [(left / width, bottom / height, side / width, side / height) for left in lefts]
+        rows.append([figure.add_axes(each_bounds) for each_bounds in bounds])
+    return figure, rows
 
 
 def hide_labels_of_y(ax: Axes) -> None:

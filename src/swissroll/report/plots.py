@@ -363,18 +363,16 @@ def square(ax: Axes, extent: float, *, title: str = "", xlabel: str = "", ylabel
     ax.set(xlim=limits, ylim=limits, title=title, xlabel=xlabel, ylabel=ylabel)
     ax.set_aspect("equal")
 
-    # Many ticks, and labels at three of them: the outermost ones and 0.
+    # Three ticks with labels, and short ones between and beyond them, to the ends of the axis.
     tick, intervals = _largest_round_number(0.95 * extent)
-    places = range(-intervals, intervals + 1)
-    marks = [tick * place / intervals for place in places]
-    labels = [""] * len(marks)
-    labels[0] = f"\N{MINUS SIGN}{tick:g}"
-    labels[intervals] = "0"
-    labels[-1] = f"{tick:g}"
+    spacing = tick / intervals
+    reach = math.floor(extent / spacing)
+    short = [spacing * place for place in range(-reach, reach + 1) if abs(place) not in (0, intervals)]
 
     for axis in (ax.xaxis, ax.yaxis):
-        axis.set_major_locator(FixedLocator(marks))
-        axis.set_major_formatter(FixedFormatter(labels))
+        axis.set_major_locator(FixedLocator([-tick, 0, tick]))
+        axis.set_major_formatter(FixedFormatter([f"\N{MINUS SIGN}{tick:g}", "0", f"{tick:g}"]))
+        axis.set_minor_locator(FixedLocator(short))
 
 
 def _largest_round_number(most: float) -> tuple[float, int]:
