@@ -47,6 +47,27 @@ def test_ticks_without_labels_are_evenly_spaced_to_the_ends_of_a_plane(extent: f
     assert 0 <= extent - marks[-1] < steps[0]
 
 
+@pytest.mark.parametrize(
+    ("low", "high", "labels"),
+    [
+        (-20_000, 20_000, ["\N{MINUS SIGN}20000", "\N{MINUS SIGN}10000", "0", "10000", "20000"]),
+        (0, 4e9, ["0", "1e+09", "2e+09", "3e+09", "4e+09"]),
+        (1_700_000_010, 1_700_000_050, [f"17000000{tens}0" for tens in range(1, 6)]),
+        (-3e-7, 3e-7, ["\N{MINUS SIGN}2e\N{MINUS SIGN}07", "0", "2e\N{MINUS SIGN}07"]),
+        (0, 1, ["0.0", "0.2", "0.4", "0.6", "0.8", "1.0"]),
+    ],
+)
+def test_numbers_at_ticks_leave_nothing_to_the_end_of_the_axis(low: float, high: float, labels: list[str]) -> None:
+    figure = Figure()
+    ax = figure.subplots()
+    plots.few_ticks(ax)
+    ax.set_xlim(low, high)
+    figure.draw_without_rendering()
+    found = [label.get_text() for label in ax.get_xticklabels() if low <= label.get_position()[0] <= high]
+    assert found == labels
+    assert ax.xaxis.get_offset_text().get_text() == ""
+
+
 def test_rings_lie_at_whole_standard_deviations_of_a_gaussian() -> None:
     ax = Figure().subplots()
     plots.prior_rings(ax, mean=(1.0, -1.0), std=(0.5, 2.0))

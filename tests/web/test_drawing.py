@@ -186,6 +186,16 @@ answer([1300, 2000].map((step) => verdictOf({ truth: { diagnosis }, frame: { ste
     assert node(script) == ["Healthy.", "Healthy. That was at step 1,200."]
 
 
+def test_nats_say_how_many_points_a_table_has_held_out(node: Node) -> None:
+    script = """
+const { showNats } = await load("story_panel.js");
+const history = { step: [1], distortion: [3], rate: [3], held_out_distortion: [1.5], held_out_rate: [2] };
+const begin = { dims: 3, held_out: new Float32Array(3 * 24) };
+answer(showNats({ nats: { hidden: true, textContent: "" } }, { begin, history, frame: { sigma: 1 } }, null, false));
+"""
+    assert node(script).startswith("In nats, on 24 held-out points, with one draw each: \u2212ELBO 3.50.")
+
+
 def test_two_runs_are_compared_at_a_step_that_both_were_measured_at(node: Node) -> None:
     """The twin that catches up is at step 2; the first run was measured there, and has gone on to step 4 since."""
     script = """

@@ -14,7 +14,7 @@ from matplotlib.collections import EllipseCollection, LineCollection, PathCollec
 from matplotlib.colors import Normalize
 from matplotlib.figure import Figure
 from matplotlib.patches import Ellipse
-from matplotlib.ticker import FixedFormatter, FixedLocator, MaxNLocator, NullLocator
+from matplotlib.ticker import FixedFormatter, FixedLocator, MaxNLocator, NullLocator, ScalarFormatter
 from numpy.typing import NDArray
 
 from swissroll.report.colours import COORDINATE, DATA, POSTERIOR, REFERENCE
@@ -29,6 +29,10 @@ MIN_DRAWN_LOGVAR = -20.0
 """Log-variance below which an ellipse is drawn no smaller."""
 MAX_TICKS_BY_DECADE = 5
 """Most powers of ten that get a tick of their own on a logarithmic axis."""
+MIN_TICK_DIGITS = 6
+"""Digits up to which a large number at a tick is written without an exponent."""
+MAX_TICK_ZEROS = 3
+"""Most digits behind those that matter for which a longer number is written without an exponent."""
 HISTOGRAM_BINS = 40
 LEGEND_ROOM = 0.09
 """Share of a histogram's height that each entry of its legend takes."""
@@ -351,10 +355,41 @@ def along(ax: Axes, t: Array, mu: Array, sigma: Array, *, colour: str | None = N
     return ax.scatter(t, mu, c=t, cmap=COORDINATE, s=5, linewidths=0)
 
 
+class WholeNumbers(ScalarFormatter):
+    """Each number of an axis by itself: a factor of all, such as 1e4, would lie over the axis's label."""
+
+    def get_offset(self) -> str:
+        """Nothing beside the axis."""
+        return ""
+
+    def format_ticks(self, values: list[float]) -> list[str]:
+        """The texts of numbers: matplotlib's own, unless those leave a factor or a summand to the axis."""
+        texts: list[str] = super().format_ticks(values)
+        if not super().get_offset():
+            return texts
+
+        places = np.sort(np.asarray(values, dtype=float))
+        step = float(np.diff(places).min()) if len(places) > 1 else float(np.abs(places).max())
+        return [_number(value, step) for value in values]
+
+
+def _number(value: float, step: float) -> str:
+    """A number with as many digits as tell it from its neighbours, a step away."""
+    if abs(value) < step / 2:
+        return "0"
+    exponent = math.floor(math.log10(abs(value)))
+    digits = exponent - math.floor(math.log10(step)) + 1
+    if exponent < digits + MAX_TICK_ZEROS:
+        # Without an exponent.
+        digits = max(digits, exponent + 1)
+    return f"{value:.{max(digits, MIN_TICK_DIGITS)}g}".replace("-", "\N{MINUS SIGN}")
+
+
 def few_ticks(ax: Axes, most: int = 5) -> None:
     """At most so many intervals per axis, between round numbers: labels take most of a picture's time."""
     for axis in (ax.xaxis, ax.yaxis):
         axis.set_major_locator(MaxNLocator(most, steps=(1, 2, 5, 10)))
+        axis.set_major_formatter(WholeNumbers())
 
 
 def square(ax: Axes, extent: float, *, title: str = "", xlabel: str = "", ylabel: str = "") -> None:

@@ -172,8 +172,16 @@ function showLoss({ loss, error, beta, kl }, terms) {
   return `The loss ${say(terms.loss)} is ${terms.errorName} ${say(terms.error)}, plus beta ${say(terms.beta)} times ${terms.klName} ${say(terms.kl)}.`;
 }
 
-/** The terms in nats before anything exact is known of this step, and where nothing can be. */
-function showNats({ nats }, { history, frame }, at, hasSums) {
+/**
+ * Show the terms in nats before anything exact is known of this step, and where nothing can be.
+ *
+ * @param {{nats: HTMLElement}} parts
+ * @param {{begin: object, history: object, frame: object}} run
+ * @param {number | null} at the step that is shown; null is the last one
+ * @param {boolean} hasSums whether exact numbers stand in the place of these
+ * @returns {string}
+ */
+export function showNats({ nats }, { begin, history, frame }, at, hasSums) {
   const rows = rowsUntil(history, at);
   nats.hidden = hasSums || rows === 0;
   if (nats.hidden) return "";
@@ -185,7 +193,8 @@ function showNats({ nats }, { history, frame }, at, hasSums) {
     write(nats, `In nats: the rate is ${fixed(rate)}; without decoder noise there is no distortion in nats, and no ELBO.`);
     return nats.textContent;
   }
-  const where = isHeld ? "512 held-out points, with one draw each" : "the last batch";
+  const points = begin.held_out.length / begin.dims;
+  const where = isHeld ? `${points} held-out points, with one draw each` : "the last batch";
   write(nats, `In nats, on ${where}: −ELBO ${fixed(distortion + rate)}. The exact numbers of this step are on their way.`);
   return nats.textContent;
 }
