@@ -272,6 +272,33 @@ answer([false, true].map((running) => Object.keys(currentRun(run, running).truth
     assert moving == ["evidence", "density", "posterior", "diagnosis"]
 
 
+def test_lines_show_which_way_the_columns_of_a_table_point(node: Node) -> None:
+    """From the front the second column points away: its name is where the lines meet. Then it is turned left."""
+    script = """
+    const texts = [];
+    const answers = { fillText: (...text) => texts.push(text) };
+    const context = new Proxy({}, { get: (set, name) => set[name] ?? answers[name] ?? (() => {}) });
+    globalThis.document = { createElement: () => ({ getContext: () => context }) };
+    const { drawDirections } = await load("data_view.js");
+    const surface = { context, width: 500, height: 300, textSize: 13, theme: {}, font: "" };
+    const plane = { box: { left: 0, top: 0, width: 500, height: 300 } };
+    answer([0, Math.PI / 2].map((turn) => {
+      texts.length = 0;
+      drawDirections(surface, plane, { turn, tilt: 0 }, ["length", "width", "height"]);
+      return texts.slice();
+    }));
+    """
+    front, turned = ({name: (x, y) for name, x, y in places} for places in node(script))
+    x, y = front["width"]
+    assert front["length"][0] > x + 20
+    assert front["length"][1] == pytest.approx(y)
+    assert front["height"][1] < y - 20
+    assert front["height"][0] == pytest.approx(x)
+    assert turned["length"] == pytest.approx((x, y))
+    assert turned["width"][0] < x - 20
+    assert turned["height"] == pytest.approx(front["height"])
+
+
 def test_a_posterior_whose_kl_is_not_exact_is_drawn_without_it(node: Node) -> None:
     """Above two latents, where a window may be drawn before its toggle is off."""
     script = """

@@ -22,6 +22,10 @@ import { restore, shortName } from "./units.js";
 export const MASSES = [0.5, 0.9, 0.99];
 /** Residuals that are drawn: of more points, evenly many. */
 const MOST_RESIDUALS = 300;
+/** Where the lines meet that show which way columns point, as a share of the picture's width. */
+const DIRECTIONS_AT = 0.2;
+/** Of these lines, in pixels where one is seen from its side. */
+const DIRECTION_LENGTH = 34;
 const LINES = [
   { width: 1.8, dash: [] },
   { width: 1.2, dash: [] },
@@ -168,11 +172,41 @@ function drawChosenPoint(surface, plane, points, reconstructions, index, draws) 
   drawText(surface, "x", at[0] - 11, at[1], { align: "right" });
 }
 
+/**
+ * Show which way the columns of a table point: three lines in a corner, each with its name.
+ * @param {import("./canvas.js").Surface} surface that has begun
+ * @param {Plane} plane of the picture
+ * @param {{turn: number, tilt: number}} side that points are seen from
+ * @param {string[]} names three
+ */
+export function drawDirections(surface, plane, side, names) {
+  const { context, theme } = surface;
+  const { left, top, width, height } = plane.box;
+  const at = [left + DIRECTIONS_AT * width, top + height - DIRECTION_LENGTH - 10];
+  const ends = project(Float32Array.of(1, 0, 0, 0, 1, 0, 0, 0, 1), 3, side);
+  for (const [column, name] of names.entries()) {
+    const across = ends[2 * column];
+    const up = ends[2 * column + 1];
+    const place = (length) => [at[0] + length * across, at[1] - length * up];
+    context.strokeStyle = theme.quiet;
+    context.lineWidth = 1;
+    context.beginPath();
+    context.moveTo(...at);
+    context.lineTo(...place(DIRECTION_LENGTH));
+    context.stroke();
+
+    let align = "center";
+    if (Math.abs(across) > 0.2) align = across < 0 ? "right" : "left";
+    drawText(surface, name, ...place(1.2 * DIRECTION_LENGTH), { align, colour: theme.quiet });
+  }
+}
+
 /** Axes in the units of a table, where the points are of one; the picture is of standardised columns. */
-function drawDataAxes(surface, plane, dims, units) {
+function drawDataAxes(surface, plane, dims, units, side) {
   const names = units?.columns.map(shortName) ?? ["x₁", "x₂", "x₃"];
   if (dims > 2) {
-    drawAxes(surface, plane, { x: "drag to turn", y: names[2], numbersX: [], numbersY: [] });
+    drawAxes(surface, plane, { x: "drag to turn", y: units ? "" : names[2], numbersX: [], numbersY: [] });
+    if (units) drawDirections(surface, plane, side, names);
     return;
   }
   const [x, y] = [plane.x, plane.y].map((ends, dim) => ends.map((value) => restore(value, dim, units)));
@@ -199,11 +233,11 @@ export function drawData(surface, run, { shows, selection = {}, side = FIRST_SID
 
   const density = shows("density") && dims === 2 && truth?.density && isResolved(truth.density) ? truth.density : null;
   const drawUnder = (under) => {
-    if (!bare) drawDataAxes(under, plane, dims, begin.units);
+    if (!bare) drawDataAxes(under, plane, dims, begin.units, side);
     if (density) drawDensity(under, plane, density);
   };
   if (bare) drawUnder(surface);
-  else drawUnderlay(surface, [begin, density, ...plane.x, ...plane.y], drawUnder);
+  else drawUnderlay(surface, [begin, density, side.turn, side.tilt, ...plane.x, ...plane.y], drawUnder);
   if (shows("mesh") && frame?.mesh?.points) drawMesh(surface, plane, frame.mesh, dims, side);
   if (shows("residuals") && reconstructions) drawResiduals(surface, plane, data, reconstructions);
   if (shows("data")) {
