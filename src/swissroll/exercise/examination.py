@@ -13,7 +13,8 @@ from swissroll.exercise.laws.error import ErrorLaws
 from swissroll.exercise.laws.forward import ForwardLaws
 from swissroll.exercise.laws.heads import HeadLaws, encode_randomly, is_head_positive
 from swissroll.exercise.laws.kl import KlLaws
-from swissroll.exercise.laws.measured_loss import LossMeter, MeasuredLoss, measure_loss
+from swissroll.exercise.laws.loss_meter import LossMeter
+from swissroll.exercise.laws.measured_loss import MeasuredLoss, measure_loss
 from swissroll.exercise.laws.measured_model import LATENT_NAMES, ModelMeter
 from swissroll.exercise.laws.measured_sampler import BASE_HEAD, BASE_MU, filled
 from swissroll.exercise.laws.objective import ObjectiveLaws

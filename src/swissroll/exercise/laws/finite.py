@@ -7,7 +7,8 @@ from collections.abc import Mapping
 from typing import Any
 
 from swissroll.exercise.laws.cases import generic_case
-from swissroll.exercise.laws.measured_loss import LossMeter, MeasuredLoss
+from swissroll.exercise.laws.loss_meter import LossMeter
+from swissroll.exercise.laws.measured_loss import MeasuredLoss
 from swissroll.exercise.laws.noise import Fault
 
 WORDS = {

@@ -11,7 +11,8 @@ from swissroll.exercise.evidence import Evidence
 from swissroll.exercise.laws.cases import Array
 from swissroll.exercise.laws.clipping import clip_of
 from swissroll.exercise.laws.kl_terms import HALF_ON_A_PART, Terms, take_apart
-from swissroll.exercise.laws.measured_loss import DEVIATIONS, PLACE, MeasuredLoss, standard_error
+from swissroll.exercise.laws.loss_meter import DEVIATIONS, standard_error
+from swissroll.exercise.laws.measured_loss import PLACE, MeasuredLoss
 from swissroll.exercise.laws.readings import BY_NAME, READINGS, Reading
 from swissroll.exercise.laws.reduction import Powers, powers_of
 from swissroll.exercise.laws.words import number

@@ -13,13 +13,8 @@ from swissroll.exercise.laws.cases import Case, generic_case
 from swissroll.exercise.laws.error import ErrorLaws
 from swissroll.exercise.laws.finite import fault_in_numbers
 from swissroll.exercise.laws.kl import KlLaws
-from swissroll.exercise.laws.measured_loss import (
-    DEVIATIONS,
-    LossError,
-    LossMeter,
-    MeasuredLoss,
-    standard_error,
-)
+from swissroll.exercise.laws.loss_meter import DEVIATIONS, LossError, LossMeter, standard_error
+from swissroll.exercise.laws.measured_loss import MeasuredLoss
 from swissroll.exercise.laws.noise import Fault
 from swissroll.exercise.laws.weights import BETAS, Weights
 from swissroll.exercise.laws.words import is_stub, number, say_error, sign_of_error

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from swissroll.exercise.laws.cases import BASE, Shape
-from swissroll.exercise.laws.measured_loss import DEVIATIONS
+from swissroll.exercise.laws.loss_meter import DEVIATIONS
 
 
 @dataclass(frozen=True)
