@@ -128,7 +128,6 @@ def check(thing: object) -> CheckResult:
 def check_subject(
     subject: Subject,
     *,
-    on_law: Callable[[Evidence], None] | None = None,
     parts: Sequence[str] = tuple(PARTS),
     seed: int = 0,
 ) -> CheckResult:
@@ -136,17 +135,11 @@ def check_subject(
 
     Args:
         subject: What is asked.
-        on_law: Called with the evidence of each law, once it is known.
         parts: The parts to judge: words of :data:`swissroll.exercise.questions.PARTS`.
         seed: Of the draws.
     """
     examination = Examination(subject, seed=seed)
-    by_law: dict[str, Evidence] = {}
-    for evidence in examination.judge(parts):
-        by_law[evidence.law] = evidence
-        if on_law is not None:
-            on_law(evidence)
-
+    by_law = {evidence.law: evidence for evidence in examination.judge(parts)}
     ordered = tuple(by_law[question.id] for question in QUESTIONS if question.id in by_law)
     return CheckResult(
         evidence=ordered,

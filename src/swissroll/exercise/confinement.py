@@ -22,8 +22,6 @@ from pathlib import Path
 if sys.platform != "win32":
     import resource
 
-MEGABYTE = 1 << 20
-
 CLONE_NEWUSER = 0x10000000
 CLONE_NEWNET = 0x40000000
 CAPABILITY_VERSION_3 = 0x20080522

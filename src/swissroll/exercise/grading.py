@@ -22,7 +22,7 @@ from swissroll.exercise.misconceptions import BY_ID
 from swissroll.exercise.questions import QUESTIONS
 from swissroll.exercise.rubric import Rubric
 from swissroll.exercise.submission import SubmissionError, read_submission
-from swissroll.exercise.warm_process import Limits, Sandbox, SandboxError
+from swissroll.exercise.warm_process import Sandbox, SandboxError
 from swissroll.runs.files import replace_file
 from swissroll.sweep.pools import Files, LocalPool
 
@@ -177,13 +177,12 @@ def _is_passed_over(path: Path) -> bool:
     return path.name.startswith(".") or path.name in PASSED_OVER or path.is_symlink()
 
 
-def check_file(path: Path | None, sandbox: Sandbox, limits: Limits | None = None) -> dict[str, Any]:
+def check_file(path: Path | None, sandbox: Sandbox) -> dict[str, Any]:
     """Check one file; whatever it holds, something is found of it.
 
     Args:
         path: The file; None where a student handed in none.
         sandbox: Where its code is run.
-        limits: What it may take.
 
     Returns:
         Plain values: ``digest`` of the file, ``line`` where nothing could be checked and why, ``notes``, ``look_at``,
@@ -214,7 +213,7 @@ def check_file(path: Path | None, sandbox: Sandbox, limits: Limits | None = None
     except OSError as error:
         return found | {"line": f"{path.name} cannot be read: {error.strerror}."}
 
-    with SandboxedSubject(submission, sandbox, limits) as subject:
+    with SandboxedSubject(submission, sandbox) as subject:
         result = check_subject(subject)
         notes = [*submission.notes, *subject.problems]
     return found | {"notes": notes, "look_at": submission.look_at, "check": result.to_json()}

@@ -120,16 +120,11 @@ def with_regions(cell: Cell, write: Callable[[Region], str]) -> Cell:
     return replace(cell, source=REGION.sub(write_found, cell.source).rstrip("\n"))
 
 
-def make_notebook(cells: Sequence[Cell], metadata: dict[str, Any] | None = None) -> dict[str, Any]:
-    """Cells as a notebook of format 4.5, without outputs.
-
-    Args:
-        cells: The cells, in order.
-        metadata: What the notebook's metadata hold beside its kernel.
-    """
+def make_notebook(cells: Sequence[Cell]) -> dict[str, Any]:
+    """Cells, in order, as a notebook of format 4.5, without outputs."""
     return {
         "cells": [_written(cell, number) for number, cell in enumerate(cells, start=1)],
-        "metadata": LANGUAGE | (metadata or {}),
+        "metadata": dict(LANGUAGE),
         "nbformat": 4,
         "nbformat_minor": 5,
     }

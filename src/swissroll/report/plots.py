@@ -217,13 +217,12 @@ def ring(
 
 def prior_rings(
     ax: Axes,
-    radii: tuple[float, ...] = (1, 2, 3),
     *,
     mean: Sequence[float] = (0.0, 0.0),
     std: Sequence[float] = (1.0, 1.0),
 ) -> None:
     """Draw rings at 1, 2 and 3 standard deviations of a Gaussian in the plane; by default, of N(0, I)."""
-    for radius in radii:
+    for radius in (1, 2, 3):
         ring(ax, mean, std, radius, colour=REFERENCE, line="--", width=0.8)
 
 

@@ -29,12 +29,10 @@ class Terms:
 
     Attributes:
         scale: Factor of the terms that are as they should be; 1/2 times the reduction in a right KL term.
-        coefficients: Of each function of the basis, in parts of the scale.
         signs: What is wrong with each term of the closed form: words of the catalogue's.
     """
 
     scale: float
-    coefficients: dict[str, float]
     signs: tuple[str, ...]
 
 
@@ -60,15 +58,13 @@ def take_apart(table: Array) -> Terms | None:
     if scale == 0:
         return None
     if _is_to_another_prior(found):
-        scale = -found["logvar"]
-        relative = {name: value / scale for name, value in found.items()}
-        return Terms(scale, relative, (OTHER_PRIOR,))
+        return Terms(-found["logvar"], (OTHER_PRIOR,))
     relative = {name: value / scale for name, value in found.items()}
     # A mixture of many functions is a fit of something else, and no sum that anybody wrote.
     if sum(abs(relative[name]) > SMALL for name in OTHERS) > 1:
         return None
     halved = _is_half_on_a_part(relative)
-    return Terms(scale, relative, (HALF_ON_A_PART, *_signs(relative)) if halved else tuple(_signs(relative)))
+    return Terms(scale, (HALF_ON_A_PART, *_signs(relative)) if halved else tuple(_signs(relative)))
 
 
 def _is_to_another_prior(found: dict[str, float]) -> bool:

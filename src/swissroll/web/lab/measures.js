@@ -108,14 +108,3 @@ export function translate({ beta, reduction, data_dim, latent_dim, learned_sigma
   // Dividing by 2 sigma^2 makes the squared error a distortion; weight / (2 sigma^2) is then the true beta, 1.
   return { sigma: Math.sqrt(weight / 2), true_beta: 1 };
 }
-
-/**
- * The two latent dimensions of highest mean rate, in the order of their numbers, counted from 0; all of up to two.
- *
- * @param {ArrayLike<number>} rates L, in nats.
- * @returns {number[]}
- */
-export function busiestDims(rates) {
-  const order = Array.from(rates, (_, dim) => dim).sort((a, b) => (rates[b] || 0) - (rates[a] || 0) || a - b);
-  return order.slice(0, 2).sort((a, b) => a - b);
-}
