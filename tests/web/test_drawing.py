@@ -196,6 +196,17 @@ answer(showNats({ nats: { hidden: true, textContent: "" } }, { begin, history, f
     assert node(script).startswith("In nats, on 24 held-out points, with one draw each: \u2212ELBO 3.50.")
 
 
+def test_before_the_first_diagnosis_no_evidence_of_long_ago_is_told(node: Node) -> None:
+    script = """
+const { verdictOf } = await load("story_panel.js");
+const evidence = { step: 1200, gap: 0.5 };
+answer([1300, 2000].map((step) => verdictOf({ truth: { evidence }, frame: { step } }, true).sentence));
+"""
+    recent, old = node(script)
+    assert recent.startswith("The ELBO is 0.50 nats from the evidence")
+    assert old == "The first diagnosis is on its way."
+
+
 def test_two_runs_are_compared_at_a_step_that_both_were_measured_at(node: Node) -> None:
     """The twin that catches up is at step 2; the first run was measured there, and has gone on to step 4 since."""
     script = """

@@ -1,7 +1,7 @@
 // The bar at the top: training's buttons, and how far the run is.
 
 import { fixed } from "./canvas.js";
-import { lastNumber, rowsUntil } from "./curve_lines.js";
+import { isRecent, lastNumber, rowsUntil } from "./curve_lines.js";
 import { explain } from "./glossary.js";
 import { currentRun, shownSummary } from "./summary.js";
 
@@ -51,7 +51,8 @@ function showBar(state, changed) {
 
 function showReadout({ runs, running, replay, timeline }) {
   const frame = runs.main?.frame;
-  const shown = runs.main ? shownSummary(currentRun(runs.main, running)) : null;
+  const found = runs.main ? shownSummary(currentRun(runs.main, running)) : null;
+  const shown = found && isRecent(found.step, frame?.step ?? 0) ? found : null;
   const negativeElbo = shown ? shown.negative_elbo : running ? lastElbo(runs.main?.history ?? {}, timeline.at) : NaN;
 
   const step = counts.format(frame?.step ?? 0);

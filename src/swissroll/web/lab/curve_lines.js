@@ -11,7 +11,10 @@ const MOST_RANGED = 500;
 /** The middle of the values is between these shares of them; as far beyond as it is wide, others count, too. */
 const MIDDLE = [0.2, 0.8];
 /** Share of all steps between two evidences above which no line joins them. */
-export const HOLE = 0.25;
+const HOLE = 0.25;
+
+/** Whether numbers of a step may stand beside those of now: of long ago, they would be taken for those of now. */
+export const isRecent = (step, now) => now - step <= HOLE * now;
 
 /**
  * What is drawn of a run, by what it is called. Held-out lines go through the exact measurements, which are of the same

@@ -1,7 +1,7 @@
 // Draws what is measured of a run against its steps, all on one axis in nats, with the gap of the ELBO as an area.
 
-import { Plane, drawAxes, drawText, fixed, say } from "./canvas.js";
-import { HOLE, lastNumber, linesOf, rangeOf, unbroken } from "./curve_lines.js";
+import { Plane, drawAxes, drawText, fixed, say, steady } from "./canvas.js";
+import { isRecent, lastNumber, linesOf, rangeOf, unbroken } from "./curve_lines.js";
 import { DATA, POSTERIOR, PRIOR, RECONSTRUCTION, REFERENCE, TRUE_POSTERIOR } from "./palette.js";
 import { roundSummary } from "./summary.js";
 
@@ -113,7 +113,7 @@ function drawNames(surface, plane, names) {
   }
 
   const { context } = surface;
-  ordered.forEach(({ text, value, size = value, colour, dash = [], slant = 0, decimals = size < 100 ? 2 : 1 }, k) => {
+  ordered.forEach(({ text, value, size = value, colour, dash = [], slant = 0, decimals = size < 100 ? 2 : 1, says }, k) => {
     const x = left + width;
     const y = places[k];
     context.strokeStyle = colour;
@@ -131,7 +131,7 @@ function drawNames(surface, plane, names) {
     }
     context.stroke();
     context.setLineDash([]);
-    drawText(surface, `${text} ${fixed(size, decimals)}`, x + 22, y, { font: surface.smallFont });
+    drawText(surface, `${text} ${says ?? fixed(size, decimals)}`, x + 22, y, { font: surface.smallFont });
   });
 }
 
@@ -178,9 +178,8 @@ export function drawCurves(surface, { history, truths, turns, at = null }, shows
   drawAxes(surface, plane, { x: "step", y: "" });
 
   const names = [];
-  // Beside numbers of now, one of long ago would be taken for one of now.
   const latest = truths.at(-1);
-  const end = latest && last - latest.step <= HOLE * last ? roundSummary(latest.evidence) : null;
+  const end = latest && isRecent(latest.step, last) ? roundSummary(latest.evidence) : null;
   plane.clipped(context, () => {
     if (inNats && shows("gap")) for (const together of unbroken(truths, last)) drawGap(surface, plane, together);
     drawTurns(surface, plane, turns);
@@ -190,7 +189,11 @@ export function drawCurves(surface, { history, truths, turns, at = null }, shows
       if (shows("train")) drawPolyline(context, thin(step, line.train, plane), { colour, width: 1, dash: hasHeld ? [1, 2] : dash });
       if (hasHeld) drawPolyline(context, thin(held.step, held.values, plane), { colour, width, dash });
       const value = hasHeld ? (end?.[line.key] ?? held.values.at(-1)) : lastNumber(line.train);
-      if (hasHeld || shows("train")) names.push({ text: name, value, colour, dash, decimals: hasHeld ? end?.decimals : undefined });
+      if (hasHeld || shows("train")) {
+        // A plain autoencoder's loss has no size that decimals would suit.
+        const says = inNats ? undefined : steady(value);
+        names.push({ text: name, value, colour, dash, decimals: hasHeld ? end?.decimals : undefined, says });
+      }
     }
     for (const together of inNats && shows("exact") ? unbroken(truths, last) : []) {
       const evidence = together.map((truth) => plane.toPixel(truth.step, truth.evidence.value));

@@ -1,6 +1,6 @@
 // Two runs beside one another, step for step, and their difference in nats.
 
-import { Plane, Surface, drawAxes, drawWhenChanged, fixed, say, ticks } from "./canvas.js";
+import { Plane, Surface, drawAxes, drawText, drawWhenChanged, fixed, say, ticks } from "./canvas.js";
 import { calmly } from "./calmly.js";
 import { drawPolyline, thin } from "./curves_view.js";
 import { drawData, pointsOf } from "./data_view.js";
@@ -209,12 +209,15 @@ function drawDifference(surface, runs) {
   const range = [Math.floor(low / every - 0.2) * every, Math.ceil(high / every + 0.2) * every];
   const box = { left: 0, top: 0, width: surface.width, height: surface.height };
   const plane = new Plane(box, [0, last], range);
-  drawAxes(surface, plane, { x: "step", y: "difference of −ELBO, nats" });
+  drawAxes(surface, plane, { x: "step", y: "" });
   plane.clipped(context, () => {
     drawPolyline(context, [plane.toPixel(0, 0), plane.toPixel(last, 0)], { colour: REFERENCE, width: 1.5 });
     if (!isMistaken) drawPolyline(context, thin(batch.step, batch.nats, plane), { colour: DATA, width: 1, dash: [1, 2] });
     if (held.step.length) drawPolyline(context, thin(held.step, held.nats, plane), { colour: DATA, width: 2.5 });
   });
+  // Over the curve, which often runs along the upper edge.
+  const look = { colour: surface.theme.quiet, font: surface.smallFont };
+  drawText(surface, "difference of −ELBO, nats", 4, 0.7 * surface.textSize, look);
 }
 
 /**

@@ -46,8 +46,7 @@ export const PRESETS = [
     question: "What if beta is too weak?",
     look: "Reconstructions are sharp, but the latents leave the prior, and samples fall off the curve.",
     settings: { beta: 1e-5 },
-    // At so little noise the lines of the density are finer than its grid.
-    shows: { samples: true, density: false },
+    shows: { samples: true },
   },
   {
     id: "one_latent",

@@ -2,7 +2,7 @@
 
 import { fixed, say, steady } from "./canvas.js";
 import { calmly } from "./calmly.js";
-import { lastNumber, rowsUntil } from "./curve_lines.js";
+import { isRecent, lastNumber, rowsUntil } from "./curve_lines.js";
 import { pointsOf } from "./data_view.js";
 import { term as explainedWord } from "./glossary.js";
 import { currentRun, shownSummary } from "./summary.js";
@@ -71,7 +71,7 @@ export function verdictOf({ problem, stopped, truth, frame }, running = false) {
     const sentence = [stopped.sentence, said && said.sentence + whenSaid(said, frame, running)].filter(Boolean).join(" ");
     return { kind: "stopped", title: "It stopped by itself.", sentence };
   }
-  if (!said) return { kind: "waits", title: "", sentence: frame ? firstWords(truth) : "Nothing is trained yet." };
+  if (!said) return { kind: "waits", title: "", sentence: frame ? firstWords(truth, frame) : "Nothing is trained yet." };
   const name = said.verdict ?? said.name ?? "";
   // A sentence that begins with the verdict needs no title.
   const saysIt = said.sentence.toLowerCase().startsWith(name.toLowerCase());
@@ -79,9 +79,9 @@ export function verdictOf({ problem, stopped, truth, frame }, running = false) {
 }
 
 /** What is known before the first diagnosis. */
-function firstWords(truth) {
+function firstWords(truth, frame) {
   const evidence = truth?.evidence;
-  if (!Number.isFinite(evidence?.gap)) return "The first diagnosis is on its way.";
+  if (!Number.isFinite(evidence?.gap) || !isRecent(evidence.step, frame.step)) return "The first diagnosis is on its way.";
   return `The ELBO is ${fixed(evidence.gap, 2)} nats from the evidence that it bounds; the first diagnosis is on its way.`;
 }
 
