@@ -133,6 +133,27 @@ def test_a_run_that_is_set_back_loses_the_evidence_that_lay_ahead(node: Node) ->
     assert node(script) == [[10, 15], []]
 
 
+def test_a_branch_from_a_step_that_was_measured_loses_the_evidence_that_lay_ahead_at_once(node: Node) -> None:
+    script = """
+    const { TruthLog } = await load("truth_log.js");
+    const log = new TruthLog();
+    const begin = {};
+    const follow = (evidence, at, reached) =>
+      log.follow({ begin, truth: { evidence }, frame: { step: at }, history: { step: [1, reached] } });
+    const [first, last] = [10, 30].map((step) => ({ step, value: step }));
+    follow(first, 10, 10);
+    follow(last, 30, 30);
+    // The first step is looked at, and the run goes on from there.
+    follow(first, 10, 30);
+    const looked = log.rows.map((row) => row.step);
+    follow(first, 10, 8);
+    const branched = log.rows.map((row) => row.step);
+    follow(first, 40, 40);
+    answer([looked, branched, log.rows.map((row) => row.step)]);
+    """
+    assert node(script) == [[10, 30], [10], [10]]
+
+
 @pytest.mark.parametrize(
     ("value", "expected"),
     [

@@ -10,6 +10,7 @@ export class TruthLog {
   constructor() {
     this.begin = null;
     this.last = null;
+    this.reached = 0;
     /** @type {Measured[]} */
     this.rows = [];
   }
@@ -18,10 +19,15 @@ export class TruthLog {
   follow(run) {
     if (run?.begin !== this.begin) {
       this.begin = run?.begin;
+      this.reached = 0;
       this.rows = [];
     }
+    const reached = run?.history?.step?.at(-1) ?? 0;
+    // At once: where the run goes on from may have been measured already, and nothing comes of it any more.
+    if (reached < this.reached) this.rows = this.rows.filter(({ step }) => step <= Math.max(reached, run.frame?.step ?? 0));
+    this.reached = reached;
     const evidence = run?.truth?.evidence;
-    if (evidence && evidence !== this.last) this.#add(evidence, run.history?.step?.at(-1) ?? 0);
+    if (evidence && evidence !== this.last) this.#add(evidence, reached);
 
     // It comes later than the evidence of its step.
     const said = run?.truth?.diagnosis;
