@@ -33,6 +33,7 @@ GOOD = {
     "spaces": "  0.5 1\n -2   0.003\n  4 5.25\n",
     "comments and empty lines": "# mine\n\n0.5,1\n# more\n-2,3e-3\n4,5.25\n\n",
     "quotes": '"x","y, in ""m"""\n"0.5","1"\n-2,"3e-3"\n4,5.25',
+    "a column of names": "name,x,y\na,0.5,1\nb,-2,3e-3\nc,4,5.25",
     "other columns": "x,y,name,date\n0.5,1,a,2020-01-01\n-2,3e-3,b,\n4,5.25,c,x",
 }
 

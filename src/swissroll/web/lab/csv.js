@@ -92,14 +92,18 @@ export function pointsOf(table, columns) {
 }
 
 /**
- * Two or three columns to begin with: all of a narrow table, else the first two that begin with numbers.
+ * Two or three columns to begin with: those of a narrow table that hold numbers, else the first two that begin with some.
  * @param {Table} table
  * @returns {number[]} counted from 0
  */
 export function likelyColumns(table) {
   const all = table.names.map((_, index) => index);
-  if (all.length <= 3) return all;
-  const numeric = all.filter((index) => readNumber(table.rows[0][index], table.hasDecimalComma) !== null);
+  const isNumber = (row, index) => readNumber(row[index], table.hasDecimalComma) !== null;
+  if (all.length <= 3) {
+    const held = all.filter((index) => table.rows.some((row) => isNumber(row, index)));
+    return held.length >= 2 ? held : all;
+  }
+  const numeric = all.filter((index) => isNumber(table.rows[0], index));
   return numeric.length >= 2 ? numeric.slice(0, 2) : [0, 1];
 }
 

@@ -156,10 +156,10 @@ function mountTable(train, say) {
   ]);
 }
 
-/** Menus for the columns of a wide table. */
+/** Menus for the columns of a table, unless all of them are taken. */
 function offerColumns(host, table) {
-  if (table.names.length <= 3) return;
   const likely = likelyColumns(table);
+  if (likely.length === table.names.length) return;
   ["x", "y", "z"].forEach((axis, dim) => {
     const menu = make("select", { id: `own-column-${axis}` });
     if (dim === 2) menu.append(make("option", { value: "", textContent: "none" }));
