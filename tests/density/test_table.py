@@ -96,6 +96,26 @@ def test_rounded_values_are_noted_and_modelled_as_if_spread_over_a_step() -> Non
 
 
 @UNTRAINED
+@pytest.mark.parametrize("first", [0, 1, 1_000_001])
+@pytest.mark.parametrize("kind", ["array", "frame"])
+def test_a_column_that_counts_the_rows_is_noted(kind: str, first: int) -> None:
+    rows: Any = np.column_stack([moons()[:, 0], first + np.arange(120)])
+    named = "column 1"
+    if kind == "frame":
+        pandas = pytest.importorskip("pandas")
+        rows = pandas.DataFrame(rows, columns=["metres", "id"])
+        named = "column 'id'"
+    with pytest.warns(UserWarning, match=f"^{named} counts the rows: {first}, {first + 1} and so on"):
+        VAEDensity(**TINY).fit(rows)
+
+
+@UNTRAINED
+@pytest.mark.filterwarnings("error::UserWarning")
+def test_a_column_of_unequal_steps_is_not_said_to_count() -> None:
+    VAEDensity(**TINY).fit(np.column_stack([moons()[:, 0], np.arange(120.0) ** 2]))
+
+
+@UNTRAINED
 def test_few_rows_are_noted() -> None:
     with pytest.warns(UserWarning, match="12 rows are too few to check"):
         VAEDensity(**TINY).fit(moons(12))

@@ -320,10 +320,10 @@ def _require_spread(path: Path, name: str, numbers: NDArray[np.float64], *, coun
         )
     if spread < LEAST_SPREAD:
         raise ValueError(f"{path}, column {name!r}: its values differ by {spread:.2g} at most. Use another unit.")
-    if not counts_allowed and (np.diff(numbers) == 1).all():
+    count = describe_count(numbers)
+    if count is not None and not counts_allowed:
         raise ValueError(
-            f"{path}, column {name!r} counts the rows: {numbers[0]:g}, {numbers[1]:g} and so on. "
-            "Leave it out; or name it among the columns to use, if it is meant."
+            f"{path}, column {name!r} {count}. Leave it out; or name it among the columns to use, if it is meant."
         )
 
 
@@ -369,6 +369,13 @@ def _count_repeated(rows: NDArray[np.float64]) -> int:
     # Half the time and memory of numpy.unique.
     ordered = rows[np.lexsort(rows.T)]
     return int((ordered[1:] == ordered[:-1]).all(axis=1).sum())
+
+
+def describe_count(values: NDArray[np.float64]) -> str | None:
+    """How a column, shape (N,), counts the rows, each number one more than the one before; None where it does not."""
+    if len(values) < 2 or (np.diff(values) != 1).any():
+        return None
+    return f"counts the rows: {values[0]:.15g}, {values[1]:.15g} and so on"
 
 
 def find_lattice(values: NDArray[np.floating[Any]]) -> float | None:

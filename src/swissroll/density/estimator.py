@@ -127,7 +127,7 @@ class VAEDensity(ClassNamePrefixFeaturesOutMixin, TransformerMixin, DensityMixin
 
         Warns:
             ConvergenceWarning: Something ails the fit: the sentence of ``diagnosis_``.
-            UserWarning: What to know of the rows, such as rounded values.
+            UserWarning: What to know of the rows: rounded values, a column that counts them.
         """
         self._check_parameters()
         rows = self._take_rows(X, reset=True)

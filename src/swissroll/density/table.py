@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from swissroll.data.table import LEAST_SPREAD, MAX_COLUMNS, MIN_SPREAD, REMOVE_ROWS, find_lattice
+from swissroll.data.table import LEAST_SPREAD, MAX_COLUMNS, MIN_SPREAD, REMOVE_ROWS, describe_count, find_lattice
 from swissroll.data.table_files import MAX_VALUE
 
 LEAST_ROWS = 10
@@ -166,6 +166,10 @@ def notes_on(rows: NDArray[np.float64], names: Sequence[str] | None) -> list[str
     notes = []
     if len(rows) < FEW_ROWS:
         notes.append(f"{len(rows)} rows are too few to check a density on rows held out; collect at least {FEW_ROWS}.")
+    for index, values in enumerate(rows.T):
+        count = describe_count(values)
+        if count is not None:
+            notes.append(f"{name_column(index, names)} {count}. Leave it out, unless it is meant.")
     lattices = [(index, find_lattice(values)) for index, values in enumerate(rows.T)]
     steps = [f"{name_column(index, names)} in steps of {step:g}" for index, step in lattices if step is not None]
     if steps:
