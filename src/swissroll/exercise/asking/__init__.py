@@ -20,12 +20,13 @@ Requests and their answers
     that is not known.
 
 ``{"kind": "draw", "calls": [{"mu": (B, L), "head": (B, L), "seed": int | None, "training": bool,
-"cotangent": (B, L) | None, "sizes": {name: int} | None}]}`` -> ``{"draws": [draw]}``
+"cotangent": (B, L) | None, "sizes": {name: int} | None, "counted": bool}]}`` -> ``{"draws": [draw]}``
     Calls reparameterize once for each entry, in turn, on one and the same model, or on a new one where sizes are
     given. Every source of random numbers is seeded before a call whose seed is not None. A draw is an error, or
-    ``{"z", "mu_after", "head_after", "seconds", "next", "grad_mu", "grad_head"}``: what came, the two arguments
-    afterwards, the processor time that it took, one number drawn from each generator (PyTorch's, NumPy's, Python's)
-    afterwards, and the gradients of ``(z * cotangent).sum()``, None where none arrives or none was asked for.
+    ``{"z", "mu_after", "head_after", "lines", "next", "grad_mu", "grad_head"}``: what came, the two arguments
+    afterwards, the lines of Python that it took where they were to be counted (else None), one number drawn from each
+    generator (PyTorch's, NumPy's, Python's) afterwards, and the gradients of ``(z * cotangent).sum()``, None where none
+    arrives or none was asked for.
 
 ``{"kind": "elsewhere", "mu": (B, L), "head": (B, L)}`` -> ``{"float64": said, "cuda": said, "mps": said}``
     Calls reparameterize in float64 and on each device that is there; ``said`` is an error, or {} where a latent of the

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-import time
-from collections.abc import Mapping
+import sys
+from collections.abc import Callable, Mapping
 from dataclasses import replace
+from types import FrameType
 from typing import Any
 
 import torch
@@ -32,16 +33,31 @@ def _draw_once(found: Found, call: Mapping[str, Any]) -> dict[str, Any]:
             _model_of(found, call.get("training", True))
         if call.get("seed") is not None:
             seed_everything(call["seed"])
-        began = time.process_time()
-        z = draw(found, mu, head)
-        seconds = time.process_time() - began
+        z, lines = _counted(lambda: draw(found, mu, head)) if call.get("counted") else (draw(found, mu, head), None)
 
         if not isinstance(z, Tensor):
             raise TypeError(f"reparameterize returned {kind_of(z)}, not a tensor")
         drawn = {"z": z.detach().clone(), "mu_after": mu.detach().clone(), "head_after": head.detach().clone()}
-        return drawn | {"seconds": seconds, "next": next_numbers()} | _pull_back(z, leaves, cotangent)
+        return drawn | {"lines": lines, "next": next_numbers()} | _pull_back(z, leaves, cotangent)
     except Exception as error:  # Anything may be raised by somebody else's code, and all of it is an answer.
         return as_answer(error, found)
+
+
+def _counted(compute: Callable[[], Any]) -> tuple[Any, int]:
+    """What is computed, and how many lines of Python that takes, each turn of a loop counted."""
+    lines = 0
+
+    def trace(_frame: FrameType, event: str, _argument: Any) -> Any:
+        nonlocal lines
+        lines += event == "line"
+        return trace
+
+    before = sys.gettrace()
+    sys.settrace(trace)
+    try:
+        return compute(), lines
+    finally:
+        sys.settrace(before)
 
 
 def answer_elsewhere(found: Found, request: Mapping[str, Any]) -> dict[str, Any]:

@@ -35,8 +35,12 @@ MAX_NUMBERS = 2048
 """That are drawn in one question, which has a second: some loop over them in Python."""
 MAX_CALLS = 150
 """In one question: a message holds 1,000 tensors, and the answer to a call up to five."""
-MAX_SECONDS = 0.2
-"""That a large call may be expected to take."""
+LINES_OF_A_LOOP = 0.1
+"""Lines of Python per number, above which a sampler loops over points, and one large call takes it long."""
+LINES_OF_A_SLOW_LOOP = 1.0
+"""Above which it is asked at a smaller shape: it loops over single numbers."""
+MAX_LINES = 200_000
+"""Lines of Python that a sample may take a slow sampler, some 10 microseconds each."""
 MAX_RESIDUAL = 2e-3
 """Largest relative remainder at which z is a linear function of the base's; rounding leaves 1e-6."""
 
@@ -59,7 +63,7 @@ class MeasuredSampler:
         mean_offset: alpha at each of them.
         is_linear: Whether z is a linear function of one and the same noise everywhere.
         failed_heads: Heads at which it raised, or gave no number.
-        seconds_per_number: Processor time.
+        lines_per_number: Lines of Python that one more number takes; 0 where nothing loops over them.
         sample: Draws at the base for statistics, of any shape.
     """
 
@@ -76,7 +80,7 @@ class MeasuredSampler:
     mean_offset: Array = field(default_factory=lambda: np.empty(0))
     is_linear: bool = True
     failed_heads: list[float] = field(default_factory=list)
-    seconds_per_number: float = 0.0
+    lines_per_number: float = 0.0
     sample: Array = field(default_factory=lambda: np.empty(0))
 
     @property
@@ -124,12 +128,12 @@ def as_array(draw: Mapping[str, Any], shape: tuple[int, int]) -> Array | None:
 def measure_sampler(subject: Subject, seed: int) -> MeasuredSampler:
     """Measure the sampler of a solution; seeds that differ give other noise."""
     shape = (0, 0)
+    lines_per_number = 0.0
     answers: list[dict[str, Any]] = []
     for shape in SHAPES:
-        call = filled(shape, BASE_MU, BASE_HEAD)
-        answers = ask_draws(subject, [{**call, "seed": seed}, {**call, "seed": seed}, {**call, "seed": seed + 1}])
-        # Who loops over single numbers is asked for fewer of them.
-        is_slow = answers[1].get("seconds", 0.0) > MAX_SECONDS / 10 and shape != SMALL
+        answers = _draw_four_times(subject, shape, seed)
+        lines_per_number = max(lines_per_number, _lines_per_number(answers, shape))
+        is_slow = lines_per_number > LINES_OF_A_SLOW_LOOP and shape != SMALL
         if (as_array(answers[0], shape) is not None and not is_slow) or answers[0].get("error") in FATAL:
             break
 
@@ -140,9 +144,34 @@ def measure_sampler(subject: Subject, seed: int) -> MeasuredSampler:
 
     repeatable = bool(np.allclose(first, second, rtol=1e-5, atol=1e-6))
     found = MeasuredSampler(shape=shape, base=first, repeatable=repeatable)
-    found.seconds_per_number = float(answers[1].get("seconds", 0.0)) / first.size
+    found.lines_per_number = lines_per_number
     _measure_functions(subject, found, seed)
     return found
+
+
+def _draw_four_times(subject: Subject, shape: tuple[int, int], seed: int) -> list[dict[str, Any]]:
+    """Twice with one seed, once with another, and once at half of the rows."""
+    call = filled(shape, BASE_MU, BASE_HEAD)
+    half = filled((max(1, shape[0] // 2), shape[1]), BASE_MU, BASE_HEAD)
+    # What a first call alone does, such as an import, is not counted.
+    return ask_draws(
+        subject,
+        [
+            {**call, "seed": seed},
+            {**call, "seed": seed, "counted": True},
+            {**call, "seed": seed + 1},
+            {**half, "seed": seed, "counted": True},
+        ],
+    )
+
+
+def _lines_per_number(answers: list[dict[str, Any]], shape: tuple[int, int]) -> float:
+    """Counted and not timed, so that a slow machine asks for the same evidence as a fast one."""
+    rows, columns = shape
+    whole = int(answers[1].get("lines", 0))
+    if rows == 1 or "error" in answers[3]:
+        return whole / (rows * columns)
+    return (whole - int(answers[3]["lines"])) / ((rows - rows // 2) * columns)
 
 
 FATAL = LIMITS | STUBS | {"LookupError", "NameError"}
@@ -219,7 +248,7 @@ def draw_sample(subject: Subject, found: MeasuredSampler, seed: int, *, many_cal
     """
     rows, columns = found.shape
     large = (SAMPLE // columns, columns)
-    is_quick = found.seconds_per_number * SAMPLE < MAX_SECONDS
+    is_quick = found.lines_per_number <= LINES_OF_A_LOOP
     if not many_calls and is_quick:
         call = {**filled(large, BASE_MU, BASE_HEAD), "seed": seed}
         z = as_array(ask_draws(subject, [call])[0], large)
@@ -229,7 +258,7 @@ def draw_sample(subject: Subject, found: MeasuredSampler, seed: int, *, many_cal
     shape = (min(rows, 2), columns) if many_calls else found.shape
     count = SMALL_CALLS if many_calls else min(2000, SAMPLE // (rows * columns) + 1)
     if not is_quick:
-        count = min(count, int(10 * MAX_SECONDS / found.seconds_per_number / (shape[0] * shape[1])) + 1)
+        count = min(count, int(MAX_LINES / found.lines_per_number / (shape[0] * shape[1])) + 1)
     calls = [{**filled(shape, BASE_MU, BASE_HEAD), "seed": seed + index} for index in range(count)]
     arrays = [as_array(draw, shape) for draw in ask_draws(subject, calls)]
     present = [z for z in arrays if z is not None]
