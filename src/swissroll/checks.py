@@ -14,6 +14,9 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from torch import Tensor
 
+MAX_MESSAGE = 2000
+"""Longest message, in characters."""
+
 
 class NotFiniteError(ValueError):
     """Numbers of which some are not finite.
@@ -53,6 +56,11 @@ def short(value: object) -> str:
     except Exception:  # Any class may have a repr of its own.
         return "a value that cannot be printed"
     return text if len(text) <= 60 else text[:57] + "..."
+
+
+def bounded(text: str) -> str:
+    """A message, with its middle left out where what it quotes makes it longer than anybody reads."""
+    return text if len(text) <= MAX_MESSAGE else f"{text[: MAX_MESSAGE // 2]}...{text[-MAX_MESSAGE // 2 :]}"
 
 
 def flag(name: str, value: object) -> None:

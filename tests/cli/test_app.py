@@ -186,6 +186,26 @@ def test_bad_input_is_one_line_exit_code_2_and_no_folder(
     assert [p.name for p in tmp_path.iterdir()] == ["unknown.toml"]
 
 
+@pytest.mark.parametrize("text", ["q" * 100_000, "q w " * 25_000], ids=["a word", "many words"])
+@pytest.mark.parametrize("file", ["key", "value", "versions"])
+def test_a_message_is_bounded_whatever_it_quotes(
+    file: str, text: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    line = {"key": f'"{text}" = 1', "value": f'dataset = "{text}"', "versions": f'versions = "{text}"'}[file]
+    (tmp_path / "settings.toml").write_text(line)
+    for arguments in (
+        ["train", "--config", str(tmp_path / "settings.toml")],
+        ["train", "--config", text],
+        ["train", "--steps", text],
+        ["train", text],
+        [text],
+    ):
+        code, out, error = call(arguments, capsys)
+        assert code == 2
+        assert out == ""
+        assert len(error) < 2100
+
+
 def test_an_unwritable_folder_is_refused(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     (tmp_path / "file").write_text("", encoding="utf-8")
     code, _, err = call(["train", *QUICK, "--out", str(tmp_path / "file/run")], capsys)

@@ -9,7 +9,7 @@ import pytest
 
 from swissroll import VAEDensity
 from swissroll.density.table import LEAST_BLUR, resolution
-from tests.density.oracles import TINY, moons, of_moons
+from tests.density.oracles import TINY, fitted, moons, of_moons
 
 UNTRAINED = pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
 
@@ -60,6 +60,49 @@ def test_columns_of_one_name_are_refused_in_one_line() -> None:
     with pytest.raises(ValueError, match="two columns are called 'a'") as caught:
         VAEDensity(**TINY).fit(frame)
     assert "\n" not in str(caught.value)
+
+
+def long_names() -> tuple[Any, str]:
+    """A data frame of 120 rows, and the name of its last column: 200,000 characters in two lines."""
+    pandas = pytest.importorskip("pandas")
+    name = "volts\n" + "v" * 200_000
+    return pandas.DataFrame(moons(), columns=["metres", name]), name
+
+
+@pytest.mark.parametrize("kind", ["text", "constant", "missing", "twice", "dates"])
+def test_a_long_name_is_cut_where_a_column_is_refused(kind: str) -> None:
+    frame, name = long_names()
+    if kind == "twice":
+        frame.columns = [name, name]
+    elif kind == "missing":
+        frame.loc[4, name] = None
+    else:
+        frame[name] = {"text": "a", "constant": 1.0, "dates": np.datetime64("2020-01-01")}[kind]
+    with pytest.raises(ValueError, match=r"'volts v+…'") as caught:
+        VAEDensity(**TINY).fit(frame)
+    assert len(str(caught.value)) < 300
+
+
+@UNTRAINED
+def test_a_long_name_is_cut_in_notes() -> None:
+    frame, name = long_names()
+    frame[name] = np.arange(120) % 7 * 0.5
+    frame["place"] = np.arange(120)
+    frame = frame.rename(columns={"place": name[:1000]})
+    with pytest.warns(UserWarning) as caught:  # noqa: PT030 - each is looked at
+        VAEDensity(**TINY).fit(frame)
+    told = [str(each.message) for each in caught if "volts" in str(each.message)]
+    assert len(told) == 2
+    assert max(map(len, told)) < 300
+
+
+def test_a_long_name_is_cut_where_rows_have_other_columns_than_those_fitted_to() -> None:
+    pandas = pytest.importorskip("pandas")
+    frame, _ = long_names()
+    model: Any = fitted(pandas.DataFrame(moons(), columns=["metres", "volts"]))
+    with pytest.raises(ValueError, match="feature names should match") as caught:
+        model.score_samples(frame)
+    assert len(str(caught.value)) < 2100
 
 
 @pytest.mark.parametrize("kind", ["text", "dates", "missing"])

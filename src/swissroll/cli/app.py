@@ -16,6 +16,7 @@ from typing import Any, NoReturn
 from cyclopts import App, Argument, ArgumentCollection, CycloptsError, Group, MissingArgumentError
 from cyclopts.config import Dict
 
+from swissroll import checks
 from swissroll.cli.data import data
 from swissroll.cli.exercise import exercise
 from swissroll.cli.export import export
@@ -110,7 +111,7 @@ def _refuse_fractions(argument: Argument) -> None:
     is_whole = argument.hint in (int, int | None)
     for token in argument.tokens:
         if is_whole and not WHOLE_NUMBER.fullmatch(token.value):
-            raise ValueError(f"{argument.name} must be a whole number; got {token.value!r}.")
+            raise ValueError(f"{argument.name} must be a whole number; got {checks.short(token.value)}.")
 
 
 def _read_settings(path: Path) -> dict[str, Any]:
@@ -233,7 +234,7 @@ def _ran_out_of_memory(error: Exception) -> bool:
 
 def _complain(reason: str, fix: str) -> None:
     """Say in one line what was wrong and what helps; a command in it stays whole."""
-    line = LONG_WORD.sub(r"\1...\2", " ".join(reason.split()))
+    line = checks.bounded(LONG_WORD.sub(r"\1...\2", " ".join(reason.split())))
     print(f"swissroll: {line} {fix}".rstrip(), file=sys.stderr)
 
 

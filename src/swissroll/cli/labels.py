@@ -14,10 +14,10 @@ if TYPE_CHECKING:
 
 
 def _listed(names: Sequence[str]) -> str:
-    """Names with commas between them; one that holds a comma stands in quotation marks."""
-    from swissroll.data.column_names import join_names
+    """Names with commas between them, long ones cut; one that holds a comma stands in quotation marks."""
+    from swissroll.data.column_names import join_names, shorten
 
-    return ", ".join(join_names([name]) for name in names)
+    return ", ".join(join_names([shorten(name)]) for name in names)
 
 
 def label_names_of(run: Run) -> tuple[str, ...]:
@@ -55,7 +55,8 @@ def find_label(run: Run, name: str | None) -> int | None:
         )
     if name not in names:
         raise CommandError(
-            f"{run.folder} has no label {name!r}.{checks.closest(name, list(names))} It has: {_listed(names)}.",
+            f"{run.folder} has no label {checks.short(name)}.{checks.closest(name, list(names))} "
+            f"It has: {_listed(names)}.",
             "Name one of them with --label.",
         )
     return names.index(name)

@@ -14,6 +14,7 @@ from pathlib import Path
 from types import ModuleType
 from typing import Any
 
+from swissroll import checks
 from swissroll.cli.terminal import CommandError, Flag, Json
 
 EXAMPLE = "Name it as module:function, such as mypackage.losses:vae_loss or losses.py:vae_loss."
@@ -62,7 +63,7 @@ def load(target: str) -> Any:
     """
     place, _, name = target.rpartition(":")
     if not place or not name:
-        raise CommandError(f"{target!r} names no function.", EXAMPLE)
+        raise CommandError(f"{checks.short(target)} names no function.", EXAMPLE)
     found: Any = _import(place)
     for part in name.split("."):
         if not hasattr(found, part):

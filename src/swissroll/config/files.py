@@ -6,6 +6,7 @@ import tomllib
 from pathlib import Path
 from typing import Any
 
+from swissroll import checks
 from swissroll.config.settings import Config
 from swissroll.errors import Fix, FixableError
 
@@ -20,7 +21,7 @@ def read_toml(path: Path) -> tuple[dict[str, Any], dict[str, str]]:
     recorded = values.pop("versions", {})
     values.pop("origin", None)
     if not isinstance(recorded, dict):
-        raise ValueError(f"{path}: 'versions' must be a table; got {recorded!r}. Remove it.")
+        raise ValueError(f"{path}: 'versions' must be a table; got {checks.short(recorded)}. Remove it.")
     return values, {str(k): str(v) for k, v in recorded.items()}
 
 

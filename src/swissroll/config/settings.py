@@ -334,7 +334,8 @@ class Config:
         for key in values:
             if key not in names:
                 raise ValueError(
-                    f"{source}: unknown key {key!r}.{checks.closest(key, names)} Allowed: {', '.join(names)}."
+                    f"{source}: unknown key {checks.short(key)}.{checks.closest(key, names)} "
+                    f"Allowed: {', '.join(names)}."
                 )
 
         typed: dict[str, Any] = {}

@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from torch import Generator, Tensor
 
 from swissroll import checks
+from swissroll.data.column_names import shorten
 from swissroll.data.curves import Curve
 from swissroll.data.distribution import Distribution, Sample
 from swissroll.data.label_names import name_labels
@@ -182,7 +183,7 @@ class Points:
         if not bool(counts.all()):
             lacking = self.label_names[int(counts.argmin())]
             raise ValueError(
-                f"{self.name}, label {self.coordinate_name!r}: all rows of {lacking!r} are held out. "
+                f"{self.name}, label {self.coordinate_name!r}: all rows of {shorten(lacking)!r} are held out. "
                 "Remove them, or hold out other rows by another seed."
             )
         return tuple((counts.double() / len(self.train_labels)).tolist())
@@ -322,7 +323,7 @@ def _standardization_of(rows: NDArray[np.float64], columns: tuple[str, ...], nam
     if constant.any():
         column = int(constant.argmax())
         raise ValueError(
-            f"{name}, column {columns[column]!r}: all {len(rows)} training rows are {rows[0, column]:g}; "
+            f"{name}, column {shorten(columns[column])!r}: all {len(rows)} training rows are {rows[0, column]:g}; "
             "only held-out rows differ. Leave it out, or hold out other rows by another seed."
         )
     return Standardization.of(rows)

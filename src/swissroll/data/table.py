@@ -179,7 +179,7 @@ def _choose(path: Path, found: list[Column], columns: Sequence[str] | None, labe
         raise ValueError(f"columns must be a list of names, such as [{found[0].name!r}]; got {checks.short(columns)}.")
     if len(set(columns)) < len(columns):
         twice = next(name for name in columns if list(columns).count(name) > 1)
-        raise ValueError(f"columns names {twice!r} twice. Name it once.")
+        raise ValueError(f"columns names {checks.short(twice)} twice. Name it once.")
     return [_named(path, found, name) for name in columns]
 
 
@@ -187,7 +187,7 @@ def _named(path: Path, found: list[Column], name: str) -> Column:
     names = [column.name for column in found]
     if name not in names:
         shown = ", ".join(names[:MAX_COLUMNS])
-        raise ValueError(f"{path} has no column {name!r}.{checks.closest(name, names)} It has: {shown}.")
+        raise ValueError(f"{path} has no column {checks.short(name)}.{checks.closest(name, names)} It has: {shown}.")
     return found[names.index(name)]
 
 

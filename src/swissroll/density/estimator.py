@@ -293,7 +293,11 @@ class VAEDensity(ClassNamePrefixFeaturesOutMixin, TransformerMixin, DensityMixin
         table.require_table_of_numbers(X)
         least = table.LEAST_ROWS if reset else 1
         options = {"dtype": np.float64, "ensure_min_samples": least, FINITE: False}
-        rows: NDArray[np.float64] = validate_data(self, X, reset=reset, **options)
+        try:
+            rows: NDArray[np.float64] = validate_data(self, X, reset=reset, **options)
+        except ValueError as error:
+            # Scikit-learn quotes names whole.
+            raise ValueError(checks.bounded(str(error))) from None
         table.require_finite(rows, getattr(self, "feature_names_in_", None))
         return np.ascontiguousarray(rows)
 

@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from swissroll.data.column_names import shorten
 from swissroll.data.table import LEAST_SPREAD, MAX_COLUMNS, MIN_SPREAD, REMOVE_ROWS, describe_count, find_lattice
 from swissroll.data.table_files import MAX_VALUE
 
@@ -38,9 +39,9 @@ def require_table_of_numbers(table: Any) -> None:
     names = list(names)
     repeated = next((name for place, name in enumerate(names) if name in names[:place]), None)
     if repeated is not None:
-        raise ValueError(f"two columns are called {str(repeated)!r}. Give each a name of its own.")
+        raise ValueError(f"two columns are called {shorten(str(repeated))!r}. Give each a name of its own.")
     for name in names:
-        _refuse_column(np.asarray(table[name]), f"column {str(name)!r}")
+        _refuse_column(np.asarray(table[name]), f"column {shorten(str(name))!r}")
 
 
 def _require_array(table: Any) -> None:
@@ -129,8 +130,8 @@ def require_spread(rows: NDArray[np.float64], names: Sequence[str] | None) -> No
 
 
 def name_column(column: int, names: Sequence[str] | None) -> str:
-    """How a message calls a column: by its name where it has one, else by its place, counted from 0."""
-    return f"column {column}" if names is None else f"column {str(names[column])!r}"
+    """How a message calls a column: by its name, cut where that is long; else by its place, from 0."""
+    return f"column {column}" if names is None else f"column {shorten(str(names[column]))!r}"
 
 
 def resolution(rows: NDArray[np.float64], scale: NDArray[np.float64]) -> tuple[float, ...]:

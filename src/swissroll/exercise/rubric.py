@@ -75,7 +75,8 @@ def read_rubric(path: Path, misconceptions: Mapping[str, object]) -> Rubric:
     for name in found:
         if name not in TABLES:
             raise RubricError(
-                f"{path}: {name!r} means nothing here.{checks.closest(name, TABLES)} Known: {', '.join(TABLES)}."
+                f"{path}: {checks.short(name)} means nothing here.{checks.closest(name, TABLES)} "
+                f"Known: {', '.join(TABLES)}."
             )
     title = found.get("title", DEFAULT_TITLE)
     if not isinstance(title, str) or not title.strip() or len(title) > 200 or not title.isprintable():
@@ -99,7 +100,7 @@ def _read_numbers(
     for name, value in _flatten(values).items():
         if name not in known:
             hint = checks.closest(name, list(known))
-            raise RubricError(f"{path}: [{table}] names {name!r}, which there is not.{hint}")
+            raise RubricError(f"{path}: [{table}] names {checks.short(name)}, which there is not.{hint}")
         try:
             checks.real(f"{path}: {table} of {name}", value, 0.0, most)
         except ValueError as error:

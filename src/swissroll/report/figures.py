@@ -9,6 +9,7 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
+from swissroll import checks
 from swissroll.data.column_names import shorten
 from swissroll.evaluation.evidence import is_exact
 from swissroll.evaluation.measures import MEASURES, axis_label
@@ -343,7 +344,7 @@ def draw(name: str, scene: Scene) -> Figure:
     """
     names = available(scene)
     if name not in names:
-        raise ValueError(f"The scene has no figure {name!r}. It has: {', '.join(names)}.")
+        raise ValueError(f"The scene has no figure {checks.short(name)}. It has: {', '.join(names)}.")
 
     with house_style():
         return FIGURES[name](scene)

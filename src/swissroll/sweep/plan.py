@@ -246,7 +246,9 @@ def _check_key(key: str) -> None:
 
     allowed = (*FIELDS, *SWEEP_KEYS)
     if key != "seed" and key not in allowed:
-        raise ValueError(f"unknown key {key!r}.{checks.closest(key, allowed)} Allowed: {', '.join(allowed)}.")
+        raise ValueError(
+            f"unknown key {checks.short(key)}.{checks.closest(key, allowed)} Allowed: {', '.join(allowed)}."
+        )
 
 
 def _as_values(name: str, value: Any) -> tuple[Any, ...]:

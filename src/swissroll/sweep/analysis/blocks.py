@@ -16,6 +16,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from swissroll import checks
 from swissroll.sweep.analysis.results import METRICS, Row, Table
 
 Array = NDArray[np.float64]
@@ -146,7 +147,7 @@ def complete_blocks(table: Table, metric: str, axis: str | None, only: Sequence[
     """
     if axis is not None and axis not in table.axes:
         allowed = ", ".join(table.axes) or "none"
-        raise ValueError(f"{axis!r} is not an axis of this sweep. Its axes: {allowed}.")
+        raise ValueError(f"{checks.short(axis)} is not an axis of this sweep. Its axes: {allowed}.")
 
     measured: dict[_Place, float] = {}
     levels: dict[Any, None] = dict.fromkeys(only)
