@@ -4,6 +4,7 @@ import csv
 import io
 import random
 
+import numpy as np
 import pytest
 
 from tests.web.javascript import needs_node, run_script
@@ -106,7 +107,7 @@ def test_hostile_texts_end_in_points_or_a_sentence() -> None:
 
 def test_points_are_fitted_to_about_one_and_thinned_evenly() -> None:
     script = """
-    const { fitPoints, sayFitted } = await load("own_data.js");
+    const { fitPoints, sayFitted } = await load("own_points.js");
     const values = Float64Array.from({ length: 24_000 }, (_, i) => (i % 2 ? 1000 + i : -i));
     const fitted = fitPoints({ dims: 2, values }, "mine");
     answer({ ...fitted, said: sayFitted(fitted) });
@@ -119,3 +120,39 @@ def test_points_are_fitted_to_about_one_and_thinned_evenly() -> None:
     assert found["left"] == 7000
     assert "5,000 points of 2 coordinates" in found["said"]
     assert "7,000 more were left out" in found["said"]
+
+
+def test_each_column_of_a_table_is_standardised_by_itself() -> None:
+    """Oracle: numpy."""
+    source = np.random.default_rng(5)
+    rows = np.stack([1700 + 100 * source.normal(size=400), 0.3 + 1e-3 * source.normal(size=400), np.full(400, 7.0)], 1)
+    script = """
+    const { standardizeRows } = await load("own_points.js");
+    const columns = ["height", "share", "always 7"];
+    answer(standardizeRows({ dims: 3, values: Float64Array.from(input), columns }, "mine"));
+    """
+    found = run_script(script, rows.ravel().tolist())
+    scale = [*rows[:, :2].std(axis=0), 1.0]
+    np.testing.assert_allclose(found["units"]["mean"], rows.mean(axis=0), rtol=1e-12)
+    np.testing.assert_allclose(found["units"]["scale"], scale, rtol=1e-9)
+    assert found["units"]["log_volume"] == pytest.approx(np.log(scale).sum())
+    standard = np.reshape(found["values"], (-1, 3))
+    np.testing.assert_allclose(standard, (rows - rows.mean(axis=0)) / scale, atol=1e-6)
+
+
+def test_a_name_of_a_column_can_stand_in_a_link() -> None:
+    """A link writes no half of a letter, and gives a name as it is shown."""
+    script = """
+    const { encodeLink, decodeLink } = await load("link.js");
+    const { initialState } = await load("store.js");
+    const { pointsOf, readTable } = await load("csv.js");
+    const { standardizeRows } = await load("own_points.js");
+    const rows = pointsOf(readTable(input), [0, 1]);
+    const points = standardizeRows(rows, "mine");
+    const link = encodeLink({ ...initialState(), points });
+    answer({ names: rows.columns, given: decodeLink(link).points });
+    """
+    names = ["😀" * 60, "a\u202eb" + "😀" * 39]
+    found = run_script(script, f"{names[0]},{names[1]}\n1,20\n2,30\n4,30\n")
+    assert found["names"] == ["😀" * 40, "a?b" + "😀" * 37]
+    assert found["given"]["units"]["columns"] == found["names"]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import re
 from collections.abc import Iterator
 from pathlib import Path
@@ -10,7 +11,7 @@ from typing import TYPE_CHECKING
 import pytest
 from playwright.sync_api import expect
 
-from tests.web.driver import STILL, is_in_sight, opened_page, wait_for_step
+from tests.web.driver import STILL, is_in_sight, opened_page, wait_for_step, weights_hash
 
 if TYPE_CHECKING:
     from playwright.sync_api import Browser, Page
@@ -105,8 +106,38 @@ def test_a_table_is_opened_from_a_file(page: Page, tmp_path: Path) -> None:
     page.locator("#own-column-x").select_option(label="lat")
     page.locator("#own-column-y").select_option(label="lon")
     page.get_by_role("button", name="Train on this table").click()
-    assert told(page).startswith("Training on the points of <b>walk.csv: 8 points of 2 coordinates, moved by (")
+    assert told(page).startswith("Training on the points of <b>walk.csv: 8 rows. Inside the model each column has")
     assert own_points(page) == 8
+
+
+def test_columns_of_unlike_scales_are_shown_in_their_units_and_go_into_a_link(browser: Browser, address: str) -> None:
+    angle = [0.1 * k for k in range(60)]
+    rows = [f"{1700 + 100 * math.cos(a):.1f},{0.3 + 0.01 * math.sin(a):.5f}" for a in angle]
+    with opened_page(browser, f"{address}{STILL}&tool=own") as page:
+        wait_for_step(page, 1)
+        page.locator("#own-text").fill("\n".join(["height,share", *rows]))
+        page.get_by_role("button", name="Train on this table").click()
+        assert "height (mean 17" in told(page)
+        expect(page.locator("#panel-data .description")).to_contain_text("60 rows of the columns height, share")
+        wait_for_step(page, 0)
+        page.get_by_role("button", name="Step", exact=True).click()
+        wait_for_step(page, 1)
+
+        # The first point of all, chosen by its key.
+        page.locator("#panel-data canvas").first.press("Home")
+        expect(page.locator("#panel-data .readout")).to_contain_text("x (")
+        readout = page.locator("#panel-data .readout").inner_text()
+        x, y = (float(value) for value in re.findall(r"x \(([^)]*)\)", readout)[0].split(", "))
+        across, up = (x - 1700) / 100, (y - 0.3) / 0.01
+        assert min(math.hypot(across - math.cos(a), up - math.sin(a)) for a in angle) < 0.02
+        expected = weights_hash(page)
+        page.wait_for_function("() => location.hash.includes('units=') && location.hash.includes('step=1')")
+        link = page.url
+
+    with opened_page(browser, link) as page:
+        wait_for_step(page, 1)
+        assert weights_hash(page) == expected
+        expect(page.locator("#panel-data .description")).to_contain_text("60 rows of the columns height, share")
 
 
 @pytest.mark.parametrize(("text", "sentence"), BAD_TABLES.items(), ids=range(len(BAD_TABLES)))

@@ -133,6 +133,26 @@ def test_a_mistake_and_own_points_are_told() -> None:
     assert "[0.1, 0.5]," in found["script"]
 
 
+def test_a_script_on_a_pasted_table_has_its_rows_and_its_units(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    rows = np.stack([1700 + 100 * np.sin(np.arange(40)), 0.3 + 0.01 * np.cos(np.arange(40))], axis=1)
+    mean, scale = rows.mean(axis=0), rows.std(axis=0)
+    units = {"columns": ["height", "share"], "mean": mean.tolist(), "scale": scale.tolist(), "log_volume": 0}
+    points = {"dims": 2, "values": ((rows - mean) / scale).ravel().tolist(), "name": "mine", "units": units}
+    found = export(settings={"hidden_dim": 8, "steps": 12}, points=points)
+    assert "noise and sigma are in standard deviations of its columns" in found["toml"]
+
+    (tmp_path / "lab_run.py").write_text(found["script"])
+    monkeypatch.chdir(tmp_path)
+    names = runpy.run_path("lab_run.py")
+    np.testing.assert_allclose(names["rows"], rows, rtol=1e-6)
+    np.testing.assert_allclose(names["points"], (rows - mean) / scale, atol=1e-5)
+    of_model = np.mean([record.train.distortion for record in names["last"]])
+    said = float(re.findall(r"distortion (\S+),", capsys.readouterr().out)[0])
+    assert said == pytest.approx(of_model + np.log(scale).sum(), abs=6e-4)
+
+
 def test_a_run_on_a_table_names_its_file(tmp_path: Path) -> None:
     recipe: dict[str, Any] = {"data": "mine.csv", "columns": "it's a,b", "label": "kind", "held_out": 0.25}
     points = {"dims": 2, "values": [0, 0, 1, 1], "name": "mine.csv", "recipe": recipe}

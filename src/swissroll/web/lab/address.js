@@ -16,8 +16,13 @@ const TOLD = ["started", "turns", "points", "view", "running", "timeline"];
  */
 export function mountAddress(store, actions) {
   let timer = null;
-  store.subscribe((_, changed) => {
-    if (!TOLD.some((name) => changed.has(name))) return;
+  let last = null;
+  store.subscribe((state, changed) => {
+    // A step that is taken by itself comes with a frame, which may be late.
+    const step = state.running ? null : (state.runs.main?.frame?.step ?? null);
+    const isOtherStep = step !== last;
+    last = step;
+    if (!isOtherStep && !TOLD.some((name) => changed.has(name))) return;
     timer ??= setTimeout(() => {
       timer = null;
       write(store.get());

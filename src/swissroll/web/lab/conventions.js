@@ -17,7 +17,7 @@ export function conventionsOf(settings, dims, isTable) {
 
 const OF_POINTS = "Distortion, rate and evidence are in nats per point; noise and sigma are in data units.";
 const OF_A_TABLE =
-  "Distortion, rate and evidence are in nats per row, of densities in the units of the table; sigma is in standard deviations of its columns.";
+  "Distortion, rate and evidence are in nats per row, of densities in the units of the table; noise and sigma are in standard deviations of its columns.";
 
 function lossOf({ reduction, decoder_variance: variance, latent_dim: latents }, dims) {
   const error = variance === "learned" ? "distortion in nats" : "squared error";

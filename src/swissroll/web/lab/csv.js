@@ -12,6 +12,8 @@ export const MIN_ROWS = 3;
 /** Largest number that is taken, either way from 0. */
 export const MAX_NUMBER = 1e12;
 
+/** Longest name of a column, in letters. */
+const MAX_NAME = 40;
 const NUMBER = /^[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d{1,4})?$/;
 const COMMA_NUMBER = /^[+-]?(\d+,\d*|,\d+|\d+)([eE][+-]?\d{1,4})?$/;
 const SEPARATOR_NAMES = { ",": "comma", ";": "semicolon", "\t": "tab", " ": "space" };
@@ -75,7 +77,8 @@ export function readTable(text) {
  * The points of a table.
  * @param {Table} table
  * @param {number[]} columns which two or three columns, counted from 0
- * @returns {{dims: number, values: Float64Array}} n points of D coordinates, point after point
+ * @returns {{dims: number, values: Float64Array, columns: string[]}} n points of D coordinates, point after point, and the
+ *   names of the columns
  * @throws {CsvError} at the first cell that is no number
  */
 export function pointsOf(table, columns) {
@@ -88,7 +91,7 @@ export function pointsOf(table, columns) {
     });
   });
   requireSpread(values, dims, table, columns);
-  return { dims, values };
+  return { dims, values, columns: columns.map((column) => table.names[column]) };
 }
 
 /**
@@ -232,7 +235,9 @@ function requireSpread(values, dims, table, columns) {
 }
 
 function nameColumn(name, index) {
-  return name ? name.slice(0, 40) : `column ${index + 1}`;
+  // As a link gives it again: without what turns or hides letters, and cut between them.
+  const seen = [...name.replace(/\p{C}/gu, "?")].slice(0, MAX_NAME).join("");
+  return seen || `column ${index + 1}`;
 }
 
 function quote(cell) {

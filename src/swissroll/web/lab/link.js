@@ -239,10 +239,15 @@ function readUnits(text, dims) {
   const parts = text.split(",", dims + 1).map((part) => part.split(":", 4));
   const mean = parts.map(([first]) => readNumber(first));
   const scale = parts.map(([, second]) => readNumber(second ?? ""));
-  const columns = parts.map(([, , name]) => decoded(name ?? "")?.replace(/\p{C}/gu, "?").slice(0, MAX_NAME));
+  const columns = parts.map(([, , name]) => nameOf(decoded(name ?? "") ?? ""));
   const isWhole = parts.length === dims && parts.every((part) => part.length === 3) && columns.every(Boolean);
   if (!isWhole || !mean.every(Number.isFinite) || !scale.every((value) => value > 0 && value < Infinity)) return null;
   return { columns, mean, scale, log_volume: scale.reduce((sum, value) => sum + Math.log(value), 0) };
+}
+
+/** Name of a column, cut between letters: half of one cannot be written into a link. */
+function nameOf(text) {
+  return [...text.replace(/\p{C}/gu, "?")].slice(0, MAX_NAME).join("");
 }
 
 function readPoints(text, problems) {

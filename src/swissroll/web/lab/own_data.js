@@ -1,59 +1,15 @@
-// Own data: drawn, pasted, opened from a file, or functions of t. All of it becomes points about as large as the
-// built-in data, so that beta, sigma and the pictures mean the same.
+// Own data: drawn, pasted, opened from a file, or functions of t.
 
 import { CsvError, MAX_TEXT, likelyColumns, pointsOf, readTable } from "./csv.js";
 import { mountDrawing } from "./drawing.js";
 import { make } from "./elements.js";
 import { ExpressionError, KNOWN_NAMES, pointsOfFunctions } from "./expression.js";
-import { MAX_POINTS } from "./settings.js";
+import { fitPoints, sayFitted, sayStandardized, standardizeRows } from "./own_points.js";
 
 /** Points that functions of t are drawn at. */
 const FUNCTION_POINTS = 1000;
-/** Rounding of own points, in data units: a link of them stays short, and no picture shows it. */
-const ROUNDING = 1e-4;
 const INTRODUCTION = "Train on points of your own. They stay in this page and in its link.";
 const MAX_FILE_BYTES = 4 * MAX_TEXT;
-
-/**
- * Points moved to mean 0 and divided by one number, so that the farthest coordinate is 1; their shape stays.
- * @param {{dims: number, values: ArrayLike<number>}} points n points of D coordinates, point after point
- * @param {string} name what they are, in words
- * @returns {{dims: number, values: Float32Array, name: string, scale: number, shift: number[], left: number}}
- *   at most MAX_POINTS of them, evenly chosen; `left`: how many were left out; shift and scale in the data's own units
- */
-export function fitPoints({ dims, values }, name) {
-  const total = values.length / dims;
-  const count = Math.min(total, MAX_POINTS);
-  const kept = new Float64Array(count * dims);
-  for (let index = 0; index < count; index += 1) {
-    const from = Math.floor((index * total) / count);
-    for (let dim = 0; dim < dims; dim += 1) kept[index * dims + dim] = values[from * dims + dim];
-  }
-
-  const shift = new Array(dims).fill(0);
-  kept.forEach((value, index) => {
-    shift[index % dims] += value / count;
-  });
-  let scale = 0;
-  kept.forEach((value, index) => {
-    scale = Math.max(scale, Math.abs(value - shift[index % dims]));
-  });
-  scale ||= 1;
-
-  const fitted = Float32Array.from(kept, (value, index) => {
-    return Math.round((value - shift[index % dims]) / scale / ROUNDING) * ROUNDING;
-  });
-  return { dims, values: fitted, name, scale, shift, left: total - count };
-}
-
-/** What was done to points, as a sentence. */
-export function sayFitted({ dims, values, scale, shift, left }) {
-  const round = (value) => String(Number(value.toPrecision(3)));
-  const count = `${(values.length / dims).toLocaleString("en")} points of ${dims} coordinates`;
-  const moved = `moved by (${shift.map((value) => round(-value)).join(", ")}) and divided by ${round(scale)}`;
-  const chosen = left ? ` ${left.toLocaleString("en")} more were left out, evenly.` : "";
-  return `${count}, ${moved}, so that they reach about 1.${chosen}`;
-}
 
 /**
  * @param {HTMLElement} element the tool's section
@@ -73,6 +29,12 @@ export function mount(element, store, engine, actions) {
     actions.rebuild({}, { points: { dims: fitted.dims, values: fitted.values, name } });
     say(`Training on ${name}: ${sayFitted(fitted)}`);
   };
+  const trainOnRows = (rows, name) => {
+    const fitted = standardizeRows(rows, name);
+    const { dims, values, units } = fitted;
+    actions.rebuild({}, { points: { dims, values, name, units } });
+    say(`Training on ${name}: ${sayStandardized(fitted)}`);
+  };
 
   const back = make("button", { type: "button", textContent: "Back to the built-in data" });
   back.addEventListener("click", () => {
@@ -82,7 +44,7 @@ export function mount(element, store, engine, actions) {
   element.querySelector(".host").append(
     told,
     mountDrawing(train, say),
-    mountTable(train, say),
+    mountTable(trainOnRows, say),
     mountFunctions(train, say),
     back,
   );

@@ -27,7 +27,7 @@ const REALS = new Set(["mmd_weight", "free_bits", ...Object.keys(FIELDS).filter(
  * @property {Object<string, number | string | boolean | null>} settings those it began with
  * @property {{step: number, name: string, value: number}[]} turns knobs turned on the way
  * @property {number} step how far it is
- * @property {?{dims: number, values: Float32Array}} points own points, where it has some
+ * @property {?{dims: number, values: Float32Array, units?: import("./units.js").Units}} points own points, where it has some
  * @property {string} version of the package that the page is of
  */
 
@@ -56,7 +56,7 @@ function packageSettings({ settings, step, points }) {
 const given = (settings) => Object.entries(settings).filter(([, value]) => value !== null);
 
 const conventions = ({ settings, points }) =>
-  conventionsOf(settings, dataDim(settings, points), Boolean(points?.recipe));
+  conventionsOf(settings, dataDim(settings, points), Boolean(points?.units));
 
 /** What the package does not do again, each a sentence. */
 function differences({ settings, turns, points }) {
@@ -127,11 +127,15 @@ export function weightsMetadata(recipe) {
     step: String(step),
     swissroll: version,
     own_points: isEmbedded ? `${points.values.length / points.dims} of ${points.dims} coordinates, not of the dataset` : "none",
+    ...(points?.units && { standardization: sayStandardization(points.units) }),
     turns: turns.map((turn) => `${turn.step}:${turn.name}:${turn.value}`).join(" ") || "none",
     conventions: conventions(recipe).join(" "),
     origin: "Saved from the lab's page.",
   };
 }
+
+/** What stands between a table and its weights, which are of standardised columns, as JSON. */
+const sayStandardization = ({ columns, mean, scale }) => JSON.stringify({ columns, mean, scale });
 
 /** A script on what has a name: a distribution, or the file of a table. */
 function scriptByName(recipe) {
@@ -151,8 +155,7 @@ print("Next: swissroll report ${FOLDER}")
 }
 
 function scriptOnPoints(recipe) {
-  const { dims, values } = recipe.points;
-  const rows = pointRows(values, dims).map((row) => `    [${row}],`);
+  const { dims, units } = recipe.points;
   const dataset = dims === 3 ? "helix" : "swiss_roll";
   return `from functools import partial
 
@@ -166,9 +169,7 @@ from swissroll.training.loop import Training, scheduled_lr_and_beta
 
 ${versionCheck(recipe)}
 
-points = torch.tensor([
-${rows.join("\n")}
-])
+${embeddedPoints(recipe.points)}
 
 # The data set says how many coordinates a point has; the points themselves are those above.
 ${pythonConfig({ ...packageSettings(recipe), dataset })}
@@ -185,9 +186,26 @@ engine = TorchEngine(build_model(config), draw_batch, loss=loss_of(config), lr=c
 records = list(Training(engine, steps=config.steps))
 last = records[-100:]
 print(f"mean of the last {len(last)} steps, in nats per point:")
-print(f"distortion {sum(r.train.distortion for r in last) / len(last):.3f}, ", end="")
+print(f"distortion {sum(r.train.distortion for r in last) / len(last)${units ? " + log_volume" : ""}:.3f}, ", end="")
 print(f"rate {sum(r.train.rate for r in last) / len(last):.3f}")
 `;
+}
+
+/** Own points as a script has them: those of a table in its own units, and standardised as the model sees them. */
+function embeddedPoints({ dims, values, units }) {
+  const rows = pointRows(values, dims, units).map((row) => `    [${row}],`).join("\n");
+  if (!units) return `points = torch.tensor([\n${rows}\n])`;
+  const row = (numbers) => `torch.tensor([${numbers.join(", ")}], dtype=torch.float64)`;
+  return `# Columns: ${units.columns.join(", ")}.
+rows = torch.tensor([
+${rows}
+], dtype=torch.float64)
+
+# The model sees columns of mean 0 and standard deviation 1; a density of rows is lower by the volume of their units.
+mean = ${row(units.mean)}
+scale = ${row(units.scale)}
+points = ((rows - mean) / scale).float()
+log_volume = scale.log().sum().item()`;
 }
 
 function pythonConfig(settings) {

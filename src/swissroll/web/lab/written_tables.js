@@ -110,10 +110,12 @@ export function pointsCsv({ points, coordinate, units }, dims) {
 /**
  * @param {Float32Array} values
  * @param {number} dims
+ * @param {?import("./units.js").Units} [units] of a table, whose cells are wanted
  * @returns {string[]} each point as numbers with commas between them
  */
-export function pointRows(values, dims) {
+export function pointRows(values, dims, units = null) {
+  const cell = units ? (value, dim) => cellOf(value, dim, units) : shortest;
   return Array.from({ length: values.length / dims }, (_, row) =>
-    Array.from(values.subarray(row * dims, (row + 1) * dims), shortest).join(", "),
+    Array.from(values.subarray(row * dims, (row + 1) * dims), (value, dim) => cell(value, dim)).join(", "),
   );
 }
