@@ -135,6 +135,38 @@ def test_rows_of_the_run_itself_stand_before_the_results(call: Any) -> None:
     assert (nearest < 1e-3).all()
 
 
+def test_rows_of_the_run_itself_are_written_as_they_stand_in_its_table(call: Any) -> None:
+    rows = np.round(X, 2)
+    pandas.DataFrame(rows, columns=["a", "b"]).to_csv("short.csv", index=False)
+    trained_run(Path("short"), replace(TINY, data="short.csv", columns="a,b"))
+    assert call("encode", "short", "--out", "out/z.csv")[0] == 0
+    held_out = {tuple(row) for row in read("out/z.csv")[1][:, :2].tolist()}
+    assert len(held_out) == 6
+    assert held_out < {tuple(row) for row in rows.tolist()}
+
+
+@pytest.mark.parametrize("command", ["reconstruct", "sample"])
+def test_numbers_that_were_computed_in_single_precision_have_no_more_digits(command: str, call: Any) -> None:
+    arguments = ("-n", "400") if command == "sample" else ("--data", "points.csv")
+    assert call(command, "table", *arguments, "--out", "out/x.csv")[0] == 0
+    cells = [line.split(",") for line in Path("out/x.csv").read_text().splitlines()[1:]]
+    # Ten digits of numbers that are a few of their column's deviations from 0, and 12 of those near 10,000.
+    assert np.median([len(a.lstrip("-0.")) for a, _ in cells]) <= 11
+    assert np.median([len(b) for _, b in cells]) <= 13
+
+
+@pytest.mark.parametrize("command", ["encode", "sample"])
+def test_a_file_of_single_precision_is_read_again_to_the_bit(command: str, call: Any) -> None:
+    for ending in ("csv", "npy"):
+        assert call(command, "curve", "--out", f"out/x.{ending}")[0] == 0
+    exact = np.load("out/x.npy")
+    assert exact.dtype == np.float32
+    np.testing.assert_array_equal(read("out/x.csv")[1].astype(np.float32), exact)
+    cells = Path("out/x.csv").read_text().replace("\n", ",").split(",")
+    shortest = sum(len(np.format_float_positional(value, unique=True)) for value in exact.ravel())
+    assert sum(map(len, cells)) - len("".join(cells[: exact.shape[1]])) <= shortest
+
+
 @pytest.mark.parametrize("ending", ["csv", "tsv", "npy", "parquet"])
 def test_every_format_holds_the_same_numbers(ending: str, call: Any) -> None:
     assert call("encode", "curve", "--out", f"out/z.{ending}")[0] == 0

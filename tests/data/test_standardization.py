@@ -75,3 +75,33 @@ def test_what_is_no_map_is_refused() -> None:
         Standardization((0.0,), (1.0,), ((0.0,),))
     with pytest.raises(ValueError, match=r"shape \(N, 3\)"):
         Standardization.of(ROWS).standardize(ROWS[:, :2])
+
+
+@pytest.mark.parametrize("scale", [1e-6, 0.03, 1.0, 2e5, 1e9])
+@pytest.mark.parametrize("offset", [0.0, 3.0, 1e4])
+def test_short_numbers_are_the_same_in_single_precision(scale: float, offset: float) -> None:
+    rows = (RNG.normal(size=(500, 2)) + offset) * scale
+    found = Standardization.of(rows)
+    z = found.standardize(rows).astype(np.float32)
+    short = found.shorten(found.restore(z))
+    assert np.array_equal(found.standardize(short).astype(np.float32), z)
+    digits = [
+        len(repr(value).removesuffix(".0").replace(".", "").lstrip("-0").split("e")[0])
+        for value in short.ravel().tolist()
+    ]
+    # Nine digits tell a number of single precision from others; an offset is told beside it.
+    assert np.quantile(digits, 0.99) <= 10 + np.log10(max(1.0, offset))
+
+
+def test_numbers_of_few_digits_come_back_from_single_precision() -> None:
+    rows = np.round(RNG.normal(size=(500, 2)) * [1.0, 300.0] + [8.0, 1e6], 2)
+    found = Standardization.of(rows)
+    restored = found.restore(found.standardize(rows).astype(np.float32))
+    assert (restored != rows).any()
+    np.testing.assert_array_equal(found.shorten(restored), rows)
+
+
+def test_what_is_no_number_and_what_is_decorrelated_stays_as_it_is() -> None:
+    plain = Standardization.of(ROWS)
+    np.testing.assert_array_equal(plain.shorten([[np.inf, np.nan, 1.0]])[0, :2], [np.inf, np.nan])
+    np.testing.assert_array_equal(Standardization.of(ROWS, whiten=True).shorten(ROWS), ROWS)

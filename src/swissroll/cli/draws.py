@@ -14,6 +14,12 @@ ROWS_AT_A_TIME = 2**14
 """Rows that a network computes at a time."""
 
 
+def shorten(model: Any, rows: Any) -> Any:
+    """Rows that a model computed, shape (n, D), without digits that its single precision does not have."""
+    standardization = getattr(model, "standardization", None)
+    return rows if standardization is None else standardization.shorten(rows)
+
+
 def draw_parts(model: Any, count: int, seed: int, *, noise: bool) -> Iterator[Any]:
     """Draws from a model, some thousand at a time, all from one source."""
     from swissroll.reproducibility import rng
@@ -23,7 +29,7 @@ def draw_parts(model: Any, count: int, seed: int, *, noise: bool) -> Iterator[An
     for start in range(0, count, ROWS_AT_A_TIME):
         with ordinary_modes():
             part = model.sample(min(ROWS_AT_A_TIME, count - start), noise=noise, generator=generator).numpy()
-        yield part
+        yield shorten(model, part)
 
 
 def draw_labelled_parts(run: Run, count: int, seed: int, *, noise: bool) -> Iterator[Any]:
@@ -39,4 +45,4 @@ def draw_labelled_parts(run: Run, count: int, seed: int, *, noise: bool) -> Iter
         with ordinary_modes():
             labels = run.network.given_draws(n, generator=generator).given_labels
             rows = run.model.given(labels).sample(n, noise=noise, generator=generator).numpy()
-        yield np.column_stack([rows, label_cells(run, labels)])
+        yield np.column_stack([shorten(run.model, rows), label_cells(run, labels)])

@@ -124,17 +124,24 @@ def _line(names: Sequence[str], delimiter: str) -> str:
 
 
 def _rows_as_text(rows: Any, delimiter: str) -> str:
-    """Rows as lines of text that hold each number exactly."""
+    """Rows as lines of text that hold each number exactly, in as few digits as its precision allows."""
     columns = [map(_cell_writer(column, delimiter), column.tolist()) for column in rows.T]
     return "".join(delimiter.join(row) + "\n" for row in zip(*columns, strict=True))
 
 
 def _cell_writer(column: Any, delimiter: str) -> Callable[[Any], str]:
-    """What writes the cells of a column: nine digits hold the numbers of single precision."""
+    """What writes the cells of a column: as few digits as tell a number from others of its precision."""
     import numpy as np
 
     if isinstance(column[0], str):
         return lambda text: _line([text], delimiter).rstrip("\n")
     with np.errstate(over="ignore"):
         is_single = bool((column == column.astype(np.float32)).all())
-    return "{:.9g}".format if is_single else repr
+    return _write_single if is_single else repr
+
+
+def _write_single(number: float) -> str:
+    """A number of single precision; a whole one without a point."""
+    import numpy as np
+
+    return str(np.float32(number)).removesuffix(".0")

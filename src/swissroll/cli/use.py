@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 from cyclopts import Parameter
 
-from swissroll.cli.draws import ROWS_AT_A_TIME, draw_labelled_parts, draw_parts
+from swissroll.cli.draws import ROWS_AT_A_TIME, draw_labelled_parts, draw_parts, shorten
 from swissroll.cli.labels import (
     find_label,
     label_cells,
@@ -73,7 +73,7 @@ def reconstruct(folder: Path, /, *, out: Out, data: Data = None, columns: Column
     """
     task = _Task.begin("reconstruct", folder, out, data, columns)
     names = [f"{name}_reconstructed" for name in task.columns] if task.are_own else task.columns
-    task.write(names, task.in_parts(lambda model, part: model.reconstruct(part).numpy()), quiet=quiet)
+    task.write(names, task.in_parts(lambda model, part: shorten(model, model.reconstruct(part).numpy())), quiet=quiet)
     task.conclude("decoded means of the posteriors' means", "score")
     return 0
 
@@ -214,12 +214,14 @@ class _Task:
 
     def write(self, names: Sequence[str], parts: Iterator[Any], *, quiet: bool) -> None:
         """Write results part by part, as they are computed; behind the run's own rows where they are its own."""
+        import numpy as np
+
         if self.are_own:
             rows = self.rows
             names = [*self.columns, *names]
             if self.labels is not None:
                 names = [*self.columns, label_column_of(self.run), *names[len(self.columns) :]]
-                rows = _column_stack([rows, label_cells(self.run, self.labels)])
+                rows = np.column_stack([rows, label_cells(self.run, self.labels)])
             parts = _beside_rows(rows, parts)
         title = self.name.capitalize().removesuffix("e") + "ing"
         with disk_errors_with(self._command), _bar(len(self.rows), title, quiet) as bar:
@@ -298,7 +300,9 @@ def _own_rows(run: Run) -> Any:
     from swissroll.training.build import held_out_points
 
     rows = held_out_points(run.config, FRESH_POINTS).points.numpy()
-    return rows if run.standardization is None else run.standardization.restore(rows.astype(np.float64))
+    if run.standardization is None:
+        return rows
+    return run.standardization.shorten(run.standardization.restore(rows.astype(np.float64)))
 
 
 def _labels_of(run: Run, data: Path | None) -> Any:
@@ -361,13 +365,6 @@ def _score_parts(found: Score) -> Iterator[Any]:
         part = slice(start, start + ROWS_AT_A_TIME)
         # The digits of an error that a single precision holds are more than enough.
         yield np.column_stack([log_p[part], error[part].astype(np.float32)])
-
-
-def _column_stack(parts: list[Any]) -> Any:
-    """Arrays of shape (n, ...) side by side; of objects where one is."""
-    import numpy as np
-
-    return np.column_stack(parts)
 
 
 def _beside_rows(rows: Any, parts: Iterator[Any]) -> Iterator[Any]:

@@ -17,6 +17,8 @@ from swissroll import checks
 
 MIN_EIGENVALUE = 1e-10
 """Smallest eigenvalue of a correlation matrix that is whitened: below, one column follows from the others."""
+MAX_DIGITS = 16
+"""Most digits of a number, from that of its column's scale on, that are tried before it is left as it is."""
 
 
 @dataclass(frozen=True)
@@ -120,6 +122,24 @@ class Standardization:
         restored: NDArray[np.float64] = z * np.array(self.scale) + np.array(self.mean)
         return restored
 
+    def shorten(self, rows: Any) -> NDArray[np.float64]:
+        """Rows in data units, each number with the fewest decimals that leave its model coordinate as it is in float32.
+
+        A network computes in float32, so a number of its own that is restored in float64 has no more digits than these.
+        Columns that are decorrelated depend on each other and stay as they are.
+
+        Args:
+            rows: Shape (N, D), in data units.
+
+        Raises:
+            ValueError: They are of another shape.
+        """
+        x = self._rows(rows)
+        if self.whitening is not None:
+            return x
+        columns = zip(x.T, self.mean, self.scale, strict=True)
+        return np.column_stack([_shorten(values, mean, scale) for values, mean, scale in columns])
+
     def _rows(self, rows: Any) -> NDArray[np.float64]:
         x: NDArray[np.float64] = checks.numbers("rows", rows).numpy()
         if x.ndim != 2 or x.shape[1] != self.data_dim:
@@ -128,6 +148,20 @@ class Standardization:
 
     def _matrix(self) -> NDArray[np.float64]:
         return np.array(self.whitening, dtype=np.float64)
+
+
+def _shorten(values: NDArray[np.float64], mean: float, scale: float) -> NDArray[np.float64]:
+    """Numbers of a column, shape (N,), with the fewest decimals that leave (x - mean) / scale as it is in float32."""
+    coordinates = ((values - mean) / scale).astype(np.float32)
+    found = values.copy()
+    left = np.arange(len(values))
+    first = -int(np.floor(np.log10(scale)))
+    for decimals in range(first, first + MAX_DIGITS):
+        rounded = np.round(values[left], decimals)
+        is_same = ((rounded - mean) / scale).astype(np.float32) == coordinates[left]
+        found[left[is_same]] = rounded[is_same]
+        left = left[~is_same]
+    return found
 
 
 def multiply_rows(rows: Any, matrix: Any) -> Any:
