@@ -15,9 +15,9 @@ from swissroll.evaluation.tables import text
 from swissroll.report.shell import quote
 from swissroll.sweep import cost
 from swissroll.sweep.analysis.blocks import Setting, changes_sigma, partly_measured, settings
-from swissroll.sweep.analysis.comparisons import SIGMA_METRICS, headline_metrics
+from swissroll.sweep.analysis.comparisons import SIGMA_METRICS, headline_metrics, is_upper_bound
 from swissroll.sweep.analysis.conclusions import conclusions
-from swissroll.sweep.analysis.formatting import format_spread, format_value, join_names
+from swissroll.sweep.analysis.formatting import format_spread, format_value, join_names, mark_bound
 from swissroll.sweep.analysis.results import Table, read_table, write_table
 from swissroll.sweep.groups import Group, incomplete_groups, plan_groups, read_groups
 from swissroll.sweep.plan import Sweep, more_seeds
@@ -169,7 +169,7 @@ def _settings_table(table: Table) -> list[str]:
 def _spread(setting: Setting, metric: str) -> str:
     """The mean and its deviation, and of how many runs where not all finished ones have the number."""
     values = setting.measured(metric)
-    spread = format_spread(values)
+    spread = mark_bound(format_spread(values), is_bound=is_upper_bound(metric, setting.rows))
     if 0 < len(values) < len(setting.finished):
         return f"{spread} ({len(values)} of {len(setting.finished)})"
     return spread

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from swissroll.config import Config
+from swissroll.evaluation.evidence import EXACT_DIMS
 from swissroll.report.page import write_metrics
 from swissroll.runs.evaluate import evaluate
 from swissroll.runs.run import load
@@ -35,6 +36,7 @@ def made_table(
                 setting=setting,
                 status="diverged" if found is None else "finished",
                 values=found or {},
+                bounds_evidence=found is not None and Config(**(fixed | setting)).latent_dim > EXACT_DIMS,
             )
             rows.append(row)
     return Table(folder=Path(), axes=axes, seeds=tuple(range(seeds)), hold=hold, rows=rows)

@@ -116,6 +116,28 @@ def test_comparing_what_never_finished_together_is_an_error() -> None:
     assert rank(table, "mse", "hidden_dim").best is None
 
 
+@pytest.mark.parametrize(
+    ("axis", "levels", "metric", "said"),
+    [
+        ("dataset", ("rings", "moons"), "mse", "changes what is measured"),
+        ("noise", (0.01, 0.1), "w2", "changes what is measured"),
+        ("held_out", (0.1, 0.2), "neg_log_evidence", "changes what is measured"),
+        ("conditional", (False, True), "neg_log_evidence", r"log p\(x\|c\)"),
+    ],
+)
+def test_a_difference_of_what_is_not_one_thing_is_refused(
+    axis: str, levels: tuple[Any, ...], metric: str, said: str
+) -> None:
+    fixed: dict[str, Any] = {"data": "points.csv"} if axis == "held_out" else {}
+    if axis == "conditional":
+        fixed = {"dataset": "rings"}
+    table = made_table({axis: levels}, lambda _, seed: {metric: float(seed), "strays": float(seed)}, **fixed)
+    with pytest.raises(ValueError, match=f"{metric} cannot be compared along {axis}.*{said}"):
+        paired_difference(table, metric, axis, *levels)
+    if axis == "conditional":
+        assert paired_difference(table, "strays", axis, *levels).differences == (0.0, 0.0, 0.0)
+
+
 @pytest.mark.filterwarnings("error")
 def test_a_metric_that_is_unknown_or_was_not_measured_is_refused_without_a_warning() -> None:
     table = one_axis({8: [1.0, 2.0], 16: [2.0, 3.0]})

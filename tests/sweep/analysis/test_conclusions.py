@@ -8,6 +8,7 @@ import pytest
 from swissroll.sweep.analysis.comparison_tables import axis_section, best_settings
 from swissroll.sweep.analysis.conclusions import NO_COMPARISON, conclusions
 from swissroll.sweep.analysis.rate_error import frontier_settings
+from swissroll.sweep.analysis.settings_table import tabulate_settings
 from tests.sweep.analysis.oracles import made_table, one_axis
 
 
@@ -106,3 +107,40 @@ def test_an_axis_that_changes_the_data_has_no_best_value_and_no_frontier(axis: s
     assert conclusions(table) == ["6 runs of 2 settings: 6 finished.", said]
     assert frontier_settings(table) == []
     assert len(frontier_settings(made_table({"beta": (0.01, 0.1)}, plainly_ordered))) == 1
+
+
+def evidence_of_latents(metric: str, *latent_dims: int) -> Any:
+    """A sweep of the latent dimension whose numbers fall with it."""
+    return made_table(
+        {"latent_dim": latent_dims, "beta": (0.01, 0.1)},
+        lambda at, seed: {"neg_log_evidence": 2.0} | {metric: 2.0 - 0.1 * at["latent_dim"] + 1e-3 * seed * at["beta"]},
+    )
+
+
+@pytest.mark.parametrize("metric", ["neg_log_evidence", "above_lower_bound"])
+def test_a_bound_is_marked_beside_exact_evidence(metric: str) -> None:
+    table = evidence_of_latents(metric, 1, 2, 3, 4)
+    (told,) = [line for line in conclusions(table) if "importance" in line]
+    assert told.startswith("With latent_dim 3 and 4 the negative log evidence is an upper bound (≤)")
+    assert "with 1 and 2 it is exact" in told
+    (line,) = [line for line in conclusions(table) if line.startswith("latent_dim, negative log evidence")]
+    assert "best 4 (≤ 1.60)" in line
+
+    (row,) = axis_section(table, "latent_dim", "").rows
+    assert [found.mean for found in row.means] == ["1.90", "1.80", "≤ 1.70", "≤ 1.60"]
+    # A mean over exact evidence and bounds is a bound, too.
+    (row,) = axis_section(table, "beta", "").rows
+    assert [found.mean for found in row.means] == ["≤ 1.75", "≤ 1.75"]
+    (best,) = best_settings(table)
+    assert best.mean == "≤ 1.60"
+
+    fields = [fields[4] for fields in tabulate_settings(table).rows]
+    assert [field.text.startswith("≤ ") for field in fields] == [False] * 4 + [True] * 4
+    assert all(float(field.sort_key) for field in fields)
+
+
+def test_evidence_of_one_kind_needs_no_word() -> None:
+    for latent_dims in ((1, 2), (3, 4)):
+        assert not any(
+            "importance" in line for line in conclusions(evidence_of_latents("neg_log_evidence", *latent_dims))
+        )

@@ -6,11 +6,11 @@ from dataclasses import dataclass
 from typing import Any, Literal, NamedTuple
 
 from swissroll.sweep.analysis.blocks import other_levels
-from swissroll.sweep.analysis.conclusions import Finding, caution, findings, sentence
+from swissroll.sweep.analysis.comparisons import caution
+from swissroll.sweep.analysis.conclusions import Finding, findings, format_mean, sentence
 from swissroll.sweep.analysis.formatting import (
     NO_NUMBER,
     format_difference,
-    format_number,
     format_setting,
     format_value,
     join_names,
@@ -151,7 +151,7 @@ def _best_setting(table: Table, finding: Finding) -> BestSetting:
         metric=_label(table, finding),
         lowered_by_sigma=finding.lowered_by_sigma,
         setting=format_setting(levels),
-        mean=format_number(ranking.best_mean),
+        mean=format_mean(ranking, ranking.best),
         not_worse=not_worse,
     )
 
@@ -165,7 +165,7 @@ def _compare(finding: Finding, level: Any) -> ComparedMean:
     if level not in ranking.blocks.levels:
         return ComparedMean("", NO_NUMBER, [])
 
-    mean = format_number(ranking.mean(level))
+    mean = format_mean(ranking, level)
     if finding.seeds < 2:
         return ComparedMean("", mean, [])
     if level == ranking.best:

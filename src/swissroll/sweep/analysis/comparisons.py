@@ -22,7 +22,7 @@ import numpy as np
 from swissroll import checks
 from swissroll.sweep.analysis.blocks import CompleteBlocks, complete_blocks, is_measured_in_all, measured_metrics
 from swissroll.sweep.analysis.paired_test import Interval, PairedDifference, deciding_seeds, holm_alphas
-from swissroll.sweep.analysis.results import METRICS, Table, require_table
+from swissroll.sweep.analysis.results import METRICS, Row, Table, require_table
 
 HEADLINE_METRICS = ("neg_elbo", "off_p90", "c2st", "aggregate_c2st", "w2", "mse")
 """Metrics that conclusions are drawn on; evidence, where all runs have it, takes the ELBO's place."""
@@ -32,6 +32,8 @@ LOWERED_BY_SIGMA = SIGMA_METRICS - {"above_lower_bound"}
 """Those that a smaller sigma can lower without a better model; in the other one, the bound at that sigma is off."""
 TOLD_LABEL_METRICS = SIGMA_METRICS | {"loss", "rate", "inference_gap"}
 """Metrics in nats, which are of log p(x|c) where a model is told the label c of a point, and else of log p(x)."""
+UPPER_BOUND_METRICS = frozenset({"neg_log_evidence", "above_lower_bound"})
+"""Metrics that are upper bounds of a run whose evidence is only bounded."""
 INCOMPARABLE_METRICS: dict[str, frozenset[str]] = {
     "dataset": frozenset(METRICS),
     "noise": frozenset(METRICS),
@@ -52,6 +54,7 @@ class Ranking:
         means: Mean of each level over other settings and seeds.
         best: The level with the best mean; None where fewer than two can be compared.
         differences: Each other level minus the best, in the order of the levels.
+        upper_bounds: Levels whose number is only an upper bound in some run, as evidence is above two latents.
     """
 
     metric: str
@@ -60,6 +63,7 @@ class Ranking:
     means: tuple[float, ...]
     best: Any
     differences: tuple[PairedDifference, ...]
+    upper_bounds: tuple[Any, ...] = ()
 
     def mean(self, level: Any) -> float:
         """The mean of one level."""
@@ -114,6 +118,24 @@ def incomparable_metrics(axes: Iterable[str]) -> frozenset[str]:
     return found.union(*(INCOMPARABLE_METRICS.get(axis, found) for axis in axes))
 
 
+def caution(axis: str) -> str:
+    """What cannot be compared along an axis, and why, in a sentence; empty where all can."""
+    incomparable = incomparable_metrics([axis])
+    if not incomparable:
+        return ""
+    if len(incomparable) == len(METRICS):
+        return "This axis changes what is measured: no value of it is better than another."
+    return (
+        "Nothing in nats is compared along this axis: told the label, a model has log p(x|c), and else log p(x). "
+        "To compare nats, make a sweep of each."
+    )
+
+
+def is_upper_bound(metric: str, rows: Iterable[Row]) -> bool:
+    """Whether a metric of some runs is only an upper bound, in one of them at least."""
+    return metric in UPPER_BOUND_METRICS and any(row.bounds_evidence for row in rows)
+
+
 def headline_metrics(table: Table) -> list[str]:
     """The metrics that conclusions are drawn on: those of :data:`HEADLINE_METRICS` that were measured.
 
@@ -133,12 +155,18 @@ def headline_metrics(table: Table) -> list[str]:
 def paired_difference(table: Table, metric: str, axis: str, a: Any, b: Any) -> PairedDifference:
     """Differences of a metric between two levels of an axis, a minus b, seed by seed, averaged over the other axes.
 
+    Negative log evidence of more than two latents is an upper bound (:attr:`Row.bounds_evidence`), and so may
+    be a difference from it.
+
     Raises:
-        ValueError: The table has no such axis, or no seed in which both levels finished.
+        ValueError: The table has no such axis, or no seed in which both levels finished; or the metric changes its
+            meaning along the axis.
     """
     require_table(table)
     checks.one_of("metric", metric, METRICS)
     checks.one_of("axis", axis, tuple(table.axes))
+    if metric in incomparable_metrics([axis]):
+        raise ValueError(f"{metric} cannot be compared along {axis}. {caution(axis)}")
     if metric not in measured_metrics(table):
         raise ValueError(f"{metric} was not measured in any run of this sweep, so nothing can be compared by it.")
     for level in (a, b):
@@ -178,6 +206,7 @@ def rank(table: Table, metric: str, axis: str | None) -> Ranking:
         means=tuple(means.tolist()),
         best=blocks.levels[best],
         differences=tuple(_difference(metric, blocks, level, best) for level in others),
+        upper_bounds=tuple(level for level in blocks.levels if is_upper_bound(metric, _rows_of(table, axis, level))),
     )
 
 
@@ -207,6 +236,13 @@ def judge(rankings: Iterable[Ranking]) -> list[dict[Any, Verdict]]:
             of_levels[difference.a] = Verdict(difference=difference, interval=interval, alpha=alpha)
         verdicts.append(of_levels)
     return verdicts
+
+
+def _rows_of(table: Table, axis: str | None, level: Any) -> list[Row]:
+    """The runs of a level of an axis, or of a whole setting where axis is None."""
+    if axis is None:
+        return [row for row in table.rows if tuple(row.setting.values()) == level]
+    return [row for row in table.rows if row.setting[axis] == level]
 
 
 def _difference(metric: str, blocks: CompleteBlocks, a: int, b: int) -> PairedDifference:

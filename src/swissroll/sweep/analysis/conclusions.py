@@ -13,6 +13,7 @@ from swissroll.sweep.analysis.comparisons import (
     SIGMA_METRICS,
     Ranking,
     Verdict,
+    caution,
     headline_metrics,
     incomparable_metrics,
     judge,
@@ -23,10 +24,11 @@ from swissroll.sweep.analysis.formatting import (
     format_number,
     format_value,
     join_names,
+    mark_bound,
     metric_label,
 )
 from swissroll.sweep.analysis.paired_test import MAX_DECIDING_SEEDS
-from swissroll.sweep.analysis.results import METRICS, Table, require_table
+from swissroll.sweep.analysis.results import Table, require_table
 
 NO_COMPARISON = (
     "Nothing can be compared: fewer than two values have finished runs in the same other settings and seeds."
@@ -104,16 +106,22 @@ def findings(table: Table, axis: str | None) -> list[Finding]:
     return found
 
 
-def caution(axis: str) -> str:
-    """What cannot be compared along an axis, and why, in a sentence; empty where all can."""
-    incomparable = incomparable_metrics([axis])
-    if not incomparable:
+def format_mean(ranking: Ranking, level: Any) -> str:
+    """The mean of a level; marked where it is only an upper bound."""
+    return mark_bound(format_number(ranking.mean(level)), is_bound=level in ranking.upper_bounds)
+
+
+def bound_note(table: Table) -> str:
+    """Which runs' evidence is only bounded, where that of others is exact, in sentences; empty elsewhere."""
+    finished = [row for row in table.rows if row.status == "finished" and "neg_log_evidence" in row.values]
+    bounded = sorted({row.config.latent_dim for row in finished if row.bounds_evidence})
+    exact = sorted({row.config.latent_dim for row in finished if not row.bounds_evidence})
+    if not bounded or not exact:
         return ""
-    if len(incomparable) == len(METRICS):
-        return "This axis changes what is measured: no value of it is better than another."
     return (
-        "Nothing in nats is compared along this axis: told the label, a model has log p(x|c), and else log p(x). "
-        "To compare nats, make a sweep of each."
+        f"With latent_dim {join_names(list(map(str, bounded)))} the negative log evidence is an upper bound (≤), by "
+        f"importance-weighted draws; with {join_names(list(map(str, exact)))} it is exact. "
+        "A model with a bound may be better than its number."
     )
 
 
@@ -126,7 +134,7 @@ def sentence(finding: Finding) -> str:
     if not finding.worse:
         return _without_difference(finding)
 
-    parts = [f"best {best} ({format_number(ranking.best_mean)})"]
+    parts = [f"best {best} ({format_mean(ranking, ranking.best)})"]
     if finding.tied:
         tied = [_format_level(level) for level in finding.tied]
         parts.append(f"tied with {join_names(tied)}")
@@ -190,6 +198,8 @@ def conclusions(table: Table) -> list[str]:
     lines = [f"{run_counts(table)}."]
     if confounds(table):
         lines.append(_sigma_warning(table))
+    if bound_note(table):
+        lines.append(bound_note(table))
     cautions = {axis: caution(axis) for axis in table.axes}
     lines += [f"{axis}: {text}" for axis, text in cautions.items() if text]
 

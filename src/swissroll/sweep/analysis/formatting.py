@@ -42,6 +42,11 @@ def format_spread(values: NDArray[np.floating[Any]]) -> str:
     return with_error(mean, float(values.std(ddof=1)))
 
 
+def mark_bound(text: str, *, is_bound: bool) -> str:
+    """A number's text, with a sign before it where the number is only an upper bound."""
+    return f"≤ {text}" if is_bound and text != NO_NUMBER else text
+
+
 def format_value(value: Any) -> str:
     """A setting's value as people type it."""
     if isinstance(value, tuple):

@@ -18,7 +18,7 @@ from swissroll.runs.files import replace_file
 from swissroll.sweep.analysis.axis_panels import MAX_PANEL_COLUMNS, draw_axis
 from swissroll.sweep.analysis.blocks import confounds, sigmas
 from swissroll.sweep.analysis.comparison_tables import AxisSection, BestSetting, axis_section, best_settings
-from swissroll.sweep.analysis.conclusions import FEW_SEEDS, NO_COMPARISON, run_counts
+from swissroll.sweep.analysis.conclusions import FEW_SEEDS, NO_COMPARISON, bound_note, run_counts
 from swissroll.sweep.analysis.formatting import format_setting, format_value, join_names
 from swissroll.sweep.analysis.gallery import Gallery, draw_generated, draw_latents, open_gallery
 from swissroll.sweep.analysis.learning_curves import draw_learning_curves, drawn_settings
@@ -91,6 +91,7 @@ class SweepPage:
         diverged: Settings with diverged runs.
         diverged_runs: How many runs diverged.
         confounded: The sigmas of each latent dimension, where the sweep confounds the two.
+        bound_note: Which runs' evidence is only bounded, beside exact evidence of others; empty elsewhere.
         levels: The levels of each axis.
         shared: Settings that all runs share.
         axis_sections: What is said of each axis.
@@ -111,6 +112,7 @@ class SweepPage:
     diverged: list[DivergedSetting]
     diverged_runs: int
     confounded: list[LatentSigmas]
+    bound_note: str
     levels: dict[str, str]
     shared: dict[str, str]
     axis_sections: list[AxisSection]
@@ -220,6 +222,7 @@ def _page(table: Table, figures: dict[str, str], gallery: Gallery) -> SweepPage:
         diverged=_diverged_settings(table),
         diverged_runs=sum(row.status == "diverged" for row in table.rows),
         confounded=_confounded_sigmas(table),
+        bound_note=bound_note(table),
         levels={axis: _list_values(levels) for axis, levels in table.axes.items()},
         shared=_shared_settings(table),
         axis_sections=[axis_section(table, axis, figures.get(axis, "")) for axis in table.axes],

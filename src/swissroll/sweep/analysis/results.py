@@ -90,6 +90,7 @@ class Row:
         diagnosis: The name of its diagnosis.
         values: What was measured, by the names of :data:`METRICS`; empty unless the run finished.
         learned_sigma: The decoder's standard deviation at the end of the run; nan unless the run finished.
+        bounds_evidence: Whether its negative log evidence is only an upper bound, by importance-weighted draws.
     """
 
     name: str
@@ -100,6 +101,7 @@ class Row:
     diagnosis: str = ""
     values: dict[str, float] = field(default_factory=dict)
     learned_sigma: float = math.nan
+    bounds_evidence: bool = False
 
     @cached_property
     def sigma(self) -> float:
@@ -245,6 +247,7 @@ def _row_of_ended(run: Path, config: Config, setting: dict[str, Any], state: Any
         diagnosis=diagnosis["name"],
         values=_values(config, found),
         learned_sigma=metrics["sigma"],
+        bounds_evidence=bool((metrics["evidence"] or {}).get("bound")),
     )
 
 
@@ -345,7 +348,7 @@ def _columns(sweep: Sweep) -> list[str]:
 
     columns = ["name", "status", *axes, "seed", *shared, "sigma"]
     columns += METRICS
-    columns += ["diagnosis", "message"]
+    columns += ["bounds_evidence", "diagnosis", "message"]
     return columns
 
 
@@ -378,6 +381,7 @@ def _fields(sweep: Sweep, row: Row) -> dict[str, Any]:
     fields |= row.values
     fields["name"] = row.name
     fields["status"] = row.status
+    fields["bounds_evidence"] = row.bounds_evidence if "neg_log_evidence" in row.values else None
     fields["diagnosis"] = row.diagnosis
     fields["message"] = row.message
     fields["sigma"] = row.sigma

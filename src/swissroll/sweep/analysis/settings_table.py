@@ -6,10 +6,10 @@ from collections import Counter
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
-from swissroll.report.plots import Array
 from swissroll.sweep.analysis.axis_panels import axis_metrics
 from swissroll.sweep.analysis.blocks import Setting, settings
-from swissroll.sweep.analysis.formatting import NO_NUMBER, format_spread, format_value
+from swissroll.sweep.analysis.comparisons import is_upper_bound
+from swissroll.sweep.analysis.formatting import NO_NUMBER, format_spread, format_value, mark_bound
 from swissroll.sweep.analysis.results import Table
 
 MAX_TABLE_SETTINGS = 200
@@ -73,7 +73,7 @@ def _row(setting: Setting, metrics: list[str]) -> list[Field]:
         *(_plain_field(level) for level in setting.values),
         _plain_field(statuses["finished"]),
         _plain_field(statuses["diverged"]),
-        *(_measured_field(setting.measured(metric)) for metric in metrics),
+        *(_measured_field(setting, metric) for metric in metrics),
         _plain_field(_diagnoses(setting)),
     ]
 
@@ -82,12 +82,14 @@ def _plain_field(value: Any) -> Field:
     return Field(text=format_value(value), spread="", sort_key=str(value))
 
 
-def _measured_field(values: Array) -> Field:
+def _measured_field(setting: Setting, metric: str) -> Field:
     """Mean and standard deviation over seeds."""
+    values = setting.measured(metric)
     if not len(values):
         return Field(text=NO_NUMBER, spread="", sort_key="")
 
     text, _, spread = format_spread(values).partition(" ± ")
+    text = mark_bound(text, is_bound=is_upper_bound(metric, setting.rows))
     return Field(text=text, spread=spread and f"± {spread}", sort_key=repr(float(values.mean())))
 
 
