@@ -197,7 +197,7 @@ def test_a_word_is_explained_by_pointer_and_by_keyboard(page: Page) -> None:
 
 
 def test_axes_of_a_larger_latent_space_are_chosen(page: Page) -> None:
-    go_to(page, f"{STILL}&latent_dim=3")
+    go_to(page, f"{STILL}&latent_dim=3&plane=0,1")
     across = page.locator("select[name=axis-across]")
     across.select_option("2")
     page.wait_for_function("() => location.hash.includes('plane=2%2C1')")
@@ -208,6 +208,26 @@ def test_axes_of_a_larger_latent_space_are_chosen(page: Page) -> None:
     assert "two" in (page.locator('#panel-latent input[name="posterior"]').get_attribute("title") or "")
     expect(page.locator(".rates li")).to_have_count(3)
     expect(page.locator("#panel-curves .description")).to_contain_text("importance-weighted bound")
+
+
+def test_axes_are_those_of_the_highest_rates_until_others_are_picked(page: Page) -> None:
+    go_to(page, f"{SMALL}&latent_dim=4&step=300")
+    wait_for_step(page, 300)
+    rates = page.locator(".rates li .number")
+    expect(rates).to_have_count(4)
+    carried = [float(text.split()[0].replace("\u2212", "-")) for text in rates.all_inner_texts()]
+    first, second = sorted(sorted(range(4), key=lambda dim: -carried[dim])[:2])
+    across, up = (page.locator(f"select[name=axis-{name}]") for name in ("across", "up"))
+    expect(across).to_have_value(str(first))
+    expect(up).to_have_value(str(second))
+    assert "plane=" not in page.url
+
+    picked = min(range(4), key=lambda dim: carried[dim])
+    across.select_option(str(picked))
+    page.get_by_role("button", name="Step", exact=True).click()
+    wait_for_step(page, 301)
+    expect(across).to_have_value(str(picked))
+    page.wait_for_function("picked => location.hash.includes(`plane=${picked}`)", arg=picked)
 
 
 def test_points_of_three_coordinates_are_turned(page: Page) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import re
 from typing import Any
 
 import pytest
@@ -272,3 +273,26 @@ answer([null, prior].map((given) => ratePerDimension([0.3, -1, 2, 0.1], [-1, 0.2
 """
     closed, by_nodes = node(script)
     assert by_nodes == pytest.approx(closed, abs=1e-4)
+
+
+def test_what_is_said_of_a_bound_adds_up_with_its_sums(node: Node) -> None:
+    """Three latents: the diagnosis counts from what the importance-weighted bound leaves open."""
+    script = """
+    const { Training } = await load("training.js");
+    const { Verdicts } = await load("verdicts.js");
+    const { roundSummary } = await load("summary.js");
+    const { captionOf } = await load("sums.js");
+    const training = new Training(kernel, { latent_dim: 3, hidden_dim: 32, depth: 2, lr: 0.005 });
+    training.step(1000);
+    let evidence = null;
+    const slices = new Verdicts(kernel, training).judge(training, 1000);
+    let told = slices.next();
+    for (; !told.done; told = slices.next()) evidence = told.value?.evidence ?? evidence;
+    answer({ caption: captionOf(roundSummary(evidence)), sentence: told.value.diagnosis.sentence });
+    """
+    found = node(script)
+    [said] = re.findall(r"negative log evidence at least (\S+) nats above its lower bound", found["sentence"])
+    [(least, above, lower)] = re.findall(r"at least (\S+), (\S+) above its lower bound (\S+)\.$", found["caption"])
+    least, above, lower = (float(text.replace("\u2212", "-")) for text in (least, above, lower))
+    assert above == pytest.approx(least - lower, abs=1e-9)
+    assert float(said) == pytest.approx(above, abs=0.02 + 0.01 * above)

@@ -164,3 +164,23 @@ for (let step = 0; step < 20000 && !told.includes("diagnosis"); step++) {
 answer([told.includes("evidence"), told.includes("diagnosis"), told.filter((name) => name === "density").length > 3]);
 """
     assert node(script) == [True, True, True]
+
+
+def test_a_run_that_stands_still_is_judged_by_all_its_losses(node: Node) -> None:
+    """Also where its last frame comes soon after one that was judged."""
+    script = """
+    const { startTruth } = await load("truth_client.js");
+    const { createStore } = await load("store.js");
+    const told = [];
+    const request = async (_, kind, { moment } = {}) => { if (kind === "moment") told.push(moment); };
+    const store = createStore();
+    startTruth(store, () => ({ ready: Promise.resolve(), request })).look({});
+    const begin = { settings: {} };
+    for (const last of [1, 3]) {
+      const history = { step: [1, 2, 3].slice(0, last), loss: [9, 8, 7].slice(0, last) };
+      store.setRun("main", { begin, history, frame: { step: last, parameters: [] } });
+      await new Promise((done) => setTimeout(done, 0));
+    }
+    answer(told.map(({ losses }) => Array.from(losses ?? [])));
+    """
+    assert node(script) == [[9], [9, 8, 7]]

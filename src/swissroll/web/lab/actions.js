@@ -58,7 +58,7 @@ export function createActions(store, engine) {
       notes: [],
       selection: { point: null, latent: null },
       timeline: { steps: [], at: null },
-      view: { plane: planeFor(settings.latent_dim) },
+      view: planeFor(settings.latent_dim),
     });
 
     try {
@@ -76,11 +76,11 @@ export function createActions(store, engine) {
     }
   }
 
-  /** The plane of latent space that is looked at, where the model has its two dimensions. */
+  /** The plane of latent space that a reader picked, where the model has its two dimensions; else the first. */
   function planeFor(latentDim) {
-    const { plane } = store.get().view;
+    const { plane, isPlanePicked } = store.get().view;
     const isThere = plane[0] !== plane[1] && Math.max(...plane) < latentDim;
-    return isThere ? plane : [0, Math.min(1, latentDim - 1)];
+    return isThere && isPlanePicked ? { plane } : { plane: [0, Math.min(1, latentDim - 1)], isPlanePicked: false };
   }
 
   /** Go on training, from the snapshot that is looked at where there is one. */
@@ -311,7 +311,7 @@ export function createActions(store, engine) {
     const isRecorded = Boolean(state || snapshots?.length);
     const hasStarted = await start({ settings, points, recorded: { state, snapshots, history }, plays: !isRecorded });
     if (!hasStarted) return;
-    if (plane) store.set({ view: { plane } });
+    if (plane && settings.latent_dim > 2) store.set({ view: { plane, isPlanePicked: true } });
     const words = `The recorded run ${name}: scrub its timeline, or press Play to continue training here.`;
     const told = points ? [sayRows(points)] : [];
     store.set({ notes: [...problems, ...(isRecorded && name ? [words] : []), ...told] });

@@ -66,7 +66,8 @@ const FACTS = {
   latent_dim: (value) => `latent dimensions ${value}`,
   data_dim: (value) => `data dimensions ${value}`,
   aggregate_c2st: (value) => `C2ST accuracy ${value.toFixed(2)} between aggregate posterior and prior (chance 0.5)`,
-  above_lower_bound: (value) => `negative log evidence ${value.toFixed(2)} nats above its lower bound`,
+  above_lower_bound: (value, { slack }) =>
+    `negative log evidence ${slack > 0 ? "at least " : ""}${value.toFixed(2)} nats above its lower bound`,
   loss_drop: (value) =>
     Math.round(100 * value) <= 0
       ? "a loss that did not fall over the last two thirds"
@@ -177,7 +178,7 @@ const RULES = [
 export function diagnose(symptoms) {
   const [verdict, , names, advice] = RULES.find(([, holds]) => holds(symptoms));
   const known = names.filter((name) => !Number.isNaN(symptoms[name]));
-  const facts = known.map((name) => FACTS[name](symptoms[name]));
+  const facts = known.map((name) => FACTS[name](symptoms[name], symptoms));
   return {
     verdict,
     sentence: facts.length > 0 ? `${MEANINGS[verdict]}: ${facts.join(", ")}.` : `${MEANINGS[verdict]}.`,

@@ -21,6 +21,8 @@ const TOGGLES = [
 ];
 /** Rate of a latent dimension, in nats per point, below which it is called collapsed. */
 export const COLLAPSED = 0.01;
+/** Times the rate of a shown dimension that another one carries before it takes its place in a run that goes on. */
+const CLEARLY_MORE = 1.5;
 const KEY_STEP = 0.1;
 /** Pixels that a pressed pointer moves before it draws a line. */
 const DRAG = 6;
@@ -60,6 +62,7 @@ export function mount(element, store) {
     const main = state.runs?.main;
     if (main?.frame) toggles.allow("posterior", whyNoPosterior(main));
     dropForeignLatents(store);
+    lookAtHighestRates(store);
     invalidate();
   });
   startProbe(store);
@@ -89,6 +92,32 @@ function whyNoPosterior(main) {
   return null;
 }
 
+/** Look at the two dimensions that carry most, as long as the reader picked none. */
+function lookAtHighestRates(store) {
+  const { runs, view, running, timeline } = store.get();
+  const rates = runs?.main?.frame?.rate_per_dimension;
+  if (!rates || rates.length < 3 || view.isPlanePicked) return;
+  const isMoving = running || timeline.at !== null;
+  const plane = planeOfHighestRates(rates, view.plane, isMoving);
+  if (plane.some((dim, axis) => dim !== view.plane[axis])) store.set({ view: { plane } });
+}
+
+/**
+ * The two dimensions of the highest rates, in their order. While rates move, those that are shown stay as long as no other
+ * carries clearly more.
+ * @param {ArrayLike<number>} rates in nats per point, at least three
+ * @param {number[]} shown two dimensions
+ * @param {boolean} isMoving
+ * @returns {number[]}
+ */
+export function planeOfHighestRates(rates, shown, isMoving) {
+  const byRate = Array.from(rates, (_, dim) => dim).sort((a, b) => rates[b] - rates[a]);
+  const least = Math.min(...shown.map((dim) => rates[dim]));
+  const others = byRate.filter((dim) => !shown.includes(dim));
+  const isClear = rates[others[0]] > CLEARLY_MORE * least;
+  return isMoving && !isClear ? shown : byRate.slice(0, 2).sort((a, b) => a - b);
+}
+
 /** A cursor of another L, of a run before, is let go. */
 function dropForeignLatents(store) {
   const { runs, selection } = store.get();
@@ -109,7 +138,7 @@ function addPickers(row, store) {
       // The other axis makes room.
       if (plane[1 - k] === chosen) plane[1 - k] = plane[k];
       plane[k] = chosen;
-      store.set({ view: { ...view, plane } });
+      store.set({ view: { plane, isPlanePicked: true } });
     });
     span.append(make("label", { class: "chip" }, `${name} `, select));
     return select;

@@ -56,7 +56,7 @@ function viewEntries(view) {
   const names = (wanted) => Object.keys(view.toggles).filter((name) => view.toggles[name] === wanted).join(",");
   if (names(true)) entries.push(["show", names(true)]);
   if (names(false)) entries.push(["hide", names(false)]);
-  if (view.plane[0] !== 0 || view.plane[1] > 1) entries.push(["plane", view.plane.join(",")]);
+  if (view.isPlanePicked) entries.push(["plane", view.plane.join(",")]);
   if (view.tool !== "story") entries.push(["tool", view.tool]);
   if (view.panel) entries.push(["panel", view.panel]);
   if (view.lecture) entries.push(["lecture", String(view.scene + 1)]);
@@ -201,7 +201,7 @@ function readView(entries, settings, problems) {
   if (entries.has("plane")) {
     const plane = entries.get("plane").split(",", 3).map(readNumber);
     const isAxis = (axis) => Number.isInteger(axis) && axis >= 0 && axis < settings.latent_dim;
-    if (plane.length === 2 && plane.every(isAxis)) view.plane = plane;
+    if (plane.length === 2 && plane.every(isAxis)) Object.assign(view, { plane, isPlanePicked: true });
     else problems.push(`plane must be two of the ${settings.latent_dim} latent dimensions, counted from 0.`);
   }
   if (entries.has("lecture")) {

@@ -16,7 +16,7 @@ const MERGED = new Set(["settings", "view", "selection", "timeline"]);
  * @property {{to: number} | null} replay the step that a link's run is on its way to
  * @property {number} speed steps per second; 0 is as fast as it goes
  * @property {Object<string, Object>} runs by name: {begin, frame, truth, history, problem, stopped}
- * @property {Object} view {toggles, plane, lecture, scene, panel, tool, theme, shortcuts}
+ * @property {Object} view {toggles, plane, isPlanePicked, lecture, scene, panel, tool, theme, shortcuts}
  * @property {{point: number | null, latent: number[] | null}} selection
  * @property {{steps: number[], at: number | null}} timeline
  * @property {string[]} notes sentences that the page shows above the panels
@@ -37,6 +37,7 @@ export function initialState() {
     view: {
       toggles: {},
       plane: [0, 1],
+      isPlanePicked: false,
       lecture: false,
       scene: 0,
       panel: null,

@@ -67,8 +67,19 @@ function addRow(grid, name, word, parts) {
   };
 }
 
-function captionOf({ step, rows, is_even, asked, true_beta }) {
+/** Of which step and points the sums are. @param {object} shown a rounded summary */
+export function captionOf(shown) {
+  const { step, rows, is_even, asked, true_beta } = shown;
   const where = is_even ? `${rows} points along the curve` : `${rows} held-out points`;
   const aim = asked === null ? "" : ` True β ${say(true_beta)} asks for another encoder than the ELBO does.`;
-  return `Nats, all of step ${step.toLocaleString("en")} and the same ${where}.${aim}`;
+  return `Nats, all of step ${step.toLocaleString("en")} and the same ${where}.${aim}${saySlack(shown)}`;
+}
+
+/** What an importance-weighted bound leaves open, so that the diagnosis and the sums add up. */
+function saySlack({ value, slack, lower_bound, decimals }) {
+  if (!(slack > 0)) return "";
+  const digits = (number) => fixed(number, decimals);
+  const least = Number((value - slack).toFixed(decimals));
+  const above = lower_bound === null ? "" : `, ${digits(least - lower_bound)} above its lower bound ${digits(lower_bound)}`;
+  return ` The bound on \u2212log p(x) may be ${digits(value - least)} too high: it is at least ${digits(least)}${above}.`;
 }

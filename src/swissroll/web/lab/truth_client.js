@@ -1,7 +1,7 @@
 // Lets a worker of its own find the truth of the run that is shown, from the weights of its frames: so neither the steps
 // nor the pictures wait for it.
 
-/** Milliseconds between two looks at the losses, which only the diagnosis needs. */
+/** Milliseconds between two looks at the losses of a run that goes on, which only the diagnosis needs. */
 const LOSSES_EVERY = 500;
 
 /**
@@ -64,7 +64,8 @@ export function startTruth(store, openChannel) {
     const { step, parameters, sigma, true_beta } = main.frame;
     const is_still = !store.get().running;
     const moment = { step, parameters, sigma, true_beta, view: { ...view, is_still } };
-    if (performance.now() - lossesAt > LOSSES_EVERY) {
+    // What stands still is judged by all of them.
+    if (is_still || performance.now() - lossesAt > LOSSES_EVERY) {
       lossesAt = performance.now();
       // As Training.followedLosses.
       const { step: steps = [], loss = [], mse = [] } = main.history ?? {};

@@ -88,8 +88,9 @@ export class Verdicts {
     const evidence = this.model.sigma > 0 ? yield* this.#measure(this.rows, moment) : null;
     yield { step, evidence };
     const above = evidence?.lower_bound ?? NaN;
-    const surely = evidence ? evidence.value - above - evidence.slack : NaN;
-    const symptoms = yield* measureSymptoms(this.model, this.scratch, moment, surely);
+    const slack = evidence?.slack ?? 0;
+    const surely = evidence ? evidence.value - above - slack : NaN;
+    const symptoms = { ...(yield* measureSymptoms(this.model, this.scratch, moment, surely)), slack };
     const { sigma } = this.model;
     return { step, diagnosis: { ...diagnose(symptoms), step, sigma, true_beta: moment.true_beta } };
   }
