@@ -10,7 +10,7 @@ from matplotlib.axes import Axes
 
 from swissroll.data import Points
 from swissroll.data.column_names import shorten
-from swissroll.report import plots
+from swissroll.report import plots, ticks
 from swissroll.report.plots import Array, plane
 
 MAX_NAMED_COLUMNS = 3
@@ -49,7 +49,7 @@ class DataPlane:
             return
         across, up = self.limits
         ax.set(xlim=across, ylim=up, title=title, xlabel=self.xlabel, ylabel=self.ylabel)
-        plots.few_ticks(ax, 3)
+        ticks.few_ticks(ax, 3)
 
 
 def square_plane(points: Array, xlabel: str, ylabel: str) -> DataPlane:

@@ -13,7 +13,7 @@ from swissroll import checks
 from swissroll.data.column_names import shorten
 from swissroll.evaluation.evidence import is_exact
 from swissroll.evaluation.measures import MEASURES, axis_label
-from swissroll.report import plots
+from swissroll.report import plots, ticks
 from swissroll.report.colours import (
     DATA,
     GENERATED,
@@ -100,7 +100,7 @@ def losses(scene: Scene) -> Figure:
 def _log_scale_if_positive(ax: Axes, values: Array) -> None:
     finite = values[np.isfinite(values)]
     if (finite > 0).any():
-        plots.log_scale(ax)
+        ticks.log_scale(ax)
 
 
 def reconstructions(scene: Scene) -> Figure:

@@ -17,7 +17,7 @@ from swissroll.data.column_names import shorten
 from swissroll.evaluation.evidence import posterior_on_grid
 from swissroll.evaluation.quadrature import log_joint
 from swissroll.model.vae import VAE, latent_grid
-from swissroll.report import plots
+from swissroll.report import plots, ticks
 from swissroll.report.colours import POSTERIOR, TRUE_POSTERIOR
 from swissroll.report.layout import LABELS, row
 from swissroll.report.plots import Array
@@ -127,7 +127,7 @@ def _draw_window(ax: Axes, window: Window, mu: Array, sigma: Array, correlation:
     low = mu - reach
     high = mu + reach
 
-    plots.few_ticks(ax, 2)
+    ticks.few_ticks(ax, 2)
     ax.set(xlim=(low[0], high[0]), xlabel="z₁")
     if len(mu) == 1:
         _draw_curve(ax, window, mu, sigma)
