@@ -52,6 +52,28 @@ def without_coordinate(whole: Scene) -> Scene:
     return Scene(whole.config, whole.model, whole.snapshots, whole.history, sample)
 
 
+def labelled_table(folder: Path) -> dict[str, Any]:
+    """Settings of a run on a table of 60 rows whose label is text."""
+    draws = np.random.default_rng(0).normal(size=(60, 2)).tolist()
+    lines = [f"{a},{b},{'red' if a * b > 0 else 'blue'}" for a, b in draws]
+    (folder / "points.csv").write_text("a,b,kind\n" + "\n".join(lines), encoding="utf-8")
+    return {"data": str(folder / "points.csv"), "columns": "a,b", "label": "kind"}
+
+
+@pytest.mark.parametrize("own", [True, False], ids=["a label of text", "a curve's piece"])
+def test_a_single_latent_has_the_colours_that_its_points_have_elsewhere(own: bool, tmp_path: Path) -> None:
+    settings = labelled_table(tmp_path) if own else {"dataset": "rings", "conditional": True}
+    found = scene(tmp_path, latent_dim=1, **settings)
+    drawn: Any = next(each for each in draw("posterior", found).axes[0].collections if isinstance(each, PathCollection))
+    labels = np.asarray(found.coordinate)
+    assert set(labels.tolist()) <= {0.0, 1.0, 2.0}
+    np.testing.assert_array_equal(drawn.get_array(), labels)
+    # They stand where the first column, or t, puts them.
+    along = found.line_up[1]
+    np.testing.assert_allclose(drawn.get_offsets()[:, 0], along, rtol=1e-6)
+    assert len(np.unique(along)) > 3
+
+
 def check_text(figure: Figure, name: str) -> None:
     """No text leaves the figure or meets another, and no label lies over the axes beside its own."""
     FigureCanvasAgg(figure).draw()

@@ -181,7 +181,7 @@ def draw_latent_line(ax: Axes, scene: Scene, most: int | None = None) -> Any:
     mu = means[:most, 0]
     sigma = np.exp(0.5 * logvars[:most, 0])
 
-    colour = POSTERIOR if scene.coordinate is None else None
+    colour = POSTERIOR if scene.coordinate is None else scene.coordinate[:most]
     colours = plots.along(ax, along[:most], mu, sigma, colour=colour)
     ax.set(xlabel=label, ylabel="z₁")
     return colours

@@ -288,7 +288,7 @@ def histograms(ax: Axes, lines: dict[str, Series], *, xlabel: str, from_zero: bo
     ax.legend(fontsize=7, loc="upper right")
 
 
-def along(ax: Axes, t: Array, mu: Array, sigma: Array, *, colour: str | None = None) -> Any:
+def along(ax: Axes, t: Array, mu: Array, sigma: Array, *, colour: str | Array) -> Any:
     """Draw one latent coordinate with 1-sigma bars against a coordinate of the points.
 
     Args:
@@ -296,7 +296,7 @@ def along(ax: Axes, t: Array, mu: Array, sigma: Array, *, colour: str | None = N
         t: The points' coordinate, shape (N,).
         mu: Means, shape (N,).
         sigma: Standard deviations, shape (N,).
-        colour: Of all points; by default t colours them.
+        colour: Of all points; or what colours them, shape (N,).
 
     Returns:
         What a colour bar needs.
@@ -307,9 +307,9 @@ def along(ax: Axes, t: Array, mu: Array, sigma: Array, *, colour: str | None = N
     # Below the points.
     ax.vlines(t, low, high, colors=REFERENCE, linewidth=0.5, zorder=0)
 
-    if colour is not None:
+    if isinstance(colour, str):
         return ax.scatter(t, mu, c=colour, s=5, linewidths=0)
-    return ax.scatter(t, mu, c=t, cmap=COORDINATE, s=5, linewidths=0)
+    return ax.scatter(t, mu, c=colour, cmap=COORDINATE, s=5, linewidths=0)
 
 
 def square(ax: Axes, extent: float, *, title: str = "", xlabel: str = "", ylabel: str = "") -> None:

@@ -2,14 +2,16 @@
 
 import gc
 from collections.abc import Callable
+from typing import Any
 
 import pytest
 from matplotlib.figure import Figure
 
 from swissroll.model.vae import VAE
 from swissroll.report.style import house_style
-from swissroll.sweep.analysis.gallery import Gallery, draw_generated, draw_latents, open_gallery
+from swissroll.sweep.analysis.gallery import Gallery, draw_generated, draw_latents, name_colours, open_gallery
 from swissroll.sweep.analysis.results import Table
+from tests.sweep.analysis.oracles import made_table
 
 
 def test_the_gallery_shows_each_setting_once_and_says_how_many(table: Table) -> None:
@@ -38,6 +40,21 @@ def test_a_gallery_keeps_no_model(draw: Callable[[Gallery], Figure], table: Tabl
         figure = draw(gallery)
     assert len(figure.axes) == 8
     assert models_in_memory() == before
+
+
+@pytest.mark.parametrize(
+    ("axes", "fixed", "expected"),
+    [
+        ({"beta": (0.1, 1.0)}, {}, "t"),
+        ({"dataset": ("moons", "pinwheel", "gaussian")}, {}, "t and petal"),
+        ({"conditional": (False, True)}, {"dataset": "rings"}, "t and piece"),
+        ({"beta": (0.1, 1.0)}, {"dataset": "gaussian"}, ""),
+        ({"beta": (0.1, 1.0)}, {"data": "a.csv", "label": "species"}, "species"),
+        ({"beta": (0.1, 1.0)}, {"data": "a.csv"}, ""),
+    ],
+)
+def test_what_colours_points_is_named_as_it_is_called(axes: Any, fixed: dict[str, Any], expected: str) -> None:
+    assert name_colours(made_table(axes, lambda *_: {}, **fixed)) == expected
 
 
 def test_all_latent_spaces_have_the_same_extent(table: Table) -> None:

@@ -5,12 +5,17 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from functools import cache
 from itertools import combinations, product
 from pathlib import Path
 
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
+from torch import Generator
 
+from swissroll.config import Config, Dataset
+from swissroll.data import label_name, open_distribution
+from swissroll.data.column_names import shorten
 from swissroll.report import plots
 from swissroll.report.colours import DATA, GENERATED
 from swissroll.report.figures import draw_latent_line, draw_posteriors, draw_prior, prior_samples
@@ -18,7 +23,7 @@ from swissroll.report.scene import Scene
 from swissroll.runs.run import load
 from swissroll.runs.selection import spread
 from swissroll.sweep.analysis.blocks import Setting, settings
-from swissroll.sweep.analysis.formatting import format_setting
+from swissroll.sweep.analysis.formatting import format_setting, join_names
 from swissroll.sweep.analysis.results import Row, Table
 
 MAX_PANELS = 36
@@ -87,6 +92,29 @@ class Gallery:
     def shown(self) -> int:
         """How many panels there are."""
         return len(list(self.panels))
+
+
+def name_colours(table: Table) -> str:
+    """What colours points in the runs' latent spaces; empty where nothing does."""
+    found: dict[str, None] = {}
+    for row in table.rows:
+        found.setdefault(_name_colour(row.config))
+    return join_names([name for name in found if name])
+
+
+def _name_colour(config: Config) -> str:
+    if config.data is not None:
+        return shorten(config.label or "")
+    return _name_colour_of_dataset(config.dataset, conditional=config.conditional)
+
+
+@cache
+def _name_colour_of_dataset(dataset: Dataset, *, conditional: bool) -> str:
+    source = open_distribution(Config(dataset=dataset))
+    if conditional:
+        return label_name(source)
+    has_coordinate = source.sample(1, generator=Generator()).coordinate is not None
+    return getattr(source, "coordinate_name", "t") if has_coordinate else ""
 
 
 def open_gallery(table: Table) -> Gallery:
@@ -183,7 +211,7 @@ def _open_panel(table: Table, setting: Setting, title: str, side: str = "") -> P
 
 
 def draw_latents(gallery: Gallery) -> Figure:
-    """Posterior means coloured by t, with ellipses of some, over the prior; a single latent against t."""
+    """Posterior means in their points' colours, with ellipses of some, over the prior; a single latent along a line."""
     extents = [DEFAULT_LATENT_EXTENT]
     lines: list[Axes] = []
     planes: list[Axes] = []

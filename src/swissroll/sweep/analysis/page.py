@@ -20,7 +20,7 @@ from swissroll.sweep.analysis.blocks import confounds, sigmas
 from swissroll.sweep.analysis.comparison_tables import AxisSection, BestSetting, axis_section, best_settings
 from swissroll.sweep.analysis.conclusions import FEW_SEEDS, NO_COMPARISON, bound_note, run_counts
 from swissroll.sweep.analysis.formatting import format_setting, format_value, join_names
-from swissroll.sweep.analysis.gallery import Gallery, draw_generated, draw_latents, open_gallery
+from swissroll.sweep.analysis.gallery import Gallery, draw_generated, draw_latents, name_colours, open_gallery
 from swissroll.sweep.analysis.learning_curves import draw_learning_curves, drawn_settings
 from swissroll.sweep.analysis.rate_error import PlaneAxes, draw_rate_and_error, frontier_settings, plane_axes
 from swissroll.sweep.analysis.results import Table, read_table
@@ -146,8 +146,7 @@ class SweepPage:
     @property
     def coordinate_name(self) -> str:
         """What colours the latents of points; empty where nothing does."""
-        config = self.table.rows[0].config
-        return "t" if config.data is None else config.label or ""
+        return name_colours(self.table)
 
     @property
     def leaves_columns_out(self) -> bool:
