@@ -23,7 +23,7 @@ from swissroll.training.loop import DivergedError
 from tests.density.oracles import TINY, fitted, moons, of_moons
 
 SOUND = Signs(
-    retried=False,
+    slowed_to=None,
     last_gain=0.0,
     gap=0.05,
     gap_error=0.1,
@@ -69,7 +69,7 @@ def test_held_out_rows_do_not_move_the_weights() -> None:
     ("change", "name"),
     [
         ({}, "healthy"),
-        ({"retried": True}, "diverged"),
+        ({"slowed_to": 0.005}, "diverged"),
         ({"last_gain": 0.5}, "under-trained"),
         ({"gap": 0.5}, "overfitted"),
         ({"coverage": 0.7}, "badly calibrated"),
@@ -99,21 +99,36 @@ def test_what_ails_a_fit_is_said_as_a_warning(monkeypatch: pytest.MonkeyPatch) -
         VAEDensity(**TINY).fit(moons())
 
 
-def test_a_number_that_is_not_finite_costs_one_more_try(monkeypatch: pytest.MonkeyPatch) -> None:
-    rates = []
+@pytest.mark.parametrize(("failures", "rates"), [(1, [1e-2, 5e-3]), (2, [1e-2, 5e-3, 1e-3])])
+def test_a_number_that_is_not_finite_costs_another_try(
+    failures: int, rates: list[float], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    tried = diverge(failures, monkeypatch)
+    with pytest.warns(ConvergenceWarning, match=f"diverged: .* went well with a learning rate of {rates[-1]:g}"):
+        VAEDensity(**TINY).fit(moons())
+    # The folds of a small table begin with the rate that was asked for.
+    assert tried[: len(rates)] == pytest.approx(rates)
+
+
+def test_three_divergences_are_an_error(monkeypatch: pytest.MonkeyPatch) -> None:
+    diverge(3, monkeypatch)
+    with pytest.raises(DivergedError, match=r"learning rate was 0\.001"):
+        VAEDensity(**TINY).fit(moons())
+
+
+def diverge(failures: int, monkeypatch: pytest.MonkeyPatch) -> list[float]:
+    """Let so many trainings diverge; returns the learning rates of all."""
+    tried: list[float] = []
     plain = fitting._new_model
 
     def watched(points: object, config: object) -> object:
-        rates.append(config.lr)  # type: ignore[attr-defined]
-        if len(rates) == 1:
-            raise DivergedError(3, "loss", rates[0])
+        tried.append(config.lr)  # type: ignore[attr-defined]
+        if len(tried) <= failures:
+            raise DivergedError(3, "loss", tried[-1])
         return plain(points, config)  # type: ignore[arg-type]
 
     monkeypatch.setattr(fitting, "_new_model", watched)
-    with pytest.warns(ConvergenceWarning, match="diverged: a number was not finite"):
-        VAEDensity(**TINY).fit(moons())
-    # The folds of a small table begin with the rate that was asked for.
-    assert rates[:2] == pytest.approx([1e-2, 1e-3])
+    return tried
 
 
 def test_the_bar_shows_only_where_it_is_asked_for(capsys: pytest.CaptureFixture[str]) -> None:

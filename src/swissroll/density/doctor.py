@@ -25,7 +25,7 @@ class Signs:
     """What the rules look at.
 
     Attributes:
-        retried: Whether training had to begin again with a tenth of the learning rate.
+        slowed_to: The lower learning rate that training had to begin again with, if so.
         last_gain: By how much held-out rows gained over the last tenth of a training that was not stopped, in nats.
         gap: Mean log density of training rows less that of held-out rows, in nats per row.
         gap_error: Its standard error.
@@ -37,7 +37,7 @@ class Signs:
         coverage_error: Standard error of such a share if the model were right.
     """
 
-    retried: bool
+    slowed_to: float | None
     last_gain: float
     gap: float
     gap_error: float
@@ -92,9 +92,9 @@ def say_gap(signs: Signs) -> str:
 RULES = (
     Rule(
         name="diverged",
-        holds=lambda s: s.retried,
-        because=lambda _: "a number was not finite, and training began again with a tenth of the learning rate",
-        advice="Set learning_rate to a tenth; and see whether a few rows lie very far from the others.",
+        holds=lambda s: s.slowed_to is not None,
+        because=lambda s: f"a number was not finite, and training went well with a learning rate of {s.slowed_to:g}",
+        advice="Set learning_rate to that; and see whether a few rows lie very far from the others.",
     ),
     Rule(
         name="under-trained",

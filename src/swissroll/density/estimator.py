@@ -123,7 +123,7 @@ class VAEDensity(ClassNamePrefixFeaturesOutMixin, TransformerMixin, DensityMixin
 
         Raises:
             ValueError: A parameter is out of range, or X cannot be used as it is: the message names row and column.
-            DivergedError: A number was not finite, even at a tenth of the learning rate.
+            DivergedError: A number was not finite, even at a half and at a tenth of the learning rate.
 
         Warns:
             ConvergenceWarning: Something ails the fit: the sentence of ``diagnosis_``.

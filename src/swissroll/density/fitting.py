@@ -36,6 +36,8 @@ MAX_CHECK_ROWS = 500
 """Most held-out rows that a check looks at."""
 WARMUP = 50
 ACTIVATION: Activation = "silu"
+RATES = (1.0, 0.5, 0.1)
+"""Parts of the learning rate that are tried, until every number is finite."""
 
 Progress = Callable[[int, float], object]
 """Called after each check, with the steps done and the mean log density of the held-out rows, in nats in data units."""
@@ -89,7 +91,7 @@ class Fitted:
             mean log density of the held-out rows (its importance-weighted bound), in nats per row in data units.
         best_step: The step whose weights these are.
         stopped: Whether training stopped before its last step.
-        retried: Whether it had to begin again with a tenth of the learning rate.
+        slowed_to: The lower learning rate that it had to begin again with; None where the first try was good.
     """
 
     model: VAE
@@ -97,7 +99,7 @@ class Fitted:
     history: dict[str, NDArray[np.float64]]
     best_step: int
     stopped: bool
-    retried: bool
+    slowed_to: float | None
 
     @property
     def sigma(self) -> float:
@@ -117,7 +119,7 @@ def fit(
     *,
     steps: int | None = None,
 ) -> Fitted:
-    """Train, and once more with a tenth of the learning rate where a number was not finite.
+    """Train, and again with a lower learning rate where a number was not finite.
 
     Args:
         points: The rows.
@@ -128,13 +130,16 @@ def fit(
         steps: Keep the weights after so many steps; by default those that the held-out rows favour.
 
     Raises:
-        DivergedError: The second training diverged, too.
+        DivergedError: The last training diverged, too.
     """
-    try:
-        return _fit(points, settings, blur, background, progress, steps, retried=False)
-    except DivergedError:
-        slower = replace(settings, learning_rate=settings.learning_rate / 10)
-        return _fit(points, slower, blur, background, progress, steps, retried=True)
+    for part in RATES[:-1]:
+        tried = replace(settings, learning_rate=part * settings.learning_rate)
+        try:
+            return _fit(points, tried, blur, background, progress, steps, is_first=part == 1)
+        except DivergedError:
+            continue
+    tried = replace(settings, learning_rate=RATES[-1] * settings.learning_rate)
+    return _fit(points, tried, blur, background, progress, steps, is_first=False)
 
 
 def _fit(
@@ -145,7 +150,7 @@ def _fit(
     progress: Progress,
     last: int | None,
     *,
-    retried: bool,
+    is_first: bool,
 ) -> Fitted:
     config = _config_of(settings, len(points.train))
     model = _new_model(points, config)
@@ -191,7 +196,7 @@ def _fit(
         },
         best_step=last or steps[int(np.argmax(held_out))],
         stopped=steps[-1] < config.steps,
-        retried=retried,
+        slowed_to=None if is_first else settings.learning_rate,
     )
 
 

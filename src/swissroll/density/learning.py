@@ -136,7 +136,7 @@ def _signs(
     if not fitted.stopped and len(checks) > tenth:
         gain = float(checks[-1] - checks[-1 - tenth])
     return Signs(
-        retried=fitted.retried,
+        slowed_to=fitted.slowed_to,
         last_gain=gain,
         gap=train_mean - held_out_mean,
         gap_error=float(np.hypot(train_error, held_out_error)),
