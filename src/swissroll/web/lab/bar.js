@@ -1,9 +1,9 @@
 // The bar at the top: training's buttons, and how far the run is.
 
 import { fixed } from "./canvas.js";
-import { isRecent, lastNumber, rowsUntil } from "./curve_lines.js";
+import { lastNumber, rowsUntil } from "./curve_lines.js";
 import { explain } from "./glossary.js";
-import { currentRun, shownSummary } from "./summary.js";
+import { currentRun, recentSummary } from "./summary.js";
 
 /** Steps per second that can be chosen; 0 is as fast as it goes. */
 const SPEEDS = {
@@ -49,16 +49,24 @@ function showBar(state, changed) {
   if (["runs", "running", "replay", "timeline"].some((name) => changed.has(name))) showReadout(state);
 }
 
-function showReadout({ runs, running, replay, timeline }) {
-  const frame = runs.main?.frame;
-  const found = runs.main ? shownSummary(currentRun(runs.main, running)) : null;
-  const shown = found && isRecent(found.step, frame?.step ?? 0) ? found : null;
+/**
+ * The negative ELBO as the bar writes it: measured where that is recent, else of the history while the run goes on.
+ * @param {{runs: object, running: boolean, timeline: {at: number | null}}} state
+ * @returns {string}
+ */
+export function sayElbo({ runs, running, timeline }) {
+  const shown = runs.main ? recentSummary(currentRun(runs.main, running)) : null;
   const negativeElbo = shown ? shown.negative_elbo : running ? lastElbo(runs.main?.history ?? {}, timeline.at) : NaN;
+  return Number.isFinite(negativeElbo) ? fixed(negativeElbo, shown?.decimals) : "\u2013";
+}
 
+function showReadout(state) {
+  const { runs, running, replay } = state;
+  const frame = runs.main?.frame;
   const step = counts.format(frame?.step ?? 0);
   document.getElementById("now-step").textContent = replay ? `${step} of ${counts.format(replay.to)}` : step;
   document.getElementById("now-speed").textContent = running ? counts.format(Math.round(frame?.steps_per_second ?? 0)) : "0";
-  document.getElementById("now-loss").textContent = Number.isFinite(negativeElbo) ? fixed(negativeElbo, shown?.decimals) : "\u2013";
+  document.getElementById("now-loss").textContent = sayElbo(state);
 }
 
 /** The negative ELBO on held-out points at a step, in nats, before there is an exact one; before the first, on the batch. */

@@ -188,7 +188,12 @@ function drawSpace(surface, run, space, runs) {
   else drawLatentPlane(surface, run, options);
 }
 
-function drawDifference(surface, runs) {
+/**
+ * Draw the difference of two runs against their steps.
+ * @param {import("./canvas.js").Surface} surface that has begun
+ * @param {Record<string, {begin?: object, history?: object}>} runs
+ */
+export function drawDifference(surface, runs) {
   const held = differenceOf(runs.main.history ?? {}, runs[OTHER].history ?? {}, "held_out_");
   // On a batch a mistake is measured by itself; on held-out points all runs are measured alike.
   const isMistaken = Boolean(runs[OTHER].begin?.settings?.mistake) && held.step.length > 0;

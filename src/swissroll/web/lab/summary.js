@@ -7,6 +7,8 @@
  *     rate       =  information + mismatch
  */
 
+import { isRecent } from "./curve_lines.js";
+
 /** Decimals that are shown, and size of a number from which fewer are. */
 const DECIMALS = 3;
 const LARGE = 100;
@@ -162,6 +164,15 @@ export function currentRun(run, running) {
   const isCurrent = (found) =>
     found?.step === frame.step && ["sigma", "true_beta"].every((name) => !(name in found) || found[name] === frame[name]);
   return { ...run, truth: Object.fromEntries(Object.entries(truth).filter(([, found]) => isCurrent(found))) };
+}
+
+/**
+ * The last summary as it is shown, where it may stand beside numbers of now; null where it is of long ago.
+ * @param {{truth?: object, frame?: object}} run
+ */
+export function recentSummary(run) {
+  const found = shownSummary(run);
+  return found && isRecent(found.step, run.frame?.step ?? 0) ? found : null;
 }
 
 /** The last summary of a run as it is shown; null where there is none. @returns {(Summary & {decimals: number}) | null} */
