@@ -1,4 +1,4 @@
-"""What is written beside and over the lab's curves, in Node, on a canvas that keeps what is drawn on it in its order."""
+"""What is written beside and over the lab's curves, in Node, on a canvas that keeps what is drawn, in its order."""
 
 from tests.web.conftest import Node
 
@@ -23,11 +23,13 @@ def test_the_bar_says_a_measured_elbo_only_of_about_now(node: Node) -> None:
       information: null, lower_bound: null, errors: {},
     };
     const history = { step: [1, 2], distortion: [9, 5], rate: [2, 1] };
-    const sayAt = (step) =>
-      sayElbo({ runs: { main: { frame: { step }, truth: { evidence }, history } }, running: true, timeline: { at: null } });
+    const sayAt = (step) => {
+      const main = { frame: { step }, truth: { evidence }, history };
+      return sayElbo({ runs: { main }, running: true, timeline: { at: null } });
+    };
     const { recentSummary } = await load("summary.js");
-    const sums = [1300, 2000].map((step) => recentSummary({ frame: { step }, truth: { evidence } })?.negative_elbo ?? null);
-    answer([sayAt(1300), sayAt(2000), ...sums]);
+    const sumsAt = (step) => recentSummary({ frame: { step }, truth: { evidence } });
+    answer([sayAt(1300), sayAt(2000), sumsAt(1300).negative_elbo, sumsAt(2000)]);
     """
     # What happens shows no sums of long ago, either.
     assert node(script) == ["3.000", "6.00", 3, None]

@@ -5,6 +5,8 @@ import math
 import numpy as np
 import pytest
 
+from swissroll.evaluation.diagnosis import FIT_PRIOR
+from swissroll.evaluation.wording import advice_text
 from tests.web.conftest import Node
 
 SIZE = 81
@@ -215,6 +217,23 @@ const begin = { dims: 3, held_out: new Float32Array(3 * 24) };
 answer(showNats({ nats: { hidden: true, textContent: "" } }, { begin, history, frame: { sigma: 1 } }, null, false));
 """
     assert node(script).startswith("In nats, on 24 held-out points, with one draw each: \u2212ELBO 3.50.")
+
+
+def test_of_a_start_nothing_is_judged(node: Node) -> None:
+    """Nor is what was found of it said of a later step, which waits for its own."""
+    script = """
+const { verdictOf } = await load("story_panel.js");
+const diagnosis = { verdict: "under-trained", sentence: "Under-trained.", step: 0 };
+answer([0, 1500].map((step) => verdictOf({ truth: { diagnosis }, frame: { step } }).sentence));
+"""
+    assert node(script) == ["Nothing is trained yet.", "The first diagnosis is on its way."]
+
+
+def test_advice_names_a_preset_as_the_page_does(node: Node) -> None:
+    script = 'const { adviseHere } = await load("story_panel.js"); answer(adviseHere(input));'
+    words = node(script, advice_text(FIT_PRIOR))
+    assert "preset" not in words
+    assert "open the question" in words
 
 
 def test_before_the_first_diagnosis_no_evidence_of_long_ago_is_told(node: Node) -> None:

@@ -152,7 +152,7 @@ def test_a_thousand_hostile_fragments_give_settings_that_the_package_takes(node:
                 assert all(
                     len(v) <= 60 if isinstance(v, str) else math.isfinite(v) for v in np.atleast_1d(numbers).tolist()
                 )
-        assert set(read["view"]) <= {"toggles", "plane", "tool", "panel", "lecture", "scene", "theme"}
+        assert set(read["view"]) <= {"toggles", "plane", "isPlanePicked", "tool", "panel", "lecture", "scene", "theme"}
         assert len(read["problems"]) <= 5
         for sentence in read["problems"]:
             assert len(sentence) < 300

@@ -37,7 +37,7 @@ if TYPE_CHECKING:
 STEPS = 12
 RUN = f"{SMALL}&beta=0.02&steps={STEPS}&step={STEPS}&turns=5:lr:0.01&tool=export"
 PER_COORDINATE = "squared data units per coordinate"
-TEXTS = ("Link", "Command", "config.toml", "Python script", "Points as CSV")
+TEXTS = ("Link", "Command", "lab.toml", "Python script", "Points as CSV")
 
 
 @pytest.fixture(scope="module")
@@ -101,7 +101,7 @@ def test_without_a_clipboard_the_text_is_selected(browser: Browser, address: str
 def test_saved_config_trains_the_run_and_says_what_differs(
     page: Page, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    path = saved(page, "Save: config.toml", tmp_path)
+    path = saved(page, "Save: lab.toml", tmp_path)
     assert path.name == "lab.toml"
     assert "# lr was turned to 0.01 after step 5; here it stays." in path.read_text()
 
@@ -117,8 +117,9 @@ def test_saved_config_trains_the_run_and_says_what_differs(
 def test_saved_command_and_script_are_the_saved_config(
     page: Page, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    config = read_config(saved(page, "Save: config.toml", tmp_path))
+    config = read_config(saved(page, "Save: lab.toml", tmp_path))
     command = saved(page, "Save: Command", tmp_path).read_text()
+    assert command.endswith("\n")
     script = saved(page, "Save: Python script", tmp_path)
     assert config_of_command(command) == config
 
@@ -148,7 +149,7 @@ def test_saved_weights_encode_the_saved_points_as_the_page_does(page: Page, tmp_
 def test_saved_weights_say_which_run_they_are_of(page: Page, tmp_path: Path) -> None:
     with safe_open(saved(page, "Save: weights as safetensors", tmp_path), framework="pt") as file:
         said = file.metadata()
-    config = read_config(saved(page, "Save: config.toml", tmp_path))
+    config = read_config(saved(page, "Save: lab.toml", tmp_path))
     for name, value in asdict(config).items():
         if name in said and name != "steps":
             assert said[name] in (str(value), str(value).lower(), f"{value:g}" if isinstance(value, float) else "")

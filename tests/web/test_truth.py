@@ -122,9 +122,11 @@ const diagnose = (losses) => {
   return found.diagnosis;
 };
 const since = lossesSince(history.step, history.loss, turns, 1500);
-answer([diagnose(Float64Array.from(history.loss)), diagnose(since)]);
+const turned = lossesSince(history.step, history.loss, [...turns, { step: 1500 }], 1500);
+answer([diagnose(Float64Array.from(history.loss)), diagnose(since), turned.length]);
 """
-    whole, since = node(script)
+    whole, since, turned_now = node(script)
+    assert turned_now == 0
     assert whole["verdict"] == "diverged"
     assert since["verdict"] != "diverged"
     assert since["step"] == 1500

@@ -20,7 +20,7 @@ const TEXTS = [
   { label: "Link", help: LINK_HELP, file: "lab-link.txt", write: linkOf },
   { label: "Command", help: "trains it with the package", file: "lab.sh", write: (state) => command(recipeHere(state)) },
   {
-    label: "config.toml",
+    label: "lab.toml",
     help: "for swissroll train --config lab.toml",
     file: "lab.toml",
     write: (state) => configToml(recipeHere(state)),
@@ -63,7 +63,7 @@ export function mount(element, store, engine) {
     shown,
   );
   element.querySelector(".description").textContent =
-    "Exports: link, command, config.toml, Python script, points, curves and measures as CSV, a panel as PNG, weights as safetensors.";
+    "Exports: link, command, lab.toml, Python script, points, curves and measures as CSV, a panel as PNG, weights as safetensors.";
 }
 
 function textRow({ label, help, file, write }, store, shown, say) {

@@ -21,10 +21,19 @@ export function mountLayout(store) {
   mountTabs(store);
   for (const name of PANELS) mountEnlarge(store, name);
   mountTheme(store);
+  mountColumn();
   store.subscribe((state, changed) => {
     if (changed.has("view")) showLayout(state);
   });
   showLayout(store.get());
+}
+
+/** In one column the knobs come after the pictures that they change, for the keyboard too; else they stand at their left. */
+function mountColumn() {
+  const isColumn = matchMedia("(max-width: 899px)");
+  const place = () => document.getElementById(isColumn.matches ? "main" : "sidebar").append(document.getElementById("knobs"));
+  isColumn.addEventListener("change", place);
+  place();
 }
 
 function mountTabs(store) {

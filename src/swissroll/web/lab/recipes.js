@@ -92,7 +92,8 @@ export function command(recipe) {
     return value === true ? `--${flag}` : `--${flag} ${quoted(value)}`;
   });
   const notes = [`swissroll ${recipe.version}.`, ...conventions(recipe), ...differences(recipe)];
-  return [["swissroll train", ...flags].join(" "), ...notes.map((text) => `# ${text}`)].join("\n");
+  const lines = [["swissroll train", ...flags].join(" "), ...notes.map((text) => `# ${text}`)];
+  return `${lines.join("\n")}\n`;
 }
 
 /**

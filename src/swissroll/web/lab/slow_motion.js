@@ -195,6 +195,7 @@ export function mount(element, store, engine, actions) {
     const begin = state.runs?.main?.begin ?? null;
     const isLeft = state.view?.tool !== "slow";
     if (isLeft && timer) pausePlaying();
+    if (isLeft || state.running) letGo(store, step);
     if (begin === begun) return;
     begun = begin;
     step = null;
@@ -229,6 +230,13 @@ function numbersAt(step, at) {
     { rate: fixed(step.rate), distortion: fixed(step.distortion), loss: say(step.loss) },
   ];
   return Object.assign({}, ...known.slice(0, at + 1));
+}
+
+/** Take back the cross that {@link pointOut} put down, unless the reader has moved it since. */
+function letGo(store, step) {
+  const { selection } = store.get();
+  const isOurs = step && selection?.latent?.every((value, dim) => value === step.z[dim]);
+  if (isOurs) store.set({ selection: { ...selection, pinned: false, latent: null, decoded: null } });
 }
 
 /** Point out in the other panels what is spoken of: the point, and from its draw on, the latent. */

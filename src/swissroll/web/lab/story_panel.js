@@ -5,12 +5,16 @@ import { calmly } from "./calmly.js";
 import { isRecent, lastNumber, rowsUntil } from "./curve_lines.js";
 import { pointsOf } from "./data_view.js";
 import { term as explainedWord } from "./glossary.js";
-import { currentRun, shownSummary } from "./summary.js";
+import { currentRun, recentSummary } from "./summary.js";
 import { addSums } from "./sums.js";
 import { make, write } from "./toggles.js";
 
 /** Advice that is none at beta 0. */
 const TEN_TIMES_BETA = "Multiply beta by ten.";
+/** A preset of the package by the name that it has in this page. */
+const PRESET_BEST = "train with the preset 'best', which does so";
+const QUESTION_BEST = "open the question \u201cHow far does best get?\u201d, which does so";
+const C2ST = "C2ST";
 /** Numbers change no faster than can be read. */
 const EVERY = 250;
 
@@ -65,13 +69,15 @@ export function verdictOf({ problem, stopped, truth, frame }, running = false) {
     const term = problem.term ? `, in ${problem.term}` : "";
     return { kind: "broke", title: `It broke${place}${term}.`, sentence: problem.sentence ?? "" };
   }
-  const said = truth?.diagnosis;
+  // Of a start there is nothing to judge, and what was found of it is none of later steps.
+  const isStart = frame?.step === 0 || truth?.diagnosis?.step === 0;
+  const said = isStart ? null : truth?.diagnosis;
   if (stopped && !running) {
     // What was found of the run is as true as before.
     const sentence = [stopped.sentence, said && said.sentence + whenSaid(said, frame, running)].filter(Boolean).join(" ");
     return { kind: "stopped", title: "It stopped by itself.", sentence };
   }
-  if (!said) return { kind: "waits", title: "", sentence: frame ? firstWords(truth, frame) : "Nothing is trained yet." };
+  if (!said) return { kind: "waits", title: "", sentence: firstWords(truth, frame) };
   const name = said.verdict ?? said.name ?? "";
   // A sentence that begins with the verdict needs no title.
   const saysIt = said.sentence.toLowerCase().startsWith(name.toLowerCase());
@@ -80,6 +86,7 @@ export function verdictOf({ problem, stopped, truth, frame }, running = false) {
 
 /** What is known before the first diagnosis. */
 function firstWords(truth, frame) {
+  if (!frame?.step) return "Nothing is trained yet.";
   const evidence = truth?.evidence;
   if (!Number.isFinite(evidence?.gap) || !isRecent(evidence.step, frame.step)) return "The first diagnosis is on its way.";
   return `The ELBO is ${fixed(evidence.gap, 2)} nats from the evidence that it bounds; the first diagnosis is on its way.`;
@@ -106,7 +113,7 @@ export function mount(element, store) {
     parts.numbers.hidden = !main.frame;
     if (main.frame) {
       sentences.push(showLoss(parts, termsOf(main, at)));
-      const shown = shownSummary(main);
+      const shown = recentSummary(main);
       sentences.push(parts.showSums(shown), showNats(parts, main, at, shown !== null));
       sentences.push(showMeaning(parts, main));
     }
@@ -151,12 +158,21 @@ function showVerdict({ verdict, title, sentence, advice }, main, running) {
   const found = verdictOf(main, running);
   verdict.dataset.kind = found.kind;
   write(title, found.title);
-  write(sentence, found.sentence);
+  writeExplained(sentence, found.sentence);
   const advised = found.kind === "says" ? (main.truth.diagnosis.advice ?? "") : "";
   // No multiple of 0 is another beta.
-  const tip = main.frame?.sigma === 0 && advised === TEN_TIMES_BETA ? "Set beta to 0.01." : advised;
-  write(advice, typeof tip === "string" ? tip : (tip.sentence ?? ""));
+  write(advice, main.frame?.sigma === 0 && advised === TEN_TIMES_BETA ? "Set beta to 0.01." : adviseHere(advised));
   return `${found.title} ${found.sentence} ${advice.textContent}`.trim();
+}
+
+/** The package's advice in the words of this page. @param {string} advice */
+export const adviseHere = (advice) => advice.replace(PRESET_BEST, QUESTION_BEST);
+
+/** Put a sentence into an element where it changed, with the words explained that are in no other place. */
+function writeExplained(element, text) {
+  if (element.textContent === text) return;
+  const parts = text.split(C2ST).flatMap((part, k) => (k ? [explainedWord(C2ST, "c2st"), part] : [part]));
+  element.replaceChildren(...parts);
 }
 
 function showLoss({ loss, error, beta, kl }, terms) {

@@ -6,7 +6,7 @@ const LOSSES_EVERY = 500;
 
 /**
  * Losses that say how training goes now: those of the steps up to the one that is shown, and after the knob that was
- * turned last before it.
+ * turned last: with another knob they are losses of another loss.
  * @param {number[]} step
  * @param {number[]} losses one for each step
  * @param {{step: number}[]} turns
@@ -14,7 +14,7 @@ const LOSSES_EVERY = 500;
  * @returns {Float64Array}
  */
 export function lossesSince(step, losses, turns, shown) {
-  const turned = turns.reduce((last, turn) => (turn.step < shown ? Math.max(last, turn.step) : last), -1);
+  const turned = turns.reduce((last, turn) => (turn.step <= shown ? Math.max(last, turn.step) : last), -1);
   return Float64Array.from(losses.filter((_, row) => step[row] > turned && step[row] <= shown));
 }
 
@@ -35,11 +35,12 @@ export function startTruth(store, openChannel) {
   let isSending = false;
   let lossesAt = -Infinity;
 
+  const isSent = (frame) => frame === sent.frame && view === sent.view && store.get().turns === sent.turns;
   const send = async () => {
     const main = store.get().runs?.main;
-    if (isSending || !view || !main?.frame?.parameters || (main.frame === sent.frame && view === sent.view)) return;
+    if (isSending || !view || !main?.frame?.parameters || isSent(main.frame)) return;
     isSending = true;
-    sent = { frame: main.frame, view };
+    sent = { frame: main.frame, view, turns: store.get().turns };
     channel ??= openChannel();
     try {
       await channel.ready;
@@ -75,7 +76,7 @@ export function startTruth(store, openChannel) {
     await channel.request("main", "moment", { moment });
   };
   store.subscribe((_, changed) => {
-    if (changed.has("runs")) send();
+    if (changed.has("runs") || changed.has("turns")) send();
   });
 
   return {

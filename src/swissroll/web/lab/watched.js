@@ -44,6 +44,7 @@ export class Watched {
       step !== this.view?.step ||
       sigma !== model.sigma ||
       true_beta !== model.trueBeta ||
+      (losses && losses.length !== model.followedLosses.length) ||
       parameters.some((value, at) => value !== model.network.parameters[at]);
     // Not the step: a run that was set back comes by the same steps with other weights.
     this.moment += isNew ? 1 : 0;
