@@ -120,6 +120,11 @@ WRONG: dict[str, tuple[bytes, str, dict[str, Any]]] = {
         "column 'column 1' counts the rows: 0, 1 and so on. Leave it out",
         {},
     ),
+    "row numbers beside others": (
+        text(*[f"{place},{row},red" for place, row in enumerate(ROWS)], header="id,a,b,c"),
+        "if it is meant. Choose the columns to use: a,b.",
+        {"label": "c"},
+    ),
     "duplicate header": (text(*ROWS, header="a,a"), "columns 1 and 2 are both called 'a'. Rename one", {}),
     "a name too long": (
         text(*ROWS, header=f"{'h' * 200_000},b"),

@@ -159,6 +159,20 @@ def test_a_column_of_unequal_steps_is_not_said_to_count() -> None:
 
 
 @UNTRAINED
+@pytest.mark.parametrize("delimiter", [";", "\t"])
+def test_columns_that_were_read_as_one_are_noted(delimiter: str) -> None:
+    pandas = pytest.importorskip("pandas")
+    frame = pandas.DataFrame(moons(), columns=["metres", f"volts{delimiter}amperes"])
+    with pytest.warns(UserWarning, match=r"as if several columns were read as one\. .*sep="):
+        VAEDensity(**TINY).fit(frame)
+
+
+def test_a_decimal_comma_is_told_from_other_text() -> None:
+    with pytest.raises(ValueError, match=r"row 5, column 1: '1,5' is text .*decimal=','"):
+        VAEDensity(**TINY).fit(changed(5, 1, "1,5"))
+
+
+@UNTRAINED
 def test_few_rows_are_noted() -> None:
     with pytest.warns(UserWarning, match="12 rows are too few to check"):
         VAEDensity(**TINY).fit(moons(12))

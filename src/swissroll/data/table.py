@@ -95,7 +95,9 @@ def read_table(path: str | PathLike[str], columns: Sequence[str] | None = None, 
 
     values = [_numbers(file, column, found) for column in chosen]
     for column, numbers in zip(chosen, values, strict=True):
-        _require_spread(file, column.name, numbers, counts_allowed=columns is not None)
+        _require_spread(file, column.name, numbers)
+        if columns is None:
+            _refuse_count(file, column.name, numbers, chosen)
 
     rows = np.column_stack(values)
     names = tuple(column.name for column in chosen)
@@ -308,8 +310,8 @@ def _require_finite(path: Path, column: Column, numbers: NDArray[np.float64]) ->
         raise ValueError(f"{path}, row {row + 1}, column {column.name!r}: {text:.40} {what}. {advice}")
 
 
-def _require_spread(path: Path, name: str, numbers: NDArray[np.float64], *, counts_allowed: bool) -> None:
-    """Require a column that varies, by more than rounding, and does more than count."""
+def _require_spread(path: Path, name: str, numbers: NDArray[np.float64]) -> None:
+    """Require a column that varies, by more than rounding."""
     spread = np.ptp(numbers)
     if spread == 0:
         raise ValueError(f"{path}, column {name!r}: all rows are {numbers[0]:g}, which has no density. Leave it out.")
@@ -320,11 +322,15 @@ def _require_spread(path: Path, name: str, numbers: NDArray[np.float64], *, coun
         )
     if spread < LEAST_SPREAD:
         raise ValueError(f"{path}, column {name!r}: its values differ by {spread:.2g} at most. Use another unit.")
+
+
+def _refuse_count(path: Path, name: str, numbers: NDArray[np.float64], chosen: list[Column]) -> None:
+    """Refuse a column that counts the rows; the error names the others."""
     count = describe_count(numbers)
-    if count is not None and not counts_allowed:
-        raise ValueError(
-            f"{path}, column {name!r} {count}. Leave it out; or name it among the columns to use, if it is meant."
-        )
+    if count is not None:
+        others = _numeric_names(chosen)
+        reason = f"{path}, column {name!r} {count}. Leave it out; or name it among the columns to use, if it is meant."
+        raise FixableError(reason, Fix.CHOOSE_COLUMNS if others else None, columns=join_names(others))
 
 
 def _label_values(path: Path, column: Column) -> NDArray[Any]:

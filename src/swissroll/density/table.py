@@ -9,13 +9,24 @@ import numpy as np
 from numpy.typing import NDArray
 
 from swissroll.data.column_names import shorten
-from swissroll.data.table import LEAST_SPREAD, MAX_COLUMNS, MIN_SPREAD, REMOVE_ROWS, describe_count, find_lattice
+from swissroll.data.table import (
+    LEAST_SPREAD,
+    MAX_COLUMNS,
+    MIN_SPREAD,
+    REMOVE_ROWS,
+    WITH_COMMA,
+    describe_count,
+    find_lattice,
+)
 from swissroll.data.table_files import MAX_VALUE
 
 LEAST_ROWS = 10
 """Fewest rows that a density is fitted to."""
 FEW_ROWS = 20
 """Rows below which the fit warns that they are too few to check it."""
+DELIMITERS = (";", "\t")
+"""What stands between the columns of a file, and in no name."""
+READ_COMMAS = "Turn it into numbers: pandas.read_csv(..., sep=';', decimal=',') reads decimal commas."
 LEAST_BLUR = 1e-3
 """Resolution that every column is modelled at, at least, in its standard deviations."""
 
@@ -73,10 +84,10 @@ def _refuse_column(values: NDArray[Any], where: str) -> None:
     for row, value in enumerate(values):
         if isinstance(value, str | bytes):
             shown = str(value) if isinstance(value, str) else value
-            raise ValueError(
-                f"row {row}, {where}: {shown!r:.60} is text (rows are counted from 0). "
-                "Leave the column out, or turn it into numbers."
-            )
+            advice = "Leave the column out, or turn it into numbers."
+            if isinstance(value, str) and WITH_COMMA.fullmatch(value.strip()):
+                advice = READ_COMMAS
+            raise ValueError(f"row {row}, {where}: {shown!r:.60} is text (rows are counted from 0). {advice}")
         # Python's own whole numbers have no largest one.
         if isinstance(value, int) and abs(value) > MAX_VALUE:
             raise ValueError(
@@ -162,9 +173,19 @@ def choose_evenly(rows: NDArray[np.int64], most: int) -> NDArray[np.int64]:
     return rows[np.arange(count) * len(rows) // max(1, count)]
 
 
+def _note_delimiters(names: Sequence[str] | None) -> list[str]:
+    """A note on a name that is several with a delimiter between them: such a file was read as another one."""
+    for name in [] if names is None else map(str, names):
+        found = next((delimiter for delimiter in DELIMITERS if delimiter in name), None)
+        if found is not None:
+            told = f"column {shorten(name)!r} has {found!r} in its name, as if several columns were read as one."
+            return [f"{told} Read such a file with its delimiter: pandas.read_csv(..., sep={found!r})."]
+    return []
+
+
 def notes_on(rows: NDArray[np.float64], names: Sequence[str] | None) -> list[str]:
     """What to know before reading a density of these rows, a sentence or two each."""
-    notes = []
+    notes = _note_delimiters(names)
     if len(rows) < FEW_ROWS:
         notes.append(f"{len(rows)} rows are too few to check a density on rows held out; collect at least {FEW_ROWS}.")
     for index, values in enumerate(rows.T):
