@@ -107,6 +107,7 @@ def test_numbers_are_labels_in_their_order() -> None:
     ("labels", "message"),
     [
         (None, "needs a label of each row"),
+        (["a", "b" * 80_000] * 30, "has a value of 80,000 characters; a conditional model takes names of at most 200"),
         (["a"] * 60, "has 1 different value; a conditional model takes 2 to 50"),
         (range(60), "has 60 different values"),
         ([16777216, 16777217] * 30, "differ by less than single precision holds"),

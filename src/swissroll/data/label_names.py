@@ -8,6 +8,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from swissroll.config import MAX_LABELS
+from swissroll.data.column_names import shorten
+
+MAX_LABEL_NAME = 200
+"""Longest name of a label, in characters: a run writes the names of all of them down in one line."""
 
 
 def name_labels(labels: NDArray[Any] | None, where: str) -> tuple[str, ...]:
@@ -18,7 +22,7 @@ def name_labels(labels: NDArray[Any] | None, where: str) -> tuple[str, ...]:
         where: How an error calls them.
 
     Raises:
-        ValueError: There are none, or one different value, or too many.
+        ValueError: There are none, or one different value, or too many, or one that is too long for a name.
     """
     if labels is None:
         raise ValueError(f"{where}: a conditional model needs a label of each row, and there is none.")
@@ -31,7 +35,14 @@ def name_labels(labels: NDArray[Any] | None, where: str) -> tuple[str, ...]:
     is_numeric = distinct.dtype.kind in "fiu"
     if is_numeric and len(np.unique(distinct.astype(np.float32))) < len(distinct):
         raise ValueError(f"{where} has numbers that differ by less than single precision holds. Number them anew.")
-    return tuple(name_each(distinct))
+    names = tuple(name_each(distinct))
+    longest = max(names, key=len)
+    if len(longest) > MAX_LABEL_NAME:
+        raise ValueError(
+            f"{where} has a value of {len(longest):,} characters; a conditional model takes names of at most "
+            f"{MAX_LABEL_NAME}. Shorten it. It begins with {shorten(longest)!r}."
+        )
+    return names
 
 
 def name_each(labels: NDArray[Any]) -> list[str]:
