@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import pytest
 from playwright.sync_api import expect
 
-from tests.web.driver import SMALL, STILL, go_to, opened_page, wait_for_step
+from tests.web.driver import SMALL, STILL, go_to, opened_page, pause, wait_for_step
 
 if TYPE_CHECKING:
     from playwright.sync_api import Browser, Page
@@ -77,11 +77,23 @@ def test_in_one_column_questions_come_first_and_keys_go_down_the_page(browser: B
         # As they are in the document, so are they reached by keys.
         found = page.evaluate("[...document.querySelectorAll('#presets, .panel, #knobs')].map(({ id }) => id)")
         assert found == names
-        assert page.evaluate("""() => [...document.querySelectorAll(".panel .toggles")]
+        assert page.evaluate("""() => [...document.querySelectorAll(".panel .toggles, #tabs")]
             .every(({ scrollWidth, clientWidth }) => scrollWidth <= clientWidth)""")
 
         page.set_viewport_size({"width": 1280, "height": 800})
         expect(page.locator("#sidebar #knobs")).to_be_visible()
+
+
+@pytest.mark.parametrize("mistake", ["kl_sign", "sum_for_mean"])
+def test_a_mistake_of_many_words_has_room(mistake: str, page: Page) -> None:
+    go_to(page, f"{SMALL}&step=40&tool=break")
+    wait_for_step(page, 40)
+    page.locator("[name=mistake]").select_option(mistake)
+    page.locator("#tool-break .primary").click()
+    expect(page.locator("#tool-break .difference")).to_contain_text("Step ")
+    pause(page)
+    host = page.locator("#tool-break > .host")
+    assert host.evaluate("(element) => element.scrollHeight - element.clientHeight") <= 0
 
 
 def test_own_data_are_not_judged_before_the_first_step(page: Page) -> None:
@@ -93,3 +105,4 @@ def test_own_data_are_not_judged_before_the_first_step(page: Page) -> None:
     page.locator("#tab-story").click()
     expect(page.locator("#tool-story")).to_contain_text("Nats, all of step 0")
     assert page.locator(".verdict").inner_text().strip() == "Nothing is trained yet."
+    assert page.locator('#panel-data input[name="coordinate"]').is_disabled()

@@ -68,6 +68,7 @@ export function mount(element, store, engine) {
     if (main?.begin) {
       const { dims } = pointsOf(main.begin);
       sides.hidden = dims !== 3;
+      toggles.allow("coordinate", main.begin.coordinate ? null : "Nothing but their place is known of these points.");
       toggles.allow("density", whyNoDensity(main, dims));
       toggles.allow("noise", main.frame?.sigma === 0 ? "A decoder without noise adds none." : null);
     }
