@@ -89,7 +89,9 @@ def test_numbers_add_up_at_each_moment_of_a_run(page: Page) -> None:
     page.locator("#play").click()
     captions: set[str] = set()
     while len(captions) < 4:
-        captions.add(check_sums(page))
+        # Sums of long ago are hidden.
+        if read_sums(page)[1]:
+            captions.add(check_sums(page))
         page.wait_for_timeout(100)
     pause(page)
     wait_for_sums(page, step(page))
