@@ -55,7 +55,7 @@ def sweep(page: Page) -> None:
     page.click("text=Train nine runs")
     # As a function: the page's policy lets no text become code.
     page.wait_for_function(
-        "() => [...document.querySelectorAll('table.sweep td')].every(({ innerText }) => innerText.includes('ELBO'))"
+        "() => [...document.querySelectorAll('.sweep button')].every(({ innerText }) => innerText.includes('ELBO'))"
     )
 
 
