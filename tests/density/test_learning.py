@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import math
 import warnings
 from typing import Any
 
@@ -97,6 +98,31 @@ def test_what_ails_a_fit_is_said_as_a_warning(monkeypatch: pytest.MonkeyPatch) -
     monkeypatch.setattr(learning, "diagnose", lambda _: Finding("collapsed", "no latent is used", "Collect more."))
     with pytest.warns(ConvergenceWarning, match=r"^collapsed: no latent is used\. Collect more\.$"):
         VAEDensity(**TINY).fit(moons())
+
+
+def test_a_far_point_does_not_throw_a_training_off_its_course() -> None:
+    gradient = torch.tensor([[3.0, 4.0], [0.0, 12.0]])
+    torch.testing.assert_close(fitting.cut(gradient), gradient * 3 / 13)
+    torch.testing.assert_close(fitting.cut(gradient / 5), gradient / 5)
+    assert not fitting.cut(torch.zeros(3)).any()
+    assert fitting.cut(torch.tensor([math.inf, 1.0])).isnan().any()
+
+    settings = Settings(
+        latent_dim=2,
+        hidden_dim=8,
+        depth=1,
+        components=1,
+        max_steps=10,
+        batch_size=8,
+        learning_rate=1e-2,
+        seed=0,
+    )
+    points = Points.of(moons())
+    model = fitting._new_model(points, fitting._config_of(settings, len(points.train)))
+    (1e6 * model.decode(torch.ones(1, 2)).square().sum()).backward()
+    norms = [float(weights.grad.norm()) for weights in model.decoder.parameters() if weights.grad is not None]
+    assert norms == pytest.approx([3.0] * len(norms))
+    assert norms
 
 
 @pytest.mark.parametrize(("failures", "rates"), [(1, [1e-2, 5e-3]), (2, [1e-2, 5e-3, 1e-3])])

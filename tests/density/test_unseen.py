@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+
 import numpy as np
 import pytest
 from scipy.optimize import minimize_scalar
@@ -43,7 +45,7 @@ def likeliest_exponent(shares: np.ndarray) -> float:
         rows = np.log(exponent) + (exponent - 1) * np.log(shares)
         return float(-rows.sum() - PRIOR_ROWS * (np.log(exponent) - (exponent - 1)))
 
-    return float(minimize_scalar(loss, bounds=(0.01, 1), method="bounded", options={"xatol": 1e-9}).x)
+    return float(minimize_scalar(loss, bounds=(0.01, 100), method="bounded", options={"xatol": 1e-9}).x)
 
 
 def test_the_exponent_is_the_likeliest() -> None:
@@ -51,9 +53,21 @@ def test_the_exponent_is_the_likeliest() -> None:
     assert find_exponent(shares) == pytest.approx(likeliest_exponent(shares), abs=1e-5)
 
 
-def test_regions_are_never_narrowed() -> None:
-    assert find_exponent(np.full(20, 0.9)) == 1.0
-    assert check_coverage(np.array([0.09] + [0.9] * 19))[0].inside == 0.95
+def expected_exponent(shares: np.ndarray) -> float:
+    """The likeliest power; above 1, less a standard error, by the curvature (n + k) / a^2 of its log-likelihood."""
+    likeliest = likeliest_exponent(shares)
+    if likeliest <= 1:
+        return likeliest
+    return max(1.0, likeliest - likeliest / math.sqrt(len(shares) + PRIOR_ROWS))
+
+
+def test_regions_are_narrowed_by_what_is_sure() -> None:
+    few = ((np.arange(30) + 0.5) / 30) ** 0.9
+    assert likeliest_exponent(few) > 1
+    assert find_exponent(few) == 1.0
+    many = ((np.arange(400) + 0.5) / 400) ** 0.7
+    assert find_exponent(many) == pytest.approx(expected_exponent(many), abs=1e-4)
+    assert 1.2 < find_exponent(many) < likeliest_exponent(many)
 
 
 @pytest.mark.parametrize("exponent", [0.3, 0.5, 0.9])
@@ -67,9 +81,10 @@ def test_probabilities_of_new_rows_are_uniform(exponent: float) -> None:
     assert np.abs(probabilities - (np.arange(4000) + 0.5) / 4000).max() < 0.04
 
 
-def test_coverage_judges_each_row_by_the_power_that_the_others_give() -> None:
-    shares = np.random.default_rng(0).uniform(size=12) ** 3
-    powers = [likeliest_exponent(np.delete(shares, index)) for index in range(12)]
+@pytest.mark.parametrize("power", [3.0, 0.2])
+def test_coverage_judges_each_row_by_the_power_that_the_others_give(power: float) -> None:
+    shares = np.random.default_rng(0).uniform(size=12) ** power
+    powers = [expected_exponent(np.delete(shares, index)) for index in range(12)]
     probabilities = shares ** np.array(powers)
     found = check_coverage(shares)
     assert [each.inside for each in found] == [float((probabilities > 1 - level).mean()) for level in (0.9, 0.95, 0.99)]

@@ -9,7 +9,8 @@ new rows more lie in its tail. The power a corrects this: with Q of rows that th
     a = (n + k) / (sum -log Q + k)
 
 is the most likely power for P to be uniform on them (each -log P is then exponential of mean 1), with k rows more of
-a = 1. It is at most 1: regions are widened and never narrowed. One number bends the whole curve, so few rows find it,
+a = 1. Regions are widened by all of it, and narrowed (a above 1) only by what a standard error of it, a / sqrt(n + k),
+leaves: that a region holds too little is the worse mistake. One number bends the whole curve, so few rows find it,
 and the far tail keeps the resolution of the samples. It does not make P exactly uniform for every table: its regions
 are checked, each row with the power that the others give.
 """
@@ -18,6 +19,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -83,7 +85,14 @@ def tail_shares(log_densities: NDArray[np.float64], own: NDArray[np.float64]) ->
 
 def find_exponent(shares: NDArray[np.float64]) -> float:
     """The power a of the Q, shape (N,), of rows that the model was not fitted to."""
-    return min(1.0, (len(shares) + PRIOR_ROWS) / (float(-np.log(shares).sum()) + PRIOR_ROWS))
+    return float(_exponents(len(shares), -np.log(shares).sum()))
+
+
+def _exponents(rows: int, logs: Any) -> Any:
+    """The powers of so many rows each, from their sums of -log Q, of any shape."""
+    count = rows + PRIOR_ROWS
+    likeliest = count / (logs + PRIOR_ROWS)
+    return np.where(likeliest > 1, np.maximum(1.0, likeliest * (1 - 1 / math.sqrt(count))), likeliest)
 
 
 def check_coverage(shares: NDArray[np.float64]) -> tuple[Coverage, ...]:
@@ -93,7 +102,7 @@ def check_coverage(shares: NDArray[np.float64]) -> tuple[Coverage, ...]:
     """
     count = len(shares)
     logs = -np.log(shares)
-    exponents = np.minimum(1.0, (count - 1 + PRIOR_ROWS) / (logs.sum() - logs + PRIOR_ROWS))
+    exponents = _exponents(count - 1, logs.sum() - logs)
     probabilities = np.exp(-logs * exponents)
     found = []
     for level in LEVELS:

@@ -79,7 +79,7 @@ class VAEDensity(ClassNamePrefixFeaturesOutMixin, TransformerMixin, DensityMixin
         held_out_rows_: Which rows training did not see, counted from 0.
         held_out_score_: Mean log density of these, in nats per row, and its standard error.
         background_weight_: Share of the heavy-tailed cloud behind the model, above 0 and below 1.
-        tail_exponent_: Power, at most 1, that turns shares of the model's own samples into :meth:`anomaly_probability`:
+        tail_exponent_: Power that turns shares of the model's own samples into :meth:`anomaly_probability`:
             below 1 where more rows that it was not fitted to lie in its tail.
         coverage_: How many rows that the model was not fitted to lie in the regions that should hold 90, 95 and 99 %
             of all rows, each judged by the power that the others give.

@@ -36,6 +36,9 @@ MAX_CHECK_ROWS = 500
 """Most held-out rows that a check looks at."""
 WARMUP = 50
 ACTIVATION: Activation = "silu"
+MAX_GRADIENT = 3.0
+"""Norm that the gradient of each array of weights is cut to: Pascanu et al. (2013), "On the difficulty of training
+recurrent neural networks". A batch with a point far from its reconstruction would throw a training off its course."""
 RATES = (1.0, 0.5, 0.1)
 """Parts of the learning rate that are tried, until every number is finite."""
 
@@ -229,7 +232,7 @@ def _config_of(settings: Settings, rows: int) -> Config:
 
 def _new_model(points: Points, config: Config) -> WhitenedVAE:
     with ordinary_modes(gradients=True):
-        return WhitenedVAE(
+        model = WhitenedVAE(
             config.latent_dim,
             config.hidden_dim,
             data_dim=points.data_dim,
@@ -239,6 +242,16 @@ def _new_model(points: Points, config: Config) -> WhitenedVAE:
             components=config.components,
             generator=rng.generator(config.seed, "initialisation"),
         )
+    for parameter in model.parameters():
+        parameter.register_hook(cut)
+    return model
+
+
+def cut(gradient: Tensor) -> Tensor:
+    """A gradient of norm :data:`MAX_GRADIENT` at most, in its own direction."""
+    # A norm of nan or infinity stays one, and the training is told of it.
+    factor: Tensor = (MAX_GRADIENT / gradient.norm()).clamp(max=1.0)
+    return gradient * factor
 
 
 class _Check:
