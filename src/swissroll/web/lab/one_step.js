@@ -62,7 +62,7 @@ function lookAtStep(training, point, eps, mistake) {
 
   // One step of Adam, from the run's own moments.
   const weights = network.parameters.slice();
-  exports.update(lr, training.taken + 1);
+  exports.update(lr, training.taken + 1 - training.momentsFrom);
   stages.update = { norm: distance(weights, network.parameters), lr, beta };
   training.gradients(point, eps, beta);
   const moved = read(exports.heads_at(), 2 * L);

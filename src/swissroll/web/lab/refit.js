@@ -12,9 +12,11 @@
  * @typedef {{weights: Float64Array, means: Float64Array, variances: Float64Array}} Mixture K; K * L; K * L.
  */
 
+import { NotFiniteError } from "./not_finite.js";
+
 const LOG_TWO_PI = 1.8378770664093453;
 /** Draws from the aggregate posterior that the mixture is fitted to. */
-export const DRAWS = 20_000;
+const DRAWS = 20_000;
 /** Gain of the mean log density in a round, in nats, below which expectation maximisation ends. */
 const TOLERANCE = 1e-4;
 const MAX_ROUNDS = 100;
@@ -25,6 +27,31 @@ const CLUSTER_ROUNDS = 10;
 /** Added to each component's variance: one on a single draw would have a density without bound. */
 const MIN_VARIANCE = 1e-6;
 const TINY = Number.MIN_VALUE * 2 ** 52;
+
+/**
+ * Fit the mixture prior of a run to its aggregate posterior.
+ *
+ * @param {import("./training.js").Training} training
+ * @throws {NotFiniteError} A draw from a posterior is not finite.
+ */
+export function refitPriorOf(training) {
+  const { kernel, network, settings } = training;
+  const L = network.latentDim;
+  const generator = kernel.generator(settings.seed, "repair");
+  const { mu, logvar } = network.encode(training.sample(DRAWS, generator).points);
+  const noise = generator.normals(DRAWS * L);
+  const draws = Float64Array.from(mu, (mean, i) => mean + noise[i] * kernel.exp(logvar[i] / 2));
+  if (!draws.every(Number.isFinite)) {
+    throw new NotFiniteError(training.taken, "posterior draw", settings.lr);
+  }
+
+  const { logits, means, logvars } = refitPrior(kernel, draws, L, settings.components, generator);
+  const tensors = network.tensors(network.parameters);
+  tensors["prior.logits"].values.set(logits);
+  tensors["prior.means"].values.set(means);
+  tensors["prior.logvars"].values.set(logvars);
+  network.loadTensors(tensors);
+}
 
 /**
  * The mixture of Gaussians that fits draws from an aggregate posterior.

@@ -10,7 +10,7 @@ import { fingerprint } from "./fingerprint.js";
 import { addRow, addRows, emptyHistory, forgetRows } from "./history.js";
 import { Network } from "./network.js";
 import { NotFiniteError } from "./not_finite.js";
-import { DRAWS, refitPrior } from "./refit.js";
+import { refitPriorOf } from "./refit.js";
 import { NOTEBOOK } from "./settings.js";
 
 const LOG_TWO_PI = 1.8378770664093453;
@@ -43,6 +43,8 @@ export class Training {
     this.dataDim = (this.curve ?? this.distribution).data_dim;
     this.network = new Network(this.kernel, this.settings, this.dataDim);
     this.taken = 0;
+    /** The step at which Adam's moments began at 0. */
+    this.momentsFrom = 0;
     this.begun = { beta: this.settings.beta, lr: this.settings.lr };
     this.turns = [...(this.settings.turns ?? [])];
     this.history = emptyHistory();
@@ -132,31 +134,11 @@ export class Training {
     }
     const train = this.terms();
     this.taken += 1;
-    exports.update(lr, this.taken);
+    exports.update(lr, this.taken - this.momentsFrom);
     if (this.isDone && this.settings.refit_prior && this.settings.components > 0) {
-      this.#refitPrior();
+      refitPriorOf(this);
     }
     this.#keepRow(beta, train);
-  }
-
-  /** Fit the mixture prior to the aggregate posterior; encoder and decoder stay. */
-  #refitPrior() {
-    const { network, settings, taken } = this;
-    const L = network.latentDim;
-    const generator = this.kernel.generator(settings.seed, "repair");
-    const { mu, logvar } = network.encode(this.sample(DRAWS, generator).points);
-    const noise = generator.normals(DRAWS * L);
-    const draws = Float64Array.from(mu, (mean, i) => mean + noise[i] * this.kernel.exp(logvar[i] / 2));
-    if (!draws.every(Number.isFinite)) {
-      throw new NotFiniteError(taken, "posterior draw", settings.lr);
-    }
-
-    const { logits, means, logvars } = refitPrior(this.kernel, draws, L, settings.components, generator);
-    const tensors = network.tensors(network.parameters);
-    tensors["prior.logits"].values.set(logits);
-    tensors["prior.means"].values.set(means);
-    tensors["prior.logvars"].values.set(logvars);
-    network.loadTensors(tensors);
   }
 
   /** Learning rate and beta of the next step. @returns {{lr: number, beta: number}} */
@@ -348,6 +330,7 @@ export class Training {
   state() {
     return {
       step: this.taken,
+      momentsFrom: this.momentsFrom,
       parameters: this.network.parameters.slice(),
       moments: this.network.moments.slice(),
       secondMoments: this.network.secondMoments.slice(),
@@ -359,7 +342,7 @@ export class Training {
    * Go to a state of this run, and forget what came after it.
    *
    * @param {object} state One of {@link Training#state}, or weights alone: {step, tensors}, by PyTorch's names. With
-   *   weights alone, Adam's moments begin at 0.
+   *   weights alone, Adam's moments begin at 0, and its correction for that begins anew.
    */
   restore(state) {
     const { network, generators } = this;
@@ -376,6 +359,7 @@ export class Training {
       generators.data.state = state.generators.data;
       generators.noise.state = state.generators.noise;
     }
+    this.momentsFrom = state.tensors ? state.step : state.momentsFrom;
     this.taken = state.step;
     this.#forgetAfter(state.step);
   }
