@@ -46,6 +46,17 @@ def test_tables_as_people_paste_them_are_read(text: str) -> None:
     assert found["values"] == POINTS
 
 
+@pytest.mark.parametrize("cells", [["0,125", "1,250", "250"], ["1,250", "3,5", "250"], ["1,250", "2,125", "3"]])
+def test_decimal_commas_before_three_digits_are_read(cells: list[str]) -> None:
+    [found] = run_script(READ, ["".join(f"{cell};{row}\n" for row, cell in enumerate(cells))])
+    assert found["values"][::2] == [float(cell.replace(",", ".")) for cell in cells]
+
+
+def test_a_decimal_comma_far_down_is_read() -> None:
+    [found] = run_script(READ, ["".join(f"{row};2\n" for row in range(40)) + "1,5;3\n"])
+    assert found["values"][-2:] == [1.5, 3]
+
+
 def test_a_table_is_read_as_pythons_csv_module_reads_it() -> None:
     source = random.Random(3)  # noqa: S311
     rows = [[source.uniform(-9, 9) for _ in range(3)] for _ in range(200)]
@@ -60,7 +71,7 @@ def test_a_table_is_read_as_pythons_csv_module_reads_it() -> None:
 BAD = {
     "empty": ("", "There is no row of numbers here."),
     "a head alone": ("x,y\n", "There are 0 rows of numbers; a data set needs at least 3."),
-    "one row": ("1,2\n", "There are 1 row of numbers"),
+    "one row": ("1,2\n", "There is 1 row of numbers"),
     "one column": ("1\n2\n3\n", "The table has one column"),
     "text in a cell": ("x,y\n1,2\n3,many\n5,6", 'Row 3, column 2: "many" is not a number.'),
     "an empty cell": ("1,2\n3,\n5,6", "Row 2, column 2: the cell is empty."),
@@ -75,6 +86,14 @@ BAD = {
     "a formula": ("1,2\n3,=A1+1\n5,6", 'Row 2, column 2: "=A1+1" is a formula.'),
     "a unit": ("1,2\n3,40 %\n5,6", 'Row 2, column 2: "40 %" has a unit.'),
     "thousands": ("1;2\n3;1 000\n5;6", 'Row 2, column 2: "1 000" has marks between thousands.'),
+    "commas between thousands": (
+        "pop\tarea\n1,234\t1\n999\t2\n2,500\t3\n850\t4\n12,000\t5",
+        'Row 2, column 1: "1,234" has commas between thousands. Remove them',
+    ),
+    "millions": ("1;1,234,567\n2;1,5\n3;2", 'Row 1, column 2: "1,234,567" has commas between thousands.'),
+    "thousands with a point": ("1;1,234\n2;1.5\n3;2", 'Row 1, column 2: "1,234" has commas between thousands.'),
+    "thousands in quotes": ('"1,234",5\n2,4\n5,6', 'Row 1, column 1: "1,234" has commas between thousands.'),
+    "one cell in a row": ("1,2\n3\n5,6", "Row 2: there is 1 cell, and the first row has 2"),
     "a date": ("1,2\n3,2020-01-31\n5,6", 'Row 2, column 2: "2020-01-31" looks like a date.'),
     "hexadecimal": ("1,2\n3,0x10\n5,6", 'Row 2, column 2: "0x10" is not a number.'),
     "the same point": ("1,2\n1,2\n1,2\n1,2", "All points are the same one."),

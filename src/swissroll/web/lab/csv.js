@@ -16,6 +16,10 @@ export const MAX_NUMBER = 1e12;
 const MAX_NAME = 40;
 const NUMBER = /^[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d{1,4})?$/;
 const COMMA_NUMBER = /^[+-]?(\d+,\d*|,\d+|\d+)([eE][+-]?\d{1,4})?$/;
+/** Commas before three digits each, as between thousands; nobody writes 0,123 for a thousand. */
+const THOUSANDS = /^[+-]?[1-9]\d{0,2}(,\d{3})+(\.\d*)?$/;
+/** What stands in a column only where its commas are no decimal ones: two of them, a point, or 850 beside 1,234. */
+const NO_DECIMAL_COMMA = /,.*,|\.|^[+-]?\d{3,}$/;
 const SEPARATOR_NAMES = { ",": "comma", ";": "semicolon", "\t": "tab", " ": "space" };
 
 /** What is wrong with a table, as a sentence for its reader, with the row and column where there is one. */
@@ -83,6 +87,7 @@ export function readTable(text) {
  */
 export function pointsOf(table, columns) {
   const dims = columns.length;
+  for (const column of columns) refuseThousands(table, column);
   const values = new Float64Array(table.rows.length * dims);
   table.rows.forEach((row, index) => {
     columns.forEach((column, dim) => {
@@ -176,8 +181,16 @@ function boundCells(cells, row) {
 }
 
 function usesDecimalComma(rows) {
-  const cells = rows.slice(1, 20).flat();
-  return cells.some((cell) => cell.includes(",") && COMMA_NUMBER.test(cell));
+  return rows.some((row) => row.some((cell) => cell.includes(",") && COMMA_NUMBER.test(cell)));
+}
+
+/** Read as decimal commas, the marks of 1,234 and 12,000 would make them smaller than 999. */
+function refuseThousands({ rows, lines }, column) {
+  const cells = rows.map((row) => row[column]);
+  const marked = cells.filter((cell) => cell.includes(","));
+  const areThousands = marked.every((cell) => THOUSANDS.test(cell)) && cells.some((cell) => NO_DECIMAL_COMMA.test(cell));
+  if (marked.length === 0 || !areThousands) return;
+  throw new CsvError(sayWrong(marked[0]), { row: lines[cells.indexOf(marked[0])], column: column + 1 });
 }
 
 function requireShape(names, rows, lines, separator, isHead) {
@@ -187,14 +200,14 @@ function requireShape(names, rows, lines, separator, isHead) {
   }
   rows.forEach((row, index) => {
     if (row.length === names.length) return;
-    const many = row.length === 1 ? "1 cell" : `${row.length} cells`;
+    const many = row.length === 1 ? "is 1 cell" : `are ${row.length} cells`;
     const like = isHead ? "the head has" : "the first row has";
-    const reason = `there are ${many}, and ${like} ${names.length}, with a ${SEPARATOR_NAMES[separator]} between them.`;
+    const reason = `there ${many}, and ${like} ${names.length}, with a ${SEPARATOR_NAMES[separator]} between them.`;
     throw new CsvError(`${reason} Complete or remove it.`, { row: lines[index] });
   });
   if (rows.length < MIN_ROWS) {
-    const found = rows.length === 1 ? "1 row" : `${rows.length} rows`;
-    throw new CsvError(`There are ${found} of numbers; a data set needs at least ${MIN_ROWS}.`);
+    const found = rows.length === 1 ? "is 1 row" : `are ${rows.length} rows`;
+    throw new CsvError(`There ${found} of numbers; a data set needs at least ${MIN_ROWS}.`);
   }
 }
 
@@ -221,6 +234,7 @@ function sayWrong(cell) {
   if (/^[+-]?[\d.,]+\s*[%€$£°]$|^[€$£]/.test(cell)) return `${quote(cell)} has a unit. Write the number alone.`;
   if (/^\d[\d' ]*[' ]\d{3}/.test(cell)) return `${quote(cell)} has marks between thousands. Write the digits alone.`;
   if (/^\d{1,4}[-/.]\d{1,2}[-/.]\d{1,4}/.test(cell)) return `${quote(cell)} looks like a date. Choose another column.`;
+  if (THOUSANDS.test(cell)) return `${quote(cell)} has commas between thousands. Remove them in the whole column.`;
   if (/^[+-]?\d+,\d+$/.test(cell)) return `${quote(cell)} has a decimal comma. Write a point, or separate by semicolons.`;
   return `${quote(cell)} is not a number. Correct it, choose another column, or remove the row.`;
 }
