@@ -11,9 +11,9 @@ from tests.web.conftest import Node
 
 SCRIPT = """
 const { Training } = await load("training.js");
-const settings = { hidden_dim: 32, depth: 2, reduction: "sum", beta: 0.02, lr: 0.003, steps: 10_000, ...input };
+const settings = { hidden_dim: 256, depth: 3, batch_size: 64, reduction: "sum", beta: 0.02, lr: 0.003, steps: 10_000, ...input };
 const whole = new Training(kernel, settings);
-whole.step(1500);
+whole.step(500);
 const { step, generators } = whole.state();
 const tensors = structuredClone(whole.network.tensors(whole.network.parameters));
 const losses = (training, count) =>

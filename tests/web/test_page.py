@@ -183,6 +183,30 @@ def test_a_snapshot_is_looked_at_and_branched_from(open_lab: OpenLab) -> None:
         assert weights_hash(page) == last
 
 
+def test_a_branch_before_a_knob_was_turned_trains_with_the_knob_as_it_was(open_lab: OpenLab) -> None:
+    with open_lab(f"{SMALL}&steps=200&step=200") as page:
+        wait_for_step(page, 200)
+        untouched = weights_hash(page)
+    with open_lab(f"{SMALL}&steps=200&step=100") as page:
+        wait_for_step(page, 100)
+        began = page.locator("#number-beta").input_value()
+        page.locator("#number-beta").fill("5")
+        page.locator("#number-beta").press("Enter")
+        page.locator("#step").click()
+        wait_for_step(page, 101)
+        page.locator("#timeline-range").focus()
+        page.keyboard.press("Home")
+        wait_for_step(page, 0)
+        page.locator("#branch").click()
+        expect(page.locator("#number-beta")).to_have_value(began)
+        page.locator("#play").click()
+        wait_for_step(page, 200)
+        assert weights_hash(page) == untouched
+        # A finished run takes a step more, too.
+        page.locator("#step").click()
+        wait_for_step(page, 201)
+
+
 def test_everything_is_reached_by_keyboard(open_lab: OpenLab) -> None:
     with open_lab(f"{SMALL}&step=2") as page:
         wait_for_step(page, 2)

@@ -296,3 +296,22 @@ def test_what_is_said_of_a_bound_adds_up_with_its_sums(node: Node) -> None:
     least, above, lower = (float(text.replace("\u2212", "-")) for text in (least, above, lower))
     assert above == pytest.approx(least - lower, abs=1e-9)
     assert float(said) == pytest.approx(above, abs=0.02 + 0.01 * above)
+
+
+def test_a_model_that_broke_has_no_numbers_to_show(node: Node) -> None:
+    script = """
+    const { Training } = await load("training.js");
+    const { Verdicts } = await load("verdicts.js");
+    const training = new Training(kernel, { hidden_dim: 8, depth: 1 });
+    const tensors = training.network.tensors(training.network.parameters);
+    tensors["fc_logvar.bias"].values.fill(1e6);
+    training.network.loadTensors(tensors);
+    const slices = new Verdicts(kernel, training).judge(training, 7);
+    const found = [];
+    let told = slices.next();
+    for (; !told.done; told = slices.next()) if (told.value) found.push(told.value);
+    answer({ found, diagnosis: told.value.diagnosis.sentence });
+    """
+    found = node(script)
+    assert found["found"] == [{"step": 7, "evidence": None}] * 2
+    assert found["diagnosis"]

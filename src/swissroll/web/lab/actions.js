@@ -143,7 +143,12 @@ export function createActions(store, engine) {
   async function step(count = 1) {
     if (isGoing()) await pause();
     if (store.get().timeline.at !== null) await branch();
-    await engine.step("main", count).catch(tellProblem);
+    try {
+      await lengthen();
+      await engine.step("main", count);
+    } catch (error) {
+      tellProblem(error);
+    }
   }
 
   function setSpeed(stepsPerSecond) {
@@ -238,6 +243,8 @@ export function createActions(store, engine) {
 
     try {
       const { state } = await engine.snapshot("main", at);
+      // The engine keeps its knobs as they are now, unless they are turned back.
+      await engine.set("main", Object.fromEntries(LIVE.map((name) => [name, settings[name]])));
       await engine.restore("main", state);
       forgetRows(at);
       store.set({ turns, settings, timeline: { at: null, steps: store.get().timeline.steps.filter((s) => s <= at) } });

@@ -90,7 +90,9 @@ export function stagesOf(step, withoutTrick, units = null) {
 
 function updateWords({ after, update, x_hat: decoded }, error) {
   if (!after) return "Update. Adam moves all weights a little against their gradients.";
-  return `Update. Adam moves all weights, by ${norm(update?.norm)} in all. The same x and ε now decode to (${tuple(after.x_hat)}): ${say(error(after.x_hat), 2)} away, where it was ${say(error(decoded), 2)}.`;
+  const [before, now] = [error(decoded), error(after.x_hat)];
+  const why = now > before ? " Adam still follows what earlier batches asked for, so a single point may end up farther away." : "";
+  return `Update. Adam moves all weights, by ${norm(update?.norm)} in all. The same x and ε now decode to (${tuple(after.x_hat)}): ${say(now, 2)} away, where it was ${say(before, 2)}.${why}`;
 }
 
 /**

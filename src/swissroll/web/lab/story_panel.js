@@ -141,7 +141,7 @@ function build(host) {
   const error = term("error", "error", "of-error");
   const beta = term("beta", "beta");
   const kl = term("KL", "rate", "of-kl");
-  write(loss.caption, "minimised");
+  write(loss.caption, "minimised, here of the last batch");
   write(beta.caption, "the knob");
   const equation = make("div", { class: "equation" }, loss.cell, sign("="), error.cell, sign("+"), beta.cell, sign("×"), kl.cell);
 

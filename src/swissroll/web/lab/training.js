@@ -21,6 +21,8 @@ const HELD_OUT_POINTS = 512;
 /** Steps between two measurements on them, and before the first of these. */
 const MEASURED_EVERY = 50;
 const MEASURED_FIRST_EVERY = 10;
+/** Steps over which the learning rate rises again where Adam's moments did not come with the weights. */
+const MOMENT_STEPS = 100;
 /** The mistake that is part of the model, and not of its training. */
 const IN_MODEL = "relu_on_head";
 /** What of a step was not finite, by the kernel's number. */
@@ -151,9 +153,15 @@ export class Training {
     const { warmup, steps, lr_schedule, beta_start } = this.settings;
     const { scheduled_lr, scheduled_beta } = this.kernel.exports;
     return {
-      lr: scheduled_lr(lr, taken, warmup, steps, lr_schedule === "cosine" ? 1 : 0),
+      lr: this.#shareAt(taken) * scheduled_lr(lr, taken, warmup, steps, lr_schedule === "cosine" ? 1 : 0),
       beta: beta_start ? scheduled_beta(beta, beta_start, taken, steps) : beta,
     };
+  }
+
+  /** Share of the learning rate: without moments, the first steps of Adam move every weight by all of it. */
+  #shareAt(taken) {
+    const done = taken - this.momentsFrom;
+    return this.momentsFrom > 0 && done >= 0 ? Math.min(1, (done + 1) / MOMENT_STEPS) : 1;
   }
 
   /**
@@ -342,7 +350,7 @@ export class Training {
    * Go to a state of this run, and forget what came after it.
    *
    * @param {object} state One of {@link Training#state}, or weights alone: {step, tensors}, by PyTorch's names. With
-   *   weights alone, Adam's moments begin at 0, and its correction for that begins anew.
+   *   weights alone, Adam's moments begin at 0, and the learning rate rises over {@link MOMENT_STEPS}.
    */
   restore(state) {
     const { network, generators } = this;

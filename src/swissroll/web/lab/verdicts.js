@@ -67,7 +67,7 @@ export class Verdicts {
    *
    * @param {import("./training.js").Training} training
    * @param {number} step Of the weights that it has now.
-   * @returns {Generator<void | {step: number, evidence: import("./summary.js").Summary},
+   * @returns {Generator<void | {step: number, evidence: import("./summary.js").Summary | null},
    *   {step: number, diagnosis: object}>}
    */
   *judge(training, step) {
@@ -95,7 +95,10 @@ export class Verdicts {
     return { step, diagnosis: { ...diagnose(symptoms), step, sigma, true_beta: moment.true_beta } };
   }
 
-  /** All that is told of the model on some points. @returns {Generator<void, import("./summary.js").Summary>} */
+  /**
+   * All that is told of the model on some points; null of one that broke.
+   * @returns {Generator<void, import("./summary.js").Summary | null>}
+   */
   *#measure(rows, { step, settings, true_beta }) {
     const { model, isEven } = this;
     const found = yield* this.evidence.measure(rows, { tolerance: TOLERANCE, true_beta, drawNoise: this.draws.ofPoint });
@@ -108,8 +111,8 @@ export class Verdicts {
       : null;
     const logBest = (i) => bound.logDensity(rows.subarray(i * model.data_dim, (i + 1) * model.data_dim));
     const about = { isEven, bound, logBest, information, rates, logVolume: this.logVolume };
-    const { sigma } = model;
-    return { step, sigma, true_beta, ...summarise(found, about) };
+    const summary = { step, sigma: model.sigma, true_beta, ...summarise(found, about) };
+    return [summary.negative_elbo, summary.value].every(Number.isFinite) ? summary : null;
   }
 }
 
