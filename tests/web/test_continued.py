@@ -11,7 +11,8 @@ from tests.web.conftest import Node
 
 SCRIPT = """
 const { Training } = await load("training.js");
-const settings = { hidden_dim: 256, depth: 3, batch_size: 64, reduction: "sum", beta: 0.02, lr: 0.003, steps: 10_000, ...input };
+const sizes = { hidden_dim: 256, depth: 3, batch_size: 64 };
+const settings = { ...sizes, reduction: "sum", beta: 0.02, lr: 0.003, steps: 10_000 };
 const whole = new Training(kernel, settings);
 whole.step(500);
 const { step, generators } = whole.state();
@@ -38,7 +39,7 @@ answer({ uninterrupted, first, continued, branched });
 
 @pytest.fixture(scope="module")
 def found(node: Node) -> dict[str, list[float]]:
-    answered: dict[str, list[float]] = node(SCRIPT, {})
+    answered: dict[str, list[float]] = node(SCRIPT)
     return answered
 
 
