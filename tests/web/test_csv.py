@@ -141,22 +141,81 @@ def test_points_are_fitted_to_about_one_and_thinned_evenly() -> None:
     assert "7,000 more were left out" in found["said"]
 
 
+STANDARDIZE = """
+const { sayStandardized, standardizeRows } = await load("own_points.js");
+const { rows, columns, seed } = input;
+try {
+  const values = Float64Array.from(rows.flat());
+  const found = standardizeRows({ dims: columns.length, values, columns }, "mine", seed);
+  answer({ ...found, said: sayStandardized(found) });
+} catch (error) {
+  answer({ message: error.message });
+}
+"""
+
+
 def test_each_column_of_a_table_is_standardised_by_itself() -> None:
     """Oracle: numpy."""
     source = np.random.default_rng(5)
-    rows = np.stack([1700 + 100 * source.normal(size=400), 0.3 + 1e-3 * source.normal(size=400), np.full(400, 7.0)], 1)
-    script = """
-    const { standardizeRows } = await load("own_points.js");
-    const columns = ["height", "share", "always 7"];
-    answer(standardizeRows({ dims: 3, values: Float64Array.from(input), columns }, "mine"));
-    """
-    found = run_script(script, rows.ravel().tolist())
-    scale = [*rows[:, :2].std(axis=0), 1.0]
+    rows = np.stack([1700 + 100 * source.normal(size=199), 0.3 + 1e-3 * source.normal(size=199)], 1)
+    found = run_script(STANDARDIZE, {"rows": rows.tolist(), "columns": ["height", "share"], "seed": 0})
+    scale = rows.std(axis=0)
     np.testing.assert_allclose(found["units"]["mean"], rows.mean(axis=0), rtol=1e-12)
     np.testing.assert_allclose(found["units"]["scale"], scale, rtol=1e-9)
     assert found["units"]["log_volume"] == pytest.approx(np.log(scale).sum())
-    standard = np.reshape(found["values"], (-1, 3))
+    standard = np.reshape(found["values"], (-1, 2))
     np.testing.assert_allclose(standard, (rows - rows.mean(axis=0)) / scale, atol=1e-6)
+    assert "held_out" not in found
+    assert found["said"].startswith("199 rows.")
+    assert "None is held out" in found["said"]
+
+
+def test_a_tenth_of_a_table_is_held_out_by_the_seed_and_standardised_by_the_others() -> None:
+    rows = np.stack([np.arange(400.0), 1000 + np.sin(np.arange(400.0))], 1)
+    first, again, other = (
+        run_script(STANDARDIZE, {"rows": rows.tolist(), "columns": ["a", "b"], "seed": seed}) for seed in (3, 3, 4)
+    )
+    assert first == again
+    assert first["held_out"] != other["held_out"]
+    assert first["said"].startswith("360 rows.")
+    assert "It is measured on 40 more, which are held out." in first["said"]
+    mean, scale = (np.array(first["units"][name]) for name in ("mean", "scale"))
+    trained, apart = (np.reshape(first[name], (-1, 2)) * scale + mean for name in ("values", "held_out"))
+    np.testing.assert_allclose(mean, trained.mean(axis=0), rtol=1e-6)
+    np.testing.assert_allclose(scale, trained.std(axis=0), rtol=1e-5)
+    assert sorted(np.round([*trained[:, 0], *apart[:, 0]]).tolist()) == list(range(400))
+    assert apart[:, 0].min() < 100
+    assert apart[:, 0].max() > 300
+
+
+def test_a_link_of_a_table_has_the_rows_that_are_held_out() -> None:
+    script = """
+    const { encodeLink, decodeLink } = await load("link.js");
+    const { initialState } = await load("store.js");
+    const { standardizeRows } = await load("own_points.js");
+    const values = Float64Array.from({ length: 500 }, (_, at) => Math.sin(at * at));
+    const points = standardizeRows({ dims: 2, values, columns: ["a", "b"] }, "mine", 5);
+    const given = decodeLink(encodeLink({ ...initialState(), points })).points;
+    const numbers = ({ values, held_out, units }) => ({ values: [...values], held_out: [...held_out], units });
+    answer([numbers(points), numbers(given)]);
+    """
+    points, given = run_script(script)
+    assert len(points["held_out"]) == 50
+    assert given == points
+
+
+def test_a_column_of_one_value_is_refused_as_the_package_does() -> None:
+    [found] = run_script(READ, ["a,b,name\n1,7,x\n2,7,y\n3,7,z"])
+    assert found["message"] == "Column 2: 7 stands in all rows, which has no density. Choose another column."
+    [found] = run_script(READ, ["a,always 7,b\n1,7,3\n2,7,1\n3,7,2"])
+    assert found["names"] == ["a", "always 7", "b"]
+    assert found["values"] == [1, 3, 2, 1, 3, 2]
+
+    found = run_script(STANDARDIZE, {"rows": [[k, k == 7] for k in range(400)], "columns": ["a", "b"], "seed": 0})
+    assert "message" not in found
+    rows = [[k, 0] for k in range(400)]
+    found = run_script(STANDARDIZE, {"rows": rows, "columns": ["a", "b"], "seed": 0})
+    assert found["message"].startswith("b is 0 in all training rows")
 
 
 def test_a_name_of_a_column_can_stand_in_a_link() -> None:
@@ -167,7 +226,7 @@ def test_a_name_of_a_column_can_stand_in_a_link() -> None:
     const { pointsOf, readTable } = await load("csv.js");
     const { standardizeRows } = await load("own_points.js");
     const rows = pointsOf(readTable(input), [0, 1]);
-    const points = standardizeRows(rows, "mine");
+    const points = standardizeRows(rows, "mine", 0);
     const link = encodeLink({ ...initialState(), points });
     answer({ names: rows.columns, given: decodeLink(link).points });
     """

@@ -111,14 +111,15 @@ def test_a_table_is_opened_from_a_file(page: Page, tmp_path: Path) -> None:
 
 
 def test_columns_of_unlike_scales_are_shown_in_their_units_and_go_into_a_link(browser: Browser, address: str) -> None:
-    angle = [0.1 * k for k in range(60)]
+    angle = [0.1 * k for k in range(240)]
     rows = [f"{1700 + 100 * math.cos(a):.1f},{0.3 + 0.01 * math.sin(a):.5f}" for a in angle]
     with opened_page(browser, f"{address}{STILL}&tool=own") as page:
         wait_for_step(page, 1)
         page.locator("#own-text").fill("\n".join(["height,share", *rows]))
         page.get_by_role("button", name="Train on this table").click()
-        assert "height (mean 17" in told(page)
-        expect(page.locator("#panel-data .description")).to_contain_text("60 rows of the columns height, share")
+        assert "height (mean 1" in told(page)
+        expect(page.locator("#tool-own .description")).to_contain_text("is measured on 24 that are held out")
+        expect(page.locator("#panel-data .description")).to_contain_text("216 rows of the columns height, share")
         wait_for_step(page, 0)
         page.get_by_role("button", name="Step", exact=True).click()
         wait_for_step(page, 1)
@@ -137,7 +138,7 @@ def test_columns_of_unlike_scales_are_shown_in_their_units_and_go_into_a_link(br
     with opened_page(browser, link) as page:
         wait_for_step(page, 1)
         assert weights_hash(page) == expected
-        expect(page.locator("#panel-data .description")).to_contain_text("60 rows of the columns height, share")
+        expect(page.locator("#panel-data .description")).to_contain_text("216 rows of the columns height, share")
 
 
 @pytest.mark.parametrize(("text", "sentence"), BAD_TABLES.items(), ids=range(len(BAD_TABLES)))

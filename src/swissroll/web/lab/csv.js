@@ -100,7 +100,7 @@ export function pointsOf(table, columns) {
 }
 
 /**
- * Two or three columns to begin with: those of a narrow table that hold numbers, else the first two that begin with some.
+ * Two or three columns to begin with: those of a narrow table that hold unlike numbers, else the first two that begin with some.
  * @param {Table} table
  * @returns {number[]} counted from 0
  */
@@ -108,8 +108,10 @@ export function likelyColumns(table) {
   const all = table.names.map((_, index) => index);
   const isNumber = (row, index) => readNumber(row[index], table.hasDecimalComma) !== null;
   if (all.length <= 3) {
+    const isConstant = (index) => table.rows.every((row) => row[index] === table.rows[0][index]);
     const held = all.filter((index) => table.rows.some((row) => isNumber(row, index)));
-    return held.length >= 2 ? held : all;
+    const varied = held.filter((index) => !isConstant(index));
+    return [varied, held].find((columns) => columns.length >= 2) ?? all;
   }
   const numeric = all.filter((index) => isNumber(table.rows[0], index));
   return numeric.length >= 2 ? numeric.slice(0, 2) : [0, 1];
@@ -246,6 +248,10 @@ function requireSpread(values, dims, table, columns) {
   };
   const constant = columns.filter((_, dim) => isConstant(dim));
   if (constant.length === columns.length) throw new CsvError("All points are the same one. There is nothing to learn.");
+  if (constant.length === 0) return;
+  const [column] = constant;
+  const reason = `${table.rows[0][column]} stands in all rows, which has no density. Choose another column.`;
+  throw new CsvError(reason, { column: column + 1 });
 }
 
 function nameColumn(name, index) {

@@ -30,9 +30,9 @@ export function mount(element, store, engine, actions) {
     say(`Training on ${name}: ${sayFitted(fitted)}`);
   };
   const trainOnRows = (rows, name) => {
-    const fitted = standardizeRows(rows, name);
-    const { dims, values, units } = fitted;
-    actions.rebuild({}, { points: { dims, values, name, units } });
+    const fitted = standardizeRows(rows, name, store.get().settings.seed);
+    const { dims, values, held_out, units } = fitted;
+    actions.rebuild({}, { points: { dims, values, held_out, name, units } });
     say(`Training on ${name}: ${sayStandardized(fitted)}`);
   };
 
@@ -52,7 +52,7 @@ export function mount(element, store, engine, actions) {
   const describe = ({ points }) => {
     back.hidden = points === null;
     element.querySelector(".description").textContent = points
-      ? `The run trains on ${points.name}, ${points.values.length / points.dims} points.`
+      ? `The run trains on ${points.name}, ${points.values.length / points.dims} points, and is measured on ${points.held_out ? `${points.held_out.length / points.dims} that are held out` : "the same ones"}.`
       : "The run trains on a built-in distribution.";
   };
   describe(store.get());

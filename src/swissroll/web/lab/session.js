@@ -120,7 +120,7 @@ export class Session {
     }
     this.movedFrom = training.taken;
     const half = (STILL_STEPS / 2).toLocaleString("en");
-    return `Nothing moves any more: averaged over the last ${half} steps, the held-out \u2212ELBO is within ${STILL_NATS} nats of what it was over the ${half} before. Press Play to go on all the same.`;
+    return `Nothing moves any more: averaged over the last ${half} steps, the \u2212ELBO that is measured is within ${STILL_NATS} nats of what it was over the ${half} before. Press Play to go on all the same.`;
   }
 
   /** Change of the mean negative ELBO from one half of the last steps to the other; NaN where they are too few. */
