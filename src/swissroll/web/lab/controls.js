@@ -128,13 +128,16 @@ function slider(name, store, actions) {
     store.set({ settings: { [name]: valueAt(name, Number(range.value)) } });
     timer ??= setTimeout(() => {
       timer = null;
-      actions.turn(name, store.get().settings[name]);
+      attempt(store, () => actions.turn(name, store.get().settings[name]));
     }, TURN_MS);
   });
   number.addEventListener("change", () => {
-    const text = number.value.trim().replace("\u2212", "-");
-    actions.turn(name, text === "" ? NaN : Number(text));
-    show(store.get());
+    const { settings } = store.get();
+    const value = numberOf(number.value);
+    const unread = Number.isNaN(value) ? sayUnread(name, number.value, settings[name]) : null;
+    attempt(store, () => (unread ? store.set({ notes: [unread] }) : actions.turn(name, value)));
+    // What the run goes by, also where what was typed is refused.
+    number.value = short(store.get().settings[name]);
   });
 
   const show = ({ settings, points }) => {
@@ -150,6 +153,43 @@ function slider(name, store, actions) {
   });
   show(store.get());
   return [row, range];
+}
+
+/** Notes that knobs led to. */
+const refusals = new WeakSet();
+
+/**
+ * Do what a knob is set to. What was said of a knob before goes, once a value is taken.
+ * @returns {boolean} whether the value is taken
+ */
+export function attempt(store, act) {
+  const before = store.get().notes;
+  act();
+  const { notes } = store.get();
+  if (notes === before && refusals.has(notes)) store.set({ notes: [] });
+  if (notes === before || notes.length === 0) return true;
+  refusals.add(notes);
+  return false;
+}
+
+/** A number as it is typed; NaN where it is none. */
+export function numberOf(text) {
+  const plain = text.trim().replace("\u2212", "-");
+  return plain === "" ? NaN : Number(plain);
+}
+
+/**
+ * What to write in the place of what is no number, as a sentence.
+ * @param {string} name of the setting
+ * @param {string} text
+ * @param {number | null} value that the setting has
+ */
+export function sayUnread(name, text, value) {
+  const { kind, nullable } = FIELDS[name];
+  const meant = kind === "real" ? numberOf(text.replace(",", ".")) : NaN;
+  const like = Number.isNaN(meant) ? value : meant;
+  const said = like === null ? "write one" : `write ${like}, for instance`;
+  return `${name} is no number that can be read: ${said}${nullable ? ", or nothing" : ""}.`;
 }
 
 /** Marks under beta's slider: the decoder's sigma that a beta implies, and true beta at the sigma the run began with. */
@@ -248,8 +288,13 @@ function field(name, store, actions) {
   words.append(...(kind === "flag" ? [input, text] : [text, input]));
 
   input.addEventListener("change", () => {
-    actions.rebuild({ [name]: readInput(name, input), ...implied(name, input, store.get()) }, pointsFor(name));
+    const value = readInput(name, input);
+    const unread = Number.isNaN(value) ? sayUnread(name, input.value, store.get().settings[name]) : null;
+    const set = () => actions.rebuild({ [name]: value, ...implied(name, input, store.get()) }, pointsFor(name));
+    const isTaken = attempt(store, () => (unread ? store.set({ notes: [unread] }) : set()));
     show(store.get());
+    // What the run goes by, while the field still has the focus.
+    if (!isTaken && name !== "dataset") writeInput(name, input, store.get().settings[name], true);
   });
   const show = (state) => {
     if (name === "dataset") showDataset(input, state);
@@ -311,16 +356,16 @@ function readInput(name, input) {
   const { kind, nullable } = FIELDS[name];
   if (kind === "flag") return input.checked;
   if (kind === "choice") return input.value;
-  if (input.value === "") return nullable ? null : NaN;
+  if (input.value === "") return nullable && !input.validity.badInput ? null : NaN;
   return Number(input.value);
 }
 
-function writeInput(name, input, value) {
+function writeInput(name, input, value, isSure = false) {
   if (input.type === "checkbox") {
     input.checked = value;
     return;
   }
-  if (document.activeElement === input && input.type === "number") return;
+  if (!isSure && document.activeElement === input && input.type === "number") return;
   // A run may have a width that the menu does not offer.
   if (input.tagName === "SELECT" && ![...input.options].some((option) => option.value === String(value))) {
     input.add(new Option(String(value), String(value)));
