@@ -277,6 +277,8 @@ def test_a_hostile_link_is_answered_by_a_sentence_and_the_page_trains(fragment: 
 def test_small_sweep_trains_nine_runs_and_opens_one(open_lab: OpenLab) -> None:
     with open_lab(f"{SMALL}&tool=sweep&step=1") as page:
         wait_for_step(page, 1)
+        said = "Beta 0.001, 0.01 and 0.1 with widths 2, 8 and 32, 1,500 steps each."
+        expect(page.locator(".sweep-head")).to_contain_text(said)
         page.get_by_role("button", name="Train nine runs").click()
         cells = page.locator("table.sweep td button")
         expect(cells).to_have_count(9)

@@ -24,6 +24,13 @@ export function sweepAxes({ beta, hidden_dim: width }) {
   return { betas, widths: [Math.round(centre / 4), centre, centre * 4] };
 }
 
+/** What a sweep trains, as a sentence, before it does. */
+export function sayAxes({ betas, widths }) {
+  const list = (values) => `${values.slice(0, -1).join(", ")} and ${values.at(-1)}`;
+  const each = `Beta ${list(betas.map(short))} with widths ${list(widths)}, ${STEPS.toLocaleString("en")} steps each`;
+  return `${each}. Choose one to open it.`;
+}
+
 /**
  * @param {HTMLElement} element
  * @param {ReturnType<import("./store.js").createStore>} store
@@ -39,7 +46,13 @@ export function mount(element, store, engine, actions) {
   begin.textContent = "Train nine runs";
   const words = document.createElement("span");
   words.className = "quiet";
-  words.textContent = `${STEPS} steps each. Choose one to open it.`;
+  const showWords = () => {
+    words.textContent = sayAxes(sweepAxes(store.get().settings));
+  };
+  store.subscribe((_, changed) => {
+    if (changed.has("settings")) showWords();
+  });
+  showWords();
   const head = document.createElement("p");
   head.className = "sweep-head";
   head.append(begin, words);
