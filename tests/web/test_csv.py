@@ -178,7 +178,7 @@ def test_a_tenth_of_a_table_is_held_out_by_the_seed_and_standardised_by_the_othe
     assert first == again
     assert first["held_out"] != other["held_out"]
     assert first["said"].startswith("360 rows.")
-    assert "It is measured on 40 more, which are held out." in first["said"]
+    assert "The model is measured on 40 more, which are held out." in first["said"]
     mean, scale = (np.array(first["units"][name]) for name in ("mean", "scale"))
     trained, apart = (np.reshape(first[name], (-1, 2)) * scale + mean for name in ("values", "held_out"))
     np.testing.assert_allclose(mean, trained.mean(axis=0), rtol=1e-6)

@@ -14,6 +14,7 @@ import pytest
 import torch
 from safetensors import safe_open
 
+import swissroll
 from swissroll.cli.app import app
 from swissroll.config import PRESETS, Config, read_config
 from swissroll.model.translation import translate
@@ -129,7 +130,10 @@ def test_a_mistake_and_own_points_are_told() -> None:
     points = {"dims": 2, "values": [0, 0, 1, 1, 0.1, 0.5], "name": "mine"}
     found = export(settings={"mistake": "shared_noise"}, points=points)
     assert "# The page trained with the mistake shared_noise; here it is right." in found["toml"]
-    assert "# The page trained on own points; here on the named distribution." in found["toml"]
+    said = "# The page trained on mine, which this does not have: it trains on swiss_roll instead."
+    assert said in found["toml"]
+    assert said in found["command"]
+    assert config_of_command(found["command"]).data is None
     assert "[0.1, 0.5]," in found["script"]
 
 
@@ -151,6 +155,36 @@ def test_a_script_on_a_pasted_table_has_its_rows_and_its_units(
     of_model = np.mean([record.train.distortion for record in names["last"]])
     said = float(re.findall(r"distortion (\S+),", capsys.readouterr().out)[0])
     assert said == pytest.approx(of_model + np.log(scale).sum(), abs=6e-4)
+
+
+def test_the_command_on_a_pasted_table_trains_on_its_points_as_they_are_saved(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As printed, beside the file that the page saves."""
+    rows = np.stack([1700 + 100 * np.sin(np.arange(30)), 0.3 + 0.01 * np.cos(np.arange(30))], axis=1)
+    mean, scale = rows.mean(axis=0), rows.std(axis=0)
+    units = {"columns": ['height, "mm"', "share"], "mean": mean.tolist(), "scale": scale.tolist(), "log_volume": 0}
+    points = {"dims": 2, "values": ((rows - mean) / scale).ravel().tolist(), "name": "mine", "units": units}
+    found = export(settings={"hidden_dim": 8, "steps": 3, "noise": 0.1}, points=points)
+    save = """
+    const { pointsCsv } = await load("written_tables.js");
+    answer(pointsCsv({ ...input, points: Float32Array.from(input.values), coordinate: null }, 2));
+    """
+    (tmp_path / "points.csv").write_text(run_script(save, points))
+    (tmp_path / "lab.toml").write_text(found["toml"])
+    assert '# First save "Points as CSV" from the page as points.csv in this folder.' in found["command"]
+    assert "here a tenth of them is held out" in found["command"]
+    assert "# The page added noise 0.1; here there is none." in found["command"]
+
+    wanted = config_of_command(found["command"])
+    assert (wanted.data, wanted.held_out, wanted.hidden_dim) == ("points.csv", 0.1, 8)
+    assert read_config(tmp_path / "lab.toml") == wanted
+    monkeypatch.chdir(tmp_path)
+    assert len(swissroll.train(wanted, tmp_path / "run").history) == 3
+
+    few = export(points=points | {"values": points["values"][:38]})
+    assert config_of_command(few["command"]).data is None
+    assert "it trains on swiss_roll instead" in few["command"]
 
 
 def test_a_run_on_a_table_names_its_file(tmp_path: Path) -> None:

@@ -118,7 +118,7 @@ export function sayFitted({ dims, values, scale, shift, left }) {
 /** What was done to the rows of a table, as a sentence. */
 export function sayStandardized({ dims, values, held_out: apart, units, left }) {
   const count = `${(values.length / dims).toLocaleString("en")} rows`;
-  const measured = apart ? `It is measured on ${apart.length / dims} more, which are held out.` : MEASURED_AGAIN;
+  const measured = apart ? `The model is measured on ${apart.length / dims} more, which are held out.` : MEASURED_AGAIN;
   const columns = units.columns.map((name, dim) => `${shortName(name)} (mean ${round(units.mean[dim])}, standard deviation ${round(units.scale[dim])})`);
   return `${count}. Inside the model each column has mean 0 and standard deviation 1: ${columns.join(", ")}. Axes, points and nats are in the units of the table. ${measured}${sayLeft(left)}`;
 }

@@ -10,6 +10,10 @@ export const ORIGIN =
   "From the lab's page. The settings are the same; engine and random generator are not, " +
   "so numbers agree in what they say and not in their digits";
 const FOLDER = "lab-run";
+/** A pasted table as command and settings name it, once it is saved; and the share of its rows that the package holds out. */
+const SAVED = { data: "points.csv", held_out: 0.1 };
+/** Fewest rows of a table that the package takes. */
+const MIN_ROWS_OF_A_FILE = 20;
 /** Settings of the package that the page does not have, and what they are in it. */
 const UNCHANGED = {
   posterior: "diagonal",
@@ -52,6 +56,16 @@ function packageSettings({ settings, step, points }) {
   return { ...points.recipe, ...others };
 }
 
+/** Own points that command and settings find in a file: a pasted table's, which is saved first. */
+function inFile(recipe) {
+  const { points } = recipe;
+  return isPasted(points) ? { ...recipe, points: { ...points, recipe: SAVED } } : recipe;
+}
+
+/** Whether points are those of a pasted table that the package takes. */
+const isPasted = (points) =>
+  Boolean(points?.units && !points.recipe) && points.values.length / points.dims >= MIN_ROWS_OF_A_FILE;
+
 /** The entries of settings that are not null: a file and a command leave out what is not there. */
 const given = (settings) => Object.entries(settings).filter(([, value]) => value !== null);
 
@@ -64,9 +78,17 @@ function differences({ settings, turns, points }) {
   const told = found.slice(0, 5).map((text) => `${text}; here it stays.`);
   if (found.length > 5) told.push(`Knobs were turned ${found.length - 5} more times.`);
   if (settings.mistake) told.push(`The page trained with the mistake ${settings.mistake}; here it is right.`);
-  if (points && !points.recipe) told.push("The page trained on own points; here on the named distribution.");
-  if (points?.recipe && settings.noise) told.push(`The page added noise ${settings.noise}; here there is none.`);
+  const isFound = points?.recipe || isPasted(points);
+  if (points && !isFound) {
+    told.push(`The page trained on ${points.name}, which this does not have: it trains on ${settings.dataset} instead.`);
+    told.push("For the page's own points take the Python script.");
+  }
+  if (isFound && settings.noise) told.push(`The page added noise ${settings.noise}; here there is none.`);
   if (points?.recipe) told.push(`Run it in the folder that holds ${points.recipe.data}.`);
+  if (isPasted(points)) {
+    told.push(`First save "Points as CSV" from the page as ${SAVED.data} in this folder.`);
+    told.push("They are the rows that the page trains on; here a tenth of them is held out and columns are standardised anew.");
+  }
   return told;
 }
 
@@ -76,7 +98,7 @@ function differences({ settings, turns, points }) {
  */
 export function configToml(recipe) {
   const lines = [...conventions(recipe), ...differences(recipe)].map((text) => `# ${text}`);
-  for (const [name, value] of given(packageSettings(recipe))) lines.push(`${name} = ${literal(name, value)}`);
+  for (const [name, value] of given(packageSettings(inFile(recipe)))) lines.push(`${name} = ${literal(name, value)}`);
   lines.push("", "[origin]", `note = "${ORIGIN}"`, "", "[versions]", `swissroll = "${recipe.version}"`);
   return `${lines.join("\n")}\n`;
 }
@@ -86,7 +108,7 @@ export function configToml(recipe) {
  * @returns {string} a command line, and below it comments
  */
 export function command(recipe) {
-  const flags = given(packageSettings(recipe)).map(([name, value]) => {
+  const flags = given(packageSettings(inFile(recipe))).map(([name, value]) => {
     const flag = name.replaceAll("_", "-");
     if (value === false) return `--no-${flag}`;
     return value === true ? `--${flag}` : `--${flag} ${quoted(value)}`;
