@@ -22,7 +22,7 @@ export const TERMS = {
   family: ["family", "The part of the gap that is left with the best diagonal Gaussian for each point: the true posterior is no such Gaussian."],
   asked: ["asked by \u03b2", "The part of the gap that a true beta other than 1 asks for: the encoder is trained for the best Gaussian by its own weighing, which is not the best for the ELBO."],
   amortisation: ["amortisation", "The rest of the gap, due to one encoder for all points: a Gaussian fitted to each point by itself would save it."],
-  information: ["I(x;z)", "What a code tells of its point: the divergence of q(z|x) from the aggregate q(z), on average over points. Here q(z) is the mixture of 512 points' posteriors, without sampling noise."],
+  information: ["I(x;z)", "What a code tells of its point: the divergence of q(z|x) from the aggregate q(z), on average over points. Here q(z) is the mixture of the posteriors of 512 points, or of all that are measured on where these are fewer, without sampling noise."],
   mismatch: ["KL(q(z)\u2016p)", "The rest of the rate: how far the aggregate of all codes is from the prior. No code tells more by it, and draws from the prior miss the data by it."],
   held_out: ["held-out", "Points that are never trained on. A drawing, a typed curve or a small table has none, and its own points are measured instead. Training lines are of the last batch, and so they tremble."],
   beta: ["beta", "Weighs the rate against the error in the loss."],
