@@ -97,6 +97,18 @@ answer(countJumps(input.path.flat(), 2, CURVES[input.name]));
     assert expected >= 5
 
 
+def test_a_two_sample_test_of_few_points_asks_those_that_there_are(node: Node) -> None:
+    # All others are neighbours of a point, and one more of them is of the other sample than of its own.
+    script = (
+        SCRIPT
+        + """
+const { twoSampleAccuracy } = await load("two_sample.js");
+answer(drive(twoSampleAccuracy([0, 1, 2, 3, 4], [10, 11, 12, 13, 14], 1)));
+"""
+    )
+    assert node(script) == 0.0
+
+
 @pytest.mark.parametrize("shift", [0.0, 0.7, 5.0])
 def test_the_two_sample_test_is_the_package_s(node: Node, shift: float) -> None:
     generator = torch.Generator().manual_seed(3)

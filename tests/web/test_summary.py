@@ -315,3 +315,21 @@ def test_a_model_that_broke_has_no_numbers_to_show(node: Node) -> None:
     found = node(script)
     assert found["found"] == [{"step": 7, "evidence": None}] * 2
     assert found["diagnosis"]
+
+
+@pytest.mark.parametrize("held_out", [True, False])
+def test_points_that_are_trained_on_are_not_called_held_out(held_out: bool, node: Node) -> None:
+    script = """
+    const { Training } = await load("training.js");
+    const { Verdicts } = await load("verdicts.js");
+    const { roundSummary } = await load("summary.js");
+    const { captionOf } = await load("sums.js");
+    const values = Float32Array.from({ length: 80 }, (_, i) => Math.sin(i * i));
+    const points = { dims: 2, values, ...(input ? { held_out: values.slice(0, 20) } : {}) };
+    const training = new Training(kernel, { hidden_dim: 8, depth: 1, beta: 0.1 }, { points });
+    let told = null;
+    for (const slice of new Verdicts(kernel, training).judge(training, 0)) told = slice?.evidence ?? told;
+    answer(captionOf(roundSummary(told)));
+    """
+    assert ("held-out points" in node(script, held_out)) is held_out
+    assert ("points that it trains on" in node(script, held_out)) is not held_out

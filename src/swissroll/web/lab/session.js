@@ -81,6 +81,7 @@ export class Session {
       is_own: this.training.points !== null,
       units: this.training.points?.units ?? null,
       held_out: heldOut.points.slice(),
+      has_held_out: this.training.holdsOut,
       held_out_noise: heldOutNoise.slice(),
       point_noise: this.pointNoise.slice(),
     };

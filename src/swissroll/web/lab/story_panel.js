@@ -141,7 +141,7 @@ function build(host) {
   const error = term("error", "error", "of-error");
   const beta = term("beta", "beta");
   const kl = term("KL", "rate", "of-kl");
-  write(loss.caption, "minimised, here of the last batch");
+  write(loss.caption, "of the last batch");
   write(beta.caption, "the knob");
   const equation = make("div", { class: "equation" }, loss.cell, sign("="), error.cell, sign("+"), beta.cell, sign("×"), kl.cell);
 
@@ -210,7 +210,8 @@ export function showNats({ nats }, { begin, history, frame }, at, hasSums) {
     return nats.textContent;
   }
   const points = begin.held_out.length / begin.dims;
-  const where = isHeld ? `${points} held-out points, with one draw each` : "the last batch";
+  const kind = begin.has_held_out ? "held-out points" : "points that it trains on";
+  const where = isHeld ? `${points} ${kind}, with one draw each` : "the last batch";
   write(nats, `In nats, on ${where}: −ELBO ${fixed(distortion + rate)}. The exact numbers of this step are on their way.`);
   return nats.textContent;
 }

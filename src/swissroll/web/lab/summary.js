@@ -20,6 +20,7 @@ const LARGE = 100;
  * @property {number} true_beta Weight of the rate in what the encoder is trained for.
  * @property {number} rows Points that all of it is the mean over.
  * @property {boolean} is_even Whether they lie evenly on the data's curve, or are drawn.
+ * @property {boolean} is_held_out Whether the run never trains on them.
  * @property {boolean} exact Whether `value` is exact but for its error, or the importance-weighted bound.
  * @property {string} name "negative log evidence" or "importance-weighted bound".
  * @property {number} distortion

@@ -69,8 +69,8 @@ function addRow(grid, name, word, parts) {
 
 /** Of which step and points the sums are. @param {object} shown a rounded summary */
 export function captionOf(shown) {
-  const { step, rows, is_even, asked, true_beta } = shown;
-  const where = is_even ? `${rows} points along the curve` : `${rows} held-out points`;
+  const { step, rows, is_even, is_held_out, asked, true_beta } = shown;
+  const where = `${rows} ${is_even ? "points along the curve" : is_held_out ? "held-out points" : "points that it trains on"}`;
   const aim = asked === null ? "" : ` True β ${say(true_beta)} asks for another encoder than the ELBO does.`;
   return `Nats, all of step ${step.toLocaleString("en")} and the same ${where}.${aim}${saySlack(shown)}`;
 }

@@ -56,6 +56,7 @@ export class Training {
     const initialisation = this.kernel.generator(seed, "initialisation");
     this.kernel.exports.initialise(initialisation.pointer, this.settings.initialization === "he" ? 1 : 0);
     this.logVolume = points?.units?.log_volume ?? 0;
+    this.holdsOut = !points || Boolean(points.held_out);
     this.heldOut = points?.held_out
       ? { points: points.held_out, coordinate: null }
       : this.sample(HELD_OUT_POINTS, this.kernel.generator(seed, "evaluation"));

@@ -46,8 +46,9 @@ export function* twoSampleAccuracy(a, b, dims) {
       distances[place] = square;
       isFromB[place] = k >= half ? 1 : 0;
     }
-    const votes = isFromB.reduce((sum, vote) => sum + vote, 0);
-    correct += votes > NEIGHBOURS / 2 === i >= half ? 1 : 0;
+    const seen = Math.min(NEIGHBOURS, count - 1);
+    const votes = isFromB.subarray(0, seen).reduce((sum, vote) => sum + vote, 0);
+    correct += votes > seen / 2 === i >= half ? 1 : 0;
   }
   return correct / count;
 }

@@ -38,7 +38,7 @@ export class Verdicts {
    * @param {import("./training.js").Training} training
    */
   constructor(kernel, training) {
-    const { settings, dataDim, heldOut, curve, distribution, logVolume = 0 } = training;
+    const { settings, dataDim, heldOut, curve, distribution, logVolume = 0, holdsOut } = training;
     const isWide = settings.hidden_dim >= WIDE;
     const halvings = isWide ? HALVINGS_WIDE[settings.latent_dim] : undefined;
     this.model = new FrozenModel(kernel, settings, dataDim);
@@ -47,6 +47,7 @@ export class Verdicts {
     this.lowerBounds = new LowerBounds(kernel);
     this.curve = curve;
     this.logVolume = logVolume;
+    this.isHeldOut = holdsOut;
 
     const rows = settings.latent_dim === 1 ? ROWS_OF_ONE_LATENT : isWide ? ROWS_WIDE : ROWS;
     // Even points integrate over a curve without noise; drawn ones would add their own scatter.
@@ -111,7 +112,7 @@ export class Verdicts {
       : null;
     const logBest = (i) => bound.logDensity(rows.subarray(i * model.data_dim, (i + 1) * model.data_dim));
     const about = { isEven, bound, logBest, information, rates, logVolume: this.logVolume };
-    const summary = { step, sigma: model.sigma, true_beta, ...summarise(found, about) };
+    const summary = { step, sigma: model.sigma, true_beta, is_held_out: this.isHeldOut, ...summarise(found, about) };
     return [summary.negative_elbo, summary.value].every(Number.isFinite) ? summary : null;
   }
 }

@@ -19,7 +19,7 @@ export class Watched {
    * @param {import("./kernel.js").Kernel} kernel Any kernel; its memory is left alone.
    * @param {object} begin The run's first message.
    */
-  constructor(kernel, { settings, dims, points, held_out, held_out_noise, is_own, units }) {
+  constructor(kernel, { settings, dims, points, held_out, held_out_noise, has_held_out, is_own, units }) {
     this.points = points;
     this.truth = new Truth(kernel);
     this.view = null;
@@ -29,6 +29,7 @@ export class Watched {
       settings: { ...settings },
       dataDim: dims,
       heldOut: { points: held_out },
+      holdsOut: has_held_out,
       heldOutNoise: held_out_noise,
       logVolume: units?.log_volume ?? 0,
       curve: is_own ? null : (CURVES[settings.dataset] ?? null),
