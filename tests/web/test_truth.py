@@ -76,6 +76,18 @@ def test_own_points_have_no_lower_bound_and_no_jumps(node: Node) -> None:
     assert answer["found"]["evidence"]["value"] < answer["found"]["evidence"]["negative_elbo"]
 
 
+def test_the_density_reaches_around_all_rows_and_not_around_the_held_out_ones_alone(node: Node) -> None:
+    points = {"dims": 2, "values": [-3.0, 0.2, -0.3, 4.0, 2.5, -2.0, 0.0, 0.4]}
+    script = SCRIPT.replace(
+        "input.points ?? null",
+        "{ dims: 2, values: Float32Array.from(input.points.values), held_out: Float32Array.of(0, 0, 0.1, 0.2) }",
+    )
+    answer = node(script, {"settings": {"hidden_dim": 8, "depth": 1}, "points": points, "steps": 10})
+    left, right, low, high = answer["found"]["density"]["extent"]
+    assert left < -3 < 2.5 < right
+    assert low < -2 < 4 < high
+
+
 def test_a_learned_sigma_has_a_lower_bound_at_every_step(node: Node) -> None:
     script = """
 const { Training } = await load("training.js");

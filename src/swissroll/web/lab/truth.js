@@ -177,7 +177,8 @@ export class Truth {
     }
     if (density && this.density) {
       const cells = training.settings.hidden_dim < WIDE ? DENSITY_CELLS : DENSITY_CELLS_WIDE;
-      const extent = extentOf(training.heldOut.points, sigma);
+      // Of few held-out rows, others lie farther out.
+      const extent = extentOf([...training.heldOut.points, ...(training.points?.values ?? [])], sigma);
       found.density = { step, sigma, ...(yield* this.density.measure(extent, cells)) };
     }
     return found;

@@ -28,6 +28,7 @@ export class Watched {
     this.model = {
       settings: { ...settings },
       dataDim: dims,
+      points: is_own ? { values: points } : null,
       heldOut: { points: held_out },
       holdsOut: has_held_out,
       heldOutNoise: held_out_noise,
