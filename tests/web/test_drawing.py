@@ -209,14 +209,15 @@ answer([1300, 2000].map((step) => verdictOf({ truth: { diagnosis }, frame: { ste
     assert node(script) == ["Healthy.", "Healthy. That was at step 1,200."]
 
 
-def test_nats_say_how_many_points_a_table_has_held_out(node: Node) -> None:
+@pytest.mark.parametrize(("held_out", "points"), [(True, "held-out points"), (False, "points that it trains on")])
+def test_nats_say_how_many_points_a_table_has_held_out(held_out: bool, points: str, node: Node) -> None:
     script = """
 const { showNats } = await load("story_panel.js");
 const history = { step: [1], distortion: [3], rate: [3], held_out_distortion: [1.5], held_out_rate: [2] };
-const begin = { dims: 3, held_out: new Float32Array(3 * 24) };
+const begin = { dims: 3, held_out: new Float32Array(3 * 24), has_held_out: input };
 answer(showNats({ nats: { hidden: true, textContent: "" } }, { begin, history, frame: { sigma: 1 } }, null, false));
 """
-    assert node(script).startswith("In nats, on 24 held-out points, with one draw each: \u2212ELBO 3.50.")
+    assert node(script, held_out).startswith(f"In nats, on 24 {points}, with one draw each: \u2212ELBO 3.50.")
 
 
 def test_of_a_start_nothing_is_judged(node: Node) -> None:
