@@ -87,6 +87,8 @@ HOSTILE: dict[str, Callable[[Path], object]] = {
     "a parameter out of range": altered(lambda _, facts: facts["parameters"].update(max_steps=-1)),
     "other names": altered(lambda _, facts: facts.update(feature_names=["a"])),
     "a weight above 1": altered(lambda _, facts: facts.update(background_weight=1.5)),
+    "a power that is no number": altered(lambda _, facts: facts.update(tail_exponent=float("nan"))),
+    "a power below 0": altered(lambda _, facts: facts.update(tail_exponent=-1.0)),
     "another format": altered(lambda _, facts: facts.update(format=99)),
 }
 

@@ -7,6 +7,7 @@ is no array lies in its metadata as JSON. All sizes are bounded before anything 
 from __future__ import annotations
 
 import json
+import math
 from dataclasses import asdict
 from os import PathLike
 from pathlib import Path
@@ -157,7 +158,7 @@ def _fill(estimator: Loaded, tensors: dict[str, Tensor], facts: dict[str, Any]) 
     estimator._check_parameters()
     weight = _share("background_weight", facts)
     estimator._density = Density(_model_of(tensors), background, weight, int(facts["seed"]))
-    estimator._calibration = Calibration(np.sort(own), float(facts["tail_exponent"]))
+    estimator._calibration = Calibration(np.sort(own), _power("tail_exponent", facts))
     estimator.history_ = {name.removeprefix(HISTORY): values for name, values in history.items()}
     estimator.held_out_rows_ = held_out_rows
     estimator.best_step_ = int(facts["best_step"])
@@ -212,6 +213,14 @@ def _share(name: str, facts: dict[str, Any]) -> float:
     value = float(facts[name])
     if not 0 < value < 1:
         raise ValueError(f"its {name} is no share")
+    return value
+
+
+def _power(name: str, facts: dict[str, Any]) -> float:
+    """A finite number above 0."""
+    value = float(facts[name])
+    if not 0 < value < math.inf:
+        raise ValueError(f"its {name} is no power above 0")
     return value
 
 
