@@ -63,10 +63,16 @@ def wait_for_any_step(page: Page) -> None:
     expect(page.locator("#now-step")).not_to_have_text("0", timeout=SOON)
 
 
+def play(page: Page) -> None:
+    """Begin to train a run that stands still. The button stops one that trains, so it is read first."""
+    expect(page.locator("#play")).to_have_text("Play")
+    page.locator("#play").click()
+
+
 def pause(page: Page) -> None:
     """Stop training; returns once the page stands still."""
-    if page.locator("#play").inner_text().strip() == "Pause":
-        page.locator("#play").click()
+    # Read and clicked at one moment: a run that stops by itself in between would be begun again.
+    page.locator("#play").evaluate("(button) => button.textContent.trim() === 'Pause' && button.click()")
     expect(page.locator("#play")).to_have_text("Play")
     weights_hash(page)
 

@@ -8,7 +8,19 @@ from typing import Any
 import pytest
 from playwright.sync_api import Browser, Page, expect
 
-from tests.web.driver import SMALL, SOON, STILL, go_to, notes, opened_page, pause, step, wait_for_step, weights_hash
+from tests.web.driver import (
+    SMALL,
+    SOON,
+    STILL,
+    go_to,
+    notes,
+    opened_page,
+    pause,
+    play,
+    step,
+    wait_for_step,
+    weights_hash,
+)
 
 OpenLab = Callable[..., AbstractContextManager[Page]]
 
@@ -178,7 +190,7 @@ def test_a_snapshot_is_looked_at_and_branched_from(open_lab: OpenLab) -> None:
         expect(page.locator("#branch")).to_be_disabled()
         assert step(page) < 200
         # The same steps from there lead to the same weights: a branch is the run, not like it.
-        page.locator("#play").click()
+        play(page)
         wait_for_step(page, 200)
         assert weights_hash(page) == last
 
@@ -199,12 +211,24 @@ def test_a_branch_before_a_knob_was_turned_trains_with_the_knob_as_it_was(open_l
         wait_for_step(page, 0)
         page.locator("#branch").click()
         expect(page.locator("#number-beta")).to_have_value(began)
-        page.locator("#play").click()
+        play(page)
         wait_for_step(page, 200)
         assert weights_hash(page) == untouched
         # A finished run takes a step more, too.
         page.locator("#step").click()
         wait_for_step(page, 201)
+
+
+def test_two_presses_leave_a_run_where_it_was(open_lab: OpenLab) -> None:
+    with open_lab(f"{SMALL}&steps=20&step=20") as page:
+        wait_for_step(page, 20)
+        last = weights_hash(page)
+        # At its last step a run is given more steps first: it is paused before it has them.
+        page.locator("#play").evaluate("(button) => { button.click(); button.click(); }")
+        page.wait_for_timeout(300)
+        expect(page.locator("#play")).to_have_text("Play")
+        assert step(page) == 20
+        assert weights_hash(page) == last
 
 
 def test_everything_is_reached_by_keyboard(open_lab: OpenLab) -> None:
@@ -222,6 +246,8 @@ def test_everything_is_reached_by_keyboard(open_lab: OpenLab) -> None:
 
         page.keyboard.press("s")
         wait_for_step(page, 3)
+        # So slow that it does not end before the second press.
+        page.locator("#speed").select_option("20")
         page.keyboard.press("Space")
         expect(page.locator("#play")).to_have_text("Pause")
         page.keyboard.press("Space")

@@ -11,7 +11,17 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from playwright.sync_api import expect
 
-from tests.web.driver import SMALL, STILL, go_to, is_in_sight, mute_regions, opened_page, wait_for_step, weights_hash
+from tests.web.driver import (
+    SMALL,
+    STILL,
+    go_to,
+    is_in_sight,
+    mute_regions,
+    opened_page,
+    pause,
+    wait_for_step,
+    weights_hash,
+)
 
 if TYPE_CHECKING:
     from playwright.sync_api import Browser, Page
@@ -44,10 +54,24 @@ def nothing(_: Page) -> None:
     """Leave the page as its link opens it."""
 
 
+def select(selector: str, value: str) -> Callable[[Page], None]:
+    def act(page: Page) -> None:
+        page.select_option(selector, value)
+
+    return act
+
+
 def press_on(selector: str, key: str) -> Callable[[Page], None]:
     return lambda page: page.locator(selector).first.press(key)
 
 
+def pause_once_it_trains(page: Page) -> None:
+    """What is broken begins to train by itself, once it is there."""
+    expect(page.locator("#play")).to_have_text("Pause")
+    pause(page)
+
+
+SLOWLY = select("#speed", "20")
 NEXT = click("#tool-slow button.primary")
 HAS_OTHER = wait("#tool-break .comparison")
 STATES: dict[str, tuple[str, Callable[[Page], None]]] = {
@@ -68,10 +92,13 @@ STATES: dict[str, tuple[str, Callable[[Page], None]]] = {
     "tour": (STILL, click("#tour")),
     "slow motion": (f"{STILL}&tool=slow", in_turn(NEXT, wait("#tool-slow [aria-current]"), *[NEXT] * 5)),
     "twin": (f"{STILL}&tool=twin", in_turn(click("#tool-twin .primary"), wait("#tool-twin .comparison"))),
-    "break it": (f"{STILL}&tool=break", in_turn(click("#tool-break .primary"), HAS_OTHER, click("#play"))),
+    "break it": (
+        f"{STILL}&tool=break",
+        in_turn(SLOWLY, click("#tool-break .primary"), HAS_OTHER, pause_once_it_trains),
+    ),
     "guess the bug": (
         f"{STILL}&tool=break",
-        in_turn(click("text=Guess the bug"), HAS_OTHER, click("text=A hint"), click("#play")),
+        in_turn(SLOWLY, click("text=Guess the bug"), HAS_OTHER, click("text=A hint"), pause_once_it_trains),
     ),
     "sweep": (f"{STILL}&tool=sweep", in_turn(click("text=Train nine runs"), wait("table.sweep"))),
     "a bad table": (

@@ -16,7 +16,7 @@ from swissroll.report.lab import lab_page
 from swissroll.report.lab_start import start_of_run
 from swissroll.runs.run import Run
 from tests.oracles import trained_run
-from tests.web.driver import notes, opened_page, pause, saved, step, wait_for_step, weights_hash
+from tests.web.driver import notes, opened_page, pause, play, saved, step, wait_for_step, weights_hash
 
 if TYPE_CHECKING:
     from playwright.sync_api import Browser
@@ -76,7 +76,7 @@ def test_points_are_read_out_in_the_units_of_the_table(browser: Browser, path: P
 def test_it_trains_on_and_every_tool_takes_its_rows(browser: Browser, path: Path) -> None:
     with opened_page(browser, path.as_uri()) as page:
         wait_for_step(page, 40)
-        page.locator("#play").click()
+        play(page)
         page.wait_for_function("() => Number(document.getElementById('now-step').textContent.replace(',', '')) > 41")
         pause(page)
         page.locator("#tab-twin").click()

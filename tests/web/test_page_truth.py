@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import pytest
 from playwright.sync_api import expect
 
-from tests.web.driver import SMALL, go_to, opened_page, pause, step, wait_for_any_step, wait_for_step
+from tests.web.driver import SMALL, go_to, opened_page, pause, play, step, wait_for_any_step, wait_for_step
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -90,7 +90,7 @@ def test_numbers_add_up_at_each_moment_of_a_run(page: Page) -> None:
     go_to(page, f"{SMALL}&steps=100000&step=1")
     wait_for_sums(page, 1)
     page.locator("#speed").select_option("100")
-    page.locator("#play").click()
+    play(page)
     captions: set[str] = set()
     while len(captions) < 4:
         caption, rows = read_sums(page)
@@ -106,8 +106,10 @@ def test_numbers_add_up_at_each_moment_of_a_run(page: Page) -> None:
 def test_what_is_exact_is_of_the_step_at_which_a_run_stands_still(page: Page) -> None:
     go_to(page, f"{SMALL}&steps=100000&step=1")
     wait_for_any_step(page)
+    # So slow that it does not stop by itself.
+    page.locator("#speed").select_option("500")
     for _ in range(3):
-        page.locator("#play").click()
+        play(page)
         page.wait_for_timeout(150)
         pause(page)
         number = step(page)

@@ -89,7 +89,8 @@ export function createActions(store, engine) {
     store.set({ running: true });
     try {
       await lengthen();
-      await engine.play("main");
+      // Paused by now, it stays so.
+      if (store.get().running) await engine.play("main");
     } catch (error) {
       store.set({ running: false });
       tellProblem(error);
