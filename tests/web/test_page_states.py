@@ -164,6 +164,31 @@ def test_every_state_fits_and_scrolls_by_keys_and_axe_finds_nothing(
     assert found == {}
 
 
+def test_on_a_phone_the_first_picture_is_in_the_first_screen_and_strips_say_where_they_go_on(
+    browser: Browser, address: str
+) -> None:
+    with opened_page(browser, address + STILL, viewport={"width": 390, "height": 844}) as page:
+        wait_for_step(page, 1)
+        picture = page.locator("#panel-data canvas").bounding_box()
+        buttons = page.locator("#transport").bounding_box()
+        assert picture is not None
+        assert buttons is not None
+        assert picture["y"] + picture["height"] <= buttons["y"]
+
+        questions = page.locator("#presets ol")
+        expect(questions).to_have_attribute("data-more", "end")
+        page.locator("[data-preset=best]").click()
+        expect(questions).to_have_attribute("data-more", "start")
+        # The question of a lecture's scene, too, is brought to sight.
+        page.locator("[data-preset=first]").evaluate("(button) => button.click()")
+        expect(questions).to_have_attribute("data-more", "end")
+
+        toggles = page.locator("#panel-data .toggles")
+        expect(toggles).to_have_attribute("data-more", "end")
+        page.locator("#panel-data input[name=noise]").focus()
+        expect(toggles).to_have_attribute("data-more", "start")
+
+
 def test_a_snapshot_is_shown_with_its_own_numbers(page: Page) -> None:
     go_to(page, RUN)
     wait_for_step(page, 20)

@@ -1,5 +1,6 @@
 // Runs worth looking at, each as a question and what to look at for its answer.
 
+import { tellWhereMore } from "./scrolling.js";
 import { DEFAULTS, NOTEBOOK } from "./settings.js";
 
 /**
@@ -118,6 +119,7 @@ export function presetOf(settings, points) {
  */
 export function mountPresets(element, store, actions) {
   const list = document.createElement("ol");
+  list.setAttribute("aria-labelledby", "presets-title");
   const look = document.createElement("p");
   look.className = "look quiet";
   for (const { id, question } of PRESETS) {
@@ -132,17 +134,28 @@ export function mountPresets(element, store, actions) {
     list.append(item);
   }
   element.append(list, look);
+  tellWhereMore(list);
 
   const show = ({ preset }) => {
     for (const button of list.querySelectorAll("button")) {
       button.setAttribute("aria-pressed", String(button.dataset.preset === preset));
     }
+    showPressed(list);
     look.textContent = PRESETS.find(({ id }) => id === preset)?.look ?? "Your own settings.";
   };
   store.subscribe((state, changed) => {
     if (changed.has("preset")) show(state);
   });
   show(store.get());
+}
+
+/** On a narrow window the questions are a strip: the one that is asked is in sight. */
+function showPressed(list) {
+  const item = list.querySelector('[aria-pressed="true"]')?.parentElement;
+  if (!item) return;
+  const first = item.offsetLeft - list.offsetLeft;
+  const isInSight = first >= list.scrollLeft && first + item.offsetWidth <= list.scrollLeft + list.clientWidth;
+  if (!isInSight) list.scrollLeft = first;
 }
 
 /**

@@ -1,6 +1,7 @@
 // What a panel shows or hides: a row of checkboxes, each with the mark that it stands for.
 
 import { explain, termOfToggle } from "./glossary.js";
+import { tellWhereMore } from "./scrolling.js";
 
 const SVG = "http://www.w3.org/2000/svg";
 
@@ -72,6 +73,7 @@ export function addToggles(row, store, toggles) {
     row.append(chip);
     boxes.set(name, { box, chip, words });
   }
+  tellWhereMore(row);
 
   store.subscribe((_, changed) => {
     if (!changed.has("view")) return;
