@@ -36,6 +36,7 @@ def opened_page(browser: Browser, address: str, script: str = "", **options: Any
     page.on("pageerror", lambda error: said.append(str(error)))
     page.on("request", lambda r: None if r.url.startswith(("file:", "data:", "blob:")) else said.append(r.url))
     page.goto(address)
+    wait_for_script(page)
 
     yield page
 
@@ -48,6 +49,12 @@ def go_to(page: Page, fragment: str) -> None:
     address = page.url.split("#")[0]
     page.goto("about:blank")
     page.goto(address + fragment)
+    wait_for_script(page)
+
+
+def wait_for_script(page: Page) -> None:
+    """The page's script is unpacked once the page is loaded: before that, nobody hears a key or a click."""
+    page.locator("#tab-story").wait_for(state="attached")
 
 
 def step(page: Page) -> int:
@@ -82,6 +89,13 @@ def weights_hash(page: Page) -> str:
     element = page.locator("#weights-hash")
     expect(element).to_have_attribute("data-hash", HASH, timeout=SOON)
     return element.get_attribute("data-hash") or ""
+
+
+def look_at_start(page: Page) -> None:
+    """Look at the first snapshot. The page asks for snapshots now and then, and a slider without any takes no key."""
+    page.wait_for_selector("#timeline-range:enabled")
+    page.locator("#timeline-range").press("Home")
+    wait_for_step(page, 0)
 
 
 def notes(page: Page) -> str:

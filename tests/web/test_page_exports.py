@@ -136,6 +136,8 @@ def test_saved_weights_encode_the_saved_points_as_the_page_does(page: Page, tmp_
     model = VAE(2, 8, depth=1)
     model.load_state_dict(tensors)
 
+    # Words follow the run once a second.
+    expect(page.locator("#panel-latent .description")).to_contain_text(f"Step {STEPS}.")
     said = page.locator("#panel-latent .description").text_content() or ""
     pattern = r"For point (\d+) the encoder says mean (.*?) and standard deviation (.*?)\. "
     number, mean, std = re.findall(pattern, said)[0]
@@ -179,6 +181,9 @@ def test_saved_curves_agree_with_what_the_loss_says_of_them(page: Page, tmp_path
 def test_saved_measures_are_those_that_the_page_says(page: Page, tmp_path: Path) -> None:
     expect(page.locator("#panel-curves .description")).to_contain_text("of amortisation")
     expect(page.locator(".verdict")).to_contain_text("Under-trained.")
+    # The first numbers are of few points, and words follow twice a second.
+    elbo_of_all = page.locator("#now-loss").inner_text()
+    expect(page.locator("#panel-curves .description")).to_contain_text(f"ELBO {elbo_of_all} nats")
     with saved(page, "Save: Measures as CSV", tmp_path).open(encoding="utf-8", newline="") as file:
         last = list(csv.DictReader(file))[-1]
     assert (last["step"], last["is_exact"], last["diagnosis"]) == (str(STEPS), "true", "under-trained")

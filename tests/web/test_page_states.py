@@ -6,7 +6,7 @@ import os
 import re
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 import pytest
 from playwright.sync_api import expect
@@ -16,6 +16,7 @@ from tests.web.driver import (
     STILL,
     go_to,
     is_in_sight,
+    look_at_start,
     mute_regions,
     opened_page,
     pause,
@@ -106,7 +107,7 @@ STATES: dict[str, tuple[str, Callable[[Page], None]]] = {
         in_turn(lambda page: page.fill("#own-text", "1,2\n3,x"), click("text=Train on this table"), wait(".wrong")),
     ),
     "exported": (f"{STILL}&tool=export", in_turn(click("[aria-label='Copy: Command']"), wait(".exports ~ textarea"))),
-    "a snapshot": (RUN, in_turn(wait("#timeline-range:enabled"), press_on("#timeline-range", "Home"))),
+    "a snapshot": (RUN, look_at_start),
     "on paper": (STILL, lambda page: page.emulate_media(media="print")),
 }
 """The states of the page, by name: its link, and what is done then."""
@@ -199,9 +200,7 @@ def test_a_snapshot_is_shown_with_its_own_numbers(page: Page) -> None:
     expect(loss).not_to_be_empty()
     at_end = loss.inner_text()
 
-    page.wait_for_selector("#timeline-range:enabled")
-    page.locator("#timeline-range").press("Home")
-    wait_for_step(page, 0)
+    look_at_start(page)
     expect(page.locator("#tool-story")).to_contain_text("all of step 0 and the same 64 points")
     expect(page.locator("#now-loss")).not_to_have_text(last)
     # No loss was computed before the first step.
@@ -233,6 +232,9 @@ def test_a_knob_turned_while_the_run_stands_still_says_what_to_do(page: Page) ->
 
 def test_a_word_is_explained_by_pointer_and_by_keyboard(page: Page) -> None:
     go_to(page, STILL)
+    wait_for_step(page, 1)
+    # Hidden as long as nothing is known of the run.
+    expect(page.locator("#tool-story .term").first).to_be_visible()
     tip = page.locator("#tip")
     page.locator("#panel-latent .chip", has_text="aggregate").hover()
     expect(tip).to_contain_text("One draw from every point's q(z|x).")
@@ -265,6 +267,8 @@ def test_axes_of_a_larger_latent_space_are_chosen(page: Page) -> None:
 def test_axes_are_those_of_the_highest_rates_until_others_are_picked(page: Page) -> None:
     go_to(page, f"{SMALL}&latent_dim=4&step=300")
     wait_for_step(page, 300)
+    # Rates are written beside these words, twice a second.
+    expect(page.locator("#panel-curves .description")).to_contain_text("Step 300.")
     rates = page.locator(".rates li .number")
     expect(rates).to_have_count(4)
     carried = [float(text.split()[0].replace("\u2212", "-")) for text in rates.all_inner_texts()]
@@ -357,14 +361,19 @@ def test_paper_has_the_words_and_is_white(width: int, browser: Browser, address:
 
 
 def pictures(page: Page) -> list[str]:
-    """The pixels of the planes of the data and of the latents, once they stand still."""
-    read = "[...document.querySelectorAll('#panel-data canvas, #panel-latent canvas')].map((one) => one.toDataURL())"
-    before: list[str] = []
-    now: list[str] = page.evaluate(read)
-    while before != now:
-        page.wait_for_timeout(500)
-        before, now = now, page.evaluate(read)
-    return now
+    """The pixels of the planes of the data and of the latents, once what was asked for is drawn."""
+    found: list[str] = page.evaluate("""async () => {
+        for (let frame = 0; frame < 2; frame++) await new Promise(requestAnimationFrame);
+        const canvases = document.querySelectorAll("#panel-data canvas, #panel-latent canvas");
+        return [...canvases].map((canvas) => canvas.toDataURL());
+    }""")
+    return found
+
+
+def recolour(page: Page, scheme: Literal["light", "dark"]) -> None:
+    """Change the colours of the window, and wait until the page has heard of it."""
+    page.emulate_media(color_scheme=scheme)
+    page.wait_for_function("(scheme) => document.documentElement.dataset.theme === scheme", arg=scheme)
 
 
 @pytest.mark.parametrize("link", [f"{SMALL}&step=30", f"{SMALL}&step=30&components=3"])
@@ -372,12 +381,14 @@ def test_what_is_kept_of_a_picture_is_as_if_it_were_drawn_anew(link: str, browse
     with opened_page(browser, address + link, color_scheme="dark") as page:
         wait_for_step(page, 30)
         density = page.get_by_label("density").first
-        expect(page.locator("#panel-data .description")).to_contain_text("exact density")
+        # Found together, and the last to be drawn.
+        expect(page.locator("#panel-data .description")).to_contain_text("exact density p(x) of step 30 is drawn")
+        expect(page.locator("#panel-latent .description")).to_contain_text("Its KL from the true posterior")
         first = pictures(page)
-        page.emulate_media(color_scheme="light")
+        recolour(page, "light")
         light = pictures(page)
         assert all(one != other for one, other in zip(first, light, strict=True))
-        page.emulate_media(color_scheme="dark")
+        recolour(page, "dark")
         assert pictures(page) == first
 
         density.uncheck()
@@ -400,6 +411,7 @@ def test_with_less_motion_it_trains_and_nothing_slides(browser: Browser, address
 
 def test_what_the_tour_speaks_of_is_in_sight_on_a_phone(browser: Browser, address: str) -> None:
     with opened_page(browser, address + STILL, viewport={"width": 390, "height": 844}) as page:
+        wait_for_step(page, 1)
         page.locator("#tour").click()
         hidden = []
         for number in range(1, 9):

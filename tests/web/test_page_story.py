@@ -47,6 +47,10 @@ def test_what_happens_has_room_for_its_words(link: str, page: Page) -> None:
 
 def test_a_two_sample_test_is_explained_where_it_is_named(page: Page) -> None:
     go_to(page, WORDY[0])
+    # The verdicts on the way there are written anew, and a word loses its focus then.
+    wait_for_step(page, 1500)
+    expect(page.locator("#tool-story")).to_contain_text("all of step 1,500 and the same 64 points")
+    expect(page.locator(".verdict")).not_to_contain_text("That was at step")
     word = page.locator(".verdict .word", has_text="C2ST")
     expect(word).to_be_visible()
     word.focus()
