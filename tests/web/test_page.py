@@ -240,6 +240,24 @@ def test_two_presses_leave_a_run_where_it_was(open_lab: OpenLab) -> None:
         assert weights_hash(page) == last
 
 
+ONE_WORKER = """
+const Real = Worker;
+let count = 0;
+globalThis.Worker = function (address) {
+    count += 1;
+    return count === 1 ? new Real(address) : { postMessage() {}, terminate() {} };
+};
+"""
+"""Leaves a page the worker that trains, and none that finds what is exact."""
+
+
+def test_all_snapshots_are_offered_once_a_run_stands_still(browser: Browser, address: str) -> None:
+    # Nothing more happens on the page then, which would make it ask again.
+    with opened_page(browser, f"{address}{SMALL}&steps=200&step=200", script=ONE_WORKER) as page:
+        wait_for_step(page, 200)
+        expect(page.locator("#timeline-words")).to_contain_text("drag to look back")
+
+
 def test_everything_is_reached_by_keyboard(open_lab: OpenLab) -> None:
     with open_lab(f"{SMALL}&step=2") as page:
         wait_for_step(page, 2)

@@ -1,5 +1,7 @@
 // The run's snapshots along its steps: look at one, and go on training from it.
 
+import { calmly } from "./calmly.js";
+
 const ASK_MS = 700;
 const counts = new Intl.NumberFormat("en");
 
@@ -87,29 +89,21 @@ function showTurns(element, { turns, timeline: { steps } }) {
   }
 }
 
-/** Ask the engine now and then which snapshots there are. */
+/** Ask the engine now and then which snapshots there are, and once more after the last change. */
 function keepCurrent(store, engine) {
-  let askedAt = 0;
-  let isAsking = false;
-
-  async function ask() {
-    if (isAsking || store.get().timeline.at !== null) return;
-    isAsking = true;
-    askedAt = performance.now();
+  const ask = calmly(ASK_MS, async () => {
+    if (store.get().timeline.at !== null) return;
     try {
       const { steps } = await engine.snapshots("main");
       if (store.get().timeline.at === null) store.set({ timeline: { steps: Array.from(steps) } });
     } catch {
       // A run that has just ended has no snapshots; the next one is asked again.
-    } finally {
-      isAsking = false;
     }
-  }
+  });
 
   store.subscribe(({ runs, running }, changed) => {
     if (!runs.main?.frame) return;
-    const isDue = changed.has("runs") && performance.now() - askedAt > ASK_MS;
     const hasPaused = changed.has("running") && !running;
-    if (isDue || hasPaused) ask();
+    if (changed.has("runs") || hasPaused) ask(hasPaused);
   });
 }
