@@ -332,3 +332,25 @@ def test_a_twin_goes_on_with_the_run_beyond_its_last_step(lab: Lab) -> None:
         arg=STEPS,
         timeout=SOON,
     )
+
+
+@pytest.mark.parametrize(("tool", "begin", "end"), [("twin", "Start", "End it"), ("break", "Break it", "Mend it")])
+def test_a_second_run_is_ended_while_it_catches_up(lab: Lab, tool: str, begin: str, end: str) -> None:
+    lab.open_tool(tool)
+    pause(lab.page)
+    opened = lab.page.locator(f"#tool-{tool}")
+    # At the first moment at which it can be ended.
+    opened.get_by_role("button", name=end).evaluate("""(button) => {
+        const watch = new MutationObserver(() => {
+            if (button.disabled) return;
+            watch.disconnect();
+            button.click();
+        });
+        if (!button.disabled) button.click();
+        watch.observe(button, { attributes: true, attributeFilter: ["disabled"] });
+    }""")
+    opened.get_by_role("button", name=begin).click()
+    opened.locator(".comparison").wait_for(state="hidden")
+    lab.page.wait_for_timeout(300)
+    assert opened.locator(".problem").inner_text() == ""
+    assert lab.page.locator("#play").inner_text().strip() == "Play"

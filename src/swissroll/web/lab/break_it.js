@@ -55,8 +55,8 @@ export function mount(element, store, engine, actions) {
     write(problem, "");
     show();
     try {
-      await startOther(store, engine, { mistake: id === NONE ? null : id });
-      if (!store.get().running) await actions?.togglePlay?.();
+      const isThere = await startOther(store, engine, { mistake: id === NONE ? null : id });
+      if (isThere && !store.get().running) await actions?.togglePlay?.();
     } catch (error) {
       write(problem, error.message);
     }

@@ -45,6 +45,7 @@ export function differenceOf(main, other, prefix = "") {
  * @param {object} store
  * @param {object} engine
  * @param {object} patch settings that differ
+ * @returns {Promise<boolean>} whether it is there: it may have been ended while it caught up
  */
 export async function startOther(store, engine, patch) {
   store.setRun(OTHER, null);
@@ -58,9 +59,12 @@ export async function startOther(store, engine, patch) {
     points,
     follows: "main",
   });
+  const isThere = () => Boolean(store.get().runs?.[OTHER]);
+  if (!isThere()) return false;
   const wanted = { mesh: true, samples: true, density: false, posterior: false, plane: [0, 1], point: null };
   await engine.request(OTHER, "view", wanted);
   differing = new Set(Object.keys(patch));
+  return isThere();
 }
 
 /** Knobs in which the second run differs; all others are turned in both. */
