@@ -8,7 +8,17 @@ from typing import TYPE_CHECKING
 import pytest
 from playwright.sync_api import expect
 
-from tests.web.driver import SMALL, go_to, opened_page, pause, play, step, wait_for_any_step, wait_for_step
+from tests.web.driver import (
+    SMALL,
+    go_to,
+    look_at_start,
+    opened_page,
+    pause,
+    play,
+    step,
+    wait_for_any_step,
+    wait_for_step,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -118,11 +128,10 @@ def test_what_is_exact_is_of_the_step_at_which_a_run_stands_still(page: Page) ->
         )
         expect(page.locator("#panel-latent .description")).to_contain_text("Its KL from the true posterior is")
         wait_for_sums(page, number)
-        expect(page.locator("#announcer")).to_contain_text(f"Step {number}.")
+        # With the verdict behind it.
+        expect(page.locator("#announcer")).to_contain_text(re.compile(rf"step {number}\. \w", re.IGNORECASE))
 
-    page.wait_for_selector("#timeline-range:enabled")
-    page.locator("#timeline-range").press("Home")
-    wait_for_step(page, 0)
+    look_at_start(page)
     expect(page.locator("#panel-data .description")).to_contain_text("The exact density p(x) of step 0 is drawn")
     wait_for_sums(page, 0)
     page.locator("#branch").click()
@@ -131,6 +140,15 @@ def test_what_is_exact_is_of_the_step_at_which_a_run_stands_still(page: Page) ->
         page.locator("#step").click()
     wait_for_step(page, 2)
     expect(page.locator("#panel-data .description")).to_contain_text("The exact density p(x) of step 2 is drawn")
+
+
+def test_a_verdict_that_is_known_before_a_pause_is_told_with_it(page: Page) -> None:
+    go_to(page, f"{SMALL}&steps=100000&step=1")
+    expect(page.locator(".verdict")).to_have_attribute("data-kind", "says")
+    verdict = page.locator(".verdict > span").first.inner_text()
+    # Paused before a step is taken: there is nothing new to find.
+    page.locator("#play").evaluate("(button) => { button.click(); button.click(); }")
+    expect(page.locator("#announcer")).to_have_text(f"Paused at step 1. {verdict}")
 
 
 def test_a_knob_that_is_turned_while_a_run_stands_still_changes_numbers_and_words_at_once(page: Page) -> None:

@@ -119,19 +119,27 @@ export function createActions(store, engine) {
       return play();
     }
     await pause();
-    announce(`Paused at step ${currentStep()}.`);
-    announceVerdict();
+    const verdict = foundVerdict();
+    announce(`Paused at step ${currentStep()}. ${verdict}`.trim());
+    if (!verdict) announceVerdict();
   }
 
-  /** Say the verdict on the model that stands still, once it is found: that of some steps ago may be another. */
+  /** The verdict on the model that stands still; empty until it is found: that of some steps ago may be another. */
+  function foundVerdict() {
+    const { runs, running } = store.get();
+    const run = runs.main && currentRun(runs.main, running);
+    return run?.truth?.diagnosis ? verdictOf(run).sentence : "";
+  }
+
+  /** Say the verdict on the model that stands still, once it is found. */
   function announceVerdict() {
     const step = currentStep();
-    const end = store.subscribe(({ runs, running }) => {
-      const run = runs.main && currentRun(runs.main, running);
+    const end = store.subscribe(({ running }) => {
+      const verdict = foundVerdict();
       const isOver = running || currentStep() !== step;
-      if (!isOver && !run?.truth?.diagnosis) return;
+      if (!isOver && !verdict) return;
       end();
-      if (!isOver) announce(`Step ${step}. ${verdictOf(run).sentence}`);
+      if (!isOver) announce(`Step ${step}. ${verdict}`);
     });
   }
 
