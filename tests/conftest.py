@@ -86,6 +86,8 @@ def opened(browser: Browser) -> Opened:
     def open_report(folder: Path, **options: Any) -> Iterator[Page]:
         problems: list[str] = []
         page = browser.new_page(**({"viewport": {"width": 1000, "height": 800}} | options))
+        # On a busy machine, too.
+        page.set_default_timeout(120_000)
         page.on("pageerror", lambda error: problems.append(str(error)))
         page.on(
             "request",

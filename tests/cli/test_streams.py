@@ -44,12 +44,12 @@ def test_a_run_is_trained_to_its_end_whoever_listens(redirection: str, quiet: bo
 @pytest.mark.parametrize("unbuffered", ["", "1"])
 def test_a_line_is_seen_at_once(unbuffered: str) -> None:
     code = "import sys, time; from swissroll.cli.streams import prepare_streams; prepare_streams()\n"
-    code += "print('seen', file=sys.stderr); time.sleep(60)"
+    code += "print('seen', file=sys.stderr); time.sleep(3600)"
     environment = os.environ | {"PYTHONUNBUFFERED": unbuffered}
     command = [sys.executable, "-c", code]
     with subprocess.Popen(command, stderr=subprocess.PIPE, text=True, env=environment) as process:
         assert process.stderr is not None
-        is_ready = select.select([process.stderr], [], [], 30)[0]
+        is_ready = select.select([process.stderr], [], [], 300)[0]
         process.kill()
     assert is_ready
 

@@ -1,9 +1,7 @@
 """``train`` and ``sweep`` on a table. Oracles: one line for what cannot be, and the uninterrupted run's bytes."""
 
 import math
-import os
 import re
-import signal
 import subprocess
 import sys
 import time
@@ -122,7 +120,7 @@ def test_a_run_that_was_killed_ends_in_the_same_bytes(tmp_path: Path) -> None:
     snapshot = tmp_path / "killed/snapshots/step-000000100.safetensors"
     while process.poll() is None and not snapshot.exists():
         time.sleep(0.01)
-    os.kill(process.pid, signal.SIGKILL)
+    process.kill()
     process.wait()
 
     killed = load("killed")

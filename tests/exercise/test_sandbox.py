@@ -38,7 +38,7 @@ LOSS = {
 }  # fmt: skip
 QUICK = Limits(cpu_seconds=0.3)
 IMPATIENT = Limits(cpu_seconds=0.3, wall_seconds=2.0)
-"""For what waits, or refuses to be interrupted."""
+"""For what waits, or refuses to be interrupted, and for nothing else: a busy machine may take longer over an answer."""
 
 
 @pytest.fixture(scope="module")
@@ -58,8 +58,11 @@ def draw_of(answer: dict[str, Any]) -> dict[str, Any]:
 
 def sampler_says(body: str, sandbox: Sandbox, before: str = "", limits: Limits = QUICK) -> str:
     """What a question about the sampler is answered; that about the loss is answered rightly whatever happens there."""
-    with subject(with_sampler(body, before), sandbox, limits) as one:
+    with subject(with_sampler(body, before), sandbox) as one:
+        one.ask({"kind": "describe"})
+        one.limits = limits
         first = draw_of(one.ask(DRAW))
+        one.limits = QUICK
         assert float(one.ask(LOSS)["loss"][0]) == 0.5
         again = draw_of(one.ask(DRAW))
     assert first.get("error") == again.get("error")
@@ -135,13 +138,13 @@ def test_the_loop_is_named_by_its_first_line(sandbox: Sandbox) -> None:
     assert with_sampler("x = 0\nwhile True:").splitlines()[line - 1].strip() == "while True:"
 
 
-def test_a_loop_costs_its_time_once(sandbox: Sandbox) -> None:
+def test_a_loop_costs_its_time_once(sandbox: Sandbox, monkeypatch: pytest.MonkeyPatch) -> None:
     with subject(with_sampler("while True:\n    pass"), sandbox) as one:
         one.ask(DRAW)
-        began = time.monotonic()
+        # From here on there is no process to ask.
+        monkeypatch.setattr(sandbox, "start_fork", None)
         for _ in range(50):
             assert one.ask(DRAW)["error"] == "TimeLimit"
-        assert time.monotonic() - began < 50 * QUICK.cpu_seconds
 
 
 @pytest.mark.skipif(not sys.platform.startswith("linux"), reason="needs a limit of memory")

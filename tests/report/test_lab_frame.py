@@ -29,6 +29,7 @@ def test_a_cell_shows_the_page_of_a_config_and_it_trains(tmp_path: Path, browser
     (tmp_path / "notebook.html").write_text(shown)
     context = browser.new_context(offline=True)
     page = context.new_page()
+    page.set_default_timeout(120_000)
     page.goto((tmp_path / "notebook.html").as_uri())
     frame = page.frames[-1]
     frame.wait_for_function("() => Number(document.getElementById('now-step')?.textContent.replace(/\\D/g, '')) > 20")

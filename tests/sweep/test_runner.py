@@ -180,8 +180,15 @@ def assert_same_files(folder: Path, undisturbed: Path) -> None:
 
 
 def workers_of(process: subprocess.Popen[str]) -> list[psutil.Process]:
-    children = psutil.Process(process.pid).children()
-    return [child for child in children if any("spawn_main" in word for word in child.cmdline())]
+    return [child for child in psutil.Process(process.pid).children() if is_worker(child)]
+
+
+def is_worker(child: psutil.Process) -> bool:
+    try:
+        return any("spawn_main" in word for word in child.cmdline())
+    except psutil.NoSuchProcess:
+        # A library's, which is gone already.
+        return False
 
 
 def test_ctrl_c_keeps_what_is_finished_and_says_how_to_go_on(undisturbed: Path, tmp_path: Path) -> None:

@@ -4,7 +4,6 @@ import base64
 import math
 import random
 import struct
-import time
 from typing import Any, get_args
 
 import numpy as np
@@ -15,6 +14,14 @@ from swissroll.data.catalogue import DISTRIBUTIONS
 from tests.web.conftest import Node
 
 READ = 'const { decodeLink } = await load("link.js"); answer(input.map((fragment) => decodeLink(fragment)));'
+# Seconds of the processor, whatever else it is busy with.
+READ_AND_COUNT = """
+const { decodeLink } = await load("link.js");
+const before = process.cpuUsage();
+const found = input.map((fragment) => decodeLink(fragment));
+const { user, system } = process.cpuUsage(before);
+answer({ found, seconds: (user + system) / 1e6 });
+"""
 WRITE = """
 const { encodeLink, decodeLink } = await load("link.js");
 const { initialState } = await load("store.js");
@@ -128,9 +135,9 @@ def hostile_fragments() -> list[str]:
 
 def test_a_thousand_hostile_fragments_give_settings_that_the_package_takes(node: Node) -> None:
     fragments = hostile_fragments()
-    start = time.monotonic()
-    found = node(READ, fragments)
-    assert time.monotonic() - start < 20, "a hostile fragment must not hang the page"
+    answered = node(READ_AND_COUNT, fragments)
+    assert answered["seconds"] < 20, "a hostile fragment must not hang the page"
+    found = answered["found"]
 
     for fragment, read in zip(fragments, found, strict=True):
         settings = dict(read["settings"])
