@@ -94,6 +94,11 @@ def test_nothing_else_is_run(statement: str, tmp_path: Path) -> None:
         "import torch as t\nONE = t.ones(1).to(t.device('cpu'))",
         "from torch import nn as layers\nact = layers.GELU()",
         "from functools import partial\nbig = partial(f, hidden_dim=3)",
+        "import torch\nGEN = torch.Generator().manual_seed(7)",
+        "import torch\nNOISE = torch.randn(128, 2)",
+        "import torch\nNOISE = torch.empty(128, 2).normal_()",
+        "import torch\nimport numpy as np\nNOISE = torch.from_numpy(np.random.randn(128, 2)).float()",
+        "import numpy as np\nNOISE = np.random.default_rng(0).standard_normal((128, 2))",
     ],
 )
 def test_a_constant_is_one_by_whatever_name_its_function_was_imported(source: str, tmp_path: Path) -> None:

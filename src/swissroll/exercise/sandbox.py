@@ -179,7 +179,10 @@ class SandboxedSubject:
         # What the code needs may be there in the notebook, and is not here: that is no mistake in it.
         if name == "NameError" and missing and missing[1] in self.submission.left_out:
             name = "NotRun"
-            message = f"it needs {missing[1]}, and the line that makes it is not run: make it a constant"
+            message = (
+                f"it needs {missing[1]}, and the checker does not run the line that makes it: "
+                "write that line into the function or the class"
+            )
         return value | self._explain(name, message, line if type(line) is int else None)
 
     def _reason_of_end(self) -> tuple[str, str]:

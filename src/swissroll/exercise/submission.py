@@ -38,11 +38,17 @@ SAFE_CALLS = {
     *("numpy.array", "numpy.zeros", "numpy.ones", "numpy.full", "numpy.eye", "numpy.arange", "numpy.linspace"),
     *("numpy.log", "numpy.exp", "numpy.sqrt", "numpy.float32", "numpy.float64", "numpy.random.default_rng"),
     *("functools.partial", "torch.vmap", "torch.func.vmap"),
+    # Noise that is drawn where the file is read: often a mistake, and one to be seen.
+    *("torch.rand", "torch.randn", "torch.normal", "torch.empty", "torch.from_numpy"),
+    *("numpy.random.rand", "numpy.random.randn", "numpy.random.normal", "numpy.random.standard_normal"),
 }
 """Calls whose results count as constants, by their full names."""
 SAFE_MODULES = ("math.", "torch.distributions.", "torch.nn.")
 """Modules all of whose calls do: they compute numbers, or make a distribution or a layer."""
-SAFE_METHODS = {"to", "cpu", "float", "double", "item", "exp", "log", "sqrt", "view", "reshape", "unsqueeze", "detach"}
+SAFE_METHODS = {
+    *("to", "cpu", "float", "double", "item", "exp", "log", "sqrt", "view", "reshape", "unsqueeze", "detach"),
+    *("manual_seed", "normal_", "standard_normal", "normal"),
+}
 """Methods of what such a call returned that do."""
 USUAL_NAMES = {
     **{"np": "numpy", "nn": "torch.nn", "F": "torch.nn.functional", "Normal": "torch.distributions.Normal"},
