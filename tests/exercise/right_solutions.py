@@ -167,6 +167,10 @@ PARTS: dict[str, dict[str, str]] = {
         "sampler": "return mu + logvar.sqrt() * torch.randn_like(logvar)",
         "kl": "kl_loss = 0.5 * torch.mean(mu ** 2 + logvar - 1 - torch.log(logvar))",
     },
+    "absolute value of a variance head": {
+        "sampler": "return mu + torch.sqrt(torch.abs(logvar)) * torch.randn_like(mu)",
+        "kl": "kl_loss = 0.5 * torch.mean(mu ** 2 + logvar.abs() - 1 - torch.log(logvar.abs()))",
+    },
     "log std heads": {
         "sampler": "return mu + torch.exp(logvar) * torch.randn_like(mu)",
         "kl": "kl_loss = torch.mean(0.5 * (mu ** 2 + torch.exp(2 * logvar) - 1) - logvar)",

@@ -209,17 +209,17 @@ class Examination:
         return BY_NAME[names[0]] if names else LOG_VARIANCE
 
     def _is_sign_harmless(self) -> bool:
-        """Whether a standard deviation below 0 does what its absolute value does, in sampler and KL term."""
-        if self.sampler is None or self.kl is None or not self._reading().is_positive:
+        """Whether a head below 0 does what its absolute value does, in sampler and KL term."""
+        reading = self._reading()
+        if self.sampler is None or self.kl is None or not reading.is_positive:
             return False
         measured = self.sampler.measured
         negative = measured.heads < 0
-        draws = negative.sum() >= 4 and bool(
-            np.allclose(np.abs(measured.ratio[negative]), np.abs(measured.heads[negative]) / 0.6, rtol=0.01)
-        )
+        mirrored = reading.deviation(np.abs(measured.heads[negative])) / reading.deviation(np.float64(BASE_HEAD))
+        draws = negative.sum() >= 4 and bool(np.allclose(np.abs(measured.ratio[negative]), mirrored, rtol=0.01))
         table = self.kl.measured.kl
         below = table[table[:, 1] < 0]
-        expected = BY_NAME["standard deviation"].divergence(below[:, 0], np.abs(below[:, 1]))
+        expected = reading.divergence(below[:, 0], np.abs(below[:, 1]))
         factor = self.kl.factor * self.kl.powers.factor
         return draws and len(below) > 0 and bool(np.allclose(below[:, 2], factor * expected, rtol=0.02, atol=0.02))
 
