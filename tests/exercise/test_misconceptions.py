@@ -121,6 +121,23 @@ def test_a_result_is_text_html_and_plain_values() -> None:
         result.raise_if_failed()
 
 
+@pytest.mark.parametrize("spread", ["std.mean(dim=1, keepdim=True)", "std.flip(dims=(1,))"])
+def test_a_spread_that_is_mixed_is_one_mistake_and_its_gradients_none(spread: str) -> None:
+    code = f"std = torch.exp(0.5 * logvar)\nreturn mu + {spread} * torch.randn_like(mu)"
+    result = check_source(solution(sampler=code))
+    assert named(result) == {"std-of-other-coordinates"}
+    assert {one.law for one in result.failed} == {"reparameterize.scale"}
+
+
+def test_a_spread_that_is_mixed_does_not_hide_a_gradient_that_is_cut_in_half() -> None:
+    code = (
+        "std = torch.exp(0.25 * logvar) * torch.exp(0.25 * logvar.detach())\n"
+        "return mu + std.mean(dim=1, keepdim=True) * torch.randn_like(mu)"
+    )
+    result = check_source(solution(sampler=code))
+    assert {one.law for one in result.failed} == {"reparameterize.scale", "reparameterize.gradients"}
+
+
 def test_checking_leaves_the_random_numbers_alone() -> None:
     torch.manual_seed(5)
     expected = torch.rand(3)
