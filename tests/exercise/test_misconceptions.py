@@ -138,6 +138,11 @@ def test_a_spread_that_is_mixed_does_not_hide_a_gradient_that_is_cut_in_half() -
     assert {one.law for one in result.failed} == {"reparameterize.scale", "reparameterize.gradients"}
 
 
+def test_no_line_of_what_was_seen_has_a_place_that_was_not_filled() -> None:
+    lines = [one.line for one in check_source(solution()).evidence]
+    assert [line for line in lines if "{" in line] == []
+
+
 def test_checking_leaves_the_random_numbers_alone() -> None:
     torch.manual_seed(5)
     expected = torch.rand(3)

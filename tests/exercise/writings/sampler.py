@@ -207,6 +207,7 @@ SAMPLER: tuple[Writing, ...] = (
     sampler("noise-discrete", "return mu + (logvar / 2).exp() * torch.distributions.Poisson(1.0).sample(mu.shape)"),
     sampler("latent-not-finite", "z = mu + (logvar / 2).exp() * torch.randn_like(mu)\nreturn z / (mu - mu)"),
     sampler("latent-not-finite", "return mu + torch.sqrt(-logvar.exp()) * torch.randn_like(mu)"),
+    sampler("latent-of-another-shape", "return (mu + (logvar / 2).exp() * torch.randn_like(mu)).squeeze()"),
     sampler("std-clipped", "s = (logvar / 2).exp().clamp(1e-4, 1.0)\nreturn mu + s * torch.randn_like(mu)"),
     sampler("std-clipped", "lv = torch.clamp(logvar, -1.0, 1.0)\nreturn mu + (lv / 2).exp() * torch.randn_like(mu)"),
     sampler("std-clipped", "s = torch.sqrt(logvar.exp()).clamp(min=0.3)\nreturn mu + s * torch.randn_like(mu)"),

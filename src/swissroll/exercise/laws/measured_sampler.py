@@ -117,6 +117,12 @@ def _ask_together(subject: Subject, calls: list[dict[str, Any]]) -> list[dict[st
     return list(answered["draws"])
 
 
+def is_squeezed(draw: dict[str, Any], shape: tuple[int, int]) -> bool:
+    """Whether a draw has the shape of mu without the dimensions of size 1."""
+    squeezed = tuple(size for size in shape if size != 1)
+    return "z" in draw and squeezed != shape and tuple(draw["z"].shape) == squeezed
+
+
 def as_array(draw: Mapping[str, Any], shape: tuple[int, int]) -> Array | None:
     """The latents of a draw; None where there are none of this shape, or not all are numbers."""
     if "error" in draw or tuple(draw["z"].shape) != shape:

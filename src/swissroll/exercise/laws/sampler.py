@@ -19,6 +19,7 @@ from swissroll.exercise.laws.measured_sampler import (
     ask_draws,
     draw_sample,
     filled,
+    is_squeezed,
     measure_sampler,
 )
 from swissroll.exercise.laws.noise import (
@@ -118,7 +119,7 @@ class SamplerLaws:
                 f"For mu and logvar in float32 it returned {', '.join(sorted(kinds))}, which a float32 decoder refuses."
             )
             return failed("runs", line, ["dtype"])
-        return held("runs", "One latent for each point, for {_listed(shapes)} points.")
+        return held("runs", f"One latent for each point, for {_listed(shapes)} points.")
 
     def _sign_of_shape(self, draw: dict[str, Any], wrong: list[tuple[int, int]]) -> str:
         """What makes a sampler fail at some shapes of mu; the draw is that of the first of them."""
@@ -128,6 +129,8 @@ class SamplerLaws:
             return "noise-normalised"
         if _is_of(draw, wrong[0]):
             return "latent-not-finite"
+        if is_squeezed(draw, wrong[0]):
+            return "shape"
         if all(one[1] != self.measured.shape[1] for one in wrong):
             return "latents-frozen"
         return "shape" if len(wrong) == len(RUN_SHAPES) else "batch-frozen"

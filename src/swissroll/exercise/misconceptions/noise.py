@@ -79,7 +79,10 @@ NOISE: tuple[Misconception, ...] = (
     Misconception(
         id="noise-frozen",
         name="The noise is drawn once and kept",
-        thought="The noise is a part of the model, made when the model is made.",
+        thought=(
+            "The noise is a part of the model, made when the model is made; or a generator gives new numbers "
+            "even if each call makes it again from the same seed."
+        ),
         law=FRESH,
         signs=("noise-frozen",),
         effect=(
@@ -324,7 +327,7 @@ NOISE: tuple[Misconception, ...] = (
     Misconception(
         id="latent-of-another-shape",
         name="The latent has another shape than mu",
-        thought="One latent for a batch, or one for each pair of points.",
+        thought="One latent is enough for a batch, or squeeze() only takes away what is not needed.",
         law="reparameterize.runs",
         signs=("shape",),
         effect="The decoder is handed something else than one latent per point.",
