@@ -67,6 +67,7 @@ LOSS: tuple[Writing, ...] = (
         ),
     ),
     kl("kl-one-missing", "kl_loss = 0.5 * (mu ** 2 + logvar.exp() - logvar).mean()"),
+    kl("kl-one-once", "kl = 0.5 * (mu ** 2 + logvar.exp() - logvar).sum(dim=1) - 1\nkl_loss = kl.mean()"),
     kl("kl-one-once", "v = logvar.exp()\nkl = 0.5 * ((mu ** 2 + v - logvar).sum(dim=1) - 1)\nkl_loss = kl.mean()"),
     kl(
         "kl-in-a-logarithm",

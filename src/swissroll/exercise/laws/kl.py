@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from swissroll.exercise.evidence import Evidence
-from swissroll.exercise.laws.cases import Array
+from swissroll.exercise.laws.cases import BASE, Array
 from swissroll.exercise.laws.clipping import clip_of
 from swissroll.exercise.laws.kl_terms import HALF_ON_A_PART, Terms, take_apart
 from swissroll.exercise.laws.loss_meter import DEVIATIONS, standard_error
@@ -109,6 +109,9 @@ class KlLaws:
             at_prior = _value_near(self.measured.kl, 0.0, reading.prior)
         scale = float(np.abs(self.measured.kl[:, 2]).max())
         if any(abs(at_prior - constant) <= TOLERANCE * scale + uncertain for constant in self.constants):
+            if self._has_its_one_once():
+                line = f"Where q is the prior, the KL term is 0 with {BASE.latent} latent dimensions alone."
+                return _failed("zero", line, ["kl-constant"], at_prior=0.0)
             return _held("zero", f"At mu 0 and {reading.name} {number(reading.prior)} the KL term is 0.")
         line = (
             f"At mu 0 and {reading.name} {number(reading.prior)}, where q is the prior, "
@@ -119,6 +122,22 @@ class KlLaws:
         is_doubled = self.reading is not None and abs(share + 0.5) < 0.01
         signs = ["kl-constant", *([HALF_ON_A_PART] if is_doubled else [])]
         return _failed("zero", line, signs, at_prior=share)
+
+    def _has_its_one_once(self) -> bool:
+        """Whether the 1 of the closed form is a number that fits the base shape's latent dimensions alone."""
+        if self.reading is None or self.powers.batch is None or self.powers.latent is not None:
+            return False
+        slope = self.fits[self.reading.name].slope / BASE.latent
+        divergence = float(self.reading.divergence(*np.array(PLACE)))
+        others = [
+            shape
+            for shape in self.measured.kl_by_shape
+            if shape.latent != BASE.latent and shape == BASE._replace(latent=shape.latent)
+        ]
+        # Summed over L of them, and without the 1 of all but L0: D L + (L - L0) / 2.
+        left = [self.measured.kl_by_shape[shape] - slope * shape.latent * divergence for shape in others]
+        expected = [slope * (shape.latent - BASE.latent) / 2 for shape in others]
+        return len(others) > 0 and bool(np.allclose(left, expected, rtol=0.02, atol=0.02 * abs(slope)))
 
     def _formula(self) -> Evidence:
         if self.is_absent:
