@@ -7,7 +7,9 @@ every twelfth.
 from __future__ import annotations
 
 import json
+import math
 import os
+import re
 from collections import Counter
 from typing import Any
 
@@ -99,6 +101,17 @@ def test_a_hint_holds_no_line_of_the_answer() -> None:
     for entry in CATALOGUE:
         for line in answers:
             assert line not in entry.hint
+
+
+def test_a_hint_sends_nobody_to_a_place_where_the_mistake_does_not_show() -> None:
+    place = re.compile(r"mu = (-?\d+) and logvar = (-?\d+)")
+    for entry in CATALOGUE:
+        found = place.search(entry.hint)
+        if found is None or entry.formula is None or not entry.law.startswith("kl."):
+            continue
+        mu, logvar = float(found[1]), float(found[2])
+        divergence = 0.5 * (mu**2 + math.exp(logvar) - 1 - logvar)
+        assert abs(entry.formula(mu, logvar) - divergence) > 0.01, entry.id
 
 
 @pytest.mark.parametrize("stub", ["return None", "raise NotImplementedError()"])

@@ -260,6 +260,7 @@ KL: tuple[Misconception, ...] = (
         id="kl-mean-absolute",
         name="The absolute value of mu stands where its square should",
         thought="Either makes the distance from 0 positive.",
+        hint="Work out the KL term by hand at mu = 3 and logvar = 0, and at mu = 6. How much larger should it become?",
         code="kl_loss = -0.5 * torch.mean(1 + logvar - mu.abs() - torch.exp(logvar))",
         formula=lambda mu, h: 0.5 * (np.abs(mu) + np.exp(h) - 1 - h),
     ),
