@@ -80,3 +80,15 @@ def test_build_with_a_rubric_that_is_not_there_is_one_line(tmp_path: Path, capsy
     (line,) = capsys.readouterr().err.splitlines()
     assert str(missing) in line
     assert not out.exists()
+
+
+@pytest.mark.parametrize("text", ['[points]\n"kl.formul" = 5\n', '[points]\n"kl.formula" = -5\n', "not toml"])
+def test_build_takes_no_rubric_that_would_fail_in_each_submission(
+    text: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    rubric, out = tmp_path / "rubric.toml", tmp_path / "a.zip"
+    rubric.write_text(text, encoding="utf-8")
+    assert run("exercise", "build", "--target", "gradescope", "--out", out, "--rubric", rubric) == 2
+    (line,) = capsys.readouterr().err.splitlines()
+    assert "rubric.toml" in line
+    assert not out.exists()

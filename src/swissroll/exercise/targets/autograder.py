@@ -14,6 +14,8 @@ from pathlib import Path
 from zipfile import ZIP_DEFLATED, ZipFile, ZipInfo
 
 import swissroll
+from swissroll.exercise.misconceptions import BY_ID
+from swissroll.exercise.rubric import read_rubric
 
 DISTRIBUTION = "swissroll-vae"
 REQUIREMENT = re.compile(r"[\w.-]+")
@@ -56,8 +58,11 @@ def autograder_bytes(rubric: Path | None = None) -> bytes:
         rubric: A file of points, as ``swissroll exercise grade --rubric`` reads it; the default points without one.
 
     Raises:
-        OSError: The rubric cannot be read.
+        RubricError: The rubric is none that the autograder could use.
+        OSError: It cannot be read.
     """
+    if rubric is not None:
+        read_rubric(rubric, BY_ID)
     option = "" if rubric is None else ' \\\n    --rubric "$root/source/rubric.toml"'
     written = io.BytesIO()
     with ZipFile(written, "w", ZIP_DEFLATED) as archive:
