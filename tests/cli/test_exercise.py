@@ -92,3 +92,27 @@ def test_build_takes_no_rubric_that_would_fail_in_each_submission(
     (line,) = capsys.readouterr().err.splitlines()
     assert "rubric.toml" in line
     assert not out.exists()
+
+
+@pytest.mark.parametrize(
+    ("arguments", "advice"),
+    [
+        (["check", "nothing.py"], "Check its name"),
+        (["check", "folder"], "It is a folder: name a file."),
+        (["new", "file"], "It is a file: name a folder"),
+        (["grade", "hand-ins", "--rubric", "nothing.toml"], "Check its name"),
+        (["grade", "hand-ins", "--gradescope", "folder"], "It is a folder: name a file."),
+        (["build", "--target", "gradescope", "--out", "file/a.zip"], "It is a file: name a folder"),
+    ],
+)
+def test_a_file_that_cannot_be_used_gets_advice_that_fits(
+    arguments: list[str], advice: str, tmp_path: Path, capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:  # fmt: skip
+    monkeypatch.chdir(tmp_path)
+    Path("folder").mkdir()
+    Path("file").touch()
+    Path("hand-ins").mkdir()
+    Path("hand-ins", "a.py").write_text("x = 1\n", encoding="utf-8")
+    assert run("exercise", *arguments) == 2
+    assert advice in capsys.readouterr().err.splitlines()[-1]

@@ -210,7 +210,7 @@ def _explain(error: Exception) -> tuple[str, str] | None:
         return f"{STANDARD_OUTPUT}: {error.strerror}.", "What went to folders is whole."
     if isinstance(error, OSError):
         reason = f"{error.filename or 'file'}: {error.strerror or error}."
-        return reason, "Check that it may be read and written, and that the disk has room."
+        return reason, _advise_on_file(error)
     if isinstance(error, MemoryError) or _ran_out_of_memory(error):
         return "not enough memory.", "Make the network or the batch smaller."
     if isinstance(error, FixableError):
@@ -218,6 +218,19 @@ def _explain(error: Exception) -> tuple[str, str] | None:
     if isinstance(error, ValueError):
         return str(error), ""
     return None
+
+
+def _advise_on_file(error: OSError) -> str:
+    """What helps where a file could not be read or written."""
+    if isinstance(error, FileNotFoundError):
+        return "Check its name, and the folder that the command runs in."
+    if isinstance(error, IsADirectoryError):
+        return "It is a folder: name a file."
+    if isinstance(error, (FileExistsError, NotADirectoryError)):
+        return "It is a file: name a folder, or a file in one."
+    if isinstance(error, PermissionError):
+        return "Check that it may be read and written, or name another place."
+    return "Check that it may be read and written, and that the disk has room."
 
 
 def _explain_usage(error: CycloptsError) -> tuple[str, str]:
