@@ -81,8 +81,11 @@ def test_json_is_all_that_is_printed(capsys: pytest.CaptureFixture[str]) -> None
         ("some_losses", "names no function"),
         ("some_losses:rihgt", "Did you mean right?"),
         ("nowhere:loss", "nowhere cannot be imported: ModuleNotFoundError"),
-        ("missing.py:loss", "there is no file missing.py"),
+        ("nowhere.losses:loss", "Name it as module:function"),
+        ("missing.py:loss", "there is no file missing.py. Name it as module:function"),
         ("broken.py:loss", "SyntaxError"),
+        ("broken.py:loss", "Mend that first"),
+        ("needy.py:loss", "No module named 'nowhere'. Mend that first"),
         ("leaves.py:loss", "SystemExit"),
         ("some_losses:torch", "must be a function of tensors"),
         ("some_losses:Picky", "cannot be called: TypeError"),
@@ -92,6 +95,7 @@ def test_what_cannot_be_judged_is_one_line(
     target: str, message: str, folder: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     (folder / "broken.py").write_text("def loss(:\n", encoding="utf-8")
+    (folder / "needy.py").write_text("import nowhere\n", encoding="utf-8")
     (folder / "leaves.py").write_text("raise SystemExit(3)\n", encoding="utf-8")
     assert run(target) == 2
     printed = capsys.readouterr()

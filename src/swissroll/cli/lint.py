@@ -18,6 +18,7 @@ from swissroll import checks
 from swissroll.cli.terminal import CommandError, Flag, Json
 
 EXAMPLE = "Name it as module:function, such as mypackage.losses:vae_loss or losses.py:vae_loss."
+MEND_IT = "Mend that first, and call this again."
 FOUND = 1
 """Exit code where an error was found."""
 
@@ -84,7 +85,16 @@ def _import(place: str) -> ModuleType:
     except (Exception, SystemExit) as error:
         reason = " ".join(str(error).split())
         kind = type(error).__name__
-        raise CommandError(f"{place} cannot be imported: {kind}: {reason}.".replace("..", "."), EXAMPLE) from error
+        # A module that was found fails by its own code.
+        is_missing = isinstance(error, ModuleNotFoundError) and str(error.name) in (place, *_packages_of(place))
+        advice = EXAMPLE if is_missing or isinstance(error, FileNotFoundError) else MEND_IT
+        raise CommandError(f"{place} cannot be imported: {kind}: {reason}.".replace("..", "."), advice) from error
+
+
+def _packages_of(place: str) -> list[str]:
+    """The packages that a module lies in: a and a.b of a.b.c."""
+    parts = place.split(".")
+    return [".".join(parts[:number]) for number in range(1, len(parts))]
 
 
 def _import_file(path: Path) -> ModuleType:
