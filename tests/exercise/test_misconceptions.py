@@ -151,6 +151,17 @@ def test_a_spread_that_is_mixed_does_not_hide_a_gradient_that_is_cut_in_half() -
     assert {one.law for one in result.failed} == {"reparameterize.scale", "reparameterize.gradients"}
 
 
+@pytest.mark.parametrize("seed", range(3))
+def test_noise_that_is_kept_is_not_called_another_noise_than_normal(seed: int) -> None:
+    code = (
+        f"kept = torch.randn(128, 8, generator=torch.Generator().manual_seed({seed}))\n"
+        "return mu + torch.exp(0.5 * logvar) * kept[: mu.shape[0], : mu.shape[1]]"
+    )
+    result = check_source(solution(sampler=code))
+    assert "reparameterize.normal" not in {one.law for one in result.failed}
+    assert "noise-frozen" in named(result)
+
+
 def test_no_line_of_what_was_seen_has_a_place_that_was_not_filled() -> None:
     lines = [one.line for one in check_source(solution()).evidence]
     assert [line for line in lines if "{" in line] == []

@@ -92,6 +92,12 @@ def is_normalised(noise: Array) -> bool:
     return any(len(one) >= 4 and float(np.ptp(one)) < SAME for one in (*averages, *squares))
 
 
+def without_copies(sample: Array) -> Array:
+    """The different numbers of a sample most of which are copies, as those of noise that is kept are."""
+    different = np.unique(sample)
+    return different if len(different) < 0.5 * sample.size else sample
+
+
 def share_of_different(draws: Array) -> float:
     """How many of the numbers of a draw differ from one another, in parts of all."""
     return len(np.unique(np.round(draws, 5))) / draws.size

@@ -31,6 +31,7 @@ from swissroll.exercise.laws.noise import (
     is_discrete,
     is_normalised,
     share_of_different,
+    without_copies,
 )
 from swissroll.exercise.laws.readings import BY_NAME, LOG_VARIANCE, Reading
 from swissroll.exercise.laws.sampler_evidence import NAME, failed, held, stopped, unknown
@@ -233,7 +234,7 @@ class SamplerLaws:
                 z = self.measured.base
                 line = f"{z.size} draws take {len(np.unique(np.round(z, 5)))} different values, the same at each call."
                 return failed("normal", line, ["noise-discrete"])
-            found, line = describe_noise(sample, self._is_centred())
+            found, line = describe_noise(without_copies(sample), self._is_centred())
             if not found:
                 break
         if not found:
