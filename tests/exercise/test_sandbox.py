@@ -138,6 +138,10 @@ def test_the_loop_is_named_by_its_first_line(sandbox: Sandbox) -> None:
     assert with_sampler("x = 0\nwhile True:").splitlines()[line - 1].strip() == "while True:"
 
 
+def test_a_message_of_the_code_moves_no_cursor(sandbox: Sandbox) -> None:
+    assert sampler_says("raise ValueError('a\\x1b[31m red \\u202e b')", sandbox) == "ValueError: a [31m red   b"
+
+
 def test_a_loop_costs_its_time_once(sandbox: Sandbox, monkeypatch: pytest.MonkeyPatch) -> None:
     with subject(with_sampler("while True:\n    pass"), sandbox) as one:
         one.ask(DRAW)
