@@ -165,7 +165,9 @@ WRONG: dict[str, tuple[bytes, str, dict[str, Any]]] = {
     "latin-1": (text(*ROWS, header="höhe,b").decode().encode("latin-1"), "line 1: the byte 0xf6 is not UTF-8", {}),
     "workbook": (zipped(), "is a zip archive or a workbook, not the text that its name says", {}),
     "compressed": (gzip.compress(text(*ROWS)), "is compressed, not the text", {}),
+    "only a mark of UTF-8": (b"\xef\xbb\xbf\n", "points.csv is empty: it needs a row", {}),
     "web page": (b"<!doctype html><title>404</title>", "is a web page, not a table. Download the file itself", {}),
+    "marked web page": (b"\xef\xbb\xbf\n<HTML lang='en'>,b", "is a web page, not a table. Download", {}),
     # Names.
     "unknown column": (text(*ROWS), "has no column 'aa'. Did you mean 'a'? It has: a, b", {"columns": ["aa"]}),
     "unknown label": (text(*ROWS), "has no column 'kind'", {"label": "kind"}),
@@ -209,6 +211,7 @@ OTHER_FILES: dict[str, tuple[str, bytes, str]] = {
         "column 'x1' holds complex numbers. A table needs columns of numbers.",
     ),
     "text npy": ("a.npy", saved(lambda f: np.save(f, X.astype("U9"))), "column 'x1' holds text"),
+    "no array": ("a.npz", saved(np.savez), "holds no array. Write it with numpy.savez."),
     "several arrays": ("a.npz", saved(lambda f: np.savez(f, x=X, y=X[:, 0])), "holds several arrays: x, y. Save"),
     "nan npy": ("a.npy", saved(lambda f: np.save(f, np.where(X > 1, np.nan, X))), "there is no value"),
     "no parquet": ("a.parquet", b"abc", "is not a whole Parquet file"),
@@ -225,6 +228,10 @@ def test_a_wrong_file_of_another_kind_is_refused_in_one_line(case: str, tmp_path
         read(tmp_path, content, name)
     assert message in str(caught.value)
     assert "\n" not in str(caught.value)
+
+
+def test_names_in_angle_brackets_are_no_web_page(tmp_path: Path) -> None:
+    assert read(tmp_path, text(*ROWS, header="<OPEN>,<HIGH>")).columns == ("<OPEN>", "<HIGH>")
 
 
 def test_the_note_on_rounded_values_stands_alone(tmp_path: Path) -> None:

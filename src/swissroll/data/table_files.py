@@ -40,6 +40,8 @@ MAGIC = {
 }
 """How files that are no text begin."""
 UTF_16_MARKS = (codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)
+WEB_PAGE = re.compile(rb"\s*<(!--|(!doctype|\?xml|html|head|meta|title|body|table|div|script|svg)\b)", re.IGNORECASE)
+"""How a page begins. A name in angle brackets, such as <DATE> in exchange data, begins none."""
 
 
 class Column(NamedTuple):
@@ -64,7 +66,7 @@ def read_columns(path: Path, content: bytes) -> list[Column]:
     Raises:
         ValueError: The file cannot be read as a table.
     """
-    if not content.strip():
+    if not content.removeprefix(codecs.BOM_UTF8).strip():
         raise ValueError(f"{path} is empty: it needs a row for each point.")
     reader = READERS.get(path.suffix.lower())
     if reader is None:
@@ -151,7 +153,7 @@ def _decode(path: Path, content: bytes) -> str:
         raise ValueError(f"{path} is text in UTF-16. Save it as UTF-8.")
     if b"\0" in content:
         raise ValueError(f"{path} is a binary file, or text in UTF-16. Save the table as CSV in UTF-8.")
-    if content.lstrip().startswith(b"<"):
+    if WEB_PAGE.match(content.removeprefix(codecs.BOM_UTF8)):
         raise ValueError(f"{path} is a web page, not a table. Download the file itself.")
     try:
         return content.decode("utf-8-sig")
@@ -284,6 +286,8 @@ def _read_npz(path: Path, content: bytes) -> list[Column]:
         raise ValueError(f"{path} is not the NumPy archive that its name says. Write it with numpy.savez.")
     archive = _load_numpy(path, content)
     arrays = {name: _member(path, archive, name) for name in archive.files}
+    if not arrays:
+        raise ValueError(f"{path} holds no array. Write it with numpy.savez.")
     if len(arrays) == 1:
         return _array_columns(path, next(iter(arrays.values())))
 
