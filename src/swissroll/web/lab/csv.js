@@ -20,6 +20,8 @@ const COMMA_NUMBER = /^[+-]?(\d+,\d*|,\d+|\d+)([eE][+-]?\d{1,4})?$/;
 const THOUSANDS = /^[+-]?[1-9]\d{0,2}(,\d{3})+(\.\d*)?$/;
 /** What stands in a column only where its commas are no decimal ones: two of them, a point, or 850 beside 1,234. */
 const NO_DECIMAL_COMMA = /,.*,|\.|^[+-]?\d{3,}$/;
+/** How a page begins. A name in angle brackets, such as <DATE> in exchange data, begins none. */
+const WEB_PAGE = /^\s*<(!--|(!doctype|\?xml|html|head|meta|title|body|table|div|script|svg)\b)/i;
 const SEPARATOR_NAMES = { ",": "comma", ";": "semicolon", "\t": "tab", " ": "space" };
 
 /** What is wrong with a table, as a sentence for its reader, with the row and column where there is one. */
@@ -127,7 +129,7 @@ function requireText(text) {
   if (text.includes("\u0000") || text.includes("\uFFFD")) {
     throw new CsvError("This is no text in UTF-8. Save the table as a CSV file in UTF-8.");
   }
-  if (/^\s*</.test(text)) throw new CsvError("This is a web page or XML, not a table. Paste lines such as 0.5, 1.2");
+  if (WEB_PAGE.test(text)) throw new CsvError("This is a web page or XML, not a table. Paste lines such as 0.5, 1.2");
   if (/^\s*[[{]/.test(text)) throw new CsvError("This is JSON, not a table. Paste lines such as 0.5, 1.2");
 }
 
