@@ -102,6 +102,13 @@ def test_a_file_that_is_no_density_is_refused_in_one_line(name: str, tmp_path: P
     assert "\n" not in str(caught.value)
 
 
+def test_a_path_that_is_no_file_is_said(tmp_path: Path) -> None:
+    with pytest.raises(ValueError, match=r"gone\.safetensors is not there\. Name a file that VAEDensity\.save wrote\.$"):
+        VAEDensity.load(tmp_path / "gone.safetensors")
+    with pytest.raises(ValueError, match=r"is a folder\. Name a file that VAEDensity\.save wrote\.$"):
+        VAEDensity.load(tmp_path)
+
+
 def test_a_file_that_is_too_large_is_not_read(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     of_moons().save(tmp_path / "density.safetensors")
     monkeypatch.setattr(files, "MAX_BYTES", 100)

@@ -66,9 +66,12 @@ def read(path: str | PathLike[str]) -> tuple[dict[str, Tensor], dict[str, Any]]:
     """Tensors and facts of a file that :func:`write` wrote.
 
     Raises:
-        ValueError: It is no such file, or is damaged.
+        ValueError: It is not there, is no such file, or is damaged.
     """
     file = Path(path)
+    if not file.is_file():
+        what = "is a folder" if file.is_dir() else "is not there"
+        raise ValueError(f"{file} {what}. Name a file that VAEDensity.save wrote.")
     try:
         size = file.stat().st_size
         if size > MAX_BYTES:
@@ -138,7 +141,7 @@ def load(path: str | PathLike[str], estimator: Loaded) -> Loaded:
     """Read what :func:`save` wrote into an estimator.
 
     Raises:
-        ValueError: It is no such file, or is damaged.
+        ValueError: It is not there, is no such file, or is damaged.
     """
     tensors, facts = read(path)
     try:
