@@ -30,10 +30,19 @@ class NotFiniteError(ValueError):
         super().__init__(message)
 
 
-def whole(name: str, value: object, low: int, high: int) -> None:
-    """Require an integer in [low, high], of Python or NumPy; raises ValueError otherwise."""
+def whole(name: str, value: object, low: int, high: int, or_word: str | None = None) -> None:
+    """Require an integer in [low, high], of Python or NumPy; raises ValueError otherwise.
+
+    Args:
+        name: What the value is.
+        value: What was passed.
+        low: Smallest that is allowed.
+        high: Largest that is allowed.
+        or_word: A word that the caller allows, too; the message names it.
+    """
     if isinstance(value, bool) or not isinstance(value, Integral) or not low <= int(value) <= high:
-        raise ValueError(f"{name} must be a whole number from {low} to {high}; got {short(value)}.")
+        other = "" if or_word is None else f", or {or_word!r}"
+        raise ValueError(f"{name} must be a whole number from {low} to {high}{other}; got {short(value)}.")
 
 
 def real(name: str, value: object, low: float, high: float, *, open_low: bool = False) -> None:

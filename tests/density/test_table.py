@@ -197,3 +197,9 @@ def test_few_rows_are_noted() -> None:
 def test_a_parameter_out_of_range_is_named(name: str, value: object) -> None:
     with pytest.raises(ValueError, match=name):
         VAEDensity(**TINY | {name: value}).fit(moons())
+
+
+@pytest.mark.parametrize("value", ["evidense", 0, None])
+def test_a_wrong_number_of_latents_is_told_all_that_is_allowed(value: object) -> None:
+    with pytest.raises(ValueError, match=r"latent_dim must be a whole number from 1 to 64, or 'evidence'; got"):
+        VAEDensity(**TINY | {"latent_dim": value}).fit(moons())

@@ -323,9 +323,7 @@ class VAEDensity(ClassNamePrefixFeaturesOutMixin, TransformerMixin, DensityMixin
 
     def _check_parameters(self) -> None:
         if self.latent_dim != EVIDENCE:
-            if isinstance(self.latent_dim, str):
-                checks.one_of("latent_dim", self.latent_dim, (EVIDENCE,))
-            checks.whole("latent_dim", self.latent_dim, 1, MAX_LATENTS)
+            checks.whole("latent_dim", self.latent_dim, 1, MAX_LATENTS, or_word=EVIDENCE)
         for name, most in (("hidden_dim", MAX_WIDTH), ("depth", MAX_DEPTH), ("components", MAX_COMPONENTS)):
             if getattr(self, name) is not None:
                 checks.whole(name, getattr(self, name), 1, most)
