@@ -136,6 +136,16 @@ def test_a_row_far_off_is_an_anomaly_and_a_row_in_the_middle_is_none() -> None:
     assert model.anomaly_probability(rows).mean() > 0.3
 
 
+@pytest.mark.filterwarnings("error")
+@pytest.mark.parametrize("latent_dim", [1, 2, 3])
+@pytest.mark.parametrize("distance", [1e3, 1e6, 1e12, 1e60])
+def test_a_row_however_far_off_has_a_finite_density_and_error(latent_dim: int, distance: float) -> None:
+    model = of_moons(latent_dim, 3)
+    log_p, error = model.score_samples(distance * np.ones((1, 3)), return_error=True)
+    assert np.isfinite(log_p).all()
+    assert np.isfinite(error).all()
+
+
 def test_reconstructions_are_decoded_means() -> None:
     model = of_moons()
     np.testing.assert_array_equal(model.reconstruct(moons()), model.inverse_transform(model.transform(moons())))

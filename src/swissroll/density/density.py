@@ -61,7 +61,10 @@ class Density:
         of_model, error = self.log_density_of_model(rows)
         log_p = mix(of_model, self.background.log_density(rows), self.weight)
         share = np.exp(of_model + math.log1p(-self.weight) - log_p)
-        return log_p, error * share
+
+        # The background alone has no error, and that of the model may be infinite there.
+        shared = np.multiply(error, share, out=np.zeros_like(error), where=share > 0)
+        return log_p, shared
 
     @ordinary_modes(threads=1)
     def log_density_of_model(self, rows: NDArray[np.float64]) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
