@@ -439,7 +439,12 @@ def test_damage_is_one_line_before_anything_is_measured(
 
 @pytest.mark.parametrize(
     ("command", "message"),
-    [("train", "Nothing was trained"), ("evaluate", "measures it again"), ("report", "draws it again")],
+    [
+        ("train", "Nothing was trained"),
+        ("evaluate run", "measures it again"),
+        ("report run", "draws it again"),
+        ("exercise grade class", "the same command goes on"),
+    ],
 )
 def test_ctrl_c_says_what_it_leaves(
     command: str, message: str, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
@@ -449,7 +454,8 @@ def test_ctrl_c_says_what_it_leaves(
 
     monkeypatch.setattr("swissroll.exercise.solution_run.load", stop)
     monkeypatch.setattr("swissroll.runs.run.create", stop)
-    code, _, err = call([command, *([] if command == "train" else ["run"])], capsys)
+    monkeypatch.setattr("swissroll.exercise.grading.find_hand_ins", stop)
+    code, _, err = call(command.split(), capsys)
     assert (code, err.count("\n")) == (130, 1)
     assert message in err
 

@@ -28,6 +28,9 @@ def make():
 class Picky:
     def __init__(self, size):
         pass
+
+    def loss(self, recon, x, mu, logvar):
+        return (recon - x).square().sum()
 """
 
 
@@ -89,6 +92,8 @@ def test_json_is_all_that_is_printed(capsys: pytest.CaptureFixture[str]) -> None
         ("leaves.py:loss", "SystemExit"),
         ("some_losses:torch", "must be a function of tensors"),
         ("some_losses:Picky", "cannot be called: TypeError"),
+        ("some_losses:Picky.loss", "is a method of a class, and there is no object to call it on"),
+        ("some_losses.py:Picky.loss", "Name the class: some_losses.py:Picky"),
     ],
 )
 def test_what_cannot_be_judged_is_one_line(

@@ -199,6 +199,7 @@ def test_a_solution_that_cannot_be_used_is_told_in_one_line(
     code, out, err = call(["train", *FLAGS, "--solution", str(path), "--out", str(tmp_path / "run")], capsys)
     assert (code, out) == (2, "")
     assert expected in err
+    assert f"swissroll exercise check {path}" in err
     assert err.count("\n") == 1
     assert not (tmp_path / "run").exists()
 

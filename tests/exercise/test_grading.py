@@ -164,8 +164,19 @@ def test_files_and_folders_are_found_and_what_is_none_is_passed_over(tmp_path: P
         (tmp_path / name).write_text("x = 1")
     (tmp_path / "link.py").symlink_to("/etc/passwd")
     (tmp_path / "z/link.ipynb").symlink_to("/etc/passwd")
-    assert [one.student for one in find_hand_ins(tmp_path)] == ["a.ipynb", "a.py", "b", "z"]
+    assert [one.student for one in find_hand_ins(tmp_path)] == ["a.ipynb", "a.py", "b", "link", "z"]
     assert find_hand_in(tmp_path / "z").path == tmp_path / "z/deep/x.py"
+
+
+def test_what_is_no_ordinary_file_is_not_read_and_nobody_is_lost(tmp_path: Path) -> None:
+    (tmp_path / "away").mkdir()
+    (tmp_path / "class").mkdir()
+    (tmp_path / "class/ann.py").symlink_to("/etc/passwd")
+    (tmp_path / "class/bob").symlink_to(tmp_path / "away")
+    os.mkfifo(tmp_path / "class/eve.ipynb")
+    found = find_hand_ins(tmp_path / "class")
+    assert [(one.student, one.path) for one in found] == [("ann", None), ("bob", None), ("eve", None)]
+    assert [len(one.notes) for one in found] == [1, 1, 1]
 
 
 @pytest.mark.parametrize("name", ["a/b", "..", "x" * 300, "Ünï", "con\nsole", "a b.c@d-e_f"])

@@ -122,6 +122,14 @@ def test_a_part_that_is_not_written_has_no_misconception(stub: str) -> None:
     assert "not written yet" in str(result)
 
 
+def test_a_part_without_a_return_is_told_of_it() -> None:
+    result = check_source(solution(sampler="z = mu + torch.randn_like(mu) * torch.exp(0.5 * logvar)"))
+    assert not result.passed
+    assert named(result) == set()
+    assert "returns nothing" in str(result)
+    assert "its return is missing" in str(result)
+
+
 def test_a_result_is_text_html_and_plain_values() -> None:
     result = check_source(solution(kl="kl_loss = (mu ** 2 + logvar.exp() - 1 - logvar).mean()"))
     plain = json.loads(json.dumps(result.to_json()))

@@ -55,6 +55,7 @@ AFTER_STOP = {
     "evaluate": "The run is as it was; the same command measures it again.",
     **dict.fromkeys(("encode", "reconstruct", "sample", "score"), "No table was written."),
     "export": "The files that are there are whole; the same command with another --out writes them all.",
+    "exercise grade": "What was checked is kept; the same command goes on.",
     "repair": "The run is as it was. If its copy is there, the copy is whole, and 'swissroll report' draws it.",
 }
 """What Ctrl-C leaves, by command."""
@@ -179,7 +180,7 @@ def _run(arguments: list[str]) -> int:
         status = app(arguments, exit_on_error=False, print_error=False)
         flush_output()
     except KeyboardInterrupt:
-        left = AFTER_STOP.get(arguments[0], "") if arguments else ""
+        left = AFTER_STOP.get(" ".join(arguments[:2])) or AFTER_STOP.get(" ".join(arguments[:1]), "")
         print(f"swissroll: stopped. {left}".rstrip(), file=sys.stderr)
         return INTERRUPTED
     except BrokenPipeError:

@@ -18,6 +18,7 @@ from swissroll.cli.terminal import (
     DIVERGED,
     INSTALL_JAX,
     INTERRUPTED,
+    CommandError,
     FittingBar,
     Quiet,
     disk_errors_with,
@@ -149,12 +150,16 @@ def _maker(config: Config, solution: Path | None) -> Callable[[Path], Run]:
         _note_slower_engine(config)
         return lambda folder: create(folder, config)
 
-    from swissroll.exercise.solution import read_solution
+    from swissroll.exercise.solution import SolutionError, read_solution
     from swissroll.exercise.solution_run import create_with_solution, settings_for_solution
+    from swissroll.exercise.submission import SubmissionError
 
     settings = settings_for_solution(config)
-    opened = read_solution(solution)
-    opened.rehearse(settings)
+    try:
+        opened = read_solution(solution)
+        opened.rehearse(settings)
+    except (SolutionError, SubmissionError) as error:
+        raise CommandError(str(error), f"To see why: swissroll exercise check {quote(solution)}") from None
     for told in opened.notes(settings):
         note(told)
     return lambda folder: create_with_solution(folder, settings, opened)

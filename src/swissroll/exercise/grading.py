@@ -136,15 +136,19 @@ def find_hand_ins(folder: Path) -> list[HandIn]:
     if not folder.is_dir():
         raise GradingError(f"{folder}: is not a folder. Name the one that the submissions lie in.", folder=folder)
     entries = sorted(path for path in folder.iterdir() if not _is_passed_over(path))
-    files = [path for path in entries if path.is_file() and path.suffix in SUFFIXES]
+    files = [path for path in entries if path.suffix in SUFFIXES and not path.is_dir()]
     folders = [path for path in entries if path.is_dir()]
 
     names = [path.stem for path in files] + [path.name for path in folders]
     found = []
     for path in files:
         student = path.name if names.count(path.stem) > 1 else path.stem
-        found.append(HandIn(student, path))
+        found.append(_no_hand_in(student, path) or HandIn(student, path))
     for path in folders:
+        none = _no_hand_in(path.name, path)
+        if none:
+            found.append(none)
+            continue
         found.append(find_hand_in(path))
     if not found:
         reason = f"{folder}: holds no .ipynb or .py file, and no folder with one."
@@ -173,8 +177,17 @@ def find_hand_in(folder: Path) -> HandIn:
     return HandIn(folder.name, found[0], notes)
 
 
+def _no_hand_in(student: str, path: Path) -> HandIn | None:
+    """What stands for a place that nothing is read from, so that nobody is lost: it may lead to anything."""
+    if path.is_symlink():
+        return HandIn(student, None, [f"{path.name} is a link, which is not followed. Put the file itself there."])
+    if not (path.is_file() or path.is_dir()):
+        return HandIn(student, None, [f"{path.name} is no ordinary file."])
+    return None
+
+
 def _is_passed_over(path: Path) -> bool:
-    return path.name.startswith(".") or path.name in PASSED_OVER or path.is_symlink()
+    return path.name.startswith(".") or path.name in PASSED_OVER
 
 
 def check_file(path: Path | None, sandbox: Sandbox) -> dict[str, Any]:

@@ -30,8 +30,10 @@ def sign_of_error(answer: Mapping[str, Any]) -> str:
 
 def say_error(what: str, answer: Mapping[str, Any]) -> str:
     """One line: what failed, where, and how."""
-    if is_stub(answer):
+    if answer.get("error") in STUBS:
         return f"{what} is not written yet."
+    if is_stub(answer):
+        return f"{what} returns nothing: it is not written yet, or its return is missing."
     if answer.get("error") == "LookupError":
         return f"{what} was not found."
     if answer.get("error") == NOT_FINITE:
