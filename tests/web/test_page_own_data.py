@@ -14,7 +14,7 @@ from playwright.sync_api import expect
 from tests.web.driver import STILL, is_in_sight, opened_page, wait_for_step, weights_hash
 
 if TYPE_CHECKING:
-    from playwright.sync_api import Browser, Page
+    from playwright.sync_api import Browser, FilePayload, Page
 
 BAD_TABLES = {
     "": "There is no row of numbers here.",
@@ -184,3 +184,63 @@ def test_a_sweep_trains_on_own_points_of_three_coordinates(page: Page) -> None:
     page.get_by_role("button", name="Train nine runs").click()
     expect(page.locator("table.sweep td button").first).to_contain_text(re.compile(r"step \d|ELBO"))
     page.locator("#tab-own").click()
+
+
+HELD_READING = """() => {
+    const read = Blob.prototype.text;
+    window.waiting = [];
+    Blob.prototype.text = function () {
+        const text = new Promise((resolve) => {
+            window.waiting.push(() => {
+                resolve();
+                return text;
+            });
+        }).then(() => read.call(this));
+        return text;
+    };
+}"""
+"""Files are read once a test says so: `waiting` has one function a file that is being read."""
+
+
+def file_of(rows: int, name: str) -> FilePayload:
+    text = "".join(f"{k},{k * k}\n" for k in range(rows))
+    return {"name": name, "mimeType": "text/csv", "buffer": text.encode()}
+
+
+def test_a_table_that_is_still_being_read_is_waited_for(browser: Browser, address: str) -> None:
+    with opened_page(browser, f"{address}{STILL}&tool=own") as page:
+        wait_for_step(page, 1)
+        page.locator("#own-text").fill("0,1\n2,3\n4,6\n7,8\n")
+        page.evaluate(HELD_READING)
+        page.locator("#own-file").set_input_files(file_of(6, "six.csv"))
+        page.get_by_role("button", name="Train on this table").click()
+        page.evaluate("waiting[0]()")
+        expect(page.locator("#tool-own .told")).to_contain_text("Training on the points of six.csv: 6 rows.")
+        assert own_points(page) == 6
+
+
+def test_of_two_files_the_one_chosen_last_is_the_table(browser: Browser, address: str) -> None:
+    with opened_page(browser, f"{address}{STILL}&tool=own") as page:
+        wait_for_step(page, 1)
+        page.evaluate(HELD_READING)
+        page.locator("#own-file").set_input_files(file_of(6, "six.csv"))
+        page.locator("#own-file").set_input_files(file_of(9, "nine.csv"))
+        page.evaluate("waiting[1]()")
+        expect(page.locator("#tool-own .told")).to_have_text("nine.csv is read.")
+        page.evaluate("waiting[0]()")
+        page.get_by_role("button", name="Train on this table").click()
+        assert own_points(page) == 9
+
+
+def test_a_file_that_cannot_be_read_is_told_and_trains_nothing(browser: Browser, address: str) -> None:
+    with opened_page(browser, f"{address}{STILL}&tool=own") as page:
+        wait_for_step(page, 1)
+        page.locator("#own-text").fill("0,1\n2,3\n4,6\n7,8\n")
+        page.evaluate("() => { Blob.prototype.text = () => new Promise((_, refuse) => { window.refuse = refuse; }); }")
+        page.locator("#own-file").set_input_files(file_of(6, "six.csv"))
+        page.get_by_role("button", name="Train on this table").click()
+        page.evaluate("refuse(new DOMException('gone', 'NotReadableError'))")
+        expect(page.locator("#tool-own .told")).to_have_text("six.csv could not be read. Choose it again.")
+        expect(page.locator("#tool-own .description")).to_have_text("The run trains on a built-in distribution.")
+        # A browser says nothing when the file that stands there is chosen once more.
+        expect(page.locator("#own-file")).to_have_value("")

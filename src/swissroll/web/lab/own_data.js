@@ -69,6 +69,8 @@ function mountTable(train, say) {
   const columns = make("div", { className: "columns", hidden: true });
   const button = make("button", { type: "button", textContent: "Train on this table" });
   let name = "pasted points";
+  /** The file that is being read, with a promise of whether it came into the text; null while none is. */
+  let reading = null;
 
   const attempt = (action) => {
     try {
@@ -85,29 +87,58 @@ function mountTable(train, say) {
     attempt(() => offerColumns(columns, readTable(text.value)));
   };
 
+  // What is typed is newer than a file that is still being read.
+  text.addEventListener("input", () => {
+    reading = null;
+  });
   text.addEventListener("change", () => {
     name = "pasted points";
     offer();
   });
-  file.addEventListener("change", async () => {
+
+  const refuse = (reason) => {
+    // Without a name in the field, the same file can be chosen again.
+    file.value = "";
+    say(reason, true);
+  };
+  const open = async (chosen) => {
+    const content = await chosen.text().catch(() => null);
+    // Another file was chosen meanwhile, or a table was typed.
+    if (reading?.file !== chosen) return false;
+    reading = null;
+
+    const fileName = chosen.name.slice(0, 60);
+    if (content === null) {
+      refuse(`${fileName} could not be read. Choose it again.`);
+      return false;
+    }
+    text.value = content;
+    name = `the points of ${fileName}`;
+    say(`${fileName} is read.`);
+    offer();
+    return true;
+  };
+  file.addEventListener("change", () => {
+    reading = null;
     const [chosen] = file.files;
     if (!chosen) return;
     if (chosen.size > MAX_FILE_BYTES) {
-      say(`The file has ${(chosen.size / 1e6).toFixed(1)} MB; at most ${MAX_FILE_BYTES / 1e6} MB are read.`, true);
+      refuse(`The file has ${(chosen.size / 1e6).toFixed(1)} MB; at most ${MAX_FILE_BYTES / 1e6} MB are read.`);
       return;
     }
-    text.value = await chosen.text();
-    name = `the points of ${chosen.name.slice(0, 60)}`;
-    say(`${chosen.name.slice(0, 60)} is read.`);
-    offer();
+    reading = { file: chosen, hasCome: open(chosen) };
   });
-  button.addEventListener("click", () =>
+
+  const trainOnTable = () =>
     attempt(() => {
       const table = readTable(text.value);
       const chosen = chosenColumns(columns) ?? likelyColumns(table);
       train(pointsOf(table, chosen), name);
-    }),
-  );
+    });
+  button.addEventListener("click", async () => {
+    if (reading && !(await reading.hasCome)) return;
+    trainOnTable();
+  });
 
   return section("Paste or open a table", [
     make("label", { htmlFor: "own-text", textContent: "Two or three numbers on a line, with or without names above" }),
