@@ -300,6 +300,25 @@ def test_a_twin_turns_with_the_run_but_for_its_own_knob(page: Page) -> None:
     expect(page.locator("#tool-twin figcaption").last).to_have_text("Beta 0.3 in the place of 0.01")
 
 
+def test_a_pair_that_is_ended_is_no_longer_described(page: Page) -> None:
+    go_to(page, f"{RUN}&tool=break")
+    wait_for_step(page, 20)
+    broken = page.locator("#tool-break .description")
+    page.locator("#speed").select_option("20")
+    page.locator("#tool-break .primary").click()
+    expect(broken).to_contain_text("All points of a batch share one draw")
+    page.get_by_role("button", name="Mend it").click()
+    expect(broken).to_have_text("Nothing is broken.")
+    pause(page)
+
+    twin = page.locator("#tool-twin .description")
+    page.locator("#tab-twin").click()
+    page.locator("#tool-twin .primary").click()
+    expect(twin).to_contain_text("Beta")
+    page.get_by_role("button", name="End it").click()
+    expect(twin).to_have_text("No twin runs.")
+
+
 def test_own_settings_are_not_called_a_question_in_a_lecture(page: Page) -> None:
     go_to(page, f"{STILL}&lecture=1&panel=data")
     expect(page.locator("#scene-words")).to_contain_text("Your own run.")

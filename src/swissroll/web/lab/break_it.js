@@ -47,6 +47,7 @@ export function mount(element, store, engine, actions) {
     for (const element of [choices, hint, giveUp]) element.hidden = !isGuessed;
     showGuesses(guess, hint, round);
     showWords(words, round, score);
+    if (!round) write(description, "Nothing is broken.");
     pair.refresh();
   };
 
@@ -109,7 +110,6 @@ export function mount(element, store, engine, actions) {
     }
   });
   show();
-  write(description, "Nothing is broken.");
 }
 
 /** What was guessed cannot be guessed again. */

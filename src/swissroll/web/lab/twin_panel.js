@@ -60,6 +60,7 @@ export function mount(element, store, engine) {
     const isThere = Boolean(store.get().runs?.[OTHER]);
     end.disabled = !isThere;
     hint.hidden = isThere;
+    if (!isMine()) write(description, "No twin runs.");
   };
 
   knob.addEventListener("change", offer);
@@ -87,7 +88,6 @@ export function mount(element, store, engine) {
   });
   offer();
   show();
-  write(description, "No twin runs.");
 }
 
 function nameOf(name, value) {
