@@ -88,3 +88,19 @@ def test_with_less_motion_it_trains_and_nothing_slides(browser: Browser, address
             const { animationName, transitionDuration } = getComputedStyle(element);
             return animationName === "none" && transitionDuration === "0s";
         })""")
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_the_word_of_a_pressed_button_is_read_under_the_pointer(
+    scheme: Literal["light", "dark"], browser: Browser, address: str
+) -> None:
+    with opened_page(browser, address + STILL, color_scheme=scheme) as page:
+        wait_for_step(page, 1)
+        lecture = page.locator("#lecture")
+        lecture.click()
+        expect(lecture).to_have_attribute("aria-pressed", "true")
+        page.mouse.move(2, 2)
+        away = lecture.evaluate("(button) => getComputedStyle(button).backgroundColor")
+        lecture.hover()
+        # Its word has the colour that is meant for this background.
+        assert lecture.evaluate("(button) => getComputedStyle(button).backgroundColor") == away
