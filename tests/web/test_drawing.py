@@ -248,6 +248,18 @@ answer([1300, 2000].map((step) => verdictOf({ truth: { evidence }, frame: { step
     assert old == "The first diagnosis is on its way."
 
 
+def test_a_bound_on_the_evidence_tells_the_least_gap_of_the_elbo(node: Node) -> None:
+    """The evidence itself lies at the bound or beyond it."""
+    script = """
+const { verdictOf } = await load("story_panel.js");
+const truthOf = (exact) => ({ evidence: { step: 300, gap: 6.97, exact } });
+answer([true, false].map((exact) => verdictOf({ truth: truthOf(exact), frame: { step: 300 } }).sentence));
+"""
+    exact, bound = node(script)
+    assert exact.startswith("The ELBO is 6.97 nats from the evidence")
+    assert bound.startswith("The ELBO is at least 6.97 nats from the evidence")
+
+
 def test_two_runs_are_compared_at_a_step_that_both_were_measured_at(node: Node) -> None:
     """The twin that catches up is at step 2; the first run was measured there, and has gone on to step 4 since."""
     script = """

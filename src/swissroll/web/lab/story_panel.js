@@ -89,7 +89,9 @@ function firstWords(truth, frame) {
   if (!frame?.step) return "Nothing is trained yet.";
   const evidence = truth?.evidence;
   if (!Number.isFinite(evidence?.gap) || !isRecent(evidence.step, frame.step)) return "The first diagnosis is on its way.";
-  return `The ELBO is ${fixed(evidence.gap, 2)} nats from the evidence that it bounds; the first diagnosis is on its way.`;
+  // A bound lies between the ELBO and the evidence.
+  const least = evidence.exact === false ? "at least " : "";
+  return `The ELBO is ${least}${fixed(evidence.gap, 2)} nats from the evidence that it bounds; the first diagnosis is on its way.`;
 }
 
 const capitalised = (text) => text.slice(0, 1).toUpperCase() + text.slice(1);
