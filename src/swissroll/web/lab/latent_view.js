@@ -227,6 +227,12 @@ function layOut(surface, hasWindow) {
   };
 }
 
+/** The window, in the corner to the left where it would cover the point that it enlarges. */
+function clearOf(window, [x, y]) {
+  const isCovered = x > window.left && x < window.left + window.width && y > window.top && y < window.top + window.height;
+  return isCovered ? { ...window, left: 6 } : window;
+}
+
 /** What colours the posteriors: the data's coordinate, or one colour where they have none. */
 function lookOf(begin) {
   const { byCoordinate, count } = pointsOf(begin);
@@ -292,7 +298,11 @@ export function drawLatentPlane(surface, run, { shows, selection = {}, dims, bar
       const [x, y] = plane.toPixel(...mean);
       drawText(surface, "q(z|x)", x, y - 9 - 2 * std[1] * -plane.scaleY, { align: "center" });
     });
-    if (isKnown && wantsWindow) drawWindow(surface, window, truth.posterior, mean, std);
+    if (isKnown && wantsWindow) {
+      // Beside the plane nothing is covered.
+      const place = isWide ? window : clearOf(window, plane.toPixel(...mean));
+      drawWindow(surface, place, truth.posterior, mean, std);
+    }
   }
   if (isWide && !(isChosen && truth?.posterior?.point === point)) drawHint(surface, window, isChosen);
   if (line) drawDragged(surface, plane, line, dims);
