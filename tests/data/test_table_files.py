@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from io import BytesIO
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -103,3 +105,69 @@ def test_a_cell_may_be_longer_than_pythons_reader_takes(border: str, patch: pyte
 
     # The last cell of a line is empty, so that its fields are counted.
     assert "there is no value" in str(read(f'"{border}",c\n1,2\n3,\n'.encode(), patch, at_once=False))
+
+
+def never(*_: Any, **__: Any) -> None:
+    raise AssertionError("the whole table was read")
+
+
+@pytest.mark.parametrize("end", [",", ";", "\t", "|", " "])
+@pytest.mark.parametrize("count", [1001, 10**6])
+def test_a_text_of_too_many_columns_is_not_read_whole(count: int, end: str, patch: pytest.MonkeyPatch) -> None:
+    with patch.context() as patched:
+        patched.setattr(table_files, "import_pandas", never)
+        with pytest.raises(
+            ValueError, match=r"^points\.csv has over 1,000 columns\. Save those to use alone"
+        ) as caught:
+            read_columns(PATH, (f"1{end}" * count + "2\n").encode() * 2)
+    assert "\n" not in str(caught.value)
+
+
+def test_a_thousand_columns_are_read(tmp_path: Path) -> None:
+    content = "\n".join([",".join(f"a{n}" for n in range(1000)), ",".join(map(str, range(1000)))]).encode()
+    assert len(read_columns(PATH, content)) == 1000
+
+
+@pytest.mark.parametrize("end", ["\n", "\r\n", "\r"])
+def test_a_line_that_is_too_long_is_not_read(end: str, patch: pytest.MonkeyPatch) -> None:
+    content = f"a,b{end}1,2{end}".encode() * 3 + b"1" * (table_files.MAX_LINE + 1)
+    with patch.context() as patched:
+        patched.setattr(table_files, "import_pandas", never)
+        with pytest.raises(ValueError, match=r"^points\.csv, line 7 has over 16,777,216 bytes\. Give each row"):
+            read_columns(PATH, content)
+
+
+@pytest.mark.parametrize("end", [b"\n", b"\r"])
+def test_long_files_of_short_lines_are_no_long_line(end: bytes, patch: pytest.MonkeyPatch) -> None:
+    with patch.context() as patched:
+        patched.setattr(table_files, "MAX_LINE", 7)
+        assert len(read_columns(PATH, b"a,b" + (end + b"1.5,2.5") * 40)[0].values) == 40
+
+
+def wide(kind: str) -> bytes:
+    """A file of 1,001 columns."""
+    file = BytesIO()
+    if kind == "npy":
+        np.save(file, np.zeros((2, 1001)))
+    elif kind == "npz":
+        np.savez(file, **{f"a{n}": np.zeros(2) for n in range(1001)})
+    else:
+        pytest.importorskip("pyarrow")
+        pandas.DataFrame(np.zeros((2, 1001)), columns=[f"a{n}" for n in range(1001)]).to_parquet(file)
+    return file.getvalue()
+
+
+@pytest.mark.parametrize("kind", ["npy", "npz", "parquet"])
+def test_another_file_of_too_many_columns_is_refused(kind: str, patch: pytest.MonkeyPatch) -> None:
+    content = wide(kind)
+    with patch.context() as patched:
+        patched.setattr(pandas, "read_parquet", never)
+        with pytest.raises(ValueError, match="has over 1,000 columns"):
+            read_columns(Path(f"points.{kind}"), content)
+
+
+def test_fields_beyond_a_header_of_numpy_are_refused_as_such() -> None:
+    file = BytesIO()
+    np.save(file, np.zeros(2, dtype=[(f"a{n}", float) for n in range(1001)]))
+    with pytest.raises(ValueError, match=r"has names of too many columns\. Save those to use alone, as a plain array"):
+        read_columns(Path("points.npy"), file.getvalue())

@@ -7,10 +7,10 @@ be read is refused in one line.
 from __future__ import annotations
 
 import codecs
-import csv
 import re
 import zipfile
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from io import BytesIO, StringIO
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -18,30 +18,16 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from swissroll.data.delimiters import WHITE_SPACE, count_fields, find_delimiter, first_lines
+from swissroll.data.text_files import decode
 from swissroll.errors import Fix, FixableError
 
-LOOKED_AT = 50
-"""Lines in which the delimiter is found."""
-LOOKED_AT_CHARACTERS = 2**20
-"""Characters among which those lines are looked for."""
-MAX_FIELD = 2**31 - 1
-"""Characters of a field: the most that Python's reader of CSV can be told on every system."""
-DELIMITERS = (";", "\t", "|", ",")
-"""Those that are looked for, the surest first: a comma may also be a decimal one."""
-WHITE_SPACE = r"\s+"
 MAX_VALUE = 1e100
 """Largest number, so that its square is one too."""
-MAGIC = {
-    b"PK\x03\x04": "is a zip archive or a workbook",
-    b"\x1f\x8b": "is compressed",
-    b"%PDF": "is a PDF",
-    b"PAR1": "is a Parquet file",
-    b"\x93NUMPY": "is a NumPy file",
-}
-"""How files that are no text begin."""
-UTF_16_MARKS = (codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)
-WEB_PAGE = re.compile(rb"\s*<(!--|(!doctype|\?xml|html|head|meta|title|body|table|div|script|svg)\b)", re.IGNORECASE)
-"""How a page begins. A name in angle brackets, such as <DATE> in exchange data, begins none."""
+MAX_LINE = 2**24
+"""Longest line of a text, in bytes."""
+MAX_FILE_COLUMNS = 1000
+"""Most columns of a file, from which those to use are chosen: a file of more mostly is a table on its side."""
 
 
 class Column(NamedTuple):
@@ -75,9 +61,34 @@ def read_columns(path: Path, content: bytes) -> list[Column]:
 
 
 def _read_text(path: Path, content: bytes) -> list[Column]:
-    text = _decode(path, content)
+    text = decode(path, content)
     delimiter = find_delimiter(text)
+    _require_few_columns(path, max(count_fields(first_lines(text), delimiter), default=0))
+    _require_short_lines(path, content)
     return _read_plain_numbers(content, delimiter) or _read_cells(path, text, delimiter)
+
+
+def _require_short_lines(path: Path, content: bytes) -> None:
+    """Require lines that can be read in a moment, whatever they hold."""
+    line = 0
+    while len(content) - line > MAX_LINE:
+        end = max(content.rfind(end, line, line + MAX_LINE + 1) for end in (b"\n", b"\r"))
+        if end < 0:
+            number = max(content.count(end, 0, line) for end in (b"\n", b"\r")) + 1
+            raise ValueError(
+                f"{path}, line {number} has over {MAX_LINE:,} bytes. Give each row of the table a line of its own, "
+                "and leave out what is no number."
+            )
+        line = end + 1
+
+
+def _require_few_columns(path: Path, count: int) -> None:
+    """Require a number of columns that can be read in a moment, and that somebody can choose among."""
+    if count > MAX_FILE_COLUMNS:
+        raise ValueError(
+            f"{path} has over {MAX_FILE_COLUMNS:,} columns. Save those to use alone; or where rows and columns are "
+            "exchanged, its transpose."
+        )
 
 
 def _read_plain_numbers(content: bytes, delimiter: str) -> list[Column] | None:
@@ -144,53 +155,6 @@ def _read_cells(path: Path, text: str, delimiter: str) -> list[Column]:
     return [Column(name, rows[:, place]) for place, name in enumerate(names)]
 
 
-def _decode(path: Path, content: bytes) -> str:
-    """Text of a file in UTF-8, with or without a mark."""
-    for magic, what in MAGIC.items():
-        if content.startswith(magic):
-            raise ValueError(f"{path} {what}, not the text that its name says. Save the table as CSV.")
-    if content.startswith(UTF_16_MARKS):
-        raise ValueError(f"{path} is text in UTF-16. Save it as UTF-8.")
-    if b"\0" in content:
-        raise ValueError(f"{path} is a binary file, or text in UTF-16. Save the table as CSV in UTF-8.")
-    if WEB_PAGE.match(content.removeprefix(codecs.BOM_UTF8)):
-        raise ValueError(f"{path} is a web page, not a table. Download the file itself.")
-    try:
-        return content.decode("utf-8-sig")
-    except UnicodeDecodeError as error:
-        line = content[: error.start].count(b"\n") + 1
-        byte = content[error.start]
-        raise ValueError(f"{path}, line {line}: the byte 0x{byte:02x} is not UTF-8. Save the file as UTF-8.") from None
-
-
-def find_delimiter(text: str) -> str:
-    """The delimiter of a table: the one that cuts its first lines into as many fields each, or a comma.
-
-    White space, of any length, is one where nothing else is.
-    """
-    lines = [line for line in _first_lines(text) if line.strip()]
-    for delimiter in DELIMITERS:
-        counts = set(_count_fields(lines, delimiter))
-        if len(counts) == 1 and counts != {1}:
-            return delimiter
-
-    # One short or long line hides no delimiter that all lines have.
-    for delimiter in DELIMITERS:
-        if all(delimiter in line for line in lines):
-            return delimiter
-    words = {len(line.split()) for line in lines}
-    if len(words) == 1 and words != {1}:
-        return WHITE_SPACE
-    return ","
-
-
-def _first_lines(text: str) -> list[str]:
-    """The lines in which the delimiter is found; the rest of a long text is not cut into lines."""
-    lines = text[:LOOKED_AT_CHARACTERS].splitlines()
-    is_cut = len(text) > LOOKED_AT_CHARACTERS and 1 < len(lines) <= LOOKED_AT
-    return lines[: min(LOOKED_AT, len(lines) - is_cut)]
-
-
 def _split_cells(path: Path, text: str, delimiter: str) -> NDArray[Any]:
     """The cells of a table as text, shape (lines, D); every line must have as many."""
     pandas = import_pandas()
@@ -221,21 +185,10 @@ def _split_cells(path: Path, text: str, delimiter: str) -> NDArray[Any]:
     # Pandas fills up a line that ends early: its last cell is empty, as it is where nothing stands behind a delimiter.
     if (cells[:lines, -1] == "").any():
         # A lone carriage return ends a line here as it does there.
-        for line, found in enumerate(_count_fields(StringIO(text, newline=None), delimiter)[:lines], start=1):
+        for line, found in enumerate(count_fields(StringIO(text, newline=None), delimiter)[:lines], start=1):
             if found != cells.shape[1]:
                 raise ValueError(f"{path}{_wrong_count(line, found, cells.shape[1], delimiter)}")
     return cells[:lines]
-
-
-def _count_fields(lines: Iterable[str], delimiter: str) -> list[int]:
-    """Fields in each line of a table, however long one is: a cell may hold a country's border."""
-    if delimiter == WHITE_SPACE:
-        return [len(line.split()) for line in lines]
-    usual = csv.field_size_limit(MAX_FIELD)
-    try:
-        return [len(fields) for fields in csv.reader(lines, delimiter=delimiter, skipinitialspace=True)]
-    finally:
-        csv.field_size_limit(usual)
 
 
 def _explain_parser(reason: str, delimiter: str) -> str:
@@ -285,6 +238,7 @@ def _read_npz(path: Path, content: bytes) -> list[Column]:
     if not zipfile.is_zipfile(BytesIO(content)):
         raise ValueError(f"{path} is not the NumPy archive that its name says. Write it with numpy.savez.")
     archive = _load_numpy(path, content)
+    _require_few_columns(path, len(archive.files))
     arrays = {name: _member(path, archive, name) for name in archive.files}
     if not arrays:
         raise ValueError(f"{path} holds no array. Write it with numpy.savez.")
@@ -315,6 +269,8 @@ def _member(path: Path, archive: Any, name: str) -> Any:
 
 
 def _numpy_error(path: Path, error: Exception) -> ValueError:
+    if "Header info length" in str(error):
+        return ValueError(f"{path} has names of too many columns. Save those to use alone, as a plain array.")
     if "pickle" in str(error):
         return ValueError(
             f"{path} holds pickled objects, which are never loaded: they could run code. "
@@ -326,23 +282,36 @@ def _numpy_error(path: Path, error: Exception) -> ValueError:
 def _array_columns(path: Path, array: Any) -> list[Column]:
     names = array.dtype.names
     if names is not None and array.ndim == 1:
+        _require_few_columns(path, len(names))
         return [Column(name, array[name]) for name in names]
     if array.ndim != 2:
         raise ValueError(
             f"{path} holds an array of shape {array.shape}. A table has a row for each point: shape (N, D)."
         )
+    _require_few_columns(path, array.shape[1])
     return [Column(f"x{place + 1}", array[:, place]) for place in range(array.shape[1])]
 
 
 def _read_parquet(path: Path, content: bytes) -> list[Column]:
     pandas = import_pandas()
-    try:
+    with _parquet_errors(path):
+        from pyarrow.parquet import read_metadata
+
+        count = read_metadata(BytesIO(content)).num_columns
+    _require_few_columns(path, count)
+    with _parquet_errors(path):
         frame = pandas.read_parquet(BytesIO(content))
+    return [Column(str(name), _plain(pandas, frame.iloc[:, place])) for place, name in enumerate(frame.columns)]
+
+
+@contextmanager
+def _parquet_errors(path: Path) -> Iterator[None]:
+    try:
+        yield
     except ImportError:
         raise FixableError(f"{path}: Parquet needs pyarrow, which is not installed.", Fix.INSTALL_PANDAS) from None
     except (ValueError, OSError):
         raise ValueError(f"{path} is not a whole Parquet file. Write it again.") from None
-    return [Column(str(name), _plain(pandas, frame.iloc[:, place])) for place, name in enumerate(frame.columns)]
 
 
 def _plain(pandas: Any, series: Any) -> NDArray[Any]:
