@@ -123,7 +123,7 @@ def test_a_text_of_too_many_columns_is_not_read_whole(count: int, end: str, patc
     assert "\n" not in str(caught.value)
 
 
-def test_a_thousand_columns_are_read(tmp_path: Path) -> None:
+def test_a_thousand_columns_are_read() -> None:
     content = "\n".join([",".join(f"a{n}" for n in range(1000)), ",".join(map(str, range(1000)))]).encode()
     assert len(read_columns(PATH, content)) == 1000
 
