@@ -101,6 +101,11 @@ def test_a_sane_run_is_healthy() -> None:
             {"aggregate_c2st": 0.71, "mse": 0.011},
         ),
         (
+            "under-regularised",
+            {"aggregate_c2st": 0.71, "mse": 0.009},
+            {"aggregate_c2st": 0.71, "mse": 0.009, "learns_sigma": True},
+        ),
+        (
             "under-trained",
             {"above_lower_bound": 0.71, "loss_drop": 0.21},
             {"above_lower_bound": 0.69, "loss_drop": 0.21},
@@ -196,6 +201,32 @@ TABLE: dict[str, Any] = {"is_table": True, "above_lower_bound": math.nan, "jumps
 def test_a_rule_of_tables_holds_on_one_side_of_its_threshold(name: str, inside: Any, outside: Any) -> None:
     assert named(**TABLE | inside) == name
     assert named(**TABLE | outside) != name
+
+
+@pytest.mark.parametrize("data", [{}, TABLE])
+def test_with_a_learned_sigma_codes_far_from_the_prior_are_the_priors_fault(data: dict[str, Any]) -> None:
+    far = data | {"aggregate_c2st": 0.9, "mse": 0.001, "deviations": {"aggregate_c2st": 99.0}, "learns_sigma": True}
+    found = diagnose(dataclasses.replace(HEALTHY, **far))
+    assert found.name == "holes in the prior"
+    assert found.advice.action is Action.FIT_PRIOR
+
+
+def test_with_a_learned_sigma_a_fitted_prior_beats_ten_times_the_beta() -> None:
+    # x ~ N(0, 1), z ~ N(a x, s^2), decoded to w z + N(0, t^2), with the best w and t^2 of each encoder.
+    a, s = torch.meshgrid(torch.linspace(0.05, 3, 200), torch.linspace(0.02, 1.5, 200), indexing="xy")
+    second_moment = a.square() + s.square()
+    mse = s.square() / second_moment
+    distortion = 0.5 * (2 * math.pi * math.e * mse).log()
+    rate = 0.5 * (second_moment - 1 - 2 * s.log())
+    fitted = 0.5 * (second_moment.log() - 2 * s.log())
+
+    # Where the advice is asked for: codes that are far from N(0, 1), and points that come back almost exactly.
+    far = (mse < 0.01) & (second_moment > 4)
+    assert bool((fitted <= rate + 1e-6).all())
+    at_ten = (distortion + 10 * rate).argmin()
+    negative_elbo_at_ten = (distortion + rate).flatten()[at_ten]
+    assert bool(far.any())
+    assert bool((distortion + fitted)[far].max() <= negative_elbo_at_ten + 1e-5)
 
 
 def test_a_noisy_table_is_no_fault_of_beta() -> None:

@@ -42,7 +42,9 @@ def cases(count: int) -> list[dict[str, Any]]:
     for _ in range(count):
         case: dict[str, Any] = {name: chance.choice(values) for name, values in NUMBERS.items()}
         found.append(
-            case | {"finite": chance.random() > 0.02, "variance": 0.2, "useful": case["latent_dim"], "data_dim": 2}
+            case
+            | {"finite": chance.random() > 0.02, "learns_sigma": chance.random() < 0.2}
+            | {"variance": 0.2, "useful": case["latent_dim"], "data_dim": 2}
         )
     return found
 

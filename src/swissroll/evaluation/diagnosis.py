@@ -113,6 +113,14 @@ def is_over_regularised(s: Symptoms) -> bool:
     return s.mse > 0.1 * s.variance and not s.above_lower_bound > FAR_ABOVE and not is_of_a_tear
 
 
+def is_under_regularised(s: Symptoms) -> bool:
+    """Points come back exactly, their codes are far from the prior, and nothing but beta explains it."""
+    # With a learned sigma the loss at beta 1 is the negative ELBO, and at no other beta is a model's ELBO higher. There
+    # codes come nearer by the prior alone: one fitted to them lowers the rate by KL(q(z) || p(z)), and costs nothing.
+    is_of_beta = not s.learns_sigma
+    return is_of_beta and s.aggregate_c2st > 0.7 and s.mse < 0.01 * s.variance and s.aggregate_is_apart
+
+
 def has_bad_tear(s: Symptoms) -> bool:
     """Neighbours on the curve have latents far apart, and points are reconstructed badly."""
     return s.jumps > 0 and s.mse > 0.1 * s.variance
@@ -193,7 +201,7 @@ RULES = (
     ),
     Rule(
         name="under-regularised",
-        holds=lambda s: s.aggregate_c2st > 0.7 and s.mse < 0.01 * s.variance and s.aggregate_is_apart,
+        holds=is_under_regularised,
         evidence=("aggregate_c2st", "mse", "variance"),
         advice=Advice(setting="beta", factor=10),
     ),

@@ -18,6 +18,7 @@
  * @property {number} peak Highest training loss of the run, in the units of `loss`.
  * @property {number} start Training loss of the first step, in the units of `loss`.
  * @property {number} sigma Decoder standard deviation, in data units.
+ * @property {boolean} learns_sigma Whether sigma is learned, not chosen with beta.
  * @property {number} steps Steps done.
  * @property {number} latent_dim L.
  * @property {number} data_dim D.
@@ -138,7 +139,8 @@ const RULES = [
   ["over-regularised", isOverRegularised, ["mse", "variance"], LESS_BETA],
   [
     "under-regularised",
-    (s) => s.aggregate_c2st > 0.7 && s.mse < 0.01 * s.variance,
+    // With a learned sigma the loss at beta 1 is the negative ELBO: no other beta helps, and a fitted prior does.
+    (s) => !s.learns_sigma && s.aggregate_c2st > 0.7 && s.mse < 0.01 * s.variance,
     ["aggregate_c2st", "mse", "variance"],
     "Multiply beta by ten.",
   ],

@@ -50,6 +50,7 @@ export function* measureSymptoms(model, scratch, moment, above_lower_bound) {
     peak: losses.length > 0 ? losses.reduce((a, b) => Math.max(a, b)) / weight : NaN,
     start: losses.length > 0 ? losses[0] / weight : loss,
     sigma: model.sigma,
+    learns_sigma: isLearned,
     steps: moment.step,
     jumps: curve === null ? NaN : countCurveJumps(model, curve),
   };
