@@ -70,12 +70,32 @@ WRONG: dict[str, tuple[bytes, str, dict[str, Any]]] = {
     "currency": (changed(5, "$12,3"), "row 5, column 'a': '$12' is a number with a sign", {}),
     "underscore": (changed(5, "1,1_000"), "row 5, column 'b': '1_000' is", {}),
     "thousands": (changed(6, '1,"1,234.5"'), "row 6, column 'b': '1,234.5' has a comma. Write decimal points", {}),
+    "minus of typesetting": (
+        changed(5, "1,\u22122.5"),
+        "has the dash U+2212 for a minus. Write an ASCII minus '-'",
+        {},
+    ),
+    "dash of a power": (changed(5, "1,2e\u20135"), "has the dash U+2013 for a minus. Write an ASCII minus '-'", {}),
+    "minus before a unit": (changed(5, "1,\u22122 cm"), "has the dash U+2212 for a minus. Write an ASCII", {}),
+    "minus and comma": (changed(6, '1,"\u22121,5"'), "has the dash U+2212 for a minus. Write an ASCII", {}),
+    "a range": (changed(5, "1,5\u201310"), "is text. Correct it", {}),
+    "dash alone": (changed(3, "\u2014,2"), "row 3, column 'a': there is no value", {}),
+    "minuses without a header": (
+        text(*["\u2212" + row.replace(",", ",\u2212") for row in ROWS], header=None),
+        "column 'x1': 30 of 30 rows are not numbers; row 1, '\u2212",
+        {},
+    ),
+    "commas without a header": (
+        text(*[row.replace(",", ";").replace(".", ",") for row in ROWS], header=None),
+        "30 of 30 rows are not numbers; row 1, '",
+        {},
+    ),
     "date cell": (changed(7, "1,2024-05-01"), "row 7, column 'b': '2024-05-01' is a date or a time. Turn it", {}),
     "units row": (changed(1, "cm,kg"), "row 1, column 'a': 'cm' is text", {}),
     # Columns.
     "decimal commas": (
         text(*[row.replace(",", ";").replace(".", ",") for row in ROWS], header="a;b"),
-        "has a comma. Write decimal points, and nothing between thousands.",
+        "nothing between thousands. To read decimal commas: pandas.read_csv(..., sep=';', decimal=',').",
         {},
     ),
     "category": (column("red", "blue"), "column 'c': 30 of 30 rows are not numbers; row 1, 'red', is text", {}),

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from swissroll import VAEDensity
-from swissroll.density.table import LEAST_BLUR, resolution
+from swissroll.density.table import LEAST_BLUR, require_table_of_numbers, resolution
 from tests.density.oracles import TINY, fitted, moons, of_moons
 
 UNTRAINED = pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
@@ -165,6 +165,11 @@ def test_columns_that_were_read_as_one_are_noted(delimiter: str) -> None:
     frame = pandas.DataFrame(moons(), columns=["metres", f"volts{delimiter}amperes"])
     with pytest.warns(UserWarning, match=r"as if several columns were read as one\. .*sep="):
         VAEDensity(**TINY).fit(frame)
+
+
+def test_a_minus_of_typesetting_is_told_from_other_text() -> None:
+    with pytest.raises(ValueError, match=r"row 0, column 0: '\u22121.5' is text .* Write an ASCII minus '-' there"):
+        require_table_of_numbers([["\u22121.5", 2.0]])
 
 
 def test_a_decimal_comma_is_told_from_other_text() -> None:

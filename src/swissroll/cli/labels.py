@@ -122,6 +122,6 @@ def label_cells(run: Run, labels: Any) -> Any:
 
 
 def _are_numbers(names: Sequence[str]) -> bool:
-    from swissroll.data.table_files import is_number
+    from swissroll.data.cells import is_number
 
     return all(map(is_number, names))

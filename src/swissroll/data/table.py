@@ -19,9 +19,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from swissroll import checks
+from swissroll.data.cells import INFINITE, MISSING, READS_COMMAS, WITH_COMMA, describe_cell, is_number
 from swissroll.data.column_names import join_names, shorten
 from swissroll.data.label_names import name_each
-from swissroll.data.table_files import MAX_VALUE, Column, is_number, read_columns
+from swissroll.data.table_files import MAX_VALUE, Column, read_columns
 from swissroll.errors import Fix, FixableError
 
 MIN_ROWS = 20
@@ -36,12 +37,6 @@ LEAST_SPREAD = 1 / MAX_VALUE
 """Least that the values of a column may differ by, so that squares of differences are numbers."""
 LATTICE_TIES = 0.5
 """Share of different values among the rows, up to which a column may be called a lattice."""
-MISSING = frozenset({"", "na", "n/a", "#n/a", "nan", "null", "none", "nil", "missing", "-", "--", ".", "?"})
-"""Words for a value that is not there, in lower case."""
-INFINITE = frozenset({"inf", "infinity"})
-WITH_COMMA = re.compile(r"[+-]?[\d.]*\d,\d+(,\d+)*(\.\d+)?([eE][+-]?\d+)?")
-DATE = re.compile(r"\d{1,4}[-/.]\d{1,2}[-/.]\d{1,4}([T ].*)?|\d{1,2}:\d{2}(:\d{2})?.*")
-WITH_UNIT = re.compile(r"[^\d\s]{0,3}\s*[+-]?\d[\d.,]*\s*[^\d\s]{0,8}")
 NUMBERED = re.compile(r"x\d+")
 """A name that a column has without a header."""
 ONE_COLUMN = "The file has one column: separate fields by a comma, a semicolon, a tab, a bar or spaces."
@@ -224,7 +219,7 @@ def _parse(path: Path, column: Column, found: list[Column]) -> NDArray[np.float6
 
     row = wrong[0]
     text = f"{texts[row]!r:.60}"
-    what, advice = _describe(texts[row])
+    what, advice = describe_cell(texts[row])
     if len(wrong) > len(texts) / 2:
         count = f"{len(wrong)} of {len(texts)} rows are not numbers"
         reason = f"{path}, column {column.name!r}: {count}; row {row + 1}, {text}, {what}."
@@ -242,25 +237,12 @@ def _not_numeric(reason: str, found: list[Column], advice: str) -> ValueError:
     if with_comma:
         return ValueError(
             f"{reason} Other columns have commas in their numbers, such as {shorten(with_comma[0])!r}: write decimal "
-            "points there, and nothing between thousands. Then choose the columns to use."
+            f"points there. Then choose the columns to use. {READS_COMMAS}"
         )
     numeric = _numeric_names(found)
     if not numeric:
         return ValueError(f"{reason} {advice}")
     return FixableError(reason, Fix.CHOOSE_COLUMNS, columns=join_names(numeric))
-
-
-def _describe(text: str) -> tuple[str, str]:
-    """What a cell is that is no number, and what to do about that."""
-    if WITH_COMMA.fullmatch(text):
-        return "has a comma", "Write decimal points, and nothing between thousands."
-    if DATE.fullmatch(text):
-        return "is a date or a time", "Turn it into a number, such as days since the first one."
-    if text.lower() in ("true", "false", "yes", "no"):
-        return "is a truth value", "Leave the column out, or name it as the label."
-    if WITH_UNIT.fullmatch(text):
-        return "is a number with a sign or a unit", "Write the number alone."
-    return "is text", "Correct it, or remove the row."
 
 
 def _kind(values: NDArray[Any]) -> str:

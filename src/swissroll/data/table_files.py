@@ -18,6 +18,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from swissroll.data.cells import is_number, looks_like_number
 from swissroll.data.delimiters import WHITE_SPACE, count_fields, find_delimiter, first_lines
 from swissroll.data.text_files import decode
 from swissroll.errors import Fix, FixableError
@@ -211,21 +212,12 @@ def _wrong_count(line: int, found: int, expected: int, delimiter: str) -> str:
 
 
 def _header(first: NDArray[Any]) -> list[str] | None:
-    """The names in the first line; None where it is a row of the table, which has a number."""
+    """The names in the first line; None where it is a row of the table: one is a number."""
     words = [str(cell).strip() for cell in first]
-    if any(is_number(word) for word in words):
+    if any(looks_like_number(word) for word in words):
         return None
     words[0] = words[0].lstrip("# ")
     return [word or f"column {place}" for place, word in enumerate(words, start=1)]
-
-
-def is_number(text: str) -> bool:
-    """Whether a cell is a finite or infinite number; a word for a missing one is none."""
-    try:
-        value = float(text)
-    except ValueError:
-        return False
-    return value == value and "_" not in text
 
 
 def _read_npy(path: Path, content: bytes) -> list[Column]:

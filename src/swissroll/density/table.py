@@ -8,13 +8,13 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from swissroll.data.cells import READS_COMMAS, WITH_COMMA, describe_cell, find_dash
 from swissroll.data.column_names import shorten
 from swissroll.data.table import (
     LEAST_SPREAD,
     MAX_COLUMNS,
     MIN_SPREAD,
     REMOVE_ROWS,
-    WITH_COMMA,
     describe_count,
     find_lattice,
 )
@@ -26,7 +26,6 @@ FEW_ROWS = 20
 """Rows below which the fit warns that they are too few to check it."""
 DELIMITERS = (";", "\t")
 """What stands between the columns of a file, and in no name."""
-READ_COMMAS = "Turn it into numbers: pandas.read_csv(..., sep=';', decimal=',') reads decimal commas."
 LEAST_BLUR = 1e-3
 """Resolution that every column is modelled at, at least, in its standard deviations."""
 
@@ -85,8 +84,10 @@ def _refuse_column(values: NDArray[Any], where: str) -> None:
         if isinstance(value, str | bytes):
             shown = str(value) if isinstance(value, str) else value
             advice = "Leave the column out, or turn it into numbers."
-            if isinstance(value, str) and WITH_COMMA.fullmatch(value.strip()):
-                advice = READ_COMMAS
+            if isinstance(value, str) and find_dash(value.strip()):
+                advice = describe_cell(value.strip())[1]
+            elif isinstance(value, str) and WITH_COMMA.fullmatch(value.strip()):
+                advice = READS_COMMAS
             raise ValueError(f"row {row}, {where}: {shown!r:.60} is text (rows are counted from 0). {advice}")
         # Python's own whole numbers have no largest one.
         if isinstance(value, int) and abs(value) > MAX_VALUE:
