@@ -64,7 +64,18 @@ def short(value: object) -> str:
         text = " ".join(repr(value).split())
     except Exception:  # Any class may have a repr of its own.
         return "a value that cannot be printed"
+    text = printable(text)
     return text if len(text) <= 60 else text[:57] + "..."
+
+
+def printable(text: object) -> str:
+    """Text of somebody else's, without what would move a terminal's cursor or turn the direction of a line."""
+    return "".join(character if character.isprintable() else " " for character in str(text))
+
+
+def amount(number: int, noun: str) -> str:
+    """A number of things, as in '1 row' and '1,000 rows'."""
+    return f"{number:,} {noun}{'' if number == 1 else 's'}"
 
 
 def bounded(text: str) -> str:

@@ -28,6 +28,14 @@ def expected(name: str, n: int, noise: float = 0.0) -> np.ndarray:
     return source.sample(n, generator=rng.generator(42, "data")).points.numpy()
 
 
+def test_counts_of_one_have_no_plural(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    path = tmp_path / "one.csv"
+    path.write_text("a,kind\n" + "".join(f"{n * n},x\n" for n in range(60)))
+    _, out, _ = call("check", str(path), "--label", "kind", capsys=capsys)
+    assert out.startswith(f"{path}: 60 rows of 1 column\n")
+    assert out.endswith("label kind: 1 different value\n")
+
+
 def test_the_list_names_every_distribution(capsys: pytest.CaptureFixture[str]) -> None:
     code, out, err = call("list", capsys=capsys)
     assert (code, err) == (0, "")

@@ -371,3 +371,43 @@ def test_the_digest_is_of_the_file(tmp_path: Path) -> None:
     first, second = (read(tmp_path, content).digest for content in (text(*ROWS), changed(1, "1,2")))
     assert len(first) == 64
     assert first != second
+
+
+MOVING = "\x1b[31m\u202e\u2066\u2069\x07"
+
+
+def test_no_name_and_no_label_moves_a_cursor_or_turns_a_line(tmp_path: Path) -> None:
+    rows = [f"{row},red{MOVING}x" for row in ROWS]
+    content = text(*rows, header=f"a,b{MOVING}z,kind{MOVING}")
+    table = read(tmp_path, content, label=f"kind{MOVING}")
+    assert table.columns == ("a", "b [31m    z")
+    assert table.label_name == "kind [31m"
+    assert table.label is not None
+    assert set(table.label.tolist()) == {"red [31m    x"}
+
+    # As they are shown, they can be typed.
+    assert read(tmp_path, content, columns=[table.columns[1]], label=table.label_name).columns == table.columns[1:]
+
+
+@pytest.mark.parametrize(
+    ("content", "options"),
+    [
+        (text(*ROWS, header=f"a{MOVING},b"), {"columns": ["c"]}),
+        (text(*ROWS, header=f"a,b{MOVING}"), {"columns": [f"q{MOVING}"]}),
+        (text(*[f"{row},red" for row in ROWS], header=f"a,b{MOVING},c"), {}),
+        (text(*ROWS, header=f"a{MOVING},a{MOVING}"), {}),
+        (changed(5, f"1,2{MOVING}"), {}),
+    ],
+)
+def test_no_message_moves_a_cursor_or_turns_a_line(content: bytes, options: dict[str, Any], tmp_path: Path) -> None:
+    with pytest.raises(ValueError) as caught:  # noqa: PT011 - all are refused, each for a reason of its own
+        read(tmp_path, content, **options)
+    assert str(caught.value).isprintable()
+
+
+def test_labels_that_would_look_alike_are_refused(tmp_path: Path) -> None:
+    content = text(
+        *[f"{row},{'a b' if place % 2 else 'a' + chr(7) + 'b'}" for place, row in enumerate(ROWS)], header="a,b,c"
+    )
+    with pytest.raises(ValueError, match=r"label 'c': two values both look like 'a b'\. Rename one"):
+        read(tmp_path, content, label="c")

@@ -150,7 +150,7 @@ def wide(kind: str) -> bytes:
     if kind == "npy":
         np.save(file, np.zeros((2, 1001)))
     elif kind == "npz":
-        np.savez(file, **{f"a{n}": np.zeros(2) for n in range(1001)})
+        np.savez(file, **{f"a{n}": np.zeros(2) for n in range(1001)})  # type: ignore[arg-type]
     else:
         pytest.importorskip("pyarrow")
         pandas.DataFrame(np.zeros((2, 1001)), columns=[f"a{n}" for n in range(1001)]).to_parquet(file)

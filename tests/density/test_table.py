@@ -208,3 +208,15 @@ def test_a_parameter_out_of_range_is_named(name: str, value: object) -> None:
 def test_a_wrong_number_of_latents_is_told_all_that_is_allowed(value: object) -> None:
     with pytest.raises(ValueError, match=r"latent_dim must be a whole number from 1 to 64, or 'evidence'; got"):
         VAEDensity(**TINY | {"latent_dim": value}).fit(moons())
+
+
+@UNTRAINED
+def test_no_message_about_a_frame_moves_a_cursor() -> None:
+    pandas = pytest.importorskip("pandas")
+    name = "a\x1b[31m\u202e"
+    rows = np.random.default_rng(0).normal(size=(60, 2))
+    density = VAEDensity(**TINY).fit(pandas.DataFrame(rows, columns=[name, "b"]))
+    for wrong in (pandas.DataFrame(rows, columns=["b", name]), pandas.DataFrame(rows[:, :1], columns=["b"])):
+        with pytest.raises(ValueError, match="feature names") as caught:
+            density.transform(wrong)
+        assert all(line.isprintable() for line in str(caught.value).split("\n"))

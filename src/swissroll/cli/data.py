@@ -80,7 +80,7 @@ def sample(
         return 0
 
     write_table(out, columns, [rows], count)
-    print(f"{out}: {count:,} points of {name} in the columns {', '.join(columns)}")
+    print(f"{out}: {checks.amount(count, 'point')} of {name} in the columns {', '.join(columns)}")
     return 0
 
 
@@ -146,11 +146,12 @@ def check(
     label
         Name of a column that tells rows apart in pictures; it may be text.
     """
+    from swissroll.checks import amount
     from swissroll.data.column_names import shorten, split_names
     from swissroll.data.table import read_table
 
     found = read_table(table, None if columns is None else split_names(columns), label)
-    print(f"{table}: {len(found.rows):,} rows of {len(found.columns)} columns")
+    print(f"{table}: {amount(len(found.rows), 'row')} of {amount(len(found.columns), 'column')}")
     names = [shorten(name) for name in found.columns]
     width = max(map(len, ("column", *names)))
     print(f"{'column':<{width}}  {'smallest':>12}  {'mean':>12}  {'largest':>12}  {'deviation':>12}")
@@ -159,7 +160,7 @@ def check(
         print(f"{name:<{width}}  " + "  ".join(f"{number:>12.6g}" for number in numbers))
 
     if found.label is not None:
-        print(f"label {shorten(found.label_name or '')}: {len(set(found.label.tolist())):,} different values")
+        print(f"label {shorten(found.label_name or '')}: {amount(len(set(found.label.tolist())), 'different value')}")
     for line in found.notes:
         note(line)
     return 0

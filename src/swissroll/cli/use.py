@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 from cyclopts import Parameter
 
+from swissroll.checks import amount
 from swissroll.cli.draws import ROWS_AT_A_TIME, draw_labelled_parts, draw_parts, shorten
 from swissroll.cli.labels import (
     find_label,
@@ -59,7 +60,7 @@ def encode(folder: Path, /, *, out: Out, data: Data = None, columns: Columns = N
     latents = [f"z{number}" for number in range(1, task.model.latent_dim + 1)]
     names = list(chain.from_iterable((latent, f"{latent}_sd") for latent in latents))
     task.write(names, task.in_parts(_encode_part), quiet=quiet)
-    task.conclude(f"mean and standard deviation of {task.model.latent_dim} latents", "reconstruct")
+    task.conclude(f"mean and standard deviation of {amount(task.model.latent_dim, 'latent')}", "reconstruct")
     return 0
 
 
@@ -157,8 +158,10 @@ def sample(
     with disk_errors_with(lambda: again), _bar(count, "Sampling", quiet) as bar:
         write_table(out, names, _told(parts, bar), count)
     density = "p(x)" if label is None else f"p(x | {label_column_of(run)} = {label})"
-    what = f"draws from {density}" if noise else f"draws from {density} without the decoder's noise"
-    print(f"{out}: {count:,} {what}, in the columns {', '.join(names)}")
+    what = f"{amount(count, 'draw')} from {density}"
+    if not noise:
+        what += " without the decoder's noise"
+    print(f"{out}: {what}, in the {'column' if len(names) == 1 else 'columns'} {', '.join(names)}")
     if label is None:
         print(f"Next: swissroll score {quote(folder)} --data {quote(out)} --out {quote(_beside(out, 'score'))}")
     return 0
@@ -245,7 +248,7 @@ class _Task:
 
     def conclude(self, what: str, then: str) -> None:
         """Say what lies where, and what comes next."""
-        print(f"{self.out}: {what}, for {len(self.rows):,} {self._source()}")
+        print(f"{self.out}: {what}, for {self._source()}")
         next_out = f"--out {quote(_beside(self.out, then))}"
         on_table = f" --data {quote(self.data)}" if self.data is not None and then != "sample" else ""
         print(f"Next: swissroll {then} {quote(self.run.folder)}{on_table} {next_out}")
@@ -253,8 +256,10 @@ class _Task:
     def _source(self) -> str:
         config = self.run.config
         if self.data is not None:
-            return f"rows of {self.data}"
-        return f"fresh points of {config.dataset}" if config.data is None else f"held-out rows of {config.data}"
+            return f"{amount(len(self.rows), 'row')} of {self.data}"
+        if config.data is None:
+            return f"{amount(len(self.rows), 'fresh point')} of {config.dataset}"
+        return f"{amount(len(self.rows), 'held-out row')} of {config.data}"
 
     def _command(self) -> str:
         on_table = f" --data {quote(self.data)}" if self.data is not None else ""
@@ -321,7 +326,7 @@ def _read_rows(run: Run, data: Path, columns: str | None) -> Any:
     given = None if columns is None else split_names(columns)
     if given is not None and len(given) != len(wanted):
         raise CommandError(
-            f"--columns names {len(given)} columns, and the run has {len(wanted)}: {', '.join(wanted)}.",
+            f"--columns names {amount(len(given), 'column')}, and the run has {len(wanted)}: {', '.join(wanted)}.",
             "Name as many, in that order.",
         )
 

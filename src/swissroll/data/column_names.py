@@ -12,9 +12,15 @@ MAX_SHOWN = 28
 """Longest name of a column in a picture or a table of text; the rest of a longer one is left out."""
 
 
+def clean_name(name: object) -> str:
+    """A name as it can be shown and typed: where it holds what cannot be printed, blanks stand for that."""
+    text = str(name)
+    return text if text.isprintable() else checks.printable(text).strip()
+
+
 def shorten(name: str) -> str:
     """A name in one line, cut where it is long, to be shown where it stands beside other things."""
-    line = " ".join(name.split())
+    line = " ".join(checks.printable(name).split())
     return line if len(line) <= MAX_SHOWN else line[: MAX_SHOWN - 1] + "…"
 
 

@@ -7,8 +7,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from swissroll import checks
 from swissroll.config import MAX_LABELS
-from swissroll.data.column_names import shorten
+from swissroll.data.column_names import clean_name, shorten
 
 MAX_LABEL_NAME = 200
 """Longest name of a label, in characters: a run writes the names of all of them down in one line."""
@@ -29,7 +30,7 @@ def name_labels(labels: NDArray[Any] | None, where: str) -> tuple[str, ...]:
     distinct = np.unique(labels)
     if not 2 <= len(distinct) <= MAX_LABELS:
         raise ValueError(
-            f"{where} has {len(distinct):,} different value{'s' * (len(distinct) != 1)}; a conditional model takes 2 "
+            f"{where} has {checks.amount(len(distinct), 'different value')}; a conditional model takes 2 "
             f"to {MAX_LABELS}. Name a column of categories, or leave out conditional."
         )
     is_numeric = distinct.dtype.kind in "fiu"
@@ -43,6 +44,20 @@ def name_labels(labels: NDArray[Any] | None, where: str) -> tuple[str, ...]:
             f"{MAX_LABEL_NAME}. Shorten it. It begins with {shorten(longest)!r}."
         )
     return names
+
+
+def clean_labels(labels: NDArray[np.str_], where: str) -> NDArray[np.str_]:
+    """Labels as they can be shown, shape (N,): blanks stand for what cannot be printed.
+
+    Raises:
+        ValueError: Two that differ would look the same.
+    """
+    distinct, places = np.unique(labels, return_inverse=True)
+    shown = [clean_name(label) for label in distinct.tolist()]
+    if len(set(shown)) < len(shown):
+        twice = next(label for label in shown if shown.count(label) > 1)
+        raise ValueError(f"{where}: two values both look like {shorten(twice)!r}. Rename one, or correct it.")
+    return np.array(shown, dtype=np.str_)[places]
 
 
 def name_each(labels: NDArray[Any]) -> list[str]:

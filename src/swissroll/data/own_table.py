@@ -32,7 +32,12 @@ def record_table(config: Config) -> Config:
     if config.conditional:
         labels = join_names(name_labels(table.label, f"{config.data}, label {config.label!r}"))
     return dataclasses.replace(
-        config, data=str(path), columns=join_names(table.columns), data_digest=table.digest, label_values=labels
+        config,
+        data=str(path),
+        columns=join_names(table.columns),
+        label=table.label_name,
+        data_digest=table.digest,
+        label_values=labels,
     )
 
 

@@ -13,10 +13,10 @@ from numpy.typing import NDArray
 from torch import Generator, Tensor
 
 from swissroll import checks
-from swissroll.data.column_names import shorten
+from swissroll.data.column_names import clean_name, shorten
 from swissroll.data.curves import Curve
 from swissroll.data.distribution import Distribution, Sample
-from swissroll.data.label_names import name_labels
+from swissroll.data.label_names import clean_labels, name_labels
 from swissroll.data.standardization import Standardization
 from swissroll.reproducibility import rng
 
@@ -95,9 +95,10 @@ class Points:
 
         count = max(1, round(held_out * len(x)))
         if len(x) - count < 2:
+            verb = "is" if count == 1 else "are"
             raise ValueError(
-                f"{name} has {len(x)} rows, of which {count} are held out; training needs at least 2. "
-                "Collect more, or hold out fewer."
+                f"{name} has {checks.amount(len(x), 'row')}, of which {count} {verb} held out; training needs "
+                "at least 2. Collect more, or hold out fewer."
             )
         order = torch.randperm(len(x), generator=rng.generator(seed, "split")).numpy()
         apart = np.sort(order[:count])
@@ -113,7 +114,7 @@ class Points:
             train_rows=kept,
             held_out_rows=apart,
             label=labels,
-            label_name=None if labels is None else (label_name or "label"),
+            label_name=None if labels is None else clean_name(label_name or "label"),
             notes=tuple(notes),
         )
 
@@ -302,7 +303,7 @@ def _permutation(n: int, generator: Generator | None) -> Tensor:
 def _column_names(columns: Sequence[str] | None, data_dim: int) -> tuple[str, ...]:
     if columns is None:
         return tuple(f"x{number}" for number in range(1, data_dim + 1))
-    names = tuple(map(str, columns))
+    names = tuple(map(clean_name, columns))
     if len(names) != data_dim or len(set(names)) < data_dim:
         raise ValueError(f"columns must be {data_dim} different names; got {checks.short(columns)}.")
     return names
@@ -314,7 +315,7 @@ def _label_values(label: Any, count: int) -> NDArray[Any] | None:
     values = np.asarray(label)
     if values.shape != (count,):
         raise ValueError(f"label must be one value for each of the {count} rows; got shape {values.shape}.")
-    return values if values.dtype.kind in "fiu" else values.astype(np.str_)
+    return values if values.dtype.kind in "fiu" else clean_labels(values.astype(np.str_), "label")
 
 
 def _standardization_of(rows: NDArray[np.float64], columns: tuple[str, ...], name: str) -> Standardization:

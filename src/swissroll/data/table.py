@@ -20,8 +20,8 @@ from numpy.typing import NDArray
 
 from swissroll import checks
 from swissroll.data.cells import INFINITE, MISSING, READS_COMMAS, WITH_COMMA, describe_cell, is_number
-from swissroll.data.column_names import join_names, shorten
-from swissroll.data.label_names import name_each
+from swissroll.data.column_names import clean_name, join_names, shorten
+from swissroll.data.label_names import clean_labels, name_each
 from swissroll.data.table_files import MAX_VALUE, Column, read_columns
 from swissroll.errors import Fix, FixableError
 
@@ -86,7 +86,9 @@ def read_table(path: str | PathLike[str], columns: Sequence[str] | None = None, 
         raise ValueError(f"{file} has {len(chosen)} columns; at most {MAX_COLUMNS} can be used. Choose some of them.")
     count = len(found[0].values)
     if count < MIN_ROWS:
-        raise ValueError(f"{file} has {count} rows; a density needs at least {MIN_ROWS}. Collect more.")
+        raise ValueError(
+            f"{file} has {checks.amount(count, 'row')}; a density needs at least {MIN_ROWS}. Collect more."
+        )
 
     values = [_numbers(file, column, found) for column in chosen]
     for column, numbers in zip(chosen, values, strict=True):
@@ -101,7 +103,7 @@ def read_table(path: str | PathLike[str], columns: Sequence[str] | None = None, 
         columns=names,
         rows=rows,
         label=None if label is None else _label_values(file, _named(file, found, label)),
-        label_name=label,
+        label_name=None if label is None else clean_name(label),
         digest=hashlib.sha256(content).hexdigest(),
         notes=_notes(names, rows),
     )
@@ -171,7 +173,7 @@ def _choose(path: Path, found: list[Column], columns: Sequence[str] | None, labe
     if label is not None:
         _named(path, found, label)
     if columns is None:
-        return [column for column in found if column.name != label]
+        return [column for column in found if label is None or column.name != clean_name(label)]
     if isinstance(columns, str) or not columns:
         raise ValueError(f"columns must be a list of names, such as [{found[0].name!r}]; got {checks.short(columns)}.")
     if len(set(columns)) < len(columns):
@@ -182,6 +184,7 @@ def _choose(path: Path, found: list[Column], columns: Sequence[str] | None, labe
 
 def _named(path: Path, found: list[Column], name: str) -> Column:
     names = [column.name for column in found]
+    name = clean_name(name)
     if name not in names:
         shown = ", ".join(names[:MAX_COLUMNS])
         raise ValueError(f"{path} has no column {checks.short(name)}.{checks.closest(name, names)} It has: {shown}.")
@@ -221,7 +224,8 @@ def _parse(path: Path, column: Column, found: list[Column]) -> NDArray[np.float6
     text = f"{texts[row]!r:.60}"
     what, advice = describe_cell(texts[row])
     if len(wrong) > len(texts) / 2:
-        count = f"{len(wrong)} of {len(texts)} rows are not numbers"
+        verb = "is no number" if len(texts) == 1 else "are not numbers"
+        count = f"{len(wrong)} of {checks.amount(len(texts), 'row')} {verb}"
         reason = f"{path}, column {column.name!r}: {count}; row {row + 1}, {text}, {what}."
         if WITH_COMMA.fullmatch(texts[row]):
             raise ValueError(f"{reason} {advice}")
@@ -330,7 +334,7 @@ def _label_values(path: Path, column: Column) -> NDArray[Any]:
             raise ValueError(
                 f"{path}, row {row}, label {column.name!r}: there is no value. Fill it in, such as 'none'."
             )
-    return np.array(texts)
+    return clean_labels(np.array(texts), f"{path}, label {column.name!r}")
 
 
 def _notes(names: tuple[str, ...], rows: NDArray[np.float64]) -> tuple[str, ...]:

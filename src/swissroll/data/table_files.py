@@ -18,7 +18,9 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from swissroll import checks
 from swissroll.data.cells import is_number, looks_like_number
+from swissroll.data.column_names import clean_name
 from swissroll.data.delimiters import WHITE_SPACE, count_fields, find_delimiter, first_lines
 from swissroll.data.text_files import decode
 from swissroll.errors import Fix, FixableError
@@ -35,7 +37,7 @@ class Column(NamedTuple):
     """One column of a file.
 
     Attributes:
-        name: From its header, or x1, x2, ... where it has none.
+        name: From its header, as it can be shown, or x1, x2, ... where it has none.
         values: Shape (N,): numbers, truth values or dates of NumPy, or objects, which are text.
     """
 
@@ -58,7 +60,7 @@ def read_columns(path: Path, content: bytes) -> list[Column]:
     reader = READERS.get(path.suffix.lower())
     if reader is None:
         raise ValueError(f"{path}: a table is one of {', '.join(READERS)}. Rename it, or save it as CSV.")
-    return reader(path, content)
+    return [Column(clean_name(column.name), column.values) for column in reader(path, content)]
 
 
 def _read_text(path: Path, content: bytes) -> list[Column]:
@@ -205,7 +207,7 @@ def _explain_parser(reason: str, delimiter: str) -> str:
 def _wrong_count(line: int, found: int, expected: int, delimiter: str) -> str:
     shown = {"\t": "tab", WHITE_SPACE: "space"}.get(delimiter, repr(delimiter))
     return (
-        f", line {line} has {found} field{'s' if found != 1 else ''}, and line 1 has {expected}, "
+        f", line {line} has {checks.amount(found, 'field')}, and line 1 has {expected}, "
         f"with the delimiter {shown}. "
         "Give all lines as many; a field that holds the delimiter needs quotation marks."
     )

@@ -9,6 +9,8 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 
+from swissroll.checks import amount
+
 HEALTHY = "healthy"
 ACTIVE = 0.01
 """Least variance of a posterior mean over the rows for its latent to be active, as for a run."""
@@ -89,6 +91,11 @@ def say_gap(signs: Signs) -> str:
     return f"the log density of held-out rows is {gap} {side} that of training rows"
 
 
+def say_used(signs: Signs) -> str:
+    """How many latents are used."""
+    return f"{signs.active} of {amount(signs.latent_dim, 'latent')} {'is' if signs.active == 1 else 'are'} used"
+
+
 RULES = (
     Rule(
         name="diverged",
@@ -134,7 +141,7 @@ RULES = (
     Rule(
         name="partly collapsed",
         holds=lambda s: s.active < min(s.latent_dim, s.data_dim),
-        because=lambda s: f"{s.active} of {s.latent_dim} latents are used",
+        because=say_used,
         advice="Set latent_dim to that number; the density hardly changes.",
     ),
 )
@@ -145,5 +152,4 @@ def diagnose(signs: Signs) -> Finding:
     for rule in RULES:
         if rule.holds(signs):
             return Finding(rule.name, rule.because(signs), rule.advice)
-    seen = f"{signs.active} of {signs.latent_dim} latents are used"
-    return Finding(HEALTHY, f"{seen}, and {say_gap(signs)}", "Nothing ails this fit.")
+    return Finding(HEALTHY, f"{say_used(signs)}, and {say_gap(signs)}", "Nothing ails this fit.")

@@ -163,7 +163,9 @@ class VAEDensity(ClassNamePrefixFeaturesOutMixin, TransformerMixin, DensityMixin
         check_is_fitted(self)
         latents = check_array(X, dtype=np.float64)
         if latents.shape[1] != self.latent_dim_:
-            raise ValueError(f"X must have {self.latent_dim_} columns, one per latent; got {latents.shape[1]}.")
+            raise ValueError(
+                f"X must have {checks.amount(self.latent_dim_, 'column')}, one per latent; got {latents.shape[1]}."
+            )
         return self._density.decode(latents)
 
     def reconstruct(self, X: Any) -> NDArray[np.float64]:  # noqa: N803
@@ -296,8 +298,9 @@ class VAEDensity(ClassNamePrefixFeaturesOutMixin, TransformerMixin, DensityMixin
         try:
             rows: NDArray[np.float64] = validate_data(self, X, reset=reset, **options)
         except ValueError as error:
-            # Scikit-learn quotes names whole.
-            raise ValueError(checks.bounded(str(error))) from None
+            # Scikit-learn quotes names whole, in several lines.
+            lines = map(checks.printable, str(error).split("\n"))
+            raise ValueError(checks.bounded("\n".join(lines))) from None
         table.require_finite(rows, getattr(self, "feature_names_in_", None))
         return np.ascontiguousarray(rows)
 

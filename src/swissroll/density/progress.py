@@ -5,6 +5,8 @@ from __future__ import annotations
 from types import TracebackType
 from typing import Any, Self
 
+from swissroll.checks import amount
+
 
 class Bar:
     """A bar over the steps of all trainings.
@@ -27,7 +29,7 @@ class Bar:
         """Move to a step of the training with so many latents, and show the held-out log density."""
         training, before = self._at
         # To refresh at once would show what waits for its second.
-        self._bar.set_postfix_str(f"{latents} latents, held-out rows {held_out:.3f} nats", refresh=False)
+        self._bar.set_postfix_str(f"{amount(latents, 'latent')}, held-out rows {held_out:.3f} nats", refresh=False)
         self._bar.update(step - (before if training == latents else 0))
         self._at = (latents, step)
 

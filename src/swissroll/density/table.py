@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from swissroll import checks
 from swissroll.data.cells import READS_COMMAS, WITH_COMMA, describe_cell, find_dash
 from swissroll.data.column_names import shorten
 from swissroll.data.table import (
@@ -116,7 +117,7 @@ def _refuse_cells(wrong: NDArray[np.bool_], names: Sequence[str] | None, what: s
         column = int(wrong[row].argmax())
         count = int(wrong.any(axis=1).sum())
         raise ValueError(
-            f"row {row}, {name_column(column, names)}: {what}, as in {count} of {len(wrong)} rows "
+            f"row {row}, {name_column(column, names)}: {what}, as in {count} of {checks.amount(len(wrong), 'row')} "
             f"(counted from 0). {advice}"
         )
 

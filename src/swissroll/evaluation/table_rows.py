@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from swissroll.checks import amount
 from swissroll.data.column_names import shorten
 from swissroll.evaluation.measures import heading
 from swissroll.evaluation.metrics import Metrics
@@ -29,7 +30,7 @@ def table_summary_rows(metrics: Metrics, table: TableMetrics, origin: str) -> li
     for name, sigma in list(zip(table.columns, table.sigma, strict=True))[:MAX_LISTED]:
         rows.append((f"decoder sigma, {origin}, {shorten(name)}", f"{sigma:.4g}"))
     if len(table.columns) > MAX_LISTED:
-        rows.append((f"decoder sigma of {len(table.columns) - MAX_LISTED} more columns", "in metrics.json"))
+        rows.append((f"decoder sigma of {amount(len(table.columns) - MAX_LISTED, 'more column')}", "in metrics.json"))
     return rows
 
 
@@ -48,7 +49,7 @@ def table_rows(table: TableMetrics) -> Rows:
         what = f"{100 * error / deviation:.0f} % of its standard deviation, {deviation:.4g}"
         rows.append((f"reconstruction error of {shorten(name)}", with_error(error, error_se), "0", what))
     if len(table.columns) > MAX_LISTED:
-        rows.append((f"{len(table.columns) - MAX_LISTED} more columns are in metrics.json", "", "", ""))
+        rows.append((f"{amount(len(table.columns) - MAX_LISTED, 'more column')}: in metrics.json", "", "", ""))
     return rows
 
 

@@ -16,6 +16,7 @@ from contextlib import suppress
 from types import TracebackType
 from typing import Any, Self
 
+from swissroll.checks import printable
 from swissroll.exercise import wire
 from swissroll.exercise.submission import Submission
 from swissroll.exercise.warm_process import Limits, Sandbox
@@ -174,7 +175,7 @@ class SandboxedSubject:
             return {name: self._place_errors(one) for name, one in value.items()}
 
         line = value.get("line")
-        name, message = _in_plain_words(_printable(value["error"])[:80], _printable(value.get("message", ""))[:500])
+        name, message = _in_plain_words(printable(value["error"])[:80], printable(value.get("message", ""))[:500])
         missing = re.match(r"name '(\w+)' is not defined", message)
         # What the code needs may be there in the notebook, and is not here: that is no mistake in it.
         if name == "NameError" and missing and missing[1] in self.submission.left_out:
@@ -214,13 +215,8 @@ class SandboxedSubject:
         """What went wrong with one statement, as a sentence."""
         line = found.get("line")
         where = self.submission.place(line if type(line) is int else None)
-        message = _printable(found.get("message", ""))[:300]
-        return f"{where}: {_printable(found.get('error'))[:80]}: {message}".rstrip(": ") + "."
-
-
-def _printable(text: object) -> str:
-    """Text of the code's own, without what would move a terminal's cursor or turn the direction of a line."""
-    return "".join(character if character.isprintable() else " " for character in str(text))
+        message = printable(found.get("message", ""))[:300]
+        return f"{where}: {printable(found.get('error'))[:80]}: {message}".rstrip(": ") + "."
 
 
 def _in_plain_words(name: str, message: str) -> tuple[str, str]:

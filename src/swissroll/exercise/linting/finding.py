@@ -8,6 +8,8 @@ from dataclasses import dataclass
 from html import escape
 from typing import Any
 
+from swissroll.checks import amount
+
 VERSION = 1
 """Of the plain dict that :meth:`LintResult.to_json` gives."""
 WIDTH = 88
@@ -125,4 +127,4 @@ def in_order(findings: Sequence[Finding]) -> tuple[Finding, ...]:
 
 
 def _count(number: int, word: str) -> str:
-    return f"{number or 'no'} {word}{'' if number == 1 else 's'}"
+    return amount(number, word) if number else f"no {word}s"
