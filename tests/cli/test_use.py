@@ -209,7 +209,7 @@ WRONG = {
     "no column 'x1': the run has x1, x2, and the table kind": (
         *("encode", "curve", "--data", "points.csv", "--out", "out/z.csv"),
     ),
-    "--columns names 1 columns, and the run has 2: a, b": (
+    "--columns names 1 column, and the run has 2: a, b": (
         *("encode", "table", "--data", "points.csv", "--columns", "a", "--out", "out/z.csv"),
     ),
     "column 'kind': 60 of 60 rows are not numbers": (
