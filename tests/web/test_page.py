@@ -337,6 +337,9 @@ def test_small_sweep_trains_nine_runs_and_opens_one(open_lab: OpenLab) -> None:
         page.get_by_role("button", name="Train nine runs").click()
         cells = page.locator("table.sweep td button")
         expect(cells).to_have_count(9)
+        # The decoder's noise is sqrt(D beta / (2 L)) where both losses are means, and here D = L = 2.
+        heads = ["\u03b2 0.001, \u03c3 0.0224", "\u03b2 0.01, \u03c3 0.0707", "\u03b2 0.1, \u03c3 0.224"]
+        expect(page.locator("table.sweep thead th")).to_have_text(heads)
         expect(cells.first).to_contain_text(re.compile("step|ELBO"), timeout=SOON)
         page.get_by_role("button", name="Open beta 0.1, width 8").click()
         expect(page.locator("#number-beta")).to_have_value("0.1")

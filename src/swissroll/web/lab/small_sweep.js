@@ -2,7 +2,7 @@
 
 import { fixed } from "./canvas.js";
 import { createChannel } from "./engine_client.js";
-import { dataDim } from "./settings.js";
+import { dataDim, impliedSigma } from "./settings.js";
 import { short } from "./controls.js";
 
 const STEPS = 1500;
@@ -65,7 +65,8 @@ export function mount(element, store, engine, actions) {
     ended();
     const { settings, points } = store.get();
     const axes = sweepAxes(settings);
-    const cells = fill(table, axes, actions);
+    const sigmas = settings.decoder_variance === "fixed" ? sigmasOf(axes.betas, settings, points) : [];
+    const cells = fill(table, axes, sigmas, actions);
     const sweep = train(cells, settings, points);
     ended = sweep.end;
     actions.announce("Training nine runs.");
@@ -76,11 +77,20 @@ export function mount(element, store, engine, actions) {
   });
 }
 
+/** The decoder's noise that each beta implies. */
+function sigmasOf(betas, settings, points) {
+  return betas.map((beta) => impliedSigma({ ...settings, beta }, dataDim(settings, points)));
+}
+
 /** Nine buttons in a table whose heads are the values; returns the cells. */
-function fill(table, { betas, widths }, actions) {
+function fill(table, { betas, widths }, sigmas, actions) {
   table.replaceChildren();
   const top = table.createTHead().insertRow();
-  top.append(heading("", "col"), ...betas.map((beta) => heading(`\u03b2 ${short(beta)}`, "col")));
+  const nameOf = (beta, column) => {
+    const noise = sigmas[column] === undefined ? "" : `, \u03c3 ${short(sigmas[column])}`;
+    return `\u03b2 ${short(beta)}${noise}`;
+  };
+  top.append(heading("", "col"), ...betas.map((beta, column) => heading(nameOf(beta, column), "col")));
 
   const cells = [];
   const body = table.createTBody();
