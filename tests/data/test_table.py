@@ -224,6 +224,11 @@ OTHER_FILES: dict[str, tuple[str, bytes, str]] = {
     ),
     "no npy": ("a.npy", b"abc", "is not the NumPy file that its name says"),
     "cut npy": ("a.npy", saved(lambda f: np.save(f, X))[:200], "is cut short or damaged"),
+    "npy that claims more than memory": (
+        "a.npy",
+        saved(lambda f: np.save(f, X)).replace(b"(30, 2), }" + b" " * 13, b"(10000000000000, 2), }" + b" "),
+        "is cut short or damaged",
+    ),
     "one axis": ("a.npy", saved(lambda f: np.save(f, X[:, 0])), "holds an array of shape (30,)"),
     "complex": (
         "a.npy",

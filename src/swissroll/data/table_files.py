@@ -251,14 +251,14 @@ def _load_numpy(path: Path, content: bytes) -> Any:
     """What a NumPy file holds; nothing that is pickled is loaded."""
     try:
         return np.load(BytesIO(content), allow_pickle=False)
-    except (ValueError, OSError, EOFError) as error:
+    except (ValueError, OSError, EOFError, MemoryError) as error:
         raise _numpy_error(path, error) from None
 
 
 def _member(path: Path, archive: Any, name: str) -> Any:
     try:
         return archive[name]
-    except (ValueError, OSError, EOFError, zipfile.BadZipFile) as error:
+    except (ValueError, OSError, EOFError, MemoryError, zipfile.BadZipFile) as error:
         raise _numpy_error(path, error) from None
 
 
