@@ -56,9 +56,9 @@ def test_grade_counts_one_submission_as_one(tmp_path: Path, capsys: pytest.Captu
 @pytest.mark.parametrize(
     ("arguments", "line"),
     [
-        (["check", "none.py"], "none.py: No such file or directory. Check that"),
+        (["check", "none.py"], "none.py: No such file or directory. Check its name"),
         (["check", "empty.py"], "empty.py holds no code."),
-        (["check", "folder"], "folder: Is a directory. Check that"),
+        (["check", "folder"], "folder: Is a directory. It is a folder: name a file."),
         (["grade", "none"], "none: is not a folder. Name the one that the submissions lie in."),
         (["grade", "folder"], "folder: holds no .ipynb or .py file, and no folder with one. Put one file"),
         (["grade", "folder", "--out", "folder"], "folder is a folder. Name a file for the table: --out grades.csv"),

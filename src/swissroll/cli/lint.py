@@ -71,7 +71,8 @@ def load(target: str) -> Any:
             near = difflib.get_close_matches(part, dir(found), n=1)
             advice = f"Did you mean {near[0]}?" if near else EXAMPLE
             raise CommandError(f"{place} has no {name}.", advice)
-        owner, found = found, getattr(found, part)
+        owner = found
+        found = getattr(owner, part)
         if isinstance(owner, type) and _is_method(owner, part):
             reason = f"{target} is a method of a class, and there is no object to call it on."
             raise CommandError(reason, f"Name the class: {place}:{owner.__qualname__}")
