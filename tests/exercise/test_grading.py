@@ -134,7 +134,10 @@ def test_a_grading_that_is_killed_goes_on_and_ends_in_the_same_bytes(graded: Pat
     kept = {path.name: path.stat().st_mtime_ns for path in found.glob("*.json")}
     assert 3 <= len(kept) < 10
 
-    subprocess.run(command(Path("killed")), cwd=graded, capture_output=True, check=True)
+    resumed = subprocess.run(command(Path("killed")), cwd=graded, capture_output=True, text=True, check=True)
+    assert "s per submission" in resumed.stderr
+    again = subprocess.run(command(Path("killed")), cwd=graded, capture_output=True, text=True, check=True)
+    assert "s per submission" not in again.stderr
     assert contents(graded / "killed") == contents(graded / "whole")
     assert {name: (found / name).stat().st_mtime_ns for name in kept} == kept
 

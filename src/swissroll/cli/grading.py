@@ -159,14 +159,14 @@ def _grade_class(folder: Path, rubric: Rubric, out: Path, workers: int, *, quiet
         _require_writable(place)
     began = monotonic()
     with _sandbox_errors(), _progress(hand_ins, quiet=quiet) as show:
-        check_all(hand_ins, beside / "found", workers, show)
+        checked = check_all(hand_ins, beside / "found", workers, show)
     seconds = monotonic() - began
 
     outcomes = read_outcomes(hand_ins, beside / "found", rubric)
     _write(outcomes, rubric, out, beside)
     print(_summary(outcomes))
-    if not quiet:
-        print(f"{seconds / len(hand_ins):.2f} s per submission, with {workers} processes", file=sys.stderr)
+    if checked and not quiet:
+        print(f"{seconds / checked:.2f} s per submission, with {workers} processes", file=sys.stderr)
     for path in (out, beside / "canvas.csv", beside / "moodle.csv", beside / "pages", beside / "class.html"):
         print(path)
     return 0

@@ -274,7 +274,7 @@ def digest_of(path: Path | None) -> str:
 
 def check_all(
     hand_ins: list[HandIn], folder: Path, workers: int, progress: Callable[[int], object] = lambda _: None
-) -> None:
+) -> int:
     """Check every hand-in of which nothing is kept yet, in several processes.
 
     Args:
@@ -282,6 +282,9 @@ def check_all(
         folder: Where what is found is kept, one JSON file a student.
         workers: Number of processes.
         progress: Called with the number of hand-ins that are done since the last call.
+
+    Returns:
+        How many were checked now.
 
     Raises:
         OSError: The folder cannot be written.
@@ -292,7 +295,7 @@ def check_all(
     waiting = [one for one in hand_ins if not is_kept(one, folder)]
     progress(len(hand_ins) - len(waiting))
     if not waiting:
-        return
+        return 0
 
     pool = LocalPool(min(workers, len(waiting)), check_hand_ins)
     ended = False
@@ -303,6 +306,7 @@ def check_all(
         ended = True
     finally:
         pool.close(now=not ended)
+    return len(waiting)
 
 
 def _check_in_pool(pool: LocalPool, hand_ins: list[HandIn]) -> Iterator[tuple[HandIn, bytes]]:
